@@ -1,0 +1,104 @@
+# Shared by run and test (sourced, bash): what they install and how they configure and build.
+# Everything written here goes to standard error: standard output belongs to the caller's result.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build/dev
+
+# To build the programs.
+build_packages=(
+  g++ cmake ninja-build pkg-config
+  libboost-dev libssl-dev libsodium-dev libsqlcipher-dev libnftables-dev libmnl-dev
+  nlohmann-json3-dev libtomlplusplus-dev libspdlog-dev libcli11-dev libexpected-dev
+)
+# To run the lab and the story: namespaces and queues, a file server, a player and what makes its film.
+lab_packages=(iproute2 nftables procps nginx-light ffmpeg mpv)
+# To run the tests and the benchmark besides.
+test_packages=(qt6-base-dev clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools ccache)
+# For `test --long` only.
+long_packages=(clang clang-tidy libclang-rt-14-dev)
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# The lab needs namespaces, TUN devices and packet filters of its own: nothing less than root makes those.
+require_root() {
+  [ "$(id -u)" -eq 0 ] || die "$1 makes network namespaces of its own, so it needs root: sudo $1 (without sudo: su -c $1)"
+}
+
+require_debian() {
+  local ID='' ID_LIKE='' VERSION_ID=''
+  [ -r /etc/os-release ] && . /etc/os-release
+  debian_version=$VERSION_ID
+  case " $ID $ID_LIKE " in *" debian "*) return ;; esac
+  [ "${NETPAS_SKIP_PACKAGES:-}" = 1 ] && return
+  say "This sets itself up on Debian 12; here is ${ID:-an unknown system}."
+  say "Install the equivalents of these packages, then run it again with NETPAS_SKIP_PACKAGES=1:"
+  die "  $*"
+}
+
+require_tun_device() {
+  [ -e /dev/net/tun ] && return
+  modprobe tun 2>/dev/null || true
+  [ -e /dev/net/tun ] || die "/dev/net/tun is missing: load the kernel's tun module (modprobe tun) or give the container the device."
+}
+
+missing_packages() {
+  local name
+  for name; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || echo "$name"
+  done
+}
+
+# Installs what is missing and touches neither apt nor the network when nothing is.
+install_packages() {
+  [ "${NETPAS_SKIP_PACKAGES:-}" = 1 ] && return
+  local missing log policy
+  mapfile -t missing < <(missing_packages "$@")
+  [ ${#missing[@]} -eq 0 ] && return
+  say "Installing ${#missing[@]} packages: ${missing[*]}"
+  log=$(mktemp)
+  # Packages that bring a service (nginx) must not start it here: the lab runs its own inside namespaces.
+  policy=
+  if [ ! -e /usr/sbin/policy-rc.d ]; then
+    policy=/usr/sbin/policy-rc.d
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+  if ! { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 update &&
+         DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+           install --no-install-recommends "${missing[@]}"; } </dev/null >"$log" 2>&1; then
+    tail -n 30 "$log" >&2
+    die "apt-get could not install these packages; its whole output is in $log."
+  fi
+  rm -f "$log"
+  if [ -n "$policy" ]; then
+    rm -f "$policy"
+    trap - EXIT
+  fi
+  # ... nor at the next boot, unless it was there before we came.
+  case " ${missing[*]} " in *" nginx-light "*) systemctl -q disable nginx >/dev/null 2>&1 || true ;; esac
+}
+
+# configure ON|OFF: with or without the tests. One build folder serves both commands, so that the
+# programs are compiled once; a folder already configured with tests keeps them.
+configure() {
+  local tests=$1 werror=OFF arguments
+  # The compiler that the project is developed with must be silent; a newer one may know newer warnings.
+  [ "${debian_version:-}" = 12 ] && werror=ON
+  grep -qs '^NETPAS_TESTS:BOOL=ON' "$build/CMakeCache.txt" && tests=ON
+  arguments=(-S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo
+    "-DNETPAS_TESTS=$tests" "-DNETPAS_WERROR=$werror")
+  command -v ccache >/dev/null && arguments+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  say "Configuring $build"
+  cmake "${arguments[@]}" >/dev/null || die "cmake could not configure the project."
+}
+
+compile() {
+  say "Building ${*:-everything}"
+  if [ -t 2 ]; then
+    ninja -C "$build" "$@" >&2
+  else
+    ninja -C "$build" --quiet "$@" >&2
+  fi || die "The build failed."
+}
