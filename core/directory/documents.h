@@ -1,0 +1,145 @@
+// What an ISP publishes about itself (NetPaS §5.3; core/directory/README.md): descriptor, menu, keys, paths.
+// Plain values with JSON forms, inside a signed envelope.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "core/clock.h"
+#include "core/crypto/identity.h"
+#include "core/ids.h"
+#include "core/net_address.h"
+#include "core/price_model.h"
+
+namespace netpas::directory {
+
+enum class DocumentError {
+    NotJson,
+    WrongShape,      // a field is missing, of the wrong type or out of range
+    BadSignature,    // forged, or signed by another key than expected
+    WrongIsp,
+    WrongKind,       // a menu where a descriptor was asked for
+    NotYetValid,
+    Expired,
+    BadUrl,          // a join URL is https://ADDRESS:PORT/#KEY
+};
+[[nodiscard]] std::string_view describe(DocumentError error);
+
+// In every payload.
+struct Validity {
+    IspId isp;
+    SystemTime issued;
+    SystemTime expires;
+    friend bool operator==(const Validity&, const Validity&) = default;
+};
+
+struct Descriptor {
+    Validity validity;
+    std::string name;
+    std::vector<IpAddress> edges;   // where customers send paid packets, UDP port 46721
+    uint16_t edgePort = 46721;
+    Endpoint accounting;            // TLS
+    PublicKey accountingKey;
+    friend bool operator==(const Descriptor&, const Descriptor&) = default;
+};
+
+struct Promise {
+    std::optional<uint32_t> latencyMicroseconds;
+    std::optional<uint32_t> lossPerMillion;
+    std::optional<uint64_t> rateBitPerSecond;
+    friend bool operator==(const Promise&, const Promise&) = default;
+};
+
+struct MenuClass {
+    ServiceClass id;
+    std::string name;
+    std::string description;
+    uint8_t dscp = 0;
+    PriceSchedule prices;
+    Promise promise;
+    friend bool operator==(const MenuClass&, const MenuClass&) = default;
+};
+
+struct MenuExit {
+    IspId isp;          // the next ISP
+    ExitPoint exit;
+    std::string name;
+    friend bool operator==(const MenuExit&, const MenuExit&) = default;
+};
+
+struct Menu {
+    Validity validity;
+    std::vector<MenuClass> classes;
+    std::vector<MenuExit> exits;
+    friend bool operator==(const Menu&, const Menu&) = default;
+};
+
+// The directories and keys of other ISPs that this one vouches for.
+struct KnownIsp {
+    IspId isp;
+    std::string name;
+    std::optional<Endpoint> directory;
+    PublicKey key;
+    friend bool operator==(const KnownIsp&, const KnownIsp&) = default;
+};
+
+struct Keys {
+    Validity validity;
+    PublicKey directoryKey;     // signs these documents
+    PublicKey accountingKey;    // signs confirmations, statements and invoices
+    std::vector<KnownIsp> others;
+    friend bool operator==(const Keys&, const Keys&) = default;
+};
+
+struct IspPath {
+    std::vector<IspId> isps;         // the first is the publisher
+    std::vector<ExitPoint> exits;    // of each but the last; 0 = it chooses
+    friend bool operator==(const IspPath&, const IspPath&) = default;
+};
+
+struct Paths {
+    Validity validity;
+    IpPrefix prefix;             // what these paths lead to
+    std::vector<IspPath> paths;  // the preferred one first; empty = no paid path is known
+    friend bool operator==(const Paths&, const Paths&) = default;
+};
+
+// JSON payloads (not signed).
+[[nodiscard]] std::string toJson(const Descriptor& document);
+[[nodiscard]] std::string toJson(const Menu& document);
+[[nodiscard]] std::string toJson(const Keys& document);
+[[nodiscard]] std::string toJson(const Paths& document);
+[[nodiscard]] tl::expected<Descriptor, DocumentError> descriptorFromJson(std::string_view json);
+[[nodiscard]] tl::expected<Menu, DocumentError> menuFromJson(std::string_view json);
+[[nodiscard]] tl::expected<Keys, DocumentError> keysFromJson(std::string_view json);
+[[nodiscard]] tl::expected<Paths, DocumentError> pathsFromJson(std::string_view json);
+
+// The envelope: {"payload": base64, "key": hex, "signature": hex}.
+[[nodiscard]] std::string seal(std::string_view payload, const Identity& identity);
+// The payload, its signature checked against `key`.
+[[nodiscard]] tl::expected<std::string, DocumentError> open(std::string_view envelope, const PublicKey& key);
+
+// Opens, parses, and checks publisher and time; what a client calls on a fetched body.
+[[nodiscard]] tl::expected<Descriptor, DocumentError> openDescriptor(std::string_view envelope, const PublicKey& key,
+                                                                     SystemTime now);
+[[nodiscard]] tl::expected<Menu, DocumentError> openMenu(std::string_view envelope, const PublicKey& key, IspId isp,
+                                                         SystemTime now);
+[[nodiscard]] tl::expected<Keys, DocumentError> openKeys(std::string_view envelope, const PublicKey& key, IspId isp,
+                                                         SystemTime now);
+[[nodiscard]] tl::expected<Paths, DocumentError> openPaths(std::string_view envelope, const PublicKey& key, IspId isp,
+                                                           SystemTime now);
+
+// https://ADDRESS:PORT/#KEY, an IPv6 address in brackets.
+struct JoinUrl {
+    Endpoint directory;
+    PublicKey key;
+};
+[[nodiscard]] tl::expected<JoinUrl, DocumentError> parseJoinUrl(std::string_view url);
+[[nodiscard]] std::string toString(const JoinUrl& url);
+
+}  // namespace netpas::directory

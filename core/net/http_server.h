@@ -1,0 +1,59 @@
+// A small HTTP/1.1 server on Unix sockets and over TLS 1.3 with an Ed25519 identity as certificate.
+// One thread: the one that runs the io_context.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "core/crypto/identity.h"
+#include "core/net/http.h"
+#include "core/net/net_error.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace netpas::net {
+
+struct HttpLimits {
+    size_t maxHeader = 8192;      // bytes of the request line and the headers
+    size_t maxBody = 65536;
+    size_t maxConnections = 64;   // more are closed at once
+    std::chrono::milliseconds readTimeout{10000};    // a request must be complete by then; also the idle time
+    std::chrono::milliseconds answerTimeout{60000};  // the handler must have answered by then, else 504
+    std::chrono::milliseconds writeTimeout{10000};
+};
+
+using HttpReply = std::function<void(HttpResponse)>;
+// May answer later; calling reply twice or never is harmless (504 after the time-out).
+using HttpHandler = std::function<void(const HttpRequest&, HttpReply)>;
+
+class HttpServer {
+public:
+    HttpServer(boost::asio::io_context& io, HttpHandler handler, HttpLimits limits = {});
+    ~HttpServer();
+    HttpServer(const HttpServer&) = delete;
+    HttpServer& operator=(const HttpServer&) = delete;
+
+    // Replaces a socket that nobody listens on; refuses one that answers. `mode` as in chmod; `group` by name, empty
+    // keeps the process's. The socket is never, not even for a moment, open to more than `mode`.
+    [[nodiscard]] tl::expected<void, NetError> listenUnix(const std::filesystem::path& path, unsigned mode,
+                                                          const std::string& group = {});
+    // Port 0 takes a free one; the answer is the port in use. Clients are not authenticated here.
+    [[nodiscard]] tl::expected<uint16_t, NetError> listenTls(const Endpoint& endpoint, const Identity& identity);
+    // Stops accepting, closes every connection, removes the Unix sockets.
+    void close();
+
+private:
+    class Impl;
+    std::shared_ptr<Impl> m_impl;
+};
+
+}  // namespace netpas::net
