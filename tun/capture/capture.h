@@ -1,0 +1,66 @@
+// Which of this machine's packets go through the TUN device: exactly the paid flows, and nothing else (DESIGN §6).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <tl/expected.hpp>
+
+#include "core/flow.h"
+
+namespace netpas::tun {
+
+enum class CaptureError : uint8_t {
+    NotPermitted,      // needs CAP_NET_ADMIN
+    AlreadyInUse,      // another agent diverts on this machine under the same names
+    NoSuchDevice,      // the TUN device is not there (any more)
+    InvalidFlow,       // two families in one match, or ports of a protocol that has none
+    TooManyFlows,      // more than maxCapturedFlows
+    PointUnsupported,  // this platform does not divert there
+    GuardFailed,       // the guard process could not be started
+    SystemRefused,     // any other refusal of the kernel's; diagnosis() has its words
+};
+[[nodiscard]] std::string_view describe(CaptureError error) noexcept;
+
+inline constexpr size_t maxCapturedFlows = 4096;
+
+enum class CaptureAction : uint8_t {
+    Divert,  // into the TUN device
+    Exempt,  // takes the ordinary way, whatever a later entry says
+};
+
+// Where in the kernel's path flows are taken.
+enum class CapturePoint : uint8_t {
+    Output,     // packets that this machine sends
+    Forwarded,  // packets that it forwards for others (a modem); not implemented on any platform yet
+};
+
+struct CapturedFlow {
+    FlowMatch match;
+    CaptureAction action = CaptureAction::Divert;
+    CapturePoint point = CapturePoint::Output;
+
+    friend bool operator==(const CapturedFlow&, const CapturedFlow&) = default;
+};
+
+// Control thread.
+class Capture {
+public:
+    Capture() = default;
+    Capture(const Capture&) = delete;
+    Capture& operator=(const Capture&) = delete;
+    virtual ~Capture() = default;
+
+    // From now on exactly these flows, the first entry that matches deciding. Atomic: no packet meets a state in between, and on failure
+    // nothing has changed. Packets that were diverted before and wait in the device are still read by its owner.
+    [[nodiscard]] virtual tl::expected<void, CaptureError> set(std::span<const CapturedFlow> flows) = 0;
+    // The system's words about the last failure, for the log.
+    [[nodiscard]] virtual std::string diagnosis() const = 0;
+};
+
+// InvalidFlow, TooManyFlows or PointUnsupported; the same on every platform.
+[[nodiscard]] tl::expected<void, CaptureError> validate(std::span<const CapturedFlow> flows) noexcept;
+
+}  // namespace netpas::tun
