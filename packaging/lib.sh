@@ -11,7 +11,7 @@ build_packages=(
   nlohmann-json3-dev libtomlplusplus-dev libspdlog-dev libcli11-dev libexpected-dev
 )
 # To run the lab and the story: namespaces and queues, a file server, a player and what makes its film.
-lab_packages=(iproute2 nftables procps nginx-light ffmpeg mpv)
+lab_packages=(iproute2 iputils-ping nftables procps nginx-light ffmpeg mpv)
 # To run the tests and the benchmark besides.
 test_packages=(qt6-base-dev clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools ccache)
 # For `test --long` only.
