@@ -77,7 +77,7 @@ install_packages() {
     trap - EXIT
   fi
   # ... nor at the next boot, unless it was there before we came.
-  case " ${missing[*]} " in *" nginx-light "*) systemctl -q disable nginx >/dev/null 2>&1 || true ;; esac
+  case " ${missing[*]} " in *" nginx-light "*) update-rc.d nginx disable >/dev/null 2>&1 || true ;; esac
 }
 
 # configure ON|OFF: with or without the tests. One build folder serves both commands, so that the
