@@ -24,7 +24,7 @@ long_fuzz() {
     name=${target#fuzz_}
     mkdir -p "$root/build/fuzz/found/$name"
     run_step "fuzz $name" "$root/build/fuzz/tests/$target" -max_total_time="$fuzz_seconds" -print_final_stats=0 \
-      -verbosity=0 "$root/build/fuzz/found/$name" "$root/tests/fuzz/corpus/$name"
+      -verbosity=0 -artifact_prefix="$root/build/fuzz/found/" "$root/build/fuzz/found/$name" "$root/tests/fuzz/corpus/$name"
   done
 }
 
