@@ -1,0 +1,132 @@
+// What the ledger remembers of a purchase: plain data and its names in the database and in JSON.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/flow.h"
+#include "core/ids.h"
+#include "core/money.h"
+
+namespace netpas::ledger {
+
+// The life of a purchase. Numbers are stored: never reuse one.
+enum class PurchaseState : uint8_t {
+    Requested = 1,  // written down, nothing reserved
+    Reserved = 2,   // the cap is a pending transfer; the key may become known to the ISP at any time from now on
+    KeyReady = 3,   // the first ISP's edge router has installed the session key
+    Published = 4,  // the data plane can pay for the flow
+    Active = 5,     // the flow is diverted
+    Stopping = 6,   // no longer diverted; our own count may still grow, or was cut short by a kill
+    Settling = 7,   // our own count is complete and durable; only the ISP's final statement is missing
+    Settled = 8,    // posted or voided; nothing is outstanding
+    Refused = 9,    // ended before anything was reserved
+};
+
+// Why a purchase ended, or is about to. Numbers are stored: never reuse one.
+enum class EndReason : uint8_t {
+    None = 0,
+    StoppedByUser = 1,
+    CapReached = 2,
+    DurationOver = 3,
+    AgentStopped = 4,    // an orderly stop of the agent
+    AgentRestarted = 5,  // found open when the agent started: it had been killed
+    RefusedByIsp = 6,
+    IspUnreachable = 7,
+    PlaneFailed = 8,
+    CaptureFailed = 9,
+    RefusedBySecretary = 10,
+    NoOffer = 11,  // no path, no such class, or no menu
+    KeyExpired = 12,
+};
+
+[[nodiscard]] std::string_view describe(PurchaseState state);
+[[nodiscard]] std::string_view describe(EndReason reason);
+[[nodiscard]] std::optional<PurchaseState> purchaseStateFromNumber(int64_t number);
+[[nodiscard]] std::optional<EndReason> endReasonFromNumber(int64_t number);
+
+// Settled and Refused: nothing can happen to the purchase any more.
+[[nodiscard]] constexpr bool isFinal(PurchaseState state) {
+    return state == PurchaseState::Settled || state == PurchaseState::Refused;
+}
+// Money is set aside for the purchase.
+[[nodiscard]] constexpr bool holdsReservation(PurchaseState state) {
+    return state >= PurchaseState::Reserved && state <= PurchaseState::Settling;
+}
+// The order of a purchase's life; from any open state it may turn to its end.
+[[nodiscard]] bool mayFollow(PurchaseState from, PurchaseState to);
+
+struct LedgerHop {
+    IspId isp;
+    ServiceClass service;
+    ExitPoint exit;
+    std::string className;
+    Money quotedPrice;  // encoded price of one full-sized packet when it was bought
+    bool operator==(const LedgerHop&) const = default;
+};
+
+// What is known when a purchase is asked for.
+struct NewPurchase {
+    uint32_t uid = 0;  // of the local user who asked
+    FlowMatch flow;
+    Money cap;           // never more than this
+    Money capPerSecond;  // zero: no such cap
+    std::optional<std::chrono::seconds> duration;
+    std::string idempotencyKey;  // empty: none
+    std::string fingerprint;     // of the request; the same key with another one is a conflict
+};
+
+// Counters of one purchase; each only grows.
+struct Usage {
+    uint64_t packets = 0;            // paid
+    uint64_t bytes = 0;              // inner bytes of paid packets
+    Money amount;                    // sum of all nanopayments of paid packets
+    uint64_t bestEffortPackets = 0;  // diverted, but sent unpaid
+    bool operator==(const Usage&) const = default;
+};
+
+struct Purchase {
+    PurchaseId id;
+    NewPurchase request;
+    std::vector<LedgerHop> path;      // empty until reserved
+    std::optional<SessionKeyId> key;  // from Reserved on
+    std::string decidedBy;            // the one rule that decided
+    PurchaseState state = PurchaseState::Requested;
+    EndReason reason = EndReason::None;
+    std::string note;  // for people, in addition to the reason
+    Usage usage;
+    std::optional<Money> charged;  // once settled
+    bool disputed = false;         // the ISP's statement was refused as too high or badly signed
+    SystemTime requestedAt;
+    SystemTime changedAt;
+};
+
+// A signed statement of the ISP, kept as it came.
+struct Evidence {
+    std::string kind;              // "final-usage"
+    std::vector<uint8_t> message;  // exactly the signed bytes
+    std::vector<uint8_t> signature;
+    bool accepted = false;
+};
+
+struct Settlement {
+    Money charged;
+    bool disputed = false;
+    EndReason reason = EndReason::None;  // only used when none was written before
+    std::string note;
+    std::optional<Evidence> evidence;
+};
+
+// Both sides of an account as sums that only grow (double entry). What is set aside now is pending less resolved.
+struct Balance {
+    Money debitsPending, debitsResolved, debitsPosted;
+    Money creditsPending, creditsResolved, creditsPosted;
+    bool operator==(const Balance&) const = default;
+};
+
+}  // namespace netpas::ledger
