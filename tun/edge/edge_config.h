@@ -1,0 +1,90 @@
+// What an edge router is told about itself and its surroundings. Plain data; the application reads it from a file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/money.h"
+#include "core/net_address.h"
+#include "core/price_model.h"
+
+namespace netpas::tun {
+
+// A token bucket of money (NetPaS §5.1 step 3). Unset means no limit.
+struct BucketLimit {
+    Money perSecond;  // ≥ 0
+    Money burst;      // > 0
+    friend bool operator==(const BucketLimit&, const BucketLimit&) = default;
+};
+
+struct EdgeClass {
+    ServiceClass id;
+    std::string name;
+    uint8_t dscp = 0;  // 0..63
+    PriceSchedule price;
+};
+
+struct EdgeCustomer {
+    std::string name;
+    std::vector<IpPrefix> prefixes;  // where its datagrams come from
+    std::optional<BucketLimit> limit;
+};
+
+struct EdgeLink {
+    ExitPoint exit;             // as both ISPs call it, 1..1023
+    std::string interface;      // the sockets are bound to it
+    IpAddress local;
+    IpAddress remote;
+};
+
+struct EdgeNeighbour {
+    IspId isp;
+    std::string name;
+    std::optional<BucketLimit> limit;  // of the payments that arrive from it
+    std::vector<EdgeLink> links;       // the first is the most convenient exit
+};
+
+struct EdgeInternal {
+    struct Exit {
+        IspId isp;
+        ExitPoint exit;
+    };
+    std::string router;
+    IpAddress local;
+    IpAddress remote;
+    std::vector<Exit> exits;           // links that this other edge router of the ISP has
+    std::vector<IpPrefix> prefixes;    // destinations that it delivers to
+};
+
+struct EdgeDelivery {
+    IpPrefix prefix;
+    std::optional<Endpoint> participate;  // gets the packet with its header
+};
+
+enum class UnderpaidAction : uint8_t { Drop, BestEffort };
+enum class SamplerKind : uint8_t { Stratified, Smart };
+
+struct EdgeSampling {
+    Money threshold = Money::fromEighths(800'000);  // $0.0001
+    SamplerKind kind = SamplerKind::Stratified;
+    uint64_t seed = 0;  // 0 = the system's randomness
+};
+
+struct EdgeConfig {
+    IspId isp;
+    std::string router;
+    std::vector<IpAddress> listen;  // customers send here, UDP 46721
+    UnderpaidAction underpaid = UnderpaidAction::Drop;
+    std::vector<IspId> blacklist;
+    EdgeSampling sampling;
+    std::vector<EdgeClass> classes;
+    std::vector<EdgeCustomer> customers;
+    std::vector<EdgeNeighbour> neighbours;
+    std::vector<EdgeInternal> internals;
+    std::vector<EdgeDelivery> deliveries;
+};
+
+}  // namespace netpas::tun

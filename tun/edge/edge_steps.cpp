@@ -1,0 +1,136 @@
+// The eight steps of NetPaS §5.1, in the paper's order.
+#include "core/wire/accounting_header.h"
+#include "tun/edge/edge_processor.h"
+
+namespace netpas::tun {
+
+namespace {
+
+Money plus(Money a, int64_t eighths) { return Money::fromEighths(a.eighths() + eighths); }
+
+}  // namespace
+
+MoneyBucket* EdgeProcessor::bucketOf(const Work& work) {
+    switch (work.packet->arrival) {
+    case Arrival::Customer: return &m_customerBuckets[work.packet->source];
+    case Arrival::Neighbour: return &m_neighbourBuckets[m_neighbourOfLink[work.packet->source]];
+    case Arrival::Internal: return nullptr;
+    }
+    return nullptr;
+}
+
+// 1) Samples by the payment to the upstream ISP, whose service ended when the packet came in.
+void EdgeProcessor::sampleUpstream(Work& work) {
+    const uint16_t neighbour = m_neighbourOfLink[work.packet->source];
+    const Money payment = header_bytes::price(work.header, work.own - size_t{1}).value();
+    IngressCounters& counters = m_ingress[neighbour];
+    ++counters.packets;
+    counters.bytes += work.innerSize;
+    counters.upstream = plus(counters.upstream, payment.eighths());
+    m_upstreamSamples[neighbour].observe(payment, {work.header, work.headerSize}, {work.inner, work.innerSize}, m_samples);
+}
+
+// 2) No packet may carry money to a blacklisted ISP.
+bool EdgeProcessor::checkBlacklist(Work& work, const EdgeTables& tables) {
+    if (!tables.hasBlacklist()) return true;
+    for (size_t i = work.own + size_t{1}; i < work.hops; ++i) {
+        if (tables.blacklisted(header_bytes::isp(work.header, i))) return refuse(work, Verdict::Blacklisted);
+    }
+    return true;
+}
+
+// 3) Limits what an interface may still make this ISP owe: the payments of this ISP and of all later ones.
+bool EdgeProcessor::checkBucket(Work& work, EdgeTime now) {
+    MoneyBucket* bucket = bucketOf(work);
+    if (bucket == nullptr || !bucket->limited()) return true;
+    bucket->refill(now.steady);
+    if (!bucket->covers(Money::fromEighths(work.ownPrice + work.downstream))) return refuse(work, Verdict::RateLimited);
+    return true;
+}
+
+// 4) Where to, and with which class.
+bool EdgeProcessor::lookUpForwarding(Work& work, const EdgeTables& tables) {
+    work.service = &tables.serviceClass(header_bytes::service(work.header, work.own));
+    if (!work.service->known) return refuse(work, Verdict::UnknownClass);
+    return work.last ? lookUpDestination(work, tables) : lookUpNextIsp(work, tables);
+}
+
+bool EdgeProcessor::lookUpNextIsp(Work& work, const EdgeTables& tables) {
+    const EdgeTables::NextIsp* next = tables.nextIsp(header_bytes::isp(work.header, work.own + size_t{1}));
+    if (next == nullptr || next->exits.empty()) return refuse(work, Verdict::NoRoute);
+    const ExitPoint wanted = header_bytes::exit(work.header, work.own);
+    const bool mayHandOver = work.packet->arrival != Arrival::Internal;  // never twice: it would circle
+    for (const EdgeTables::ExitEntry& entry : next->exits) {
+        if (wanted.value() != 0 && entry.exit != wanted) continue;
+        if (!mayHandOver && entry.target.way == EdgeTables::Way::Internal) continue;
+        work.target = entry.target;
+        if (wanted.value() == 0) work.exit = entry.exit;
+        return true;
+    }
+    return refuse(work, Verdict::UnknownExit);
+}
+
+bool EdgeProcessor::lookUpDestination(Work& work, const EdgeTables& tables) {
+    const auto target = tables.destination(work.view.destination());
+    if (!target) return refuse(work, Verdict::DestinationNotOurs);
+    if (target->way == EdgeTables::Way::Internal && work.packet->arrival == Arrival::Internal) {
+        return refuse(work, Verdict::DestinationNotOurs);
+    }
+    const uint8_t hopLimit = work.view.version == 4 ? work.inner[8] : work.inner[7];
+    // The kernel takes one off when it forwards; it also tells the sender when nothing is left.
+    if (target->way == EdgeTables::Way::Kernel && hopLimit <= 1) return toKernelUncharged(work, Verdict::TtlExpired);
+    work.target = *target;
+    return true;
+}
+
+// 5) Does the nanopayment cover this ISP's price?
+bool EdgeProcessor::checkPrice(Work& work, const EdgeTables& tables) {
+    const Money cost = work.service->price.cost(work.innerSize, Money::fromEighths(work.downstream));
+    if (work.ownPrice >= cost.eighths()) return true;
+    switch (tables.underpaid()) {
+    case UnderpaidAction::Drop: return refuse(work, Verdict::Underpaid);
+    case UnderpaidAction::BestEffort: return toKernelUncharged(work, Verdict::UnderpaidBestEffort);
+    }
+    return refuse(work, Verdict::Underpaid);
+}
+
+// 6) This ISP's service and the total for all later ones, per link. The last ISP confirms its own service.
+void EdgeProcessor::countService(const Work& work) {
+    if (work.target.way == EdgeTables::Way::Link) {
+        LinkCounters& counters = m_links[work.target.index];
+        ++counters.packets;
+        counters.bytes += work.innerSize;
+        counters.own = plus(counters.own, work.ownPrice);
+        counters.downstream = plus(counters.downstream, work.downstream);
+        return;
+    }
+    ++m_delivered.packets;
+    m_delivered.bytes += work.innerSize;
+    m_delivered.own = plus(m_delivered.own, work.ownPrice);
+    m_ownSamples.observe(Money::fromEighths(work.ownPrice), {work.header, work.headerSize}, {work.inner, work.innerSize},
+                         m_samples);
+}
+
+// 7) Every later ISP by itself, per neighbour that the packet goes to.
+void EdgeProcessor::countDownstream(const Work& work, const EdgeTables& tables) {
+    if (work.target.way != EdgeTables::Way::Link) return;
+    DownstreamCounters& counters = m_downstream[tables.link(work.target.index).neighbour];
+    for (size_t i = work.own + size_t{1}; i < work.hops; ++i) {
+        counters.add(header_bytes::isp(work.header, i), header_bytes::price(work.header, i).value());
+    }
+}
+
+// 8) A path under investigation, exactly.
+void EdgeProcessor::countInvestigated(const Work& work, const EdgeTables& tables) {
+    const InvestigatedPath* path = tables.investigated(work.header, work.hops);
+    if (path == nullptr || path->slot >= m_investigations.size()) return;
+    m_investigating = true;
+    InvestigationCounters& counters = m_investigations[path->slot];
+    ++counters.packets;
+    counters.bytes += work.innerSize;
+    for (size_t i = 0; i < work.hops; ++i) {
+        counters.amounts[i] = plus(counters.amounts[i], header_bytes::price(work.header, i).value().eighths());
+    }
+}
+
+}  // namespace netpas::tun
