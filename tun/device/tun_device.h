@@ -38,7 +38,7 @@ struct TunOffloads {
 
 // Where one frame is read to.
 struct ReadSlot {
-    std::span<uint8_t> buffer;  // the caller's, maxFrameSize bytes; a longer frame is dropped and counted by the device
+    std::span<uint8_t> buffer;  // the caller's, maxFrameSize bytes; of a longer frame only so many arrive
     VnetHeader vnet;            // set by readBatch()
     size_t size = 0;            // set by readBatch()
 

@@ -117,7 +117,8 @@ bool Coalescer::continues(const Frame& frame, const PacketView& packet) const no
     if (first.sourcePort != packet.sourcePort || first.destinationPort != packet.destinationPort) return false;
     if (packet.payloadLength() > frame.step || frame.length + packet.payloadLength() > maxFrameSize) return false;
     if (!sameIpHeader(frame, packet)) return false;
-    return packet.protocol == ipproto::tcp ? sameTcpHeader(frame, packet) : frame.packets < maxDatagrams;
+    if (packet.protocol == ipproto::udp) return frame.packets < maxDatagrams;
+    return frame.packets < maxSegments && sameTcpHeader(frame, packet);
 }
 
 bool Coalescer::sameIpHeader(const Frame& frame, const PacketView& packet) const noexcept {

@@ -43,6 +43,7 @@ private:
     static constexpr size_t maxHeaders = 40 + 60;  // IPv6 without extensions, TCP with options
     static constexpr size_t openFrames = 64;       // power of 2
     static constexpr size_t maxDatagrams = 64;     // UDP_MAX_SEGMENTS of older kernels
+    static constexpr size_t maxSegments = 512;     // a device writes a frame with one system call: below IOV_MAX
     static constexpr uint32_t none = UINT32_MAX;
 
     struct Packet {
