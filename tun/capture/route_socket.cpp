@@ -1,0 +1,168 @@
+#include "tun/capture/route_socket.h"
+
+#include <cerrno>
+
+#include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+namespace netpas::tun {
+
+namespace {
+
+constexpr size_t requestSize = 512;
+
+uint8_t familyNumber(IpFamily family) { return family == IpFamily::V4 ? AF_INET : AF_INET6; }
+
+nlmsghdr* beginRequest(void* buffer, uint16_t type, uint16_t flags) {
+    nlmsghdr* header = mnl_nlmsg_put_header(buffer);
+    header->nlmsg_type = type;
+    header->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
+    return header;
+}
+
+std::vector<uint8_t> ruleRequest(const PolicyRule& rule, uint16_t type, uint16_t flags) {
+    alignas(nlmsghdr) uint8_t buffer[requestSize];
+    nlmsghdr* header = beginRequest(buffer, type, flags);
+    auto* body = static_cast<fib_rule_hdr*>(mnl_nlmsg_put_extra_header(header, sizeof(fib_rule_hdr)));
+    body->family = familyNumber(rule.family);
+    body->action = FR_ACT_TO_TBL;
+    mnl_attr_put_u32(header, FRA_PRIORITY, rule.priority);
+    mnl_attr_put_u32(header, FRA_FWMARK, rule.mark);
+    mnl_attr_put_u32(header, FRA_FWMASK, rule.mask);
+    mnl_attr_put_u32(header, FRA_TABLE, rule.table);
+    return {buffer, buffer + header->nlmsg_len};
+}
+
+}  // namespace
+
+std::vector<uint8_t> addRuleRequest(const PolicyRule& rule) {
+    return ruleRequest(rule, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
+}
+
+std::vector<uint8_t> deleteRuleRequest(const PolicyRule& rule) { return ruleRequest(rule, RTM_DELRULE, 0); }
+
+void RouteSocket::Close::operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
+
+tl::expected<RouteSocket, int> RouteSocket::open() {
+    mnl_socket* socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    if (socket == nullptr) return tl::unexpected(errno);
+    RouteSocket result(socket);
+    if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) return tl::unexpected(errno);
+    return result;
+}
+
+std::optional<unsigned> RouteSocket::interfaceIndex(const std::string& name) {
+    const unsigned index = if_nametoindex(name.c_str());
+    if (index == 0) return std::nullopt;
+    return index;
+}
+
+int RouteSocket::descriptor() const { return mnl_socket_get_fd(m_socket.get()); }
+
+tl::expected<void, int> RouteSocket::transact(void* request) {
+    auto* header = static_cast<nlmsghdr*>(request);
+    header->nlmsg_seq = ++m_sequence;
+    if (mnl_socket_sendto(m_socket.get(), header, header->nlmsg_len) < 0) return tl::unexpected(errno);
+    alignas(nlmsghdr) uint8_t answer[8192];
+    const unsigned port = mnl_socket_get_portid(m_socket.get());
+    for (;;) {
+        const ssize_t size = mnl_socket_recvfrom(m_socket.get(), answer, sizeof answer);
+        if (size < 0) {
+            if (errno == EINTR) continue;
+            return tl::unexpected(errno);
+        }
+        const int state = mnl_cb_run(answer, static_cast<size_t>(size), header->nlmsg_seq, port, nullptr, nullptr);
+        if (state < 0) return tl::unexpected(errno);
+        if (state == MNL_CB_STOP) return {};
+    }
+}
+
+tl::expected<void, int> RouteSocket::prepareDevice(unsigned index) {
+    if (auto configured = configureDevice(index); !configured) return configured;
+    if (auto added = addDummyAddress(index); !added && added.error() != EEXIST) return added;
+    alignas(nlmsghdr) uint8_t buffer[requestSize];
+    nlmsghdr* header = beginRequest(buffer, RTM_SETLINK, 0);
+    auto* link = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(header, sizeof(ifinfomsg)));
+    link->ifi_index = static_cast<int>(index);
+    link->ifi_change = IFF_UP;
+    link->ifi_flags = IFF_UP;
+    return transact(buffer);
+}
+
+tl::expected<void, int> RouteSocket::configureDevice(unsigned index) {
+    alignas(nlmsghdr) uint8_t buffer[requestSize];
+    nlmsghdr* header = beginRequest(buffer, RTM_SETLINK, 0);
+    auto* link = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(header, sizeof(ifinfomsg)));
+    link->ifi_index = static_cast<int>(index);
+    nlattr* families = mnl_attr_nest_start(header, IFLA_AF_SPEC);
+    // Packets that are delivered through the device come from addresses whose route is another interface. The greater of the
+    // interface's and the global value counts; 2 is loose, 1 is strict.
+    nlattr* inet = mnl_attr_nest_start(header, AF_INET);
+    nlattr* settings = mnl_attr_nest_start(header, IFLA_INET_CONF);
+    mnl_attr_put_u32(header, IPV4_DEVCONF_RP_FILTER, 2);
+    mnl_attr_nest_end(header, settings);
+    mnl_attr_nest_end(header, inet);
+    // No link-local address, so that the kernel sends no router solicitations of its own into the device.
+    nlattr* inet6 = mnl_attr_nest_start(header, AF_INET6);
+    mnl_attr_put_u8(header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    mnl_attr_nest_end(header, inet6);
+    mnl_attr_nest_end(header, families);
+    const tl::expected<void, int> both = transact(buffer);
+    if (both || both.error() != EAFNOSUPPORT) return both;
+    mnl_attr_nest_cancel(header, inet6);  // a kernel without IPv6
+    mnl_attr_nest_end(header, families);
+    return transact(buffer);
+}
+
+tl::expected<void, int> RouteSocket::addDummyAddress(unsigned index) {
+    // An interface without any IPv4 address fails even the loose reverse path filter. This is the dummy address of RFC 7600, and with host
+    // scope nothing ever takes it as its source.
+    constexpr uint8_t address[] = {192, 0, 0, 8};
+    alignas(nlmsghdr) uint8_t buffer[requestSize];
+    nlmsghdr* header = beginRequest(buffer, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+    auto* body = static_cast<ifaddrmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(ifaddrmsg)));
+    body->ifa_family = AF_INET;
+    body->ifa_prefixlen = 32;
+    body->ifa_scope = RT_SCOPE_HOST;
+    body->ifa_index = index;
+    mnl_attr_put(header, IFA_LOCAL, sizeof address, address);
+    mnl_attr_put(header, IFA_ADDRESS, sizeof address, address);
+    return transact(buffer);
+}
+
+tl::expected<void, int> RouteSocket::replaceDefaultRoute(IpFamily family, unsigned index, uint32_t table) {
+    alignas(nlmsghdr) uint8_t buffer[requestSize];
+    nlmsghdr* header = beginRequest(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+    auto* route = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(rtmsg)));
+    route->rtm_family = familyNumber(family);
+    route->rtm_table = RT_TABLE_UNSPEC;
+    route->rtm_protocol = RTPROT_STATIC;
+    route->rtm_scope = family == IpFamily::V4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+    route->rtm_type = RTN_UNICAST;
+    mnl_attr_put_u32(header, RTA_TABLE, table);
+    mnl_attr_put_u32(header, RTA_OIF, index);
+    return transact(buffer);
+}
+
+tl::expected<void, int> RouteSocket::addRule(const PolicyRule& rule) {
+    std::vector<uint8_t> request = addRuleRequest(rule);
+    return transact(request.data());
+}
+
+tl::expected<unsigned, int> RouteSocket::deleteRules(const PolicyRule& rule) {
+    std::vector<uint8_t> request = deleteRuleRequest(rule);
+    for (unsigned deleted = 0;; ++deleted) {
+        const tl::expected<void, int> result = transact(request.data());
+        if (result) continue;
+        if (result.error() == ENOENT || result.error() == EAFNOSUPPORT) return deleted;
+        return tl::unexpected(result.error());
+    }
+}
+
+}  // namespace netpas::tun
