@@ -38,4 +38,4 @@ run_step 'sanitizers: address, undefined behaviour' long_asan
 run_step 'sanitizer: threads' long_tsan
 run_step 'fuzzing' long_fuzz
 run_step 'clang-tidy' long_tidy
-NETPAS_LONG=1 run_ctest "$build" -C long -L lab
+run_ctest "$build" -C long -L long
