@@ -1,0 +1,264 @@
+#include "cartographer/cartographer.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "cartographer/cache_file.h"
+
+namespace netpas::cartographer {
+
+namespace {
+
+using directory::DocumentError;
+
+constexpr size_t maxCachedPaths = 1000;
+constexpr const char* homeFile = "home";
+constexpr const char* descriptorFile = "descriptor.json";
+constexpr const char* keysFile = "keys.json";
+
+std::string menuFile(IspId isp) { return "menu-" + std::to_string(isp.value()) + ".json"; }
+
+Failure untrusted(const std::string& what, DocumentError error) {
+    return {CartographerError::Untrusted, what + ": " + std::string(describe(error))};
+}
+
+Failure fromFetch(const Endpoint& server, const FetchFailure& failure) {
+    const std::string where = "the directory at " + server.toString();
+    switch (failure.kind) {
+    case FetchFailure::Kind::Unreachable:
+        return {CartographerError::Unreachable, where + " does not answer: " + failure.what};
+    case FetchFailure::Kind::WrongKey: return {CartographerError::Untrusted, where + " has another key than expected"};
+    case FetchFailure::Kind::NotServed:
+        return {CartographerError::Unreachable, where + " does not serve this: " + failure.what};
+    }
+    return {CartographerError::Unreachable, where};
+}
+
+Failure fromAssemble(const AssembleFailure& failure, const IpAddress& destination) {
+    const std::string isp = "ISP " + std::to_string(failure.isp.value());
+    switch (failure.error) {
+    case AssembleError::NoPath:
+        return {CartographerError::NoPath, "no paid path to " + destination.toString() + " is known"};
+    case AssembleError::NoMenu:
+        return {CartographerError::UnknownIsp, isp + " is on the way, but it publishes no menu"};
+    case AssembleError::PriceTooHigh:
+        return {CartographerError::PriceTooHigh, isp + " asks more than a packet can carry"};
+    case AssembleError::NoSuchClass: {
+        std::string text = isp + " has no class \"" + failure.wanted + "\"; it offers ";
+        for (size_t i = 0; i < failure.offered.size(); ++i) text += (i > 0 ? ", " : "") + failure.offered[i];
+        return {CartographerError::NoSuchClass, failure.offered.empty() ? isp + " offers no class at all" : text};
+    }
+    }
+    return {CartographerError::NoPath, {}};
+}
+
+}  // namespace
+
+Cartographer::Cartographer(Fetcher& fetcher, const Clock& clock, std::filesystem::path folder)
+    : m_fetcher(fetcher), m_clock(clock), m_folder(std::move(folder)), m_alive(std::make_shared<bool>(true)) {
+    loadHome();
+}
+
+Cartographer::~Cartographer() = default;
+
+template <typename Function>
+auto Cartographer::whileAlive(Function function) {
+    return [alive = std::weak_ptr<bool>(m_alive), function = std::move(function)](auto&& result) {
+        if (!alive.expired()) function(std::forward<decltype(result)>(result));
+    };
+}
+
+void Cartographer::loadHome() {
+    const auto text = readCacheFile(fileOf(homeFile));
+    const auto envelope = readCacheFile(fileOf(descriptorFile));
+    if (!text || !envelope) return;
+    const auto url = directory::parseJoinUrl(*text);
+    if (!url) return;
+    // The descriptor's addresses are needed to settle what is open even when its time is over.
+    const auto payload = directory::open(*envelope, url->key);
+    const auto descriptor = payload ? directory::descriptorFromJson(*payload) : tl::unexpected(payload.error());
+    if (!descriptor) return;
+    m_home = Home{*url, *descriptor};
+    if (const auto keys = readCacheFile(fileOf(keysFile))) {
+        if (auto read = directory::openKeys(*keys, url->key, descriptor->validity.isp, m_clock.now())) m_keys = *read;
+    }
+}
+
+void Cartographer::remember(const Home& home, const std::string& envelope) {
+    if (!m_home || m_home->url.key != home.url.key) {
+        m_keys.reset();
+        m_menus.clear();
+        removeCacheFiles(m_folder);
+    }
+    m_paths.clear();
+    m_home = home;
+    // The descriptor first: without "home" it means nothing.
+    (void)(writeCacheFile(fileOf(descriptorFile), envelope) && writeCacheFile(fileOf(homeFile), toString(home.url)));
+}
+
+void Cartographer::join(const std::string& text, Done<Home> done) {
+    const auto url = directory::parseJoinUrl(text);
+    if (!url) {
+        done(tl::unexpected(Failure{CartographerError::BadUrl, std::string(describe(url.error()))}));
+        return;
+    }
+    m_fetcher.get(url->directory, url->key, "/v1/descriptor",
+                  whileAlive([this, url = *url, done = std::move(done)](tl::expected<std::string, FetchFailure> body) {
+                      if (!body) return done(tl::unexpected(fromFetch(url.directory, body.error())));
+                      auto descriptor = directory::openDescriptor(*body, url.key, m_clock.now());
+                      if (!descriptor) return done(tl::unexpected(untrusted("the descriptor", descriptor.error())));
+                      const Home home{url, std::move(*descriptor)};
+                      if (!isWritable(m_folder)) {
+                          return done(tl::unexpected(
+                              Failure{CartographerError::CannotStore, "cannot write to " + m_folder.string()}));
+                      }
+                      remember(home, *body);
+                      done(home);
+                  }));
+}
+
+void Cartographer::refresh(Done<Home> done) {
+    if (!m_home) return done(tl::unexpected(Failure{CartographerError::NotJoined, "no ISP was joined"}));
+    const directory::Validity& validity = m_home->descriptor.validity;
+    if (m_clock.now() < validity.issued + (validity.expires - validity.issued) / 2) return done(*m_home);
+    join(toString(m_home->url), std::move(done));
+}
+
+void Cartographer::keys(Done<directory::Keys> done) {
+    if (m_keys && m_clock.now() < m_keys->validity.expires) return done(*m_keys);
+    const Home home = *m_home;
+    m_fetcher.get(home.url.directory, home.url.key, "/v1/keys",
+                  whileAlive([this, home, done = std::move(done)](tl::expected<std::string, FetchFailure> body) {
+                      if (!body) return done(tl::unexpected(fromFetch(home.url.directory, body.error())));
+                      auto keys = directory::openKeys(*body, home.url.key, home.descriptor.validity.isp, m_clock.now());
+                      if (!keys) return done(tl::unexpected(untrusted("the list of keys", keys.error())));
+                      m_keys = *keys;
+                      (void)writeCacheFile(fileOf(keysFile), *body);
+                      done(std::move(*keys));
+                  }));
+}
+
+void Cartographer::paths(const IpAddress& destination, Done<directory::Paths> done) {
+    const auto now = m_clock.now();
+    std::erase_if(m_paths, [&](const directory::Paths& known) { return known.validity.expires <= now; });
+    const auto cached = std::find_if(m_paths.begin(), m_paths.end(),
+                                     [&](const directory::Paths& known) { return known.prefix.contains(destination); });
+    if (cached != m_paths.end()) return done(*cached);
+    const Home home = *m_home;
+    m_fetcher.get(
+        home.url.directory, home.url.key, "/v1/paths?to=" + destination.toString(),
+        whileAlive([this, home, destination, done = std::move(done)](tl::expected<std::string, FetchFailure> body) {
+            if (!body) return done(tl::unexpected(fromFetch(home.url.directory, body.error())));
+            auto paths = directory::openPaths(*body, home.url.key, home.descriptor.validity.isp, m_clock.now());
+            if (!paths) return done(tl::unexpected(untrusted("the paths", paths.error())));
+            if (!paths->prefix.contains(destination)) {
+                return done(tl::unexpected(untrusted("the paths", DocumentError::WrongShape)));
+            }
+            if (m_paths.size() >= maxCachedPaths) m_paths.erase(m_paths.begin());
+            m_paths.push_back(*paths);
+            done(std::move(*paths));
+        }));
+}
+
+void Cartographer::menu(IspId isp, const Directory& from, Done<directory::Menu> done) {
+    if (const auto known = m_menus.find(isp);
+        known != m_menus.end() && m_clock.now() < known->second.validity.expires) {
+        return done(known->second);
+    }
+    if (const auto stored = readCacheFile(fileOf(menuFile(isp)))) {
+        if (auto menu = directory::openMenu(*stored, from.key, isp, m_clock.now())) {
+            m_menus[isp] = *menu;
+            return done(std::move(*menu));
+        }
+    }
+    m_fetcher.get(from.server, from.key, "/v1/menu",
+                  whileAlive([this, isp, from, done = std::move(done)](tl::expected<std::string, FetchFailure> body) {
+                      if (!body) return done(tl::unexpected(fromFetch(from.server, body.error())));
+                      auto menu = directory::openMenu(*body, from.key, isp, m_clock.now());
+                      if (!menu) return done(tl::unexpected(untrusted("the menu of " + from.name, menu.error())));
+                      m_menus[isp] = *menu;
+                      (void)writeCacheFile(fileOf(menuFile(isp)), *body);
+                      done(std::move(*menu));
+                  }));
+}
+
+tl::expected<Cartographer::Directory, Failure> Cartographer::directoryOf(IspId isp, const directory::Keys& keys) const {
+    if (isp == m_home->descriptor.validity.isp) {
+        return Directory{m_home->url.directory, m_home->url.key, m_home->descriptor.name};
+    }
+    const auto known =
+        std::find_if(keys.others.begin(), keys.others.end(), [&](const auto& other) { return other.isp == isp; });
+    if (known == keys.others.end() || !known->directory) {
+        return tl::unexpected(
+            Failure{CartographerError::UnknownIsp,
+                    "ISP " + std::to_string(isp.value()) + " is on the way, but its directory is not known"});
+    }
+    return Directory{*known->directory, known->key, known->name};
+}
+
+void Cartographer::homeMenu(Done<KnownMenu> done) {
+    if (!m_home) return done(tl::unexpected(Failure{CartographerError::NotJoined, "no ISP was joined"}));
+    const Directory own{m_home->url.directory, m_home->url.key, m_home->descriptor.name};
+    menu(m_home->descriptor.validity.isp, own,
+         [own, done = std::move(done)](tl::expected<directory::Menu, Failure> menu) {
+             if (!menu) return done(tl::unexpected(std::move(menu.error())));
+             done(KnownMenu{own.name, std::move(*menu)});
+         });
+}
+
+void Cartographer::quote(const QuoteRequest& request, Done<Quote> done) {
+    if (!m_home) return done(tl::unexpected(Failure{CartographerError::NotJoined, "no ISP was joined"}));
+    paths(request.destination, [this, request, done = std::move(done)](tl::expected<directory::Paths, Failure> paths) {
+        if (!paths) return done(tl::unexpected(std::move(paths.error())));
+        keys([this, request, paths = std::move(*paths), done](tl::expected<directory::Keys, Failure> keys) {
+            if (!keys) return done(tl::unexpected(std::move(keys.error())));
+            menus(request, paths, *keys, done);
+        });
+    });
+}
+
+// Fetches the menus of all ISPs on all paths at once. One that cannot be had rules out its paths only.
+void Cartographer::menus(const QuoteRequest& request, const directory::Paths& paths, const directory::Keys& keys,
+                         Done<Quote> done) {
+    struct Gathering {
+        Menus menus;
+        std::map<IspId, Failure> failures;
+        size_t outstanding = 1;  // this function itself, until it has asked everybody
+    };
+    auto gathering = std::make_shared<Gathering>();
+    auto arrived = [this, request, paths, gathering, done = std::move(done)] {
+        if (--gathering->outstanding > 0) return;
+        auto quote = assemble(request, paths.paths, gathering->menus, m_clock.now());
+        if (!quote) {
+            const auto cause = gathering->failures.find(quote.error().isp);
+            const bool fetching = quote.error().error == AssembleError::NoMenu && cause != gathering->failures.end();
+            return done(tl::unexpected(fetching ? cause->second : fromAssemble(quote.error(), request.destination)));
+        }
+        quote->validUntil = std::min(quote->validUntil, paths.validity.expires);
+        done(std::move(*quote));
+    };
+    std::set<IspId> asked;
+    for (const directory::IspPath& path : paths.paths) {
+        for (const IspId isp : path.isps) {
+            if (!asked.insert(isp).second) continue;
+            const auto from = directoryOf(isp, keys);
+            if (!from) {
+                gathering->failures.emplace(isp, from.error());
+                continue;
+            }
+            ++gathering->outstanding;
+            menu(isp, *from, [isp, gathering, name = from->name, arrived](tl::expected<directory::Menu, Failure> menu) {
+                if (menu) {
+                    gathering->menus[isp] = {name, std::move(*menu)};
+                } else {
+                    gathering->failures.emplace(isp, std::move(menu.error()));
+                }
+                arrived();
+            });
+        }
+    }
+    arrived();
+}
+
+}  // namespace netpas::cartographer

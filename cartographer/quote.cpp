@@ -1,0 +1,59 @@
+#include "cartographer/quote.h"
+
+#include <charconv>
+#include <chrono>
+
+namespace netpas::cartographer {
+
+ClassChoice ClassChoice::parse(std::string_view text) {
+    if (text.empty() || text == "cheapest") return {};
+    if (text == "best") return {.rule = Rule::Best, .name = {}, .number = ServiceClass{0}};
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc{} && end == text.data() + text.size() && number < 64) {
+        return {.rule = Rule::Numbered, .name = {}, .number = ServiceClass{static_cast<uint8_t>(number)}};
+    }
+    return {.rule = Rule::Named, .name = std::string(text), .number = ServiceClass{0}};
+}
+
+tl::expected<PacketPrice, MoneyError> priceOfPacket(std::span<const QuotedHop> path, uint32_t innerBytes,
+                                                    uint16_t minute) {
+    PacketPrice price{std::vector<PriceCode>(path.size(), PriceCode::fromCode(0)), Money::zero()};
+    for (size_t i = path.size(); i-- > 0;) {
+        const auto code = PriceCode::roundUp(path[i].prices.modelAt(minute).cost(innerBytes, price.total));
+        if (!code) return tl::unexpected(code.error());
+        const auto sum = checkedAdd(price.total, code->value());
+        if (!sum) return tl::unexpected(sum.error());
+        price.hops[i] = *code;
+        price.total = *sum;
+    }
+    return price;
+}
+
+tl::expected<PacketPrice, MoneyError> dearestPacket(std::span<const QuotedHop> path, uint32_t innerBytes) {
+    // Prices are constant between the boundaries of the periods; minute 0 stands for the base price
+    // where no period begins or ends.
+    std::vector<uint16_t> minutes{0};
+    for (const QuotedHop& hop : path) {
+        for (const auto& period : hop.prices.periods) {
+            minutes.push_back(period.fromMinute);
+            minutes.push_back(static_cast<uint16_t>(period.toMinute % 1440));
+        }
+    }
+    tl::expected<PacketPrice, MoneyError> dearest = priceOfPacket(path, innerBytes, minutes.front());
+    for (const uint16_t minute : minutes) {
+        auto price = priceOfPacket(path, innerBytes, minute);
+        if (!price) return price;
+        if (price->total > dearest->total) dearest = std::move(price);
+    }
+    return dearest;
+}
+
+tl::expected<Money, MoneyError> worstPerMegabyte(std::span<const QuotedHop> path, uint32_t innerBytes) {
+    constexpr int64_t megabyte = 1'000'000;
+    const auto packet = dearestPacket(path, innerBytes);
+    if (!packet) return tl::unexpected(packet.error());
+    return checkedMul(packet->total, (megabyte + innerBytes - 1) / innerBytes);
+}
+
+}  // namespace netpas::cartographer

@@ -1,0 +1,70 @@
+// What the way to a destination costs: the path, the class bought from each ISP on it and the exact
+// encoded prices (NetPaS §5.1, §5.3). Plain data; no thread, no network.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "core/clock.h"
+#include "core/ids.h"
+#include "core/money.h"
+#include "core/net_address.h"
+#include "core/price_code.h"
+#include "core/price_model.h"
+
+namespace netpas::cartographer {
+
+// The inner sizes that prices are shown for.
+inline constexpr uint32_t fullPacketBytes = 1400;
+inline constexpr uint32_t smallPacketBytes = 64;
+
+struct ClassChoice {
+    enum class Rule { Cheapest, Best, Named, Numbered };
+    Rule rule = Rule::Cheapest;
+    std::string name;        // Named: compared without regard to case
+    ServiceClass number{0};  // Numbered
+    // "cheapest", "best", a number from 0 to 63, or a name.
+    static ClassChoice parse(std::string_view text);
+};
+
+struct QuoteRequest {
+    IpAddress destination;
+    ClassChoice everywhere;
+    std::map<IspId, ClassChoice> perIsp;  // goes before `everywhere`
+};
+
+struct QuotedHop {
+    IspId isp;
+    std::string ispName;
+    ServiceClass service;
+    std::string className;
+    ExitPoint exit;  // 0: the ISP chooses
+    PriceSchedule prices;
+};
+
+struct Quote {
+    IpAddress destination;
+    std::vector<QuotedHop> path;  // own ISP first
+    SystemTime validUntil;        // the earliest expiry of the documents it is made from
+};
+
+struct PacketPrice {
+    std::vector<PriceCode> hops;  // in path order
+    Money total;
+};
+
+// Prices of one packet with `innerBytes` at a minute of the day (UTC), rounded up to what the header can
+// say. Computed from the last ISP backwards: a surcharge counts the encoded prices behind it.
+[[nodiscard]] tl::expected<PacketPrice, MoneyError> priceOfPacket(std::span<const QuotedHop> path, uint32_t innerBytes,
+                                                                  uint16_t minute);
+// The dearest such packet at any time of the day.
+[[nodiscard]] tl::expected<PacketPrice, MoneyError> dearestPacket(std::span<const QuotedHop> path, uint32_t innerBytes);
+// A million inner bytes in packets of `innerBytes`, the last one counted whole, at the dearest time of day.
+[[nodiscard]] tl::expected<Money, MoneyError> worstPerMegabyte(std::span<const QuotedHop> path, uint32_t innerBytes);
+
+}  // namespace netpas::cartographer

@@ -1,0 +1,242 @@
+// Stand-ins for everything around the purchase service. Any call of theirs can be made the moment of a kill.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/agent/ports.h"
+#include "core/clock.h"
+
+namespace netpas::agent::fake {
+
+struct Killed {};
+
+// Counts the calls of all ports; the one that it was told throws, as if the process ended there.
+struct KillSwitch {
+    int calls = 0;
+    int at = -1;
+    void step() {
+        if (calls++ == at) throw Killed{};
+    }
+};
+
+class Timers final : public agent::Timers {
+public:
+    explicit Timers(ManualClock& clock) : m_clock(clock) {}
+    Id after(std::chrono::milliseconds delay, std::function<void()> fire) override {
+        m_due.emplace(std::pair(m_clock.steady() + delay, ++m_last), std::move(fire));
+        return m_last;
+    }
+    void cancel(Id id) override {
+        std::erase_if(m_due, [&](const auto& item) { return item.first.second == id; });
+    }
+    // Moves the clock and fires what becomes due, in order.
+    void run(std::chrono::milliseconds time) {
+        const SteadyTime end = m_clock.steady() + time;
+        while (!m_due.empty() && m_due.begin()->first.first <= end) {
+            const auto due = m_due.begin();
+            if (due->first.first > m_clock.steady()) m_clock.advance(due->first.first - m_clock.steady());
+            const auto fire = std::move(due->second);
+            m_due.erase(due);
+            fire();
+        }
+        m_clock.advance(end - m_clock.steady());
+    }
+    [[nodiscard]] size_t waiting() const { return m_due.size(); }
+
+private:
+    ManualClock& m_clock;
+    Id m_last = 0;
+    std::map<std::pair<SteadyTime, Id>, std::function<void()>> m_due;
+};
+
+class Quotes final : public agent::Quotes {
+public:
+    Quotes(Timers& timers, KillSwitch& kill) : m_timers(timers), m_kill(kill) {}
+    void quote(const cartographer::QuoteRequest& request,
+               std::function<void(tl::expected<cartographer::Quote, QuoteFailure>)> done) override {
+        m_kill.step();
+        tl::expected<cartographer::Quote, QuoteFailure> result = tl::unexpected(failure);
+        if (!fails) {
+            cartographer::Quote quote{request.destination, {}, SystemTime::max()};
+            const auto hop = [&](uint16_t isp, int64_t nanodollars) {
+                PriceSchedule prices;
+                prices.base.perPacket = *Money::fromNanodollars(nanodollars);
+                quote.path.push_back({IspId{isp}, "isp", ServiceClass{1}, "gold", ExitPoint{0}, prices});
+            };
+            hop(26, 3);
+            hop(25, 10);
+            hop(24, 2);
+            result = std::move(quote);
+        }
+        m_timers.after(std::chrono::milliseconds(1), [done = std::move(done), result] { done(result); });
+    }
+    bool fails = false;
+    QuoteFailure failure;
+
+private:
+    Timers& m_timers;
+    KillSwitch& m_kill;
+};
+
+// Survives the agent: the ISP's side of the books.
+class Isp {
+public:
+    struct Key {
+        SessionKey key;
+        bool revoked = false;
+        uint64_t packets = 0;
+        Money amount;
+    };
+    std::map<uint32_t, Key> keys;
+    bool silent = false;  // no answer to anything
+    bool refuses = false;
+    bool losesTheAnswer = false;  // does what it is asked and the answer is lost
+    Money overcharge;             // added to every final statement
+};
+
+class FirstIsp final : public agent::FirstIsp {
+public:
+    FirstIsp(Isp& isp, Timers& timers, KillSwitch& kill) : m_isp(isp), m_timers(timers), m_kill(kill) {}
+    void registerKey(const SessionKey& key, std::function<void(tl::expected<void, IspFailure>)> done) override {
+        m_kill.step();
+        tl::expected<void, IspFailure> result;
+        if (m_isp.silent) {
+            result = unreachable();
+        } else if (m_isp.refuses) {
+            result = tl::unexpected(IspFailure{IspFailure::Kind::Refused, "cap too high"});
+        } else {
+            m_isp.keys[key.id.value()].key = key;
+            if (m_isp.losesTheAnswer) result = unreachable();
+        }
+        m_timers.after(std::chrono::milliseconds(2), [done = std::move(done), result] { done(result); });
+    }
+    void revokeKey(SessionKeyId key,
+                   std::function<void(tl::expected<std::optional<FinalUsage>, IspFailure>)> done) override {
+        m_kill.step();
+        tl::expected<std::optional<FinalUsage>, IspFailure> result;
+        if (m_isp.silent) {
+            result = unreachable();
+        } else if (const auto known = m_isp.keys.find(key.value()); known != m_isp.keys.end()) {
+            known->second.revoked = true;
+            const Money amount = *checkedAdd(known->second.amount, m_isp.overcharge);
+            result = FinalUsage{known->second.packets, amount, {1, 2, 3}, {4}};
+        }
+        m_timers.after(std::chrono::milliseconds(2), [done = std::move(done), result] { done(result); });
+    }
+
+private:
+    static tl::unexpected<IspFailure> unreachable() {
+        return tl::unexpected(IspFailure{IspFailure::Kind::Unreachable, "no answer"});
+    }
+    Isp& m_isp;
+    Timers& m_timers;
+    KillSwitch& m_kill;
+};
+
+class Diversion final : public agent::Diversion {
+public:
+    explicit Diversion(KillSwitch& kill) : m_kill(kill) {}
+    tl::expected<void, std::string> set(const std::vector<FlowMatch>& wanted) override {
+        m_kill.step();
+        if (fails) return tl::unexpected(std::string("no nftables"));
+        flows = wanted;
+        return {};
+    }
+    std::vector<FlowMatch> flows;
+    bool fails = false;
+
+private:
+    KillSwitch& m_kill;
+};
+
+class Plane final : public agent::Plane {
+public:
+    Plane(Isp& isp, Diversion& diversion, Timers& timers, KillSwitch& kill)
+        : m_isp(isp), m_diversion(diversion), m_timers(timers), m_kill(kill) {}
+
+    tl::expected<void, std::string> publish(const std::vector<PaidFlow>& flows) override {
+        m_kill.step();
+        if (fails) return tl::unexpected(std::string("device gone"));
+        published = flows;
+        return {};
+    }
+    void drain(PurchaseId, std::function<void()> done) override {
+        m_kill.step();
+        m_timers.after(std::chrono::milliseconds(5), std::move(done));
+    }
+    std::vector<PlaneCounters> harvest() override {
+        m_kill.step();
+        std::vector<PlaneCounters> all;
+        for (const auto& [id, counters] : m_counters) all.push_back(counters);
+        return all;
+    }
+    PlaneCounters retire(PurchaseId id) override {
+        m_kill.step();
+        auto counters = m_counters[id.value()];
+        counters.id = id;
+        m_counters.erase(id.value());
+        return counters;
+    }
+    // Packets of every diverted flow: 15 n$ each while the cap lasts, then best effort. `lost` of the paid ones never
+    // reach the edge router.
+    void traffic(uint64_t packets, uint64_t lost = 0) {
+        const Money price = *Money::fromNanodollars(15);
+        for (const PaidFlow& flow : published) {
+            if (std::find(m_diversion.flows.begin(), m_diversion.flows.end(), flow.flow) == m_diversion.flows.end())
+                continue;
+            PlaneCounters& mine = m_counters[flow.id.value()];
+            mine.id = flow.id;
+            Isp::Key& theirs = m_isp.keys.at(flow.key.id.value());
+            for (uint64_t i = 0; i < packets; ++i) {
+                const Money after = *checkedAdd(mine.usage.amount, price);
+                if (after > flow.key.cap) {
+                    mine.capReached = true;
+                    ++mine.usage.bestEffortPackets;
+                    continue;
+                }
+                mine.usage.amount = after;
+                ++mine.usage.packets;
+                mine.usage.bytes += 100;
+                if (theirs.revoked || i < lost) continue;
+                theirs.amount = *checkedAdd(theirs.amount, price);
+                ++theirs.packets;
+            }
+        }
+    }
+    std::vector<PaidFlow> published;
+    bool fails = false;
+
+private:
+    Isp& m_isp;
+    Diversion& m_diversion;
+    Timers& m_timers;
+    KillSwitch& m_kill;
+    std::map<uint64_t, PlaneCounters> m_counters;
+};
+
+class Mint final : public KeyMint {
+public:
+    explicit Mint(KillSwitch& kill) : m_kill(kill) {}
+    SessionKey mint(Money cap, Money capPerSecond, std::vector<IspId> allowed, SystemTime expires) override {
+        m_kill.step();
+        SessionKey key;
+        key.id = SessionKeyId{next++};
+        key.cap = cap;
+        key.capPerSecond = capPerSecond;
+        key.allowed = std::move(allowed);
+        key.expires = expires;
+        return key;
+    }
+    uint32_t next = 1;
+
+private:
+    KillSwitch& m_kill;
+};
+
+}  // namespace netpas::agent::fake
