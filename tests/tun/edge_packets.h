@@ -82,8 +82,11 @@ inline Bytes header(std::initializer_list<HopBlock> hops) {
 }
 
 inline Bytes join(std::initializer_list<ByteView> parts) {
-    Bytes bytes;
-    for (const ByteView part : parts) bytes.insert(bytes.end(), part.begin(), part.end());
+    size_t size = 0;
+    for (const ByteView part : parts) size += part.size();
+    Bytes bytes(size);
+    auto end = bytes.begin();
+    for (const ByteView part : parts) end = std::copy(part.begin(), part.end(), end);
     return bytes;
 }
 
@@ -180,7 +183,7 @@ struct Router {
     Verdict verdict(Bytes bytes, Arrival arrival = Arrival::Customer, uint16_t source = 0) {
         return process(bytes, arrival, source).verdict;
     }
-    void install(const SessionKey& key) { (void)processor.installKey(key, 0, now.steady).value(); }
+    void install(const SessionKey& key) { (void)processor.installKey(key, 0, now.steady); }
     void advance(std::chrono::nanoseconds by) {
         now.steady += by;
         now.wall += std::chrono::duration_cast<std::chrono::microseconds>(by);

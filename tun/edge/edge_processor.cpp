@@ -78,7 +78,7 @@ void EdgeProcessor::judge(Work& work, const EdgeTables& tables, EdgeTime now) {
             if (authenticate(work, now) && checkBlacklist(work, tables) && checkBucket(work, now) &&
                 lookUpForwarding(work, tables) && checkPrice(work, tables)) {
                 charge(work);
-                emit(work);
+                fillIn(work);
             }
             break;
         case Arrival::Neighbour:
@@ -86,11 +86,11 @@ void EdgeProcessor::judge(Work& work, const EdgeTables& tables, EdgeTime now) {
             if (checkBlacklist(work, tables) && checkBucket(work, now) && lookUpForwarding(work, tables) &&
                 checkPrice(work, tables)) {
                 charge(work);
-                emit(work);
+                fillIn(work);
             }
             break;
         case Arrival::Internal:  // the router that heard it first has taken steps 1 to 3 and 5
-            if (lookUpForwarding(work, tables)) emit(work);
+            if (lookUpForwarding(work, tables)) fillIn(work);
             break;
         }
         if (isAccepted(work.result->verdict) && work.target.way != EdgeTables::Way::Internal) {
@@ -292,7 +292,7 @@ void EdgeProcessor::charge(Work& work) {
 }
 
 // Fills in what leaves. The shim of the next stretch ends where the header begins.
-void EdgeProcessor::emit(Work& work) {
+void EdgeProcessor::fillIn(Work& work) {
     EdgeResult& result = *work.result;
     result.leaves = true;
     result.dscp = work.service->dscp;

@@ -149,7 +149,7 @@ private:
     void processBatch(std::span<const EdgePacket> packets, std::span<EdgeResult> results, const EdgeTables& tables, EdgeTime now);
     void judge(Work& work, const EdgeTables& tables, EdgeTime now);
     void charge(Work& work);
-    void emit(Work& work);
+    void fillIn(Work& work);
     bool refuse(Work& work, Verdict verdict);
     bool toKernelUncharged(Work& work, Verdict verdict);
     MoneyBucket* bucketOf(const Work& work);

@@ -42,9 +42,9 @@ void PrefixTable::build(std::vector<Level>& levels, std::span<const Entry> entri
         Level level{length, maskOf(length), std::vector<Slot>(std::bit_ceil((to - from) * 2))};
         for (; from < to; ++from) {
             const Bits bits = bitsOf(sorted[from].prefix.address().bytes());
-            size_t i = hash(bits) & (level.slots.size() - 1);
-            while (level.slots[i].used && level.slots[i].bits != bits) i = (i + 1) & (level.slots.size() - 1);
-            if (!level.slots[i].used) level.slots[i] = {bits, sorted[from].value, true};
+            size_t i = hash(bits) & (level.cells.size() - 1);
+            while (level.cells[i].used && level.cells[i].bits != bits) i = (i + 1) & (level.cells.size() - 1);
+            if (!level.cells[i].used) level.cells[i] = {bits, sorted[from].value, true};
         }
         levels.push_back(std::move(level));
     }
@@ -54,9 +54,9 @@ std::optional<uint32_t> PrefixTable::find(std::span<const uint8_t> address) cons
     const Bits bits = bitsOf(address);
     for (const Level& level : address.size() == 4 ? m_v4 : m_v6) {
         const Bits wanted{bits.high & level.mask.high, bits.low & level.mask.low};
-        const size_t mask = level.slots.size() - 1;
-        for (size_t i = hash(wanted) & mask; level.slots[i].used; i = (i + 1) & mask) {
-            if (level.slots[i].bits == wanted) return level.slots[i].value;
+        const size_t mask = level.cells.size() - 1;
+        for (size_t i = hash(wanted) & mask; level.cells[i].used; i = (i + 1) & mask) {
+            if (level.cells[i].bits == wanted) return level.cells[i].value;
         }
     }
     return std::nullopt;

@@ -39,7 +39,7 @@ private:
     struct Level {
         uint8_t length = 0;
         Bits mask;
-        std::vector<Slot> slots;  // a power of two, at most half full
+        std::vector<Slot> cells;  // a power of two, at most half full
     };
 
     [[nodiscard]] static Bits bitsOf(std::span<const uint8_t> address);

@@ -1,4 +1,4 @@
-// Replay protection of one session key: the last 4096 sequence slots as a ring of bits.
+// Replay protection of one session key: the last 4096 sequence numbers as a ring of bits.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace netpas::tun {
 // Owner: the packet thread.
 class ReplayWindow {
 public:
-    static constexpr uint64_t slots = 4096;
+    static constexpr uint64_t size = 4096;
 
     enum class Result : uint8_t { Free, Replayed, Stale };
     struct Found {
@@ -24,7 +24,7 @@ public:
 
     // burst is 1..64 and sequence + burst must not wrap.
     [[nodiscard]] Found find(uint64_t sequence, uint32_t burst) const {
-        const uint64_t floor = m_top > slots ? m_top - slots : 0;
+        const uint64_t floor = m_top > size ? m_top - size : 0;
         const uint64_t lowest = floor > m_base ? floor : m_base;
         if (sequence + burst <= lowest) return {Result::Stale, 0};
         const uint64_t first = sequence > lowest ? sequence : lowest;
@@ -66,7 +66,7 @@ public:
 
 private:
     void clear(uint64_t from, uint64_t to) {
-        if (to - from >= slots) {
+        if (to - from >= size) {
             m_words.fill(0);
             return;
         }
@@ -81,7 +81,7 @@ private:
 
     uint64_t m_top = 0;
     uint64_t m_base = 0;
-    std::array<uint64_t, slots / 64> m_words{};
+    std::array<uint64_t, size / 64> m_words{};
 };
 
 }  // namespace netpas::tun

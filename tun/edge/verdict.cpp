@@ -2,7 +2,7 @@
 
 namespace netpas::tun {
 
-std::string_view toString(Verdict verdict) {
+std::string_view verdictName(Verdict verdict) {
     switch (verdict) {
     case Verdict::Forwarded: return "forwarded";
     case Verdict::HandedOver: return "handed_over";

@@ -50,7 +50,7 @@ enum class Verdict : uint8_t {
 inline constexpr size_t verdictCount = static_cast<size_t>(Verdict::UnderpaidBestEffort) + 1;
 
 // The name in counters and reports: snake_case, stable.
-[[nodiscard]] std::string_view toString(Verdict verdict);
+[[nodiscard]] std::string_view verdictName(Verdict verdict);
 
 // Which step decided: 0 is everything before step 1, 8 an accepted packet.
 [[nodiscard]] int stepOf(Verdict verdict);
