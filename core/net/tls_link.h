@@ -30,19 +30,20 @@ struct LinkLimits {
     std::chrono::milliseconds silenceTimeout{20000};  // nothing heard for so long: closed
 };
 
-// An authenticated connection. It stays open while somebody holds it and neither end closes.
+// An authenticated connection. It lives until one end closes it, also when nobody holds it.
 class TlsConnection {
 public:
     virtual ~TlsConnection() = default;
     // False when the queue is full or the connection is closed: the message was not taken.
     [[nodiscard]] virtual bool send(Bytes message) = 0;
+    // What was taken for sending still leaves, within two seconds; handlers are called no more.
     virtual void close() = 0;
     [[nodiscard]] virtual bool isOpen() const = 0;
     [[nodiscard]] virtual const PublicKey& peerKey() const = 0;
     [[nodiscard]] virtual const Endpoint& remote() const = 0;
 
     std::function<void(ByteView)> onMessage;
-    // Once, after the last message. Not called for close() by this side.
+    // Once, after the last message. Not called for close() by this side. TlsDialer uses it itself: see onDown.
     std::function<void(NetError)> onClosed;
 };
 

@@ -1,0 +1,157 @@
+#include "core/net/http_client.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <memory>
+#include <optional>
+
+#include "core/net/tls_context.h"
+
+namespace netpas::net {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+using Unix = asio::local::stream_protocol;
+using UnixStream = beast::basic_stream<Unix>;
+using TlsStream = asio::ssl::stream<beast::tcp_stream>;
+
+namespace {
+
+using Done = std::function<void(HttpAnswer)>;
+
+NetError toError(const error_code& error) {
+    if (error == beast::error::timeout) return NetError::TimedOut;
+    if (error == http::error::body_limit || error == http::error::header_limit) return NetError::TooLarge;
+    if (error.category() == http::make_error_code(http::error::bad_method).category()) {
+        return error == http::error::end_of_stream ? NetError::Closed : NetError::Malformed;
+    }
+    return NetError::Closed;
+}
+
+template <typename Stream>
+class Exchange : public std::enable_shared_from_this<Exchange<Stream>> {
+public:
+    template <typename... Args>
+    Exchange(const HttpCall& call, Done done, Args&&... args) : m_stream(std::forward<Args>(args)...), m_done(std::move(done)) {
+        m_request.version(11);
+        m_request.method_string(call.method);
+        m_request.target(call.target);
+        m_request.set(http::field::host, "netpas");
+        m_request.set(http::field::connection, "close");
+        for (const HttpHeader& header : call.headers) m_request.set(header.name, header.value);
+        if (!call.body.empty() && m_request.find(http::field::content_type) == m_request.end()) {
+            m_request.set(http::field::content_type, "application/json");
+        }
+        m_request.body() = call.body;
+        m_request.prepare_payload();
+        m_parser.body_limit(call.maxBody);
+        if (call.method == "HEAD") m_parser.skip(true);
+    }
+
+    Stream& stream() { return m_stream; }
+
+    void send() {
+        http::async_write(m_stream, m_request, [self = this->shared_from_this()](const error_code& error, size_t) {
+            if (error) return self->finish(tl::unexpected(toError(error)));
+            self->receive();
+        });
+    }
+
+    void finish(HttpAnswer answer) {
+        if (auto done = std::exchange(m_done, nullptr)) done(std::move(answer));
+    }
+
+private:
+    void receive() {
+        http::async_read(m_stream, m_buffer, m_parser, [self = this->shared_from_this()](const error_code& error, size_t) {
+            if (error) return self->finish(tl::unexpected(toError(error)));
+            auto message = self->m_parser.release();
+            HttpResponse response;
+            response.status = message.result_int();
+            response.contentType = std::string(message[http::field::content_type]);
+            for (const auto& field : message) {
+                response.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+            }
+            response.body = std::move(message.body());
+            self->finish(std::move(response));
+        });
+    }
+
+    Stream m_stream;
+    Done m_done;
+    http::request<http::string_body> m_request;
+    http::response_parser<http::string_body> m_parser;
+    beast::flat_buffer m_buffer;
+};
+
+void callUnix(asio::io_context& io, const UnixTarget& target, const HttpCall& call, Done done) {
+    auto exchange = std::make_shared<Exchange<UnixStream>>(call, std::move(done), io);
+    if (target.socket.string().size() >= sizeof(sockaddr_un{}.sun_path)) {
+        asio::post(io, [exchange] { exchange->finish(tl::unexpected(NetError::CannotConnect)); });
+        return;
+    }
+    exchange->stream().expires_after(call.timeout);
+    exchange->stream().async_connect(Unix::endpoint(target.socket.string()), [exchange](const error_code& error) {
+        if (error) {
+            const bool late = error == beast::error::timeout;
+            return exchange->finish(tl::unexpected(late ? NetError::TimedOut : NetError::CannotConnect));
+        }
+        exchange->send();
+    });
+}
+
+// What the handshake needs for its whole length.
+struct TlsParts {
+    explicit TlsParts(const PublicKey& key)
+        : context(makeClientContext(nullptr)), check([key](const PublicKey& offered) { return offered == key; }) {}
+    asio::ssl::context context;
+    KeyCheck check;
+};
+
+void callTls(asio::io_context& io, const TlsTarget& target, const HttpCall& call, Done done) {
+    auto parts = std::make_shared<TlsParts>(target.key);
+    auto withParts = [parts, done = std::move(done)](HttpAnswer answer) { done(std::move(answer)); };
+    auto exchange = std::make_shared<Exchange<TlsStream>>(call, withParts, io, parts->context);
+    setKeyCheck(exchange->stream().native_handle(), &parts->check);
+    exchange->stream().next_layer().expires_after(call.timeout);
+    exchange->stream().next_layer().async_connect(toAsio(target.server), [exchange, parts](const error_code& error) {
+        if (error) {
+            const bool late = error == beast::error::timeout;
+            return exchange->finish(tl::unexpected(late ? NetError::TimedOut : NetError::CannotConnect));
+        }
+        exchange->stream().async_handshake(asio::ssl::stream_base::client, [exchange, parts](const error_code& failed) {
+            if (failed) {
+                const bool late = failed == beast::error::timeout;
+                return exchange->finish(tl::unexpected(late ? NetError::TimedOut : NetError::Refused));
+            }
+            exchange->send();
+        });
+    });
+}
+
+}  // namespace
+
+void httpCall(asio::io_context& io, const HttpTarget& target, const HttpCall& call, std::function<void(HttpAnswer)> done) {
+    if (const auto* unixTarget = std::get_if<UnixTarget>(&target)) {
+        callUnix(io, *unixTarget, call, std::move(done));
+    } else {
+        callTls(io, std::get<TlsTarget>(target), call, std::move(done));
+    }
+}
+
+HttpAnswer httpCall(const HttpTarget& target, const HttpCall& call) {
+    asio::io_context io;
+    std::optional<HttpAnswer> result;
+    httpCall(io, target, call, [&result](HttpAnswer answer) { result = std::move(answer); });
+    io.run();
+    return result ? std::move(*result) : HttpAnswer(tl::unexpected(NetError::Closed));
+}
+
+}  // namespace netpas::net

@@ -1,0 +1,205 @@
+#include "core/net/http_server.h"
+
+#include <grp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <list>
+
+#include "core/net/http_session.h"
+#include "core/net/tls_context.h"
+
+namespace netpas::net {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using boost::system::error_code;
+using asio::ip::tcp;
+using Unix = asio::local::stream_protocol;
+using UnixStream = beast::basic_stream<Unix>;
+using TlsStream = asio::ssl::stream<beast::tcp_stream>;
+
+HttpRequest toRequest(http::request<http::string_body>&& message, const HttpPeer& peer, bool& wellFormed) {
+    HttpRequest request;
+    request.method = std::string(message.method_string());
+    const auto target = message.target();
+    wellFormed = !target.empty() && target.front() == '/' &&
+                 decodeTarget(std::string_view(target.data(), target.size()), request);
+    for (const auto& field : message) {
+        request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+    }
+    request.body = std::move(message.body());
+    request.peer = peer.credentials;
+    request.remote = peer.remote;
+    return request;
+}
+
+http::response<http::string_body> toMessage(HttpResponse response, unsigned version, bool keepAlive, bool headOnly) {
+    http::response<http::string_body> message(http::int_to_status(response.status), version);
+    message.result(response.status);
+    if (response.status != 204 && response.status != 304) message.set(http::field::content_type, response.contentType);
+    for (const HttpHeader& header : response.headers) message.set(header.name, header.value);
+    message.keep_alive(keepAlive);
+    const size_t size = response.body.size();
+    if (!headOnly) message.body() = std::move(response.body);
+    message.prepare_payload();
+    if (headOnly) message.content_length(size);
+    return message;
+}
+
+namespace {
+
+std::optional<PeerCredentials> credentialsOf(int socket) {
+    ucred credentials{};
+    socklen_t size = sizeof credentials;
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
+    return PeerCredentials{credentials.uid, credentials.gid, credentials.pid};
+}
+
+// True when a process accepts connections there.
+bool somebodyListens(asio::io_context& io, const std::filesystem::path& path) {
+    Unix::socket probe(io);
+    error_code error;
+    probe.connect(Unix::endpoint(path.string()), error);
+    return !error;
+}
+
+bool setGroup(const std::filesystem::path& path, const std::string& name) {
+    if (name.empty()) return true;
+    const group* found = ::getgrnam(name.c_str());
+    return found != nullptr && ::lchown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) == 0;
+}
+
+}  // namespace
+
+class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
+public:
+    Impl(asio::io_context& io, HttpHandler handler, HttpLimits limits)
+        : m_io(io), m_shared(std::make_shared<HttpShared>()) {
+        m_shared->handler = std::move(handler);
+        m_shared->limits = limits;
+    }
+
+    tl::expected<void, NetError> listenUnix(const std::filesystem::path& path, unsigned mode, const std::string& group) {
+        std::error_code ignored;
+        if (path.string().size() >= sizeof(sockaddr_un{}.sun_path)) return tl::unexpected(NetError::CannotListen);
+        if (std::filesystem::is_socket(path, ignored)) {
+            if (somebodyListens(m_io, path)) return tl::unexpected(NetError::CannotListen);
+            std::filesystem::remove(path, ignored);
+        }
+        error_code error;
+        Unix::acceptor acceptor(m_io);
+        acceptor.open(Unix(), error);
+        // Linux gives the new inode the descriptor's mode: nobody can connect until it is opened below.
+        const bool hidden = !error && ::fchmod(acceptor.native_handle(), 0) == 0;
+        if (!hidden) return tl::unexpected(NetError::CannotListen);
+        acceptor.bind(Unix::endpoint(path.string()), error);
+        if (error) return tl::unexpected(NetError::CannotListen);
+        m_paths.push_back(path);
+        acceptor.listen(64, error);
+        if (error || !setGroup(path, group) || ::chmod(path.c_str(), mode) != 0) {
+            return tl::unexpected(NetError::CannotListen);
+        }
+        m_unix.push_back(std::move(acceptor));
+        acceptUnix(m_unix.back());
+        return {};
+    }
+
+    tl::expected<uint16_t, NetError> listenTls(const Endpoint& endpoint, const Identity& identity) {
+        if (!m_context) m_context.emplace(makeServerContext(identity, ClientCertificate::None));
+        error_code error;
+        const tcp::endpoint at = toAsio(endpoint);
+        tcp::acceptor acceptor(m_io);
+        acceptor.open(at.protocol(), error);
+        if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+        if (!error && at.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(true), error);
+        if (!error) acceptor.bind(at, error);
+        if (!error) acceptor.listen(128, error);
+        if (error) return tl::unexpected(NetError::CannotListen);
+        const uint16_t port = acceptor.local_endpoint(error).port();
+        m_tcp.push_back(std::move(acceptor));
+        acceptTls(m_tcp.back());
+        return port;
+    }
+
+    void close() {
+        if (m_shared->closed) return;
+        m_shared->closed = true;
+        error_code ignored;
+        for (auto& acceptor : m_unix) acceptor.close(ignored);
+        for (auto& acceptor : m_tcp) acceptor.close(ignored);
+        for (const auto& path : m_paths) ::unlink(path.c_str());
+        const auto closers = m_shared->closers;
+        for (const auto& close : closers) {
+            if (close) close();
+        }
+        // A request that still waits must not reach an owner that is gone.
+        m_shared->handler = [](const HttpRequest&, const HttpReply&) {};
+    }
+
+private:
+    [[nodiscard]] bool full() const { return m_shared->connections >= m_shared->limits.maxConnections; }
+
+    template <typename Acceptor, typename Again>
+    void retryLater(Acceptor& acceptor, Again again) {
+        auto timer = std::make_shared<asio::steady_timer>(m_io, std::chrono::milliseconds(100));
+        timer->async_wait([self = shared_from_this(), timer, &acceptor, again](const error_code&) {
+            if (!self->m_shared->closed) again(acceptor);
+        });
+    }
+
+    void acceptUnix(Unix::acceptor& acceptor) {
+        acceptor.async_accept([self = shared_from_this(), &acceptor](const error_code& error, Unix::socket socket) {
+            if (self->m_shared->closed || error == asio::error::operation_aborted) return;
+            if (error) return self->retryLater(acceptor, [self](Unix::acceptor& a) { self->acceptUnix(a); });
+            if (!self->full()) {
+                HttpPeer peer{credentialsOf(socket.native_handle()), std::nullopt};
+                std::make_shared<HttpSession<UnixStream>>(self->m_shared, std::move(peer), std::move(socket))->start();
+            }
+            self->acceptUnix(acceptor);
+        });
+    }
+
+    void acceptTls(tcp::acceptor& acceptor) {
+        acceptor.async_accept([self = shared_from_this(), &acceptor](const error_code& error, tcp::socket socket) {
+            if (self->m_shared->closed || error == asio::error::operation_aborted) return;
+            if (error) return self->retryLater(acceptor, [self](tcp::acceptor& a) { self->acceptTls(a); });
+            error_code gone;
+            const tcp::endpoint at = socket.remote_endpoint(gone);
+            if (!self->full() && !gone) {
+                HttpPeer peer{std::nullopt, fromAsio(at)};
+                std::make_shared<HttpSession<TlsStream>>(self->m_shared, std::move(peer), std::move(socket),
+                                                         *self->m_context)
+                    ->start();
+            }
+            self->acceptTls(acceptor);
+        });
+    }
+
+    asio::io_context& m_io;
+    std::shared_ptr<HttpShared> m_shared;
+    std::optional<asio::ssl::context> m_context;
+    std::list<Unix::acceptor> m_unix;
+    std::list<tcp::acceptor> m_tcp;
+    std::vector<std::filesystem::path> m_paths;
+};
+
+HttpServer::HttpServer(asio::io_context& io, HttpHandler handler, HttpLimits limits)
+    : m_impl(std::make_shared<Impl>(io, std::move(handler), limits)) {}
+HttpServer::~HttpServer() { m_impl->close(); }
+tl::expected<void, NetError> HttpServer::listenUnix(const std::filesystem::path& path, unsigned mode,
+                                                    const std::string& group) {
+    return m_impl->listenUnix(path, mode, group);
+}
+tl::expected<uint16_t, NetError> HttpServer::listenTls(const Endpoint& endpoint, const Identity& identity) {
+    return m_impl->listenTls(endpoint, identity);
+}
+void HttpServer::close() { m_impl->close(); }
+
+}  // namespace netpas::net

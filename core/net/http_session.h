@@ -1,0 +1,200 @@
+// Inside core/net only: one server connection, the same over a Unix socket and over TLS.
+#pragma once
+
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <memory>
+#include <optional>
+
+#include "core/net/http_server.h"
+
+namespace netpas::net {
+
+struct HttpShared {
+    HttpHandler handler;
+    HttpLimits limits;
+    size_t connections = 0;
+    bool closed = false;
+    std::vector<std::function<void()>> closers;  // one per live session, by slot; empty slots are reused
+    std::vector<size_t> freeSlots;
+};
+
+struct HttpPeer {
+    std::optional<PeerCredentials> credentials;
+    std::optional<Endpoint> remote;
+};
+
+[[nodiscard]] HttpRequest toRequest(boost::beast::http::request<boost::beast::http::string_body>&& message,
+                                    const HttpPeer& peer, bool& wellFormed);
+[[nodiscard]] boost::beast::http::response<boost::beast::http::string_body> toMessage(HttpResponse response,
+                                                                                      unsigned version, bool keepAlive,
+                                                                                      bool headOnly);
+
+template <typename Stream>
+class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
+    using error_code = boost::system::error_code;
+    using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+    using Message = boost::beast::http::response<boost::beast::http::string_body>;
+
+public:
+    template <typename... Args>
+    HttpSession(std::shared_ptr<HttpShared> shared, HttpPeer peer, Args&&... args)
+        : m_stream(std::forward<Args>(args)...), m_timer(m_stream.get_executor()), m_shared(std::move(shared)),
+          m_peer(std::move(peer)) {
+        ++m_shared->connections;
+    }
+    ~HttpSession() {
+        --m_shared->connections;
+        if (m_slot) {
+            m_shared->closers[*m_slot] = nullptr;
+            m_shared->freeSlots.push_back(*m_slot);
+        }
+    }
+    HttpSession(const HttpSession&) = delete;
+    HttpSession& operator=(const HttpSession&) = delete;
+
+    void start() {
+        if (m_shared->freeSlots.empty()) {
+            m_slot = m_shared->closers.size();
+            m_shared->closers.emplace_back();
+        } else {
+            m_slot = m_shared->freeSlots.back();
+            m_shared->freeSlots.pop_back();
+        }
+        m_shared->closers[*m_slot] = [weak = this->weak_from_this()] {
+            if (const auto self = weak.lock()) self->abort();
+        };
+        if constexpr (isTls) {
+            lowest().expires_after(m_shared->limits.readTimeout);
+            m_stream.async_handshake(boost::asio::ssl::stream_base::server,
+                                     [self = this->shared_from_this()](const error_code& error) {
+                                         if (!error) self->read();
+                                     });
+        } else {
+            read();
+        }
+    }
+
+private:
+    static constexpr bool isTls = requires(Stream& s) { s.native_handle(); s.next_layer(); };
+
+    auto& lowest() {
+        if constexpr (isTls) {
+            return m_stream.next_layer();
+        } else {
+            return m_stream;
+        }
+    }
+
+    void abort() {
+        m_done = true;
+        m_timer.cancel();
+        lowest().close();
+    }
+
+    void read() {
+        if (m_shared->closed) return;
+        m_parser.emplace();
+        m_parser->header_limit(static_cast<uint32_t>(m_shared->limits.maxHeader));
+        m_parser->body_limit(m_shared->limits.maxBody);
+        lowest().expires_after(m_shared->limits.readTimeout);
+        boost::beast::http::async_read(
+            m_stream, m_buffer, *m_parser,
+            [self = this->shared_from_this()](const error_code& error, size_t) { self->received(error); });
+    }
+
+    void received(const error_code& error) {
+        namespace http = boost::beast::http;
+        if (m_done) return;
+        if (error == http::error::header_limit) return complain(431, "HEADER_TOO_LARGE", "the request's headers are too long");
+        if (error == http::error::body_limit) return complain(413, "BODY_TOO_LARGE", "the request's body is too long");
+        if (error == http::error::end_of_stream || error == http::error::partial_message ||
+            error == boost::beast::error::timeout) {
+            return hangUp();
+        }
+        if (error) {
+            // A parser's complaint deserves an answer; a broken connection cannot have one.
+            if (error.category() == http::make_error_code(http::error::bad_method).category()) {
+                return complain(400, "MALFORMED", "this is not an HTTP request");
+            }
+            return hangUp();
+        }
+        auto message = m_parser->release();
+        m_version = message.version();
+        m_keepAlive = message.keep_alive();
+        m_headOnly = message.method() == http::verb::head;
+        bool wellFormed = false;
+        const HttpRequest request = toRequest(std::move(message), m_peer, wellFormed);
+        if (!wellFormed) return complain(400, "MALFORMED", "the request's target is malformed");
+        handle(request);
+    }
+
+    void handle(const HttpRequest& request) {
+        const uint64_t number = ++m_exchange;
+        m_answered = false;
+        lowest().expires_never();
+        m_timer.expires_after(m_shared->limits.answerTimeout);
+        m_timer.async_wait([weak = this->weak_from_this(), number](const error_code& error) {
+            const auto self = weak.lock();
+            if (!error && self) {
+                self->answer(number, HttpResponse::error(504, "TIMEOUT", "the answer took too long", "try again"));
+            }
+        });
+        // The session must outlive a handler that answers late.
+        m_shared->handler(request, [self = this->shared_from_this(), number](HttpResponse response) {
+            self->answer(number, std::move(response));
+        });
+    }
+
+    void answer(uint64_t number, HttpResponse response) {
+        if (number != m_exchange || m_answered || m_done) return;
+        m_answered = true;
+        m_timer.cancel();
+        write(toMessage(std::move(response), m_version, m_keepAlive, m_headOnly));
+    }
+
+    void complain(unsigned status, std::string_view code, std::string_view text) {
+        m_keepAlive = false;
+        write(toMessage(HttpResponse::error(status, code, text), 11, false, false));
+    }
+
+    void write(Message message) {
+        m_message = std::make_unique<Message>(std::move(message));
+        lowest().expires_after(m_shared->limits.writeTimeout);
+        boost::beast::http::async_write(
+            m_stream, *m_message, [self = this->shared_from_this()](const error_code& error, size_t) {
+                if (error || self->m_done) return;
+                if (self->m_message->need_eof() || !self->m_keepAlive) return self->hangUp();
+                self->read();
+            });
+    }
+
+    void hangUp() {
+        error_code ignored;
+        if constexpr (isTls) {
+            lowest().expires_after(m_shared->limits.writeTimeout);
+            m_stream.async_shutdown([self = this->shared_from_this()](const error_code&) {});
+        } else {
+            lowest().socket().shutdown(boost::asio::socket_base::shutdown_send, ignored);
+        }
+    }
+
+    Stream m_stream;
+    boost::asio::steady_timer m_timer;
+    boost::beast::flat_buffer m_buffer;
+    std::optional<Parser> m_parser;
+    std::unique_ptr<Message> m_message;
+    std::shared_ptr<HttpShared> m_shared;
+    HttpPeer m_peer;
+    std::optional<size_t> m_slot;
+    uint64_t m_exchange = 0;
+    unsigned m_version = 11;
+    bool m_answered = false;
+    bool m_keepAlive = false;
+    bool m_headOnly = false;
+    bool m_done = false;
+};
+
+}  // namespace netpas::net

@@ -1,0 +1,207 @@
+#include "core/net/tls_link.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <list>
+#include <set>
+
+#include "core/net/tls_connection.h"
+
+namespace netpas::net {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using asio::ip::tcp;
+
+class TlsListener::Impl : public std::enable_shared_from_this<TlsListener::Impl> {
+public:
+    Impl(asio::io_context& io, const Identity& identity, Handlers handlers, LinkLimits limits, size_t maxConnections)
+        : m_io(io), m_context(makeServerContext(identity, ClientCertificate::Required)), m_handlers(std::move(handlers)),
+          m_limits(limits), m_maxConnections(maxConnections) {}
+
+    tl::expected<uint16_t, NetError> listen(const Endpoint& endpoint) {
+        error_code error;
+        const tcp::endpoint at = toAsio(endpoint);
+        tcp::acceptor acceptor(m_io);
+        acceptor.open(at.protocol(), error);
+        if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+        if (!error && at.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(true), error);
+        if (!error) acceptor.bind(at, error);
+        if (!error) acceptor.listen(128, error);
+        if (error) return tl::unexpected(NetError::CannotListen);
+        const uint16_t port = acceptor.local_endpoint(error).port();
+        m_acceptors.push_back(std::move(acceptor));
+        accept(m_acceptors.back());
+        return port;
+    }
+
+    void close() {
+        m_closed = true;
+        error_code ignored;
+        for (tcp::acceptor& acceptor : m_acceptors) acceptor.close(ignored);
+        m_handlers = {};
+    }
+
+private:
+    void accept(tcp::acceptor& acceptor) {
+        acceptor.async_accept([self = shared_from_this(), &acceptor](const error_code& error, tcp::socket socket) {
+            if (self->m_closed || error == asio::error::operation_aborted) return;
+            if (error) {
+                self->pauseThenAccept(acceptor);  // most likely out of file descriptors
+                return;
+            }
+            self->welcome(std::move(socket));
+            self->accept(acceptor);
+        });
+    }
+
+    void pauseThenAccept(tcp::acceptor& acceptor) {
+        auto timer = std::make_shared<asio::steady_timer>(m_io, std::chrono::milliseconds(100));
+        timer->async_wait([self = shared_from_this(), timer, &acceptor](const error_code&) {
+            if (!self->m_closed) self->accept(acceptor);
+        });
+    }
+
+    void welcome(tcp::socket socket) {
+        error_code error;
+        const tcp::endpoint at = socket.remote_endpoint(error);
+        if (error || *m_connections >= m_maxConnections) return;  // the socket closes itself
+        const Endpoint remote = fromAsio(at);
+        auto check = [weak = weak_from_this(), remote](const PublicKey& key) {
+            const auto self = weak.lock();
+            return self && self->m_handlers.accepts && self->m_handlers.accepts(key, remote);
+        };
+        auto connection = std::make_shared<FramedTls>(std::move(socket), m_context, m_limits, check, remote);
+        ++*m_connections;
+        connection->onGone = [count = m_connections] { --*count; };
+        connection->handshake(asio::ssl::stream_base::server, [self = shared_from_this(), connection, remote](auto result) {
+            if (self->m_closed) {
+                connection->close();
+            } else if (!result) {
+                if (self->m_handlers.onRefused) self->m_handlers.onRefused(result.error(), remote);
+            } else if (self->m_handlers.onConnection) {
+                self->m_handlers.onConnection(connection);
+            }
+        });
+    }
+
+    asio::io_context& m_io;
+    asio::ssl::context m_context;
+    Handlers m_handlers;
+    LinkLimits m_limits;
+    size_t m_maxConnections;
+    std::shared_ptr<size_t> m_connections = std::make_shared<size_t>(0);
+    std::list<tcp::acceptor> m_acceptors;  // addresses stay valid
+    bool m_closed = false;
+};
+
+TlsListener::TlsListener(asio::io_context& io, const Identity& identity, Handlers handlers, LinkLimits limits,
+                         size_t maxConnections)
+    : m_impl(std::make_shared<Impl>(io, identity, std::move(handlers), limits, maxConnections)) {}
+TlsListener::~TlsListener() { m_impl->close(); }
+tl::expected<uint16_t, NetError> TlsListener::listen(const Endpoint& endpoint) { return m_impl->listen(endpoint); }
+void TlsListener::close() { m_impl->close(); }
+
+class TlsDialer::Impl : public std::enable_shared_from_this<TlsDialer::Impl> {
+public:
+    Impl(asio::io_context& io, const Identity& identity, Endpoint server, PublicKey serverKey, Handlers handlers,
+         LinkLimits limits, DialBackoff backoff)
+        : m_context(makeClientContext(&identity)), m_io(io), m_timer(io), m_server(server), m_serverKey(serverKey),
+          m_handlers(std::move(handlers)), m_limits(limits), m_backoff(backoff), m_pause(backoff.first) {}
+
+    void start() {
+        if (!m_stopped) return;
+        m_stopped = false;
+        asio::post(m_io, [self = shared_from_this()] {
+            if (!self->m_stopped) self->connect();
+        });
+    }
+
+    void stop() {
+        m_stopped = true;
+        m_timer.cancel();
+        error_code ignored;
+        if (m_socket) m_socket->close(ignored);
+        if (auto connection = std::exchange(m_connection, nullptr)) {
+            connection->onClosed = nullptr;
+            connection->close();
+        }
+    }
+
+private:
+    void connect() {
+        m_socket = std::make_shared<tcp::socket>(m_io);
+        m_timer.expires_after(m_limits.handshakeTimeout);
+        m_timer.async_wait([socket = m_socket](const error_code& error) {
+            error_code ignored;
+            if (!error) socket->close(ignored);
+        });
+        m_socket->async_connect(toAsio(m_server), [self = shared_from_this(), socket = m_socket](const error_code& error) {
+            if (self->m_stopped || self->m_socket != socket) return;
+            self->m_timer.cancel();
+            if (error || !socket->is_open()) {
+                self->lost(error == asio::error::operation_aborted ? NetError::TimedOut : NetError::CannotConnect);
+            } else {
+                self->secure(std::move(*socket));
+            }
+        });
+    }
+
+    void secure(tcp::socket socket) {
+        auto check = [expected = m_serverKey](const PublicKey& key) { return key == expected; };
+        auto connection = std::make_shared<FramedTls>(std::move(socket), m_context, m_limits, check, m_server);
+        m_connection = connection;
+        connection->handshake(asio::ssl::stream_base::client, [self = shared_from_this(), connection](auto result) {
+            if (self->m_stopped || self->m_connection != connection) {
+                connection->close();
+            } else if (!result) {
+                self->lost(result.error());
+            } else {
+                self->up(connection);
+            }
+        });
+    }
+
+    void up(const std::shared_ptr<FramedTls>& connection) {
+        m_pause = m_backoff.first;
+        connection->onClosed = [weak = weak_from_this(), raw = connection.get()](NetError error) {
+            const auto self = weak.lock();
+            if (self && !self->m_stopped && self->m_connection.get() == raw) self->lost(error);
+        };
+        if (m_handlers.onUp) m_handlers.onUp(connection);
+    }
+
+    void lost(NetError error) {
+        m_connection = nullptr;
+        m_socket = nullptr;
+        if (m_handlers.onDown) m_handlers.onDown(error);
+        if (m_stopped) return;
+        m_timer.expires_after(m_pause);
+        m_pause = std::min(m_pause * 2, m_backoff.longest);
+        m_timer.async_wait([self = shared_from_this()](const error_code& failed) {
+            if (!failed && !self->m_stopped) self->connect();
+        });
+    }
+
+    asio::ssl::context m_context;
+    asio::io_context& m_io;
+    asio::steady_timer m_timer;
+    Endpoint m_server;
+    PublicKey m_serverKey;
+    Handlers m_handlers;
+    LinkLimits m_limits;
+    DialBackoff m_backoff;
+    std::chrono::milliseconds m_pause;
+    std::shared_ptr<tcp::socket> m_socket;
+    std::shared_ptr<FramedTls> m_connection;
+    bool m_stopped = true;
+};
+
+TlsDialer::TlsDialer(asio::io_context& io, const Identity& identity, Endpoint server, PublicKey serverKey,
+                     Handlers handlers, LinkLimits limits, DialBackoff backoff)
+    : m_impl(std::make_shared<Impl>(io, identity, server, serverKey, std::move(handlers), limits, backoff)) {}
+TlsDialer::~TlsDialer() { m_impl->stop(); }
+void TlsDialer::start() { m_impl->start(); }
+void TlsDialer::stop() { m_impl->stop(); }
+
+}  // namespace netpas::net
