@@ -39,7 +39,7 @@ template <typename Stream>
 class Exchange : public std::enable_shared_from_this<Exchange<Stream>> {
 public:
     template <typename... Args>
-    Exchange(const HttpCall& call, Done done, Args&&... args) : m_stream(std::forward<Args>(args)...), m_done(std::move(done)) {
+    Exchange(const HttpCall& call, Done done, Args&&... args) : m_stream(std::forward<Args>(args)...), m_done(std::move(done)), m_maxBody(call.maxBody) {
         m_request.version(11);
         m_request.method_string(call.method);
         m_request.target(call.target);
@@ -69,7 +69,20 @@ public:
     }
 
 private:
+    // Beast 1.74 lets a response's announced length pass its own limit: it is checked before the body is read.
     void receive() {
+        http::async_read_header(m_stream, m_buffer, m_parser,
+                                [self = this->shared_from_this()](const error_code& error, size_t) {
+                                    if (error) return self->finish(tl::unexpected(toError(error)));
+                                    const auto length = self->m_parser.content_length();
+                                    if (length && *length > self->m_maxBody) {
+                                        return self->finish(tl::unexpected(NetError::TooLarge));
+                                    }
+                                    self->receiveBody();
+                                });
+    }
+
+    void receiveBody() {
         http::async_read(m_stream, m_buffer, m_parser, [self = this->shared_from_this()](const error_code& error, size_t) {
             if (error) return self->finish(tl::unexpected(toError(error)));
             auto message = self->m_parser.release();
@@ -86,6 +99,7 @@ private:
 
     Stream m_stream;
     Done m_done;
+    uint64_t m_maxBody;
     http::request<http::string_body> m_request;
     http::response_parser<http::string_body> m_parser;
     beast::flat_buffer m_buffer;

@@ -89,7 +89,7 @@ private slots:
         Client client(io, b, server.port, a.publicKey());
         QVERIFY(runUntil(io, [&] { return client.ups == 1; }));
         std::vector<Bytes> sent;
-        for (size_t size : {1, 2, 3, 100, 16383, 16384, 16385, 65535, 65536}) {
+        for (size_t size : std::vector<size_t>{1, 2, 3, 100, 16383, 16384, 16385, 65535, 65536}) {
             sent.emplace_back(size, static_cast<uint8_t>(size));
             QVERIFY(client.connection->send(sent.back()));
         }
@@ -240,9 +240,8 @@ private slots:
         mute.silenceTimeout = 60s;
         QVERIFY(runUntil(io, [&] { return lively.ups == 1; }));
         Client silent(io, b, server.port, a.publicKey(), mute);
-        QVERIFY(runUntil(io, [&] { return server.closed == 1; }));
+        QVERIFY(runUntil(io, [&] { return server.closed == 1 && silent.downs.size() == 1; }));
         QVERIFY(lively.downs.empty());
-        QCOMPARE(silent.downs.size(), size_t{1});
     }
 
     void stoppedDialerCallsNobody() {

@@ -1,0 +1,195 @@
+#include "core/accounting/client.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+
+#include "core/net/tls_link.h"
+
+namespace netpas::accounting {
+
+namespace asio = boost::asio;
+
+namespace {
+constexpr size_t maxWaiting = 4096;
+}
+
+std::string_view describe(ClientError error) {
+    switch (error) {
+    case ClientError::Refused: return "the accounting server refused";
+    case ClientError::TimedOut: return "the accounting server did not answer in time";
+    case ClientError::Stopped: return "the client was stopped";
+    case ClientError::BadAnswer: return "the accounting server's answer is not properly signed";
+    case ClientError::Busy: return "too many requests wait for the accounting server";
+    }
+    return "unknown";
+}
+
+class AccountingClient::Impl : public std::enable_shared_from_this<Impl> {
+public:
+    Impl(asio::io_context& io, const Identity& identity, ServerAddress server, Handlers handlers)
+        : m_io(io), m_identity(identity), m_server(server), m_handlers(std::move(handlers)) {}
+
+    void start() {
+        auto up = [weak = weak_from_this()](std::shared_ptr<net::TlsConnection> connection) {
+            if (const auto self = weak.lock()) self->up(std::move(connection));
+        };
+        auto down = [weak = weak_from_this()](net::NetError error) {
+            const auto self = weak.lock();
+            if (!self) return;
+            self->m_connection = nullptr;
+            if (self->m_handlers.onDown) self->m_handlers.onDown(error);
+        };
+        m_dialer = std::make_unique<net::TlsDialer>(m_io, m_identity, m_server.endpoint, m_server.key,
+                                                    net::TlsDialer::Handlers{up, down});
+        m_dialer->start();
+    }
+
+    void stop() {
+        m_dialer.reset();
+        m_connection = nullptr;
+        auto waiting = std::move(m_waiting);
+        m_waiting.clear();
+        for (auto& [number, entry] : waiting) entry->fail({ClientError::Stopped, {}, {}});
+    }
+
+    [[nodiscard]] bool isUp() const { return m_connection != nullptr && m_connection->isOpen(); }
+    [[nodiscard]] const Identity& identity() const { return m_identity; }
+    [[nodiscard]] const PublicKey& serverKey() const { return m_server.key; }
+
+    // `Answer` is the message type that ends the request well; `good` may refuse one for its contents.
+    template <typename Answer, typename Request>
+    void ask(Request request, Done<Answer> done, std::function<bool(const Answer&)> good, std::chrono::milliseconds timeout) {
+        if (m_waiting.size() >= maxWaiting) {
+            asio::post(m_io, [done = std::move(done)] { done(tl::unexpected(ClientFailure{ClientError::Busy, {}, {}})); });
+            return;
+        }
+        do {
+            request.request = m_next++;
+        } while (m_waiting.contains(request.request));
+        const uint32_t number = request.request;
+        auto entry = std::make_unique<Waiting>(m_io);
+        entry->message = encode(Message(std::move(request)));
+        entry->finish = [done = std::move(done), good = std::move(good)](tl::expected<Message, ClientFailure> result) {
+            if (!result) return done(tl::unexpected(result.error()));
+            const auto* answer = std::get_if<Answer>(&*result);
+            if (answer == nullptr || !good(*answer)) {
+                return done(tl::unexpected(ClientFailure{ClientError::BadAnswer, {}, {}}));
+            }
+            done(*answer);
+        };
+        entry->timer.expires_after(timeout);
+        entry->timer.async_wait([weak = weak_from_this(), number](const boost::system::error_code& error) {
+            const auto self = weak.lock();
+            if (!error && self) self->end(number, tl::unexpected(ClientFailure{ClientError::TimedOut, {}, {}}));
+        });
+        transmit(*entry);
+        m_waiting.emplace(number, std::move(entry));
+    }
+
+private:
+    struct Waiting {
+        explicit Waiting(asio::io_context& io) : timer(io) {}
+        void fail(ClientFailure failure) {
+            timer.cancel();
+            finish(tl::unexpected(std::move(failure)));
+        }
+        Bytes message;
+        std::function<void(tl::expected<Message, ClientFailure>)> finish;
+        asio::steady_timer timer;
+    };
+
+    void transmit(const Waiting& entry) {
+        if (m_connection && !m_connection->send(entry.message)) m_connection->close();
+    }
+
+    void up(std::shared_ptr<net::TlsConnection> connection) {
+        m_connection = std::move(connection);
+        m_connection->onMessage = [weak = weak_from_this()](ByteView bytes) {
+            if (const auto self = weak.lock()) self->received(bytes);
+        };
+        for (const auto& [number, entry] : m_waiting) transmit(*entry);
+        if (m_handlers.onUp) m_handlers.onUp();
+    }
+
+    void received(ByteView bytes) {
+        auto message = decode(bytes);
+        if (!message) return;
+        if (const auto* refused = std::get_if<Refused>(&*message)) {
+            return end(refused->request, tl::unexpected(ClientFailure{ClientError::Refused, refused->reason, refused->remedy}));
+        }
+        uint32_t number = 0;
+        if (const auto* joined = std::get_if<Joined>(&*message)) number = joined->request;
+        if (const auto* ready = std::get_if<KeyReady>(&*message)) number = ready->request;
+        if (const auto* statement = std::get_if<UsageStatement>(&*message)) number = statement->request;
+        if (const auto* invoice = std::get_if<Invoice>(&*message)) number = invoice->request;
+        end(number, std::move(*message));
+    }
+
+    void end(uint32_t number, tl::expected<Message, ClientFailure> result) {
+        const auto found = m_waiting.find(number);
+        if (found == m_waiting.end()) return;  // answered before, for example after a reconnect
+        const auto entry = std::move(found->second);
+        m_waiting.erase(found);
+        entry->timer.cancel();
+        entry->finish(std::move(result));
+    }
+
+    asio::io_context& m_io;
+    const Identity& m_identity;
+    ServerAddress m_server;
+    Handlers m_handlers;
+    std::unique_ptr<net::TlsDialer> m_dialer;
+    std::shared_ptr<net::TlsConnection> m_connection;
+    std::map<uint32_t, std::unique_ptr<Waiting>> m_waiting;
+    uint32_t m_next = 1;
+};
+
+AccountingClient::AccountingClient(asio::io_context& io, const Identity& identity, ServerAddress server, Handlers handlers)
+    : m_impl(std::make_shared<Impl>(io, identity, server, std::move(handlers))) {}
+AccountingClient::~AccountingClient() { m_impl->stop(); }
+void AccountingClient::start() { m_impl->start(); }
+void AccountingClient::stop() { m_impl->stop(); }
+bool AccountingClient::isUp() const { return m_impl->isUp(); }
+
+void AccountingClient::join(Done<Joined> done, std::chrono::milliseconds timeout) {
+    m_impl->ask<Joined>(Join{}, std::move(done), [](const Joined&) { return true; }, timeout);
+}
+
+void AccountingClient::registerKey(const SessionKey& key, Done<KeyReady> done, std::chrono::milliseconds timeout) {
+    RegisterKey request;
+    request.key = key;
+    request.signature = m_impl->identity().sign(registerKeyMessage(key, m_impl->serverKey().nodeId()));
+    m_impl->ask<KeyReady>(std::move(request), std::move(done),
+                          [id = key.id](const KeyReady& ready) { return ready.key == id; }, timeout);
+}
+
+namespace {
+// Statements are evidence later: only those that anybody could check are taken.
+auto statementIsGood(SessionKeyId key, bool final, const NodeId& customer, const PublicKey& server) {
+    return [=](const UsageStatement& statement) {
+        return statement.key == key && (statement.final || !final) &&
+               verify(server, usageStatementMessage(statement, customer), statement.signature);
+    };
+}
+}  // namespace
+
+void AccountingClient::revokeKey(SessionKeyId key, Done<UsageStatement> done, std::chrono::milliseconds timeout) {
+    m_impl->ask<UsageStatement>(RevokeKey{0, key}, std::move(done),
+                                statementIsGood(key, true, m_impl->identity().nodeId(), m_impl->serverKey()), timeout);
+}
+
+void AccountingClient::queryUsage(SessionKeyId key, Done<UsageStatement> done, std::chrono::milliseconds timeout) {
+    m_impl->ask<UsageStatement>(UsageQuery{0, key}, std::move(done),
+                                statementIsGood(key, false, m_impl->identity().nodeId(), m_impl->serverKey()), timeout);
+}
+
+void AccountingClient::queryInvoice(Done<Invoice> done, std::chrono::milliseconds timeout) {
+    auto good = [customer = m_impl->identity().nodeId(), server = m_impl->serverKey()](const Invoice& invoice) {
+        return invoice.customer == customer && verify(server, invoiceMessage(invoice), invoice.signature);
+    };
+    m_impl->ask<Invoice>(InvoiceQuery{}, std::move(done), std::move(good), timeout);
+}
+
+}  // namespace netpas::accounting
