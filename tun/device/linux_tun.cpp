@@ -186,7 +186,7 @@ public:
     [[nodiscard]] int pollHandle(unsigned queue) const noexcept override {
         return queue < m_queues.size() ? m_queues[queue].get() : -1;
     }
-    [[nodiscard]] tl::expected<size_t, TunError> readBatch(unsigned queue, std::span<ReadSlot> slots) noexcept override;
+    [[nodiscard]] tl::expected<size_t, TunError> readBatch(unsigned queue, std::span<ReadSlot> into) noexcept override;
     [[nodiscard]] tl::expected<WriteCount, TunError> writeBatch(
         unsigned queue, std::span<const OutgoingFrame> frames) noexcept override;
 
@@ -198,11 +198,11 @@ private:
     unsigned m_index;
 };
 
-tl::expected<size_t, TunError> LinuxTun::readBatch(unsigned queue, std::span<ReadSlot> slots) noexcept {
+tl::expected<size_t, TunError> LinuxTun::readBatch(unsigned queue, std::span<ReadSlot> into) noexcept {
     const int fd = m_queues[queue].get();
     size_t count = 0;
-    while (count < slots.size()) {
-        ReadSlot& slot = slots[count];
+    while (count < into.size()) {
+        ReadSlot& slot = into[count];
         const iovec parts[2] = {{&slot.vnet, sizeof slot.vnet}, {slot.buffer.data(), slot.buffer.size()}};
         const ssize_t size = readv(fd, parts, 2);
         if (size >= static_cast<ssize_t>(sizeof slot.vnet)) {

@@ -107,14 +107,14 @@ int MemoryTun::pollHandle(unsigned queue) const noexcept {
     return queue < m_queues.size() ? m_queues[queue].event : -1;
 }
 
-tl::expected<size_t, TunError> MemoryTun::readBatch(unsigned queue, std::span<ReadSlot> slots) noexcept {
+tl::expected<size_t, TunError> MemoryTun::readBatch(unsigned queue, std::span<ReadSlot> into) noexcept {
     const std::lock_guard lock(m_mutex);
     if (m_gone) return tl::unexpected(TunError::Gone);
     auto& waiting = m_queues[queue].toRead;
     size_t count = 0;
-    while (count < slots.size() && !waiting.empty()) {
+    while (count < into.size() && !waiting.empty()) {
         const MemoryFrame& frame = waiting.front();
-        ReadSlot& slot = slots[count];
+        ReadSlot& slot = into[count];
         if (frame.packet.size() <= slot.buffer.size()) {
             std::copy(frame.packet.begin(), frame.packet.end(), slot.buffer.begin());
             slot.vnet = frame.vnet;

@@ -42,7 +42,7 @@ public:
     [[nodiscard]] tl::expected<void, TunError> setMtu(uint32_t mtu) override;
     [[nodiscard]] tl::expected<void, TunError> setUp(bool up) override;
     [[nodiscard]] int pollHandle(unsigned queue) const noexcept override;
-    [[nodiscard]] tl::expected<size_t, TunError> readBatch(unsigned queue, std::span<ReadSlot> slots) noexcept override;
+    [[nodiscard]] tl::expected<size_t, TunError> readBatch(unsigned queue, std::span<ReadSlot> into) noexcept override;
     [[nodiscard]] tl::expected<WriteCount, TunError> writeBatch(
         unsigned queue, std::span<const OutgoingFrame> frames) noexcept override;
 

@@ -38,9 +38,9 @@ struct TunOffloads {
 
 // Where one frame is read to.
 struct ReadSlot {
-    std::span<uint8_t> buffer;  // the caller's, maxFrameSize bytes; of a longer frame only so many arrive
-    VnetHeader vnet;            // set by readBatch()
-    size_t size = 0;            // set by readBatch()
+    std::span<uint8_t> buffer{};  // the caller's, maxFrameSize bytes; of a longer frame only so many arrive
+    VnetHeader vnet{};            // set by readBatch()
+    size_t size = 0;              // set by readBatch()
 
     [[nodiscard]] std::span<const uint8_t> packet() const noexcept { return buffer.first(size); }
 };
@@ -70,9 +70,9 @@ public:
 
     // A descriptor that polls readable while frames wait; -1 where the platform has none.
     [[nodiscard]] virtual int pollHandle(unsigned queue) const noexcept = 0;
-    // Reads what waits, up to one frame per slot, and returns how many. Never blocks: 0 means that nothing waits.
+    // Reads what waits, up to one frame each, and returns how many. Never blocks: 0 means that nothing waits.
     [[nodiscard]] virtual tl::expected<size_t, TunError> readBatch(unsigned queue,
-                                                                   std::span<ReadSlot> slots) noexcept = 0;
+                                                                   std::span<ReadSlot> into) noexcept = 0;
     // Writes all frames. Fails only when the device is gone.
     [[nodiscard]] virtual tl::expected<WriteCount, TunError> writeBatch(
         unsigned queue, std::span<const OutgoingFrame> frames) noexcept = 0;

@@ -41,8 +41,8 @@ static_assert(sizeof(VnetHeader) == 10 && alignof(VnetHeader) == 2);
 
 // A frame to be written, in pieces that together are the packet. Nothing is owned.
 struct OutgoingFrame {
-    VnetHeader vnet;
-    std::span<const std::span<const uint8_t>> pieces;
+    VnetHeader vnet{};
+    std::span<const std::span<const uint8_t>> pieces{};
 };
 
 }  // namespace netpas::tun

@@ -175,7 +175,7 @@ public:
     [[nodiscard]] Endpoint localEndpoint() const override { return m_options.local; }
     [[nodiscard]] int pollHandle() const noexcept override { return m_fd; }
     size_t send(std::span<OutgoingTrain> trains) noexcept override;
-    [[nodiscard]] tl::expected<size_t, UdpError> receive(std::span<ReceivedTrain> slots) noexcept override;
+    [[nodiscard]] tl::expected<size_t, UdpError> receive(std::span<ReceivedTrain> into) noexcept override;
     [[nodiscard]] tl::expected<uint32_t, UdpError> pathMtu() const noexcept override;
     [[nodiscard]] tl::expected<uint32_t, UdpError> pathMtuTo(const Endpoint& peer) const override;
     [[nodiscard]] UdpStatistics statistics() const noexcept override {
@@ -191,7 +191,7 @@ private:
     [[nodiscard]] bool transmit(std::span<OutgoingTrain* const> trains, SendBatch& batch);
     [[nodiscard]] size_t transmitSome(SendBatch& batch, size_t first, int& error);
     void sendSingly(OutgoingTrain& train);
-    [[nodiscard]] tl::expected<size_t, UdpError> receiveSome(std::span<ReceivedTrain> slots);
+    [[nodiscard]] tl::expected<size_t, UdpError> receiveSome(std::span<ReceivedTrain> into);
     static void readControl(msghdr& header, ReceivedTrain& train);
 
     int m_fd;
@@ -353,12 +353,12 @@ void LinuxUdpSocket::sendSingly(OutgoingTrain& train) {
     train.datagramsSent = static_cast<uint16_t>(next);
 }
 
-tl::expected<size_t, UdpError> LinuxUdpSocket::receive(std::span<ReceivedTrain> slots) noexcept {
+tl::expected<size_t, UdpError> LinuxUdpSocket::receive(std::span<ReceivedTrain> into) noexcept {
     size_t count = 0;
     int softErrors = 0;
-    while (count < slots.size()) {
-        const size_t wanted = std::min(slots.size() - count, batchSize);
-        const auto received = receiveSome(slots.subspan(count, wanted));
+    while (count < into.size()) {
+        const size_t wanted = std::min(into.size() - count, batchSize);
+        const auto received = receiveSome(into.subspan(count, wanted));
         if (received) {
             count += *received;
             if (*received < wanted) break;
@@ -377,13 +377,13 @@ tl::expected<size_t, UdpError> LinuxUdpSocket::receive(std::span<ReceivedTrain> 
 }
 
 // errno says why it failed.
-tl::expected<size_t, UdpError> LinuxUdpSocket::receiveSome(std::span<ReceivedTrain> slots) {
+tl::expected<size_t, UdpError> LinuxUdpSocket::receiveSome(std::span<ReceivedTrain> into) {
     std::array<mmsghdr, batchSize> messages;
     std::array<iovec, batchSize> parts;
     std::array<SocketAddress, batchSize> addresses;
     std::array<Control, batchSize> controls;
-    for (size_t i = 0; i < slots.size(); ++i) {
-        parts[i] = {slots[i].buffer.data(), slots[i].buffer.size()};
+    for (size_t i = 0; i < into.size(); ++i) {
+        parts[i] = {into[i].buffer.data(), into[i].buffer.size()};
         msghdr& header = messages[i].msg_hdr;
         header = {};
         header.msg_name = &addresses[i].any;
@@ -393,10 +393,10 @@ tl::expected<size_t, UdpError> LinuxUdpSocket::receiveSome(std::span<ReceivedTra
         header.msg_control = controls[i].bytes.data();
         header.msg_controllen = controls[i].bytes.size();
     }
-    const int received = recvmmsg(m_fd, messages.data(), static_cast<unsigned>(slots.size()), MSG_DONTWAIT, nullptr);
+    const int received = recvmmsg(m_fd, messages.data(), static_cast<unsigned>(into.size()), MSG_DONTWAIT, nullptr);
     if (received < 0) return Failure(errorOf(errno));
     for (size_t i = 0; i < static_cast<size_t>(received); ++i) {
-        ReceivedTrain& slot = slots[i];
+        ReceivedTrain& slot = into[i];
         slot.size = messages[i].msg_len;
         slot.segmentSize = slot.size;
         slot.trafficClass = 0;

@@ -112,12 +112,12 @@ public:
         return sent;
     }
 
-    [[nodiscard]] tl::expected<size_t, UdpError> receive(std::span<ReceivedTrain> slots) noexcept override {
+    [[nodiscard]] tl::expected<size_t, UdpError> receive(std::span<ReceivedTrain> into) noexcept override {
         const std::lock_guard lock(m_state->mutex);
         size_t count = 0;
-        while (count < slots.size() && !m_inbox.waiting.empty()) {
+        while (count < into.size() && !m_inbox.waiting.empty()) {
             const Waiting& waiting = m_inbox.waiting.front();
-            ReceivedTrain& slot = slots[count++];
+            ReceivedTrain& slot = into[count++];
             slot.size = std::min(waiting.data.size(), slot.buffer.size());
             slot.truncated = slot.size < waiting.data.size();
             std::copy_n(waiting.data.begin(), slot.size, slot.buffer.begin());

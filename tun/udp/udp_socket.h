@@ -39,14 +39,14 @@ enum class PathMtuMode : uint8_t {
 };
 
 struct UdpOptions {
-    Endpoint local;                // port 0: any; the address decides the family
-    std::optional<Endpoint> peer;  // connected: only the peer's datagrams are received, and path MTU is known
-    std::string device;            // SO_BINDTODEVICE, unless empty
-    std::optional<uint32_t> mark;  // SO_MARK
+    Endpoint local{};                // port 0: any; the address decides the family
+    std::optional<Endpoint> peer{};  // connected: only the peer's datagrams are received, and path MTU is known
+    std::string device{};            // SO_BINDTODEVICE, unless empty
+    std::optional<uint32_t> mark{};  // SO_MARK
     PathMtuMode pathMtu = PathMtuMode::Discover;
     size_t receiveBuffer = 8u << 20;  // bytes; as much of it as privileges and system limits allow
     size_t sendBuffer = 4u << 20;
-    bool receiveTrains = true;        // UDP_GRO: slots need 65535 bytes
+    bool receiveTrains = true;        // UDP_GRO: buffers need 65535 bytes
     bool reportTrafficClass = false;  // fill ReceivedTrain::trafficClass
     bool sharePort = false;           // SO_REUSEPORT
 };
@@ -63,10 +63,10 @@ enum class SendOutcome : uint8_t {
 
 // Datagrams that lie one behind the other, each `segmentSize` long, the last one at most that.
 struct OutgoingTrain {
-    std::span<const uint8_t> data;               // 1 to maxTrainBytes bytes
+    std::span<const uint8_t> data{};             // 1 to maxTrainBytes bytes
     uint16_t segmentSize = 0;                    // at most maxTrainSegments of them
     uint8_t trafficClass = 0;                    // DSCP << 2 | ECN of the outer packet
-    std::optional<Endpoint> to;                  // nothing: the connected peer
+    std::optional<Endpoint> to{};                // nothing: the connected peer
     SendOutcome outcome = SendOutcome::Pending;  // set by send(): of the first datagram that was not sent, or Sent
     uint16_t datagramsSent = 0;                  // set by send()
 
@@ -76,10 +76,10 @@ struct OutgoingTrain {
 };
 
 struct ReceivedTrain {
-    std::span<uint8_t> buffer;  // the caller's; 65535 bytes with receiveTrains
-    size_t size = 0;            // the rest is set by receive()
-    size_t segmentSize = 0;     // length of every datagram but the last; = size for a single one
-    Endpoint from;
+    std::span<uint8_t> buffer{};  // the caller's; 65535 bytes with receiveTrains
+    size_t size = 0;              // the rest is set by receive()
+    size_t segmentSize = 0;       // length of every datagram but the last; = size for a single one
+    Endpoint from{};
     uint8_t trafficClass = 0;
     bool truncated = false;  // the buffer was too short: the last datagram is incomplete
 
@@ -106,9 +106,9 @@ public:
     // Tries all trains in order and never blocks; each train says what became of it. A train that was not sent does not hold up the next, except
     // when the socket is Full: what follows stays Pending. Returns how many were sent wholly.
     virtual size_t send(std::span<OutgoingTrain> trains) noexcept = 0;
-    // Fills slots from the front with what waits and returns how many; 0 means that nothing waits. Errors that ICMP reported
+    // Fills `into` from the front with what waits and returns how many; 0 means that nothing waits. Errors that ICMP reported
     // about what was sent earlier are counted and passed over.
-    [[nodiscard]] virtual tl::expected<size_t, UdpError> receive(std::span<ReceivedTrain> slots) noexcept = 0;
+    [[nodiscard]] virtual tl::expected<size_t, UdpError> receive(std::span<ReceivedTrain> into) noexcept = 0;
 
     // Greatest IP packet that reaches the connected peer unfragmented, as far as is known; outer IP and UDP headers included.
     [[nodiscard]] virtual tl::expected<uint32_t, UdpError> pathMtu() const noexcept = 0;
