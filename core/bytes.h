@@ -19,9 +19,7 @@ using ByteView = std::span<const uint8_t>;
 [[nodiscard]] constexpr uint32_t load32(const uint8_t* p) {
     return (uint32_t{p[0]} << 24) | (uint32_t{p[1]} << 16) | (uint32_t{p[2]} << 8) | p[3];
 }
-[[nodiscard]] constexpr uint64_t load64(const uint8_t* p) {
-    return (uint64_t{load32(p)} << 32) | load32(p + 4);
-}
+[[nodiscard]] constexpr uint64_t load64(const uint8_t* p) { return (uint64_t{load32(p)} << 32) | load32(p + 4); }
 constexpr void store16(uint8_t* p, uint16_t value) {
     p[0] = static_cast<uint8_t>(value >> 8);
     p[1] = static_cast<uint8_t>(value);

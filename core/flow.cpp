@@ -57,8 +57,7 @@ bool parseProtocol(std::string_view text, uint8_t& protocol) {
 }  // namespace
 
 bool FlowMatch::matches(const FlowKey& flow) const {
-    if (protocol != 0 && flow.protocol != protocol &&
-        !(protocol == ipproto::icmp && flow.protocol == ipproto::icmp6)) {
+    if (protocol != 0 && flow.protocol != protocol && !(protocol == ipproto::icmp && flow.protocol == ipproto::icmp6)) {
         return false;
     }
     if (local && !local->contains(flow.src)) return false;

@@ -35,8 +35,8 @@ struct FlowKey {
 struct FlowMatch {
     std::optional<IpPrefix> local;
     std::optional<IpPrefix> remote;
-    uint8_t protocol = 0;     // 0 = any
-    uint16_t localPort = 0;   // 0 = any; only with TCP and UDP
+    uint8_t protocol = 0;    // 0 = any
+    uint16_t localPort = 0;  // 0 = any; only with TCP and UDP
     uint16_t remotePort = 0;
 
     [[nodiscard]] bool matches(const FlowKey& outgoing) const;

@@ -11,10 +11,10 @@
 namespace netpas {
 
 enum class MoneyError {
-    Overflow,      // the result does not fit 64 bits, or no price code is large enough
-    NotANumber,    // the text is not a plain decimal number
-    TooPrecise,    // the text has a part smaller than an eighth of a nanodollar
-    Negative,      // a price or payment below zero
+    Overflow,    // the result does not fit 64 bits, or no price code is large enough
+    NotANumber,  // the text is not a plain decimal number
+    TooPrecise,  // the text has a part smaller than an eighth of a nanodollar
+    Negative,    // a price or payment below zero
 };
 
 [[nodiscard]] std::string_view describe(MoneyError error);

@@ -12,9 +12,9 @@
 namespace netpas {
 
 struct PriceModel {
-    Money perPacket;                   // ≥ 0
-    Money perKib;                      // ≥ 0, for 1024 bytes of the inner packet
-    uint32_t surcharge1024ths = 0;     // of the nanopayments to all ISPs further downstream; 0..1024
+    Money perPacket;                // ≥ 0
+    Money perKib;                   // ≥ 0, for 1024 bytes of the inner packet
+    uint32_t surcharge1024ths = 0;  // of the nanopayments to all ISPs further downstream; 0..1024
 
     // Rounded up to an eighth of a nanodollar. `innerBytes` ≤ 65535; `downstream` is the sum of the encoded prices of
     // the later ISPs. Never negative; saturates at Money::max().
@@ -24,8 +24,8 @@ struct PriceModel {
 };
 
 struct PricePeriod {
-    uint16_t fromMinute = 0;   // of the day in UTC, 0..1439, inclusive
-    uint16_t toMinute = 0;     // exclusive; a period with from ≥ to runs over midnight
+    uint16_t fromMinute = 0;  // of the day in UTC, 0..1439, inclusive
+    uint16_t toMinute = 0;    // exclusive; a period with from ≥ to runs over midnight
     PriceModel model;
 
     friend bool operator==(const PricePeriod&, const PricePeriod&) = default;

@@ -13,9 +13,9 @@ namespace netpas {
 struct SessionKey {
     SessionKeyId id;
     TagKey secret{};
-    Money cap;                     // of the sum of all nanopayments ever sent under the key
-    Money capPerSecond;            // of the nanopayments in any second (token bucket with one second's burst)
-    std::vector<IspId> allowed;    // every ISP of the header must be listed; at most 16
+    Money cap;                   // of the sum of all nanopayments ever sent under the key
+    Money capPerSecond;          // of the nanopayments in any second (token bucket with one second's burst)
+    std::vector<IspId> allowed;  // every ISP of the header must be listed; at most 16
     SystemTime expires;
 };
 

@@ -60,9 +60,12 @@ public:
 
     // `Answer` is the message type that ends the request well; `good` may refuse one for its contents.
     template <typename Answer, typename Request>
-    void ask(Request request, Done<Answer> done, std::function<bool(const Answer&)> good, std::chrono::milliseconds timeout) {
+    void ask(Request request, Done<Answer> done, std::function<bool(const Answer&)> good,
+             std::chrono::milliseconds timeout) {
         if (m_waiting.size() >= maxWaiting) {
-            asio::post(m_io, [done = std::move(done)] { done(tl::unexpected(ClientFailure{ClientError::Busy, {}, {}})); });
+            asio::post(m_io, [done = std::move(done)] {
+                done(tl::unexpected(ClientFailure{ClientError::Busy, {}, {}}));
+            });
             return;
         }
         do {
@@ -117,7 +120,8 @@ private:
         auto message = decode(bytes);
         if (!message) return;
         if (const auto* refused = std::get_if<Refused>(&*message)) {
-            return end(refused->request, tl::unexpected(ClientFailure{ClientError::Refused, refused->reason, refused->remedy}));
+            return end(refused->request,
+                       tl::unexpected(ClientFailure{ClientError::Refused, refused->reason, refused->remedy}));
         }
         uint32_t number = 0;
         if (const auto* joined = std::get_if<Joined>(&*message)) number = joined->request;
@@ -146,7 +150,8 @@ private:
     uint32_t m_next = 1;
 };
 
-AccountingClient::AccountingClient(asio::io_context& io, const Identity& identity, ServerAddress server, Handlers handlers)
+AccountingClient::AccountingClient(asio::io_context& io, const Identity& identity, ServerAddress server,
+                                   Handlers handlers)
     : m_impl(std::make_shared<Impl>(io, identity, server, std::move(handlers))) {}
 AccountingClient::~AccountingClient() { m_impl->stop(); }
 void AccountingClient::start() { m_impl->start(); }
@@ -154,15 +159,16 @@ void AccountingClient::stop() { m_impl->stop(); }
 bool AccountingClient::isUp() const { return m_impl->isUp(); }
 
 void AccountingClient::join(Done<Joined> done, std::chrono::milliseconds timeout) {
-    m_impl->ask<Joined>(Join{}, std::move(done), [](const Joined&) { return true; }, timeout);
+    m_impl->ask<Joined>(
+        Join{}, std::move(done), [](const Joined&) { return true; }, timeout);
 }
 
 void AccountingClient::registerKey(const SessionKey& key, Done<KeyReady> done, std::chrono::milliseconds timeout) {
     RegisterKey request;
     request.key = key;
     request.signature = m_impl->identity().sign(registerKeyMessage(key, m_impl->serverKey().nodeId()));
-    m_impl->ask<KeyReady>(std::move(request), std::move(done),
-                          [id = key.id](const KeyReady& ready) { return ready.key == id; }, timeout);
+    m_impl->ask<KeyReady>(
+        std::move(request), std::move(done), [id = key.id](const KeyReady& ready) { return ready.key == id; }, timeout);
 }
 
 namespace {

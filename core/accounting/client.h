@@ -25,18 +25,18 @@ struct ServerAddress {
 };
 
 enum class ClientError {
-    Refused,      // the server said no; see ClientFailure::refusal
-    TimedOut,     // no answer within the time; it may have been done: ask again, requests may be repeated
+    Refused,   // the server said no; see ClientFailure::refusal
+    TimedOut,  // no answer within the time; it may have been done: ask again, requests may be repeated
     Stopped,
-    BadAnswer,    // the server's signature or contents are wrong
-    Busy,         // too many requests wait already
+    BadAnswer,  // the server's signature or contents are wrong
+    Busy,       // too many requests wait already
 };
 [[nodiscard]] std::string_view describe(ClientError error);
 
 struct ClientFailure {
     ClientError error{};
-    Refusal refusal{};     // with ClientError::Refused
-    std::string remedy;    // for people, may be empty
+    Refusal refusal{};   // with ClientError::Refused
+    std::string remedy;  // for people, may be empty
 };
 
 // A customer's side. Requests wait while there is no connection, are sent again after a lost one, and all of them may be
@@ -52,7 +52,8 @@ public:
     };
 
     // `identity` must outlive the client.
-    AccountingClient(boost::asio::io_context& io, const Identity& identity, ServerAddress server, Handlers handlers = {});
+    AccountingClient(boost::asio::io_context& io, const Identity& identity, ServerAddress server,
+                     Handlers handlers = {});
     ~AccountingClient();
     AccountingClient(const AccountingClient&) = delete;
     AccountingClient& operator=(const AccountingClient&) = delete;

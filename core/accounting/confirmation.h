@@ -29,10 +29,10 @@ struct ConfirmationIdHash {
 
 struct Confirmation {
     ConfirmationId id{};
-    SystemTime time;        // when it was made; it expires a fixed time later
-    IspId confirming;       // the ISP after the beneficiary, or the beneficiary itself where the path ends
+    SystemTime time;   // when it was made; it expires a fixed time later
+    IspId confirming;  // the ISP after the beneficiary, or the beneficiary itself where the path ends
     IspId beneficiary;
-    Money amount;           // T, > 0
+    Money amount;  // T, > 0
     AccountingHeader header;
     PacketExcerpt excerpt{};
     Signature confirmingSignature;
@@ -43,7 +43,7 @@ struct Confirmation {
 
 // Where a confirmation stands on its path; nothing when the header does not have both ISPs as it must.
 struct ConfirmationPath {
-    size_t confirming = 0;   // hop indices
+    size_t confirming = 0;  // hop indices
     size_t beneficiary = 0;
     bool selfConfirmed = false;
 };

@@ -16,7 +16,11 @@ constexpr size_t maxSamples = 100'000;  // about 20 MB: at T = $0.001 a hundred 
 class EdgeAccountingClient::Impl : public std::enable_shared_from_this<Impl> {
 public:
     Impl(asio::io_context& io, const Identity& identity, ServerAddress server, EdgeHello hello, Handlers handlers)
-        : m_io(io), m_identity(identity), m_server(server), m_hello(std::move(hello)), m_handlers(std::move(handlers)) {}
+        : m_io(io),
+          m_identity(identity),
+          m_server(server),
+          m_hello(std::move(hello)),
+          m_handlers(std::move(handlers)) {}
 
     void start() {
         auto up = [weak = weak_from_this()](std::shared_ptr<net::TlsConnection> connection) {

@@ -41,18 +41,18 @@ enum class DecodeError {
 
 // Why a request was not done.
 enum class Refusal : uint8_t {
-    NotACustomer = 1,       // the connection does not come from inside a customer's prefixes, nor with an enrolled key
-    OtherKeyEnrolled = 2,   // the customer has enrolled another identity key before
+    NotACustomer = 1,      // the connection does not come from inside a customer's prefixes, nor with an enrolled key
+    OtherKeyEnrolled = 2,  // the customer has enrolled another identity key before
     NotJoined = 3,
-    KeyIdUsed = 4,          // the session key's id was used before with other contents
+    KeyIdUsed = 4,  // the session key's id was used before with other contents
     BadSignature = 5,
-    Expired = 6,            // the key's expiry is past, or further away than the ISP allows
-    BadCap = 7,             // a cap is zero, or above the customer's limit
-    UnknownKey = 8,         // no such session key of this customer
-    TooMany = 9,            // too many keys or requests at once
-    EdgeUnavailable = 10,   // no edge router serves this customer at the moment
-    NotAllowed = 11,        // a message that this kind of peer may not send
-    StoreFailed = 12,       // the books cannot be written; nothing was done
+    Expired = 6,           // the key's expiry is past, or further away than the ISP allows
+    BadCap = 7,            // a cap is zero, or above the customer's limit
+    UnknownKey = 8,        // no such session key of this customer
+    TooMany = 9,           // too many keys or requests at once
+    EdgeUnavailable = 10,  // no edge router serves this customer at the moment
+    NotAllowed = 11,       // a message that this kind of peer may not send
+    StoreFailed = 12,      // the books cannot be written; nothing was done
 };
 [[nodiscard]] std::string_view describe(Refusal refusal);
 
@@ -90,14 +90,14 @@ struct KeyReady {
     SessionKeyId key;
 };
 struct UsageStatement {
-    uint32_t request = 0;   // not signed
+    uint32_t request = 0;  // not signed
     SessionKeyId key;
     uint64_t packets = 0;
-    uint64_t bytes = 0;     // of the inner packets
+    uint64_t bytes = 0;  // of the inner packets
     Money amount;
-    bool final = false;     // the key is gone from the edge router: the numbers will not change any more
+    bool final = false;  // the key is gone from the edge router: the numbers will not change any more
     SystemTime time;
-    Signature signature;    // the accounting server's over usageStatementMessage()
+    Signature signature;  // the accounting server's over usageStatementMessage()
 };
 struct InvoiceLine {
     SessionKeyId key;
@@ -107,18 +107,18 @@ struct InvoiceLine {
     friend bool operator==(const InvoiceLine&, const InvoiceLine&) = default;
 };
 struct Invoice {
-    uint32_t request = 0;   // not signed
+    uint32_t request = 0;  // not signed
     NodeId customer;
     SystemTime time;
     uint64_t packets = 0;
-    Money total;            // of all keys ever, also those that no line shows
+    Money total;                     // of all keys ever, also those that no line shows
     std::vector<InvoiceLine> lines;  // the newest keys
     Signature signature;
 };
 struct Refused {
     uint32_t request = 0;
     Refusal reason{};
-    std::string remedy;     // for people
+    std::string remedy;  // for people
 };
 
 // --- edge router -> accounting server
@@ -137,12 +137,12 @@ struct KeyCounters {
     friend bool operator==(const KeyCounters&, const KeyCounters&) = default;
 };
 struct LinkCounters {
-    IspId neighbour;            // the next ISP; this ISP itself for packets delivered to their destination
+    IspId neighbour;  // the next ISP; this ISP itself for packets delivered to their destination
     ExitPoint exit;
     uint64_t packets = 0;
     uint64_t bytes = 0;
-    Money own;                  // nanopayments to this ISP in packets handed over there
-    Money downstream;           // nanopayments to all later ISPs in them
+    Money own;         // nanopayments to this ISP in packets handed over there
+    Money downstream;  // nanopayments to all later ISPs in them
     friend bool operator==(const LinkCounters&, const LinkCounters&) = default;
 };
 struct IspAmount {
@@ -158,17 +158,17 @@ struct VerdictCount {
 struct EdgeReport {
     uint32_t sequence = 0;
     SystemTime time;
-    std::vector<KeyCounters> keys;        // those that changed; a large router sends several reports
+    std::vector<KeyCounters> keys;  // those that changed; a large router sends several reports
     std::vector<LinkCounters> links;
-    std::vector<IspAmount> downstream;    // step 7: per downstream ISP, packets that left
-    std::vector<IspAmount> upstream;      // what the samplers saw: the upstream ISP's nanopayments in packets that came
-                                          // from it; this ISP itself for its own service as delivered
+    std::vector<IspAmount> downstream;  // step 7: per downstream ISP, packets that left
+    std::vector<IspAmount> upstream;    // what the samplers saw: the upstream ISP's nanopayments in packets that came
+                                        // from it; this ISP itself for its own service as delivered
     std::vector<VerdictCount> verdicts;
 };
 struct EdgeSample {
     ConfirmationId id{};
-    IspId beneficiary;          // the upstream ISP, or this ISP for its own service where the path ends
-    Money amount;               // T
+    IspId beneficiary;  // the upstream ISP, or this ISP for its own service where the path ends
+    Money amount;       // T
     AccountingHeader header;
     PacketExcerpt excerpt{};
 };
@@ -176,7 +176,7 @@ struct KeyInstalled {
     SessionKeyId key;
 };
 struct KeyRemoved {
-    KeyCounters counters;       // final for this incarnation; zero for a key that it never had
+    KeyCounters counters;  // final for this incarnation; zero for a key that it never had
 };
 
 // --- accounting server -> edge router
@@ -184,7 +184,7 @@ struct EdgeWelcome {
     IspId isp;
 };
 struct InstallKey {
-    SessionKey key;             // `cap` is what is left of it
+    SessionKey key;  // `cap` is what is left of it
     std::string customer;
     uint64_t nextSequence = 0;  // smaller ones were accepted before the edge's restart
 };
@@ -195,7 +195,7 @@ struct SetBlacklist {
     std::vector<IspId> isps;
 };
 struct EdgeReportAck {
-    uint32_t sequence = 0;      // everything in that report is durable
+    uint32_t sequence = 0;  // everything in that report is durable
 };
 
 // --- neighbour <-> neighbour; the beneficiary's upstream direction is towards the packet's source
@@ -206,14 +206,14 @@ struct ForwardedConfirmation {
     Confirmation confirmation;
 };
 enum class AckResult : uint8_t {
-    Accepted = 0,       // durable; the receiver owes what it says
-    Duplicate = 1,      // accepted earlier, and nothing more is owed
+    Accepted = 0,   // durable; the receiver owes what it says
+    Duplicate = 1,  // accepted earlier, and nothing more is owed
     Expired = 2,
     FromTheFuture = 3,
     BadSignature = 4,
-    WrongPath = 5,      // the header does not lead from the receiver to the sender as it must
+    WrongPath = 5,  // the header does not lead from the receiver to the sender as it must
     WrongAmount = 6,
-    Conflict = 7,       // the id belongs to another confirmation
+    Conflict = 7,  // the id belongs to another confirmation
 };
 [[nodiscard]] std::string_view describe(AckResult result);
 [[nodiscard]] constexpr bool isAccepted(AckResult result) {
@@ -229,9 +229,10 @@ struct Ack {
     std::vector<AckEntry> entries;
 };
 
-using Message = std::variant<Join, RegisterKey, RevokeKey, UsageQuery, InvoiceQuery, Joined, KeyReady, UsageStatement, Invoice,
-                             Refused, EdgeHello, EdgeReport, EdgeSample, KeyInstalled, KeyRemoved, EdgeWelcome, InstallKey,
-                             RemoveKey, SetBlacklist, EdgeReportAck, ConfirmationToCountersign, ForwardedConfirmation, Ack>;
+using Message =
+    std::variant<Join, RegisterKey, RevokeKey, UsageQuery, InvoiceQuery, Joined, KeyReady, UsageStatement, Invoice,
+                 Refused, EdgeHello, EdgeReport, EdgeSample, KeyInstalled, KeyRemoved, EdgeWelcome, InstallKey,
+                 RemoveKey, SetBlacklist, EdgeReportAck, ConfirmationToCountersign, ForwardedConfirmation, Ack>;
 
 // The caller keeps the limits above; a message beyond them is cut to them.
 [[nodiscard]] Bytes encode(const Message& message);

@@ -14,8 +14,7 @@ std::string toHex(std::span<const uint8_t> bytes) {
 bool fromHex(std::string_view text, std::span<uint8_t> out) {
     if (text.size() != out.size() * 2) return false;
     size_t written = 0;
-    const int status =
-        sodium_hex2bin(out.data(), out.size(), text.data(), text.size(), nullptr, &written, nullptr);
+    const int status = sodium_hex2bin(out.data(), out.size(), text.data(), text.size(), nullptr, &written, nullptr);
     return status == 0 && written == out.size();
 }
 

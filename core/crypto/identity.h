@@ -33,10 +33,10 @@ struct Signature {
 };
 
 enum class IdentityError {
-    CannotRead,      // missing or unreadable file
+    CannotRead,  // missing or unreadable file
     CannotWrite,
-    TooOpen,         // others may read the file: chmod 600
-    Malformed,       // not 64 hexadecimal digits
+    TooOpen,    // others may read the file: chmod 600
+    Malformed,  // not 64 hexadecimal digits
 };
 
 [[nodiscard]] std::string_view describe(IdentityError error);

@@ -12,11 +12,11 @@ using TagKey = std::array<uint8_t, 16>;
 // What the tag covers of the inner packet. Lengths, IP id, checksums and TCP sequence are left out, because segmentation
 // offload changes them after the tag is made.
 struct TagInner {
-    uint8_t version = 0;                  // 4 or 6
-    uint8_t protocol = 0;                 // upper layer
-    std::span<const uint8_t> src;         // 4 or 16 bytes
+    uint8_t version = 0;           // 4 or 6
+    uint8_t protocol = 0;          // upper layer
+    std::span<const uint8_t> src;  // 4 or 16 bytes
     std::span<const uint8_t> dst;
-    uint16_t srcPort = 0;                 // 0 without ports and in fragments that are not the first
+    uint16_t srcPort = 0;  // 0 without ports and in fragments that are not the first
     uint16_t dstPort = 0;
 };
 

@@ -20,13 +20,13 @@ namespace netpas::directory {
 
 enum class DocumentError {
     NotJson,
-    WrongShape,      // a field is missing, of the wrong type or out of range
-    BadSignature,    // forged, or signed by another key than expected
+    WrongShape,    // a field is missing, of the wrong type or out of range
+    BadSignature,  // forged, or signed by another key than expected
     WrongIsp,
-    WrongKind,       // a menu where a descriptor was asked for
+    WrongKind,  // a menu where a descriptor was asked for
     NotYetValid,
     Expired,
-    BadUrl,          // a join URL is https://ADDRESS:PORT/#KEY
+    BadUrl,  // a join URL is https://ADDRESS:PORT/#KEY
 };
 [[nodiscard]] std::string_view describe(DocumentError error);
 
@@ -41,9 +41,9 @@ struct Validity {
 struct Descriptor {
     Validity validity;
     std::string name;
-    std::vector<IpAddress> edges;   // where customers send paid packets, UDP port 46721
+    std::vector<IpAddress> edges;  // where customers send paid packets, UDP port 46721
     uint16_t edgePort = 46721;
-    Endpoint accounting;            // TLS
+    Endpoint accounting;  // TLS
     PublicKey accountingKey;
     friend bool operator==(const Descriptor&, const Descriptor&) = default;
 };
@@ -66,7 +66,7 @@ struct MenuClass {
 };
 
 struct MenuExit {
-    IspId isp;          // the next ISP
+    IspId isp;  // the next ISP
     ExitPoint exit;
     std::string name;
     friend bool operator==(const MenuExit&, const MenuExit&) = default;
@@ -90,15 +90,15 @@ struct KnownIsp {
 
 struct Keys {
     Validity validity;
-    PublicKey directoryKey;     // signs these documents
-    PublicKey accountingKey;    // signs confirmations, statements and invoices
+    PublicKey directoryKey;   // signs these documents
+    PublicKey accountingKey;  // signs confirmations, statements and invoices
     std::vector<KnownIsp> others;
     friend bool operator==(const Keys&, const Keys&) = default;
 };
 
 struct IspPath {
-    std::vector<IspId> isps;         // the first is the publisher
-    std::vector<ExitPoint> exits;    // of each but the last; 0 = it chooses
+    std::vector<IspId> isps;       // the first is the publisher
+    std::vector<ExitPoint> exits;  // of each but the last; 0 = it chooses
     friend bool operator==(const IspPath&, const IspPath&) = default;
 };
 

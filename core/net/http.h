@@ -26,12 +26,12 @@ struct HttpHeader {
 
 struct HttpRequest {
     std::string method = "GET";
-    std::string path;                            // decoded, without the query
-    std::map<std::string, std::string> query;    // decoded
+    std::string path;                          // decoded, without the query
+    std::map<std::string, std::string> query;  // decoded
     std::vector<HttpHeader> headers;
     std::string body;
-    std::optional<PeerCredentials> peer;         // on a Unix socket
-    std::optional<Endpoint> remote;              // over TCP
+    std::optional<PeerCredentials> peer;  // on a Unix socket
+    std::optional<Endpoint> remote;       // over TCP
 
     // Names compare without regard to case; empty when there is none.
     [[nodiscard]] std::string_view header(std::string_view name) const;

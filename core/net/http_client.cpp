@@ -39,7 +39,8 @@ template <typename Stream>
 class Exchange : public std::enable_shared_from_this<Exchange<Stream>> {
 public:
     template <typename... Args>
-    Exchange(const HttpCall& call, Done done, Args&&... args) : m_stream(std::forward<Args>(args)...), m_done(std::move(done)), m_maxBody(call.maxBody) {
+    Exchange(const HttpCall& call, Done done, Args&&... args)
+        : m_stream(std::forward<Args>(args)...), m_done(std::move(done)), m_maxBody(call.maxBody) {
         m_request.version(11);
         m_request.method_string(call.method);
         m_request.target(call.target);
@@ -83,18 +84,19 @@ private:
     }
 
     void receiveBody() {
-        http::async_read(m_stream, m_buffer, m_parser, [self = this->shared_from_this()](const error_code& error, size_t) {
-            if (error) return self->finish(tl::unexpected(toError(error)));
-            auto message = self->m_parser.release();
-            HttpResponse response;
-            response.status = message.result_int();
-            response.contentType = std::string(message[http::field::content_type]);
-            for (const auto& field : message) {
-                response.headers.push_back({std::string(field.name_string()), std::string(field.value())});
-            }
-            response.body = std::move(message.body());
-            self->finish(std::move(response));
-        });
+        http::async_read(
+            m_stream, m_buffer, m_parser, [self = this->shared_from_this()](const error_code& error, size_t) {
+                if (error) return self->finish(tl::unexpected(toError(error)));
+                auto message = self->m_parser.release();
+                HttpResponse response;
+                response.status = message.result_int();
+                response.contentType = std::string(message[http::field::content_type]);
+                for (const auto& field : message) {
+                    response.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+                }
+                response.body = std::move(message.body());
+                self->finish(std::move(response));
+            });
     }
 
     Stream m_stream;
@@ -152,7 +154,8 @@ void callTls(asio::io_context& io, const TlsTarget& target, const HttpCall& call
 
 }  // namespace
 
-void httpCall(asio::io_context& io, const HttpTarget& target, const HttpCall& call, std::function<void(HttpAnswer)> done) {
+void httpCall(asio::io_context& io, const HttpTarget& target, const HttpCall& call,
+              std::function<void(HttpAnswer)> done) {
     if (const auto* unixTarget = std::get_if<UnixTarget>(&target)) {
         callUnix(io, *unixTarget, call, std::move(done));
     } else {

@@ -19,8 +19,8 @@ namespace netpas::net {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-using boost::system::error_code;
 using asio::ip::tcp;
+using boost::system::error_code;
 using Unix = asio::local::stream_protocol;
 using UnixStream = beast::basic_stream<Unix>;
 using TlsStream = asio::ssl::stream<beast::tcp_stream>;
@@ -86,7 +86,8 @@ public:
         m_shared->limits = limits;
     }
 
-    tl::expected<void, NetError> listenUnix(const std::filesystem::path& path, unsigned mode, const std::string& group) {
+    tl::expected<void, NetError> listenUnix(const std::filesystem::path& path, unsigned mode,
+                                            const std::string& group) {
         std::error_code ignored;
         if (path.string().size() >= sizeof(sockaddr_un{}.sun_path)) return tl::unexpected(NetError::CannotListen);
         if (std::filesystem::is_socket(path, ignored)) {

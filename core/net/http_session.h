@@ -41,7 +41,9 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
 public:
     template <typename... Args>
     HttpSession(std::shared_ptr<HttpShared> shared, HttpPeer peer, Args&&... args)
-        : m_stream(std::forward<Args>(args)...), m_timer(m_stream.get_executor()), m_shared(std::move(shared)),
+        : m_stream(std::forward<Args>(args)...),
+          m_timer(m_stream.get_executor()),
+          m_shared(std::move(shared)),
           m_peer(std::move(peer)) {
         ++m_shared->connections;
     }
@@ -78,7 +80,10 @@ public:
     }
 
 private:
-    static constexpr bool isTls = requires(Stream& s) { s.native_handle(); s.next_layer(); };
+    static constexpr bool isTls = requires(Stream & s) {
+        s.native_handle();
+        s.next_layer();
+    };
 
     auto& lowest() {
         if constexpr (isTls) {
@@ -108,7 +113,8 @@ private:
     void received(const error_code& error) {
         namespace http = boost::beast::http;
         if (m_done) return;
-        if (error == http::error::header_limit) return complain(431, "HEADER_TOO_LARGE", "the request's headers are too long");
+        if (error == http::error::header_limit)
+            return complain(431, "HEADER_TOO_LARGE", "the request's headers are too long");
         if (error == http::error::body_limit) return complain(413, "BODY_TOO_LARGE", "the request's body is too long");
         if (error == http::error::end_of_stream || error == http::error::partial_message ||
             error == boost::beast::error::timeout) {
@@ -163,12 +169,13 @@ private:
     void write(Message message) {
         m_message = std::make_unique<Message>(std::move(message));
         lowest().expires_after(m_shared->limits.writeTimeout);
-        boost::beast::http::async_write(
-            m_stream, *m_message, [self = this->shared_from_this()](const error_code& error, size_t) {
-                if (error || self->m_done) return;
-                if (self->m_message->need_eof() || !self->m_keepAlive) return self->hangUp();
-                self->read();
-            });
+        boost::beast::http::async_write(m_stream, *m_message,
+                                        [self = this->shared_from_this()](const error_code& error, size_t) {
+                                            if (error || self->m_done) return;
+                                            if (self->m_message->need_eof() || !self->m_keepAlive)
+                                                return self->hangUp();
+                                            self->read();
+                                        });
     }
 
     void hangUp() {

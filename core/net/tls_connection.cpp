@@ -12,10 +12,14 @@ constexpr size_t readChunk = 16384;  // one TLS record
 constexpr auto drainTime = std::chrono::seconds(2);
 }  // namespace
 
-FramedTls::FramedTls(asio::ip::tcp::socket socket, asio::ssl::context& context, const LinkLimits& limits, KeyCheck check,
-                     const Endpoint& remote)
-    : m_stream(std::move(socket), context), m_timer(m_stream.get_executor()), m_limits(limits), m_check(std::move(check)),
-      m_remote(remote), m_heard(std::chrono::steady_clock::now()) {
+FramedTls::FramedTls(asio::ip::tcp::socket socket, asio::ssl::context& context, const LinkLimits& limits,
+                     KeyCheck check, const Endpoint& remote)
+    : m_stream(std::move(socket), context),
+      m_timer(m_stream.get_executor()),
+      m_limits(limits),
+      m_check(std::move(check)),
+      m_remote(remote),
+      m_heard(std::chrono::steady_clock::now()) {
     error_code ignored;
     m_stream.next_layer().set_option(asio::ip::tcp::no_delay(true), ignored);
 }

@@ -19,7 +19,8 @@ public:
 
     // `done` is called once. A client is ready when the server's first frame is in, because only then has the server
     // accepted its key (TLS 1.3 lets the client finish first); a server sends that frame.
-    void handshake(boost::asio::ssl::stream_base::handshake_type side, std::function<void(tl::expected<void, NetError>)> done);
+    void handshake(boost::asio::ssl::stream_base::handshake_type side,
+                   std::function<void(tl::expected<void, NetError>)> done);
 
     bool send(Bytes message) override;
     void close() override;
@@ -55,8 +56,8 @@ private:
     State m_state = State::Handshake;
     bool m_awaitFirstFrame = false;
     bool m_writing = false;
-    Bytes m_input;       // not yet parsed
-    Bytes m_queued;      // frames that wait for the write under way
+    Bytes m_input;   // not yet parsed
+    Bytes m_queued;  // frames that wait for the write under way
     Bytes m_inFlight;
     std::chrono::steady_clock::time_point m_heard;
     std::chrono::steady_clock::time_point m_deadline;  // of the handshake, or of draining

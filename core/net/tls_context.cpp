@@ -52,15 +52,14 @@ void useIdentity(asio::ssl::context& context, const Identity& identity) {
     X509* x = certificate.get();
     X509_NAME* name = x == nullptr ? nullptr : X509_get_subject_name(x);
     const auto* common = reinterpret_cast<const unsigned char*>("netpas");
-    const bool made = key && x != nullptr && X509_set_version(x, 2) == 1 &&
-                      ASN1_INTEGER_set(X509_get_serialNumber(x), 1) == 1 &&
-                      ASN1_TIME_set_string_X509(X509_getm_notBefore(x), "19700101000000Z") == 1 &&
-                      ASN1_TIME_set_string_X509(X509_getm_notAfter(x), "99991231235959Z") == 1 &&
-                      X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common, -1, -1, 0) == 1 &&
-                      X509_set_issuer_name(x, name) == 1 && X509_set_pubkey(x, key.get()) == 1 &&
-                      X509_sign(x, key.get(), nullptr) > 0 &&
-                      SSL_CTX_use_certificate(context.native_handle(), x) == 1 &&
-                      SSL_CTX_use_PrivateKey(context.native_handle(), key.get()) == 1;
+    const bool made =
+        key && x != nullptr && X509_set_version(x, 2) == 1 && ASN1_INTEGER_set(X509_get_serialNumber(x), 1) == 1 &&
+        ASN1_TIME_set_string_X509(X509_getm_notBefore(x), "19700101000000Z") == 1 &&
+        ASN1_TIME_set_string_X509(X509_getm_notAfter(x), "99991231235959Z") == 1 &&
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common, -1, -1, 0) == 1 &&
+        X509_set_issuer_name(x, name) == 1 && X509_set_pubkey(x, key.get()) == 1 &&
+        X509_sign(x, key.get(), nullptr) > 0 && SSL_CTX_use_certificate(context.native_handle(), x) == 1 &&
+        SSL_CTX_use_PrivateKey(context.native_handle(), key.get()) == 1;
     // Only exhausted memory or a broken OpenSSL gets here, and no safe connection is possible then.
     if (!made) std::abort();
 }
@@ -83,8 +82,8 @@ asio::ssl::context makeServerContext(const Identity& identity, ClientCertificate
     auto context = makeContext(asio::ssl::context::tlsv13_server);
     useIdentity(context, identity);
     const bool ask = clients == ClientCertificate::Required;
-    SSL_CTX_set_verify(context.native_handle(), ask ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
-                       nullptr);
+    SSL_CTX_set_verify(context.native_handle(),
+                       ask ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE, nullptr);
     return context;
 }
 

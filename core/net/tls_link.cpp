@@ -10,14 +10,17 @@
 namespace netpas::net {
 
 namespace asio = boost::asio;
-using boost::system::error_code;
 using asio::ip::tcp;
+using boost::system::error_code;
 
 class TlsListener::Impl : public std::enable_shared_from_this<TlsListener::Impl> {
 public:
     Impl(asio::io_context& io, const Identity& identity, Handlers handlers, LinkLimits limits, size_t maxConnections)
-        : m_io(io), m_context(makeServerContext(identity, ClientCertificate::Required)), m_handlers(std::move(handlers)),
-          m_limits(limits), m_maxConnections(maxConnections) {}
+        : m_io(io),
+          m_context(makeServerContext(identity, ClientCertificate::Required)),
+          m_handlers(std::move(handlers)),
+          m_limits(limits),
+          m_maxConnections(maxConnections) {}
 
     tl::expected<uint16_t, NetError> listen(const Endpoint& endpoint) {
         error_code error;
@@ -74,15 +77,17 @@ private:
         auto connection = std::make_shared<FramedTls>(std::move(socket), m_context, m_limits, check, remote);
         ++*m_connections;
         connection->onGone = [count = m_connections] { --*count; };
-        connection->handshake(asio::ssl::stream_base::server, [self = shared_from_this(), connection, remote](auto result) {
-            if (self->m_closed) {
-                connection->close();
-            } else if (!result) {
-                if (self->m_handlers.onRefused) self->m_handlers.onRefused(result.error(), remote);
-            } else if (self->m_handlers.onConnection) {
-                self->m_handlers.onConnection(connection);
-            }
-        });
+        connection->handshake(asio::ssl::stream_base::server,
+                              [self = shared_from_this(), connection, remote](auto result) {
+                                  if (self->m_closed) {
+                                      connection->close();
+                                  } else if (!result) {
+                                      if (self->m_handlers.onRefused)
+                                          self->m_handlers.onRefused(result.error(), remote);
+                                  } else if (self->m_handlers.onConnection) {
+                                      self->m_handlers.onConnection(connection);
+                                  }
+                              });
     }
 
     asio::io_context& m_io;
@@ -106,8 +111,15 @@ class TlsDialer::Impl : public std::enable_shared_from_this<TlsDialer::Impl> {
 public:
     Impl(asio::io_context& io, const Identity& identity, Endpoint server, PublicKey serverKey, Handlers handlers,
          LinkLimits limits, DialBackoff backoff)
-        : m_context(makeClientContext(&identity)), m_io(io), m_timer(io), m_server(server), m_serverKey(serverKey),
-          m_handlers(std::move(handlers)), m_limits(limits), m_backoff(backoff), m_pause(backoff.first) {}
+        : m_context(makeClientContext(&identity)),
+          m_io(io),
+          m_timer(io),
+          m_server(server),
+          m_serverKey(serverKey),
+          m_handlers(std::move(handlers)),
+          m_limits(limits),
+          m_backoff(backoff),
+          m_pause(backoff.first) {}
 
     void start() {
         if (!m_stopped) return;
@@ -136,15 +148,16 @@ private:
             error_code ignored;
             if (!error) socket->close(ignored);
         });
-        m_socket->async_connect(toAsio(m_server), [self = shared_from_this(), socket = m_socket](const error_code& error) {
-            if (self->m_stopped || self->m_socket != socket) return;
-            self->m_timer.cancel();
-            if (error || !socket->is_open()) {
-                self->lost(error == asio::error::operation_aborted ? NetError::TimedOut : NetError::CannotConnect);
-            } else {
-                self->secure(std::move(*socket));
-            }
-        });
+        m_socket->async_connect(
+            toAsio(m_server), [self = shared_from_this(), socket = m_socket](const error_code& error) {
+                if (self->m_stopped || self->m_socket != socket) return;
+                self->m_timer.cancel();
+                if (error || !socket->is_open()) {
+                    self->lost(error == asio::error::operation_aborted ? NetError::TimedOut : NetError::CannotConnect);
+                } else {
+                    self->secure(std::move(*socket));
+                }
+            });
     }
 
     void secure(tcp::socket socket) {

@@ -23,8 +23,8 @@ class io_context;
 namespace netpas::net {
 
 struct LinkLimits {
-    size_t maxMessage = 65536;              // bytes; a longer frame closes the link before memory is taken
-    size_t maxQueued = size_t{4} << 20;     // bytes waiting to be sent; beyond that send() refuses
+    size_t maxMessage = 65536;           // bytes; a longer frame closes the link before memory is taken
+    size_t maxQueued = size_t{4} << 20;  // bytes waiting to be sent; beyond that send() refuses
     std::chrono::milliseconds handshakeTimeout{5000};
     std::chrono::milliseconds pingInterval{5000};
     std::chrono::milliseconds silenceTimeout{20000};  // nothing heard for so long: closed

@@ -27,23 +27,23 @@ enum class ShimError {
     Truncated,
     UnknownVersion,
     UnknownKind,
-    ReservedBits,   // a bit that must be zero is not
-    EmptySegment,   // a segment limit of 0
+    ReservedBits,  // a bit that must be zero is not
+    EmptySegment,  // a segment limit of 0
 };
 
 [[nodiscard]] std::string_view describe(ShimError error);
 
 inline constexpr uint8_t shimVersion = 1;
-inline constexpr size_t plainShimSize = 4;       // Transit, Internal, Delivery
+inline constexpr size_t plainShimSize = 4;  // Transit, Internal, Delivery
 inline constexpr size_t customerShimSize = 24;
-inline constexpr size_t taggedShimSize = 16;     // the part of a customer shim that its tag covers
+inline constexpr size_t taggedShimSize = 16;  // the part of a customer shim that its tag covers
 inline constexpr uint8_t maxBurst = 64;
 
 struct CustomerShim {
-    uint8_t burst = 1;           // packets that the tag authorises, 1..64
-    uint16_t segmentLimit = 0;   // bytes of the longest inner packet of the burst, ≥ 1
+    uint8_t burst = 1;          // packets that the tag authorises, 1..64
+    uint16_t segmentLimit = 0;  // bytes of the longest inner packet of the burst, ≥ 1
     SessionKeyId key;
-    uint64_t sequence = 0;       // of the burst's first packet; the next burst has sequence + burst
+    uint64_t sequence = 0;  // of the burst's first packet; the next burst has sequence + burst
     uint64_t tag = 0;
 
     friend bool operator==(const CustomerShim&, const CustomerShim&) = default;

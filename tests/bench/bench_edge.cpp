@@ -123,7 +123,8 @@ int main(int argc, char** argv) {
     const struct {
         Traffic traffic;
         const char* name;
-    } kinds[] = {{Traffic::Transit, "transit"}, {Traffic::Customer, "customer"}, {Traffic::CustomerBurst, "customer_burst"}};
+    } kinds[] = {
+        {Traffic::Transit, "transit"}, {Traffic::Customer, "customer"}, {Traffic::CustomerBurst, "customer_burst"}};
     constexpr int rounds = 41;
     constexpr size_t perRound = 2'048;
     std::string out;

@@ -1,8 +1,8 @@
-#include <QtTest>
 #include <QTemporaryDir>
+#include <QtTest>
 
-#include <fstream>
 #include <sys/stat.h>
+#include <fstream>
 
 #include "core/crypto/hex.h"
 #include "core/crypto/identity.h"

@@ -22,7 +22,8 @@ private slots:
         for (const char* text : {"192.0.2.0/24", "2001:db8::/32", "0.0.0.0/0", "192.0.2.1/32"}) {
             QCOMPARE(IpPrefix::parse(text)->toString(), std::string(text));
         }
-        for (const char* text : {"192.0.2.1/24", "192.0.2.0/33", "192.0.2.0/", "192.0.2/24", "2001:db8::1/64", "", "x"}) {
+        for (const char* text :
+             {"192.0.2.1/24", "192.0.2.0/33", "192.0.2.0/", "192.0.2/24", "2001:db8::1/64", "", "x"}) {
             QVERIFY2(!IpPrefix::parse(text), text);
         }
         QCOMPARE((Endpoint{*IpAddress::parse("2001:db8::1"), 9}).toString(), std::string("[2001:db8::1]:9"));
@@ -55,8 +56,8 @@ private slots:
             QVERIFY2(match.has_value(), text);
             QCOMPARE(match->toString(), std::string(text));
         }
-        for (const char* text : {"", "tcp", "tcp -> ", "tcp *:* -> *", "tcp *:0 -> *:*", "tcp *:70000 -> *:*", "xyz *:* -> *:*",
-                                 "tcp 192.0.2.1:* -> [2001:db8::1]:*", "0 *:* -> *:*"}) {
+        for (const char* text : {"", "tcp", "tcp -> ", "tcp *:* -> *", "tcp *:0 -> *:*", "tcp *:70000 -> *:*",
+                                 "xyz *:* -> *:*", "tcp 192.0.2.1:* -> [2001:db8::1]:*", "0 *:* -> *:*"}) {
             QVERIFY2(!FlowMatch::parse(text), text);
         }
     }

@@ -128,9 +128,7 @@ private slots:
         QVERIFY(server.call({}).has_value());
 
         const std::string dead = (server.folder.path() + "/dead.sock").toStdString();
-        {
-            asio::local::stream_protocol::acceptor left(io, asio::local::stream_protocol::endpoint(dead));
-        }
+        { asio::local::stream_protocol::acceptor left(io, asio::local::stream_protocol::endpoint(dead)); }
         QVERIFY(std::filesystem::exists(dead));
         QVERIFY(second.listenUnix(dead, 0600).has_value());
     }
@@ -165,8 +163,7 @@ private slots:
 
     void connectionIsKeptForSeveralRequests() {
         Running server(echo);
-        const std::string answers =
-            server.raw("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\nConnection: close\r\n\r\n");
+        const std::string answers = server.raw("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\nConnection: close\r\n\r\n");
         QVERIFY(answers.find("GET /a") != std::string::npos);
         QVERIFY(answers.find("GET /b") != std::string::npos);
     }

@@ -49,7 +49,8 @@ private slots:
             SeededRandom random(static_cast<uint64_t>(seed));
             SmartSampler sampler(Money::fromEighths(threshold), random);
             int64_t confirmed = 0;
-            for (int i = 0; i < packets; ++i) confirmed += sampler.observe(Money::fromEighths(payment)).released * threshold;
+            for (int i = 0; i < packets; ++i)
+                confirmed += sampler.observe(Money::fromEighths(payment)).released * threshold;
             const double error = double(confirmed - payment * packets);
             sum += error;
             squares += error * error;

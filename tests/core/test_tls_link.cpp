@@ -26,8 +26,8 @@ bool runUntil(asio::io_context& io, Condition condition) {
 }
 
 struct Server {
-    Server(asio::io_context& io, const Identity& identity, std::function<bool(const PublicKey&, const Endpoint&)> accepts,
-           LinkLimits limits = {})
+    Server(asio::io_context& io, const Identity& identity,
+           std::function<bool(const PublicKey&, const Endpoint&)> accepts, LinkLimits limits = {})
         : listener(io, identity,
                    {std::move(accepts),
                     [this](std::shared_ptr<TlsConnection> c) {
@@ -54,7 +54,8 @@ struct Server {
 };
 
 struct Client {
-    Client(asio::io_context& io, const Identity& identity, uint16_t port, const PublicKey& serverKey, LinkLimits limits = {})
+    Client(asio::io_context& io, const Identity& identity, uint16_t port, const PublicKey& serverKey,
+           LinkLimits limits = {})
         : dialer(io, identity, loopback(port), serverKey,
                  {[this](std::shared_ptr<TlsConnection> c) {
                       ++ups;

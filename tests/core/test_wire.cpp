@@ -10,21 +10,22 @@ namespace {
 using Raw = std::vector<uint8_t>;
 
 HopBlock hop(uint16_t isp, uint8_t service, int nanodollars, uint16_t exit) {
-    return {IspId(isp), ServiceClass(service), *PriceCode::roundUp(*Money::fromNanodollars(nanodollars)), ExitPoint(exit)};
+    return {IspId(isp), ServiceClass(service), *PriceCode::roundUp(*Money::fromNanodollars(nanodollars)),
+            ExitPoint(exit)};
 }
 
 // The packet of NetPaS Figure 3: 2 n$ for Z (26), 10 n$ for Y (25), 3 n$ for X (24).
 const Raw figure3 = {
-    0x20, 0x01,              // path length 3 (n-1 = 2), 6 reserved bits; class 1 from Z
-    0x00, 0x1a,              // Z = 26
-    0x08,                    // 2 n$ = 16 eighths: e = 1, m = 0
-    0xff, 0xc2,              // exit of Z: 1023; class 2 from Y
-    0x00, 0x19,              // Y = 25
-    0x1a,                    // 10 n$ = 80 eighths: e = 3, m = 2
-    0x00, 0x03,              // exit of Y: 0, it chooses; class 3 from X
-    0x00, 0x18,              // X = 24
-    0x0c,                    // 3 n$ = 24 eighths: e = 1, m = 4
-    0x00,                    // padding to 16
+    0x20, 0x01,  // path length 3 (n-1 = 2), 6 reserved bits; class 1 from Z
+    0x00, 0x1a,  // Z = 26
+    0x08,        // 2 n$ = 16 eighths: e = 1, m = 0
+    0xff, 0xc2,  // exit of Z: 1023; class 2 from Y
+    0x00, 0x19,  // Y = 25
+    0x1a,        // 10 n$ = 80 eighths: e = 3, m = 2
+    0x00, 0x03,  // exit of Y: 0, it chooses; class 3 from X
+    0x00, 0x18,  // X = 24
+    0x0c,        // 3 n$ = 24 eighths: e = 1, m = 4
+    0x00,        // padding to 16
 };
 
 }  // namespace
@@ -54,7 +55,8 @@ private slots:
         for (size_t n = 1; n <= 16; ++n) {
             std::vector<HopBlock> hops;
             for (size_t i = 0; i < n; ++i) {
-                hops.push_back({IspId(uint16_t(0xfff0 + i)), ServiceClass(uint8_t(63 - i)), PriceCode::fromCode(uint8_t(255 - i)),
+                hops.push_back({IspId(uint16_t(0xfff0 + i)), ServiceClass(uint8_t(63 - i)),
+                                PriceCode::fromCode(uint8_t(255 - i)),
                                 ExitPoint(i + 1 == n ? uint16_t(0) : uint16_t(1023 - i))});
             }
             const auto header = *AccountingHeader::make(hops);
@@ -62,7 +64,8 @@ private slots:
             QCOMPARE(header.encode(bytes), header.size());
             QVERIFY(*AccountingHeader::decode(bytes) == header);
             for (size_t length = 0; length < bytes.size(); ++length) {
-                QCOMPARE(int(AccountingHeader::decode(std::span(bytes).first(length)).error()), int(HeaderError::Truncated));
+                QCOMPARE(int(AccountingHeader::decode(std::span(bytes).first(length)).error()),
+                         int(HeaderError::Truncated));
             }
         }
     }

@@ -42,16 +42,12 @@ void mutate(Bytes& bytes, std::mt19937_64& random) {
         case 1:
             if (!bytes.empty()) bytes[random() % bytes.size()] ^= static_cast<uint8_t>(1U << (random() % 8));
             break;
-        case 2:
-            bytes.resize(random() % (bytes.size() + 1));
-            break;
+        case 2: bytes.resize(random() % (bytes.size() + 1)); break;
         case 3:
-            bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(random() % (bytes.size() + 1)),
-                         1 + random() % 16, static_cast<uint8_t>(random()));
+            bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(random() % (bytes.size() + 1)), 1 + random() % 16,
+                         static_cast<uint8_t>(random()));
             break;
-        case 4:
-            bytes.push_back(static_cast<uint8_t>(random()));
-            break;
+        case 4: bytes.push_back(static_cast<uint8_t>(random())); break;
         }
     }
 }
@@ -62,7 +58,8 @@ int main(int argc, char** argv) {
     std::vector<Bytes> corpus;
     if (argc > 1) corpus = loadCorpus(argv[1]);
     if (corpus.empty()) {
-        std::fprintf(stderr, "no corpus in %s: add at least one well-formed input\n", argc > 1 ? argv[1] : "(no folder)");
+        std::fprintf(stderr, "no corpus in %s: add at least one well-formed input\n",
+                     argc > 1 ? argv[1] : "(no folder)");
         return EXIT_FAILURE;
     }
     for (const Bytes& input : corpus) LLVMFuzzerTestOneInput(input.data(), input.size());

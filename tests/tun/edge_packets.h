@@ -102,7 +102,8 @@ inline uint64_t tagOf(const TagKey& secret, const CustomerShim& shim, ByteView h
     const auto view = parseHeaders(inner);
     TagInner covered;
     if (view) {
-        covered = {view->version, view->protocol, view->source(), view->destination(), view->sourcePort, view->destinationPort};
+        covered = {view->version,       view->protocol,   view->source(),
+                   view->destination(), view->sourcePort, view->destinationPort};
     }
     return customerTag(secret, std::span<const uint8_t, 16>(bytes.data(), 16), head, covered);
 }
@@ -151,12 +152,20 @@ inline EdgeConfig edgeConfig() {
     config.classes = {serviceClass(1, 46, nano(10)), serviceClass(2, 10, nano(2))};
     config.customers = {{"B", {prefix("192.0.2.0/26")}, BucketLimit{nano(1000), nano(100'000)}},
                         {"C", {prefix("192.0.2.64/26"), prefix("2001:db8:c::/48")}, std::nullopt}};
-    config.neighbours = {
-        {IspId(26), "z", BucketLimit{nano(1000), nano(1'000'000)}, {{ExitPoint(1), "z0", ip("198.18.0.2"), ip("198.18.0.1")}}},
-        {IspId(24), "x", std::nullopt,
-         {{ExitPoint(3), "x0", ip("198.18.1.1"), ip("198.18.1.2")}, {ExitPoint(4), "x1", ip("198.18.2.1"), ip("198.18.2.2")}}}};
-    config.internals = {{"y2", ip("198.18.9.1"), ip("198.18.9.2"),
-                         {{IspId(24), ExitPoint(9)}, {IspId(23), ExitPoint(5)}}, {prefix("203.0.115.0/24")}}};
+    config.neighbours = {{IspId(26),
+                          "z",
+                          BucketLimit{nano(1000), nano(1'000'000)},
+                          {{ExitPoint(1), "z0", ip("198.18.0.2"), ip("198.18.0.1")}}},
+                         {IspId(24),
+                          "x",
+                          std::nullopt,
+                          {{ExitPoint(3), "x0", ip("198.18.1.1"), ip("198.18.1.2")},
+                           {ExitPoint(4), "x1", ip("198.18.2.1"), ip("198.18.2.2")}}}};
+    config.internals = {{"y2",
+                         ip("198.18.9.1"),
+                         ip("198.18.9.2"),
+                         {{IspId(24), ExitPoint(9)}, {IspId(23), ExitPoint(5)}},
+                         {prefix("203.0.115.0/24")}}};
     config.deliveries = {{prefix("203.0.113.0/24"), std::nullopt},
                          {prefix("203.0.114.0/24"), Endpoint{ip("203.0.114.1"), dataPort}},
                          {prefix("2001:db8:a::/48"), std::nullopt}};

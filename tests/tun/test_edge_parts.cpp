@@ -75,7 +75,8 @@ void TestEdgeParts::windowAgreesWithAModel() {
 
 void TestEdgeParts::windowSlidesOverLongJumps() {
     ReplayWindow window;
-    for (const uint64_t slot : {uint64_t{0}, uint64_t{4095}, uint64_t{4096}, uint64_t{1} << 40, (uint64_t{1} << 40) + 4095}) {
+    for (const uint64_t slot :
+         {uint64_t{0}, uint64_t{4095}, uint64_t{4096}, uint64_t{1} << 40, (uint64_t{1} << 40) + 4095}) {
         const auto found = window.find(slot, 1);
         QVERIFY(found.result == ReplayWindow::Result::Free);
         window.take(found.slot);
@@ -185,9 +186,10 @@ void TestEdgeParts::keyTableRefusesWhatItCannotHold() {
 }
 
 void TestEdgeParts::longestPrefixWins() {
-    const std::vector<PrefixTable::Entry> entries = {
-        {prefix("0.0.0.0/0"), 1},      {prefix("10.0.0.0/8"), 2},      {prefix("10.1.2.0/24"), 3}, {prefix("10.1.2.3"), 4},
-        {prefix("2001:db8::/32"), 5},  {prefix("2001:db8:0:1::/64"), 6}, {prefix("2001:db8::1"), 7}, {prefix("10.1.2.3"), 8}};
+    const std::vector<PrefixTable::Entry> entries = {{prefix("0.0.0.0/0"), 1},     {prefix("10.0.0.0/8"), 2},
+                                                     {prefix("10.1.2.0/24"), 3},   {prefix("10.1.2.3"), 4},
+                                                     {prefix("2001:db8::/32"), 5}, {prefix("2001:db8:0:1::/64"), 6},
+                                                     {prefix("2001:db8::1"), 7},   {prefix("10.1.2.3"), 8}};
     const PrefixTable table(entries);
     const auto find = [&](std::string_view text) { return table.find(ip(text).bytes()).value_or(0); };
     QCOMPARE(find("192.0.2.1"), 1U);
@@ -277,11 +279,13 @@ void TestEdgeParts::acceptedSumsEqualTheModel() {
             const auto burst = static_cast<uint8_t>(1 + random.below(3));
             one.bytes = customer(keys[one.key], next[one.key], head, one.inner, burst);
             if (random.below(3) != 0) next[one.key] += burst;  // otherwise the next packet shares slots
-            if (random.below(10) == 0) one.bytes[random.below(one.bytes.size())] ^= static_cast<uint8_t>(1 + random.below(255));
+            if (random.below(10) == 0)
+                one.bytes[random.below(one.bytes.size())] ^= static_cast<uint8_t>(1 + random.below(255));
         }
         std::vector<EdgePacket> packets;
         for (Sent& one : sent) {
-            packets.push_back({one.bytes.data(), static_cast<uint32_t>(one.bytes.size()), one.source, Arrival::Customer});
+            packets.push_back(
+                {one.bytes.data(), static_cast<uint32_t>(one.bytes.size()), one.source, Arrival::Customer});
         }
         std::vector<EdgeResult> results(packets.size());
         router.processor.process(packets, results, *router.tables, router.now);

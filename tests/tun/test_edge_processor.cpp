@@ -128,7 +128,8 @@ void TestEdgeProcessor::refusedPacketsHaveTheirVerdict_data() {
     const Arrival neighbour = Arrival::Neighbour;
 
     add("a stranger", good, Verdict::UnknownSource, Arrival::Customer, EdgePacket::unknownSource);
-    add("a stranger on a link", transit(transitHeader()), Verdict::WrongNeighbour, neighbour, EdgePacket::unknownSource);
+    add("a stranger on a link", transit(transitHeader()), Verdict::WrongNeighbour, neighbour,
+        EdgePacket::unknownSource);
     add("empty", {}, Verdict::MalformedShim);
     add("three bytes", {0x11, 0, 0}, Verdict::MalformedShim);
     add("wrong version", edited(good, 0, 0x21), Verdict::MalformedShim);
@@ -214,7 +215,8 @@ void TestEdgeProcessor::refusedCustomerPacketsChangeNoPaymentState() {
     router.install(sessionKey());
     const Bytes inner = innerPacket({});
     // Authentic, and far ahead in the window, but too cheap: neither the window nor the cap may move.
-    QCOMPARE(router.verdict(customer(sessionKey(), 9000, header({hop(25, 1, 3), hop(24, 2)}), inner)), Verdict::Underpaid);
+    QCOMPARE(router.verdict(customer(sessionKey(), 9000, header({hop(25, 1, 3), hop(24, 2)}), inner)),
+             Verdict::Underpaid);
     QCOMPARE(router.verdict(customer(sessionKey(), 0, onward(), inner)), Verdict::Forwarded);
     // Forged and far ahead: the same.
     Bytes forged = customer(sessionKey(), 90'000, onward(), inner);
@@ -372,11 +374,13 @@ void TestEdgeProcessor::tagCoversAddressesAndHeader() {
                                   variant(onward(), {.protocol = 132}),
                                   good};
     std::vector<EdgePacket> batch;
-    for (Bytes& bytes : packets) batch.push_back({bytes.data(), static_cast<uint32_t>(bytes.size()), 0, Arrival::Customer});
+    for (Bytes& bytes : packets)
+        batch.push_back({bytes.data(), static_cast<uint32_t>(bytes.size()), 0, Arrival::Customer});
     std::vector<EdgeResult> results(batch.size());
     router.processor.process(batch, results, *router.tables, router.now);
     QCOMPARE(results.front().verdict, Verdict::Forwarded);
-    for (size_t i = 1; i + 1 < results.size(); ++i) QCOMPARE(verdictName(results[i].verdict), verdictName(Verdict::BadTag));
+    for (size_t i = 1; i + 1 < results.size(); ++i)
+        QCOMPARE(verdictName(results[i].verdict), verdictName(Verdict::BadTag));
     QCOMPARE(results.back().verdict, Verdict::Forwarded);
 }
 
@@ -513,7 +517,8 @@ void TestEdgeProcessor::investigatedPathIsCountedExactly() {
     path.isps = {IspId(26), IspId(25), IspId(24)};
     router.tables = EdgeTables::build(router.config, 0, {}, std::span(&path, 1));
     const Bytes inner = innerPacket({});
-    for (int i = 0; i < 4; ++i) (void)router.verdict(plain(ShimKind::Transit, transitHeader(), inner), Arrival::Neighbour, fromZ);
+    for (int i = 0; i < 4; ++i)
+        (void)router.verdict(plain(ShimKind::Transit, transitHeader(), inner), Arrival::Neighbour, fromZ);
     (void)router.verdict(plain(ShimKind::Transit, lastHeader(), inner), Arrival::Neighbour, fromZ);
     const EdgeReport report = router.report();
     QCOMPARE(report.investigations[3].packets, uint64_t{4});

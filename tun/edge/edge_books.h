@@ -58,7 +58,7 @@ public:
 private:
     EdgeTotals m_before;  // lifetime up to this start
     EdgeTotals m_tail;
-    EdgeTotals m_now;     // tail + current
+    EdgeTotals m_now;  // tail + current
     EdgeTotals m_sent;
     bool m_anythingSent = false;
 };

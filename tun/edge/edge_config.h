@@ -34,8 +34,8 @@ struct EdgeCustomer {
 };
 
 struct EdgeLink {
-    ExitPoint exit;             // as both ISPs call it, 1..1023
-    std::string interface;      // the sockets are bound to it
+    ExitPoint exit;         // as both ISPs call it, 1..1023
+    std::string interface;  // the sockets are bound to it
     IpAddress local;
     IpAddress remote;
 };
@@ -55,8 +55,8 @@ struct EdgeInternal {
     std::string router;
     IpAddress local;
     IpAddress remote;
-    std::vector<Exit> exits;           // links that this other edge router of the ISP has
-    std::vector<IpPrefix> prefixes;    // destinations that it delivers to
+    std::vector<Exit> exits;         // links that this other edge router of the ISP has
+    std::vector<IpPrefix> prefixes;  // destinations that it delivers to
 };
 
 struct EdgeDelivery {

@@ -52,7 +52,8 @@ void EdgeProcessor::harvest(EdgeReport& report, size_t keyLimit) {
     report.customers.clear();
     for (const MoneyBucket& bucket : m_customerBuckets) report.customers.push_back({bucket.level(), bucket.limited()});
     report.neighbours.clear();
-    for (const MoneyBucket& bucket : m_neighbourBuckets) report.neighbours.push_back({bucket.level(), bucket.limited()});
+    for (const MoneyBucket& bucket : m_neighbourBuckets)
+        report.neighbours.push_back({bucket.level(), bucket.limited()});
     report.keys.clear();
     while (!m_dirtyKeys.empty() && report.keys.size() < keyLimit) {
         const SessionKeyId id = m_dirtyKeys.back();

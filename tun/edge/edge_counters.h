@@ -98,15 +98,15 @@ struct EdgeReport {
     };
 
     std::array<uint64_t, verdictCount> verdicts{};
-    std::vector<Ingress> ingress;        // one per neighbour, in the configuration's order
-    std::vector<Link> links;             // one per link, likewise
+    std::vector<Ingress> ingress;  // one per neighbour, in the configuration's order
+    std::vector<Link> links;       // one per link, likewise
     DeliveredCounters delivered;
     std::vector<Downstream> downstream;
     std::vector<InvestigationCounters> investigations;  // by slot; empty when nothing is investigated
-    std::vector<Bucket> customers;       // likewise
+    std::vector<Bucket> customers;                      // likewise
     std::vector<Bucket> neighbours;
     std::vector<Key> keys;
-    bool moreKeys = false;               // harvest again for the rest
+    bool moreKeys = false;  // harvest again for the rest
     uint64_t keysInstalled = 0;
     uint64_t samplesDropped = 0;
 };

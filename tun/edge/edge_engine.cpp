@@ -32,10 +32,15 @@ CoalesceOptions coalesceFor(const TunDevice& tun, size_t capacity) {
 }  // namespace
 
 EdgeEngine::EdgeEngine(const EdgeConfig& config, TunDevice& tun, const Clock& clock)
-    : m_config(config), m_tun(tun), m_clock(clock),
-      m_processor(std::make_unique<EdgeProcessor>(config, clock.steady())), m_customerPrefixes(customerTable(config)),
-      m_coalescer(coalesceFor(tun, receiveSlots * maxTrainSegments)), m_receiveMemory(receiveSlots * slotSize),
-      m_arena(arenaSize), m_wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : m_config(config),
+      m_tun(tun),
+      m_clock(clock),
+      m_processor(std::make_unique<EdgeProcessor>(config, clock.steady())),
+      m_customerPrefixes(customerTable(config)),
+      m_coalescer(coalesceFor(tun, receiveSlots * maxTrainSegments)),
+      m_receiveMemory(receiveSlots * slotSize),
+      m_arena(arenaSize),
+      m_wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     for (size_t i = 0; i < receiveSlots; ++i) {
         m_slots[i].buffer = std::span(m_receiveMemory).subspan(i * slotSize, slotSize);
     }
@@ -84,7 +89,8 @@ tl::expected<void, EngineError> EdgeEngine::openPorts(UdpFactory& factory) {
             port.expected = {link.remote, dataPort};
             if (auto opened = openPort(factory, std::move(port), link.local, link.interface); !opened) return opened;
             m_links.emplace_back(*m_ports.back().socket, Endpoint{link.remote, dataPort});
-            m_counters.egress.push_back({std::to_string(neighbour.isp.value()) + "/" + std::to_string(link.exit.value()), {}});
+            m_counters.egress.push_back(
+                {std::to_string(neighbour.isp.value()) + "/" + std::to_string(link.exit.value()), {}});
         }
     }
     for (const IpAddress& local : m_config.listen) {
@@ -108,7 +114,8 @@ tl::expected<void, EngineError> EdgeEngine::openPorts(UdpFactory& factory) {
         const std::optional<Endpoint>& to = m_config.deliveries[i].participate;
         if (!to) continue;
         for (const Port& port : m_ports) {
-            if (port.role != Role::Shared || port.socket->localEndpoint().address.isV6() != to->address.isV6()) continue;
+            if (port.role != Role::Shared || port.socket->localEndpoint().address.isV6() != to->address.isV6())
+                continue;
             m_endpointOf[i] = m_endpoints.size();
             m_endpoints.emplace_back(*port.socket, *to);
             m_counters.egress.push_back({to->toString(), {}});

@@ -28,7 +28,7 @@ namespace netpas::tun {
 
 struct EngineError {
     UdpError error{};
-    Endpoint local;      // the socket that could not be opened
+    Endpoint local;  // the socket that could not be opened
     std::string device;
 };
 
@@ -40,7 +40,7 @@ struct EngineCounters {
     uint64_t datagramsReceived = 0;
     uint64_t trainsReceived = 0;
     uint64_t receiveErrors = 0;
-    uint64_t framesDelivered = 0;   // to the kernel; each holds one packet or more
+    uint64_t framesDelivered = 0;  // to the kernel; each holds one packet or more
     uint64_t packetsDelivered = 0;
     uint64_t framesRefused = 0;
     std::vector<Egress> egress;
@@ -52,8 +52,9 @@ public:
 
     // Opens all sockets. `tun` takes what is delivered to the kernel; factory, tun and clock outlive the engine.
     [[nodiscard]] static tl::expected<std::unique_ptr<EdgeEngine>, EngineError> open(const EdgeConfig& config,
-                                                                                      UdpFactory& factory, TunDevice& tun,
-                                                                                      const Clock& clock);
+                                                                                     UdpFactory& factory,
+                                                                                     TunDevice& tun,
+                                                                                     const Clock& clock);
     ~EdgeEngine();
     EdgeEngine(const EdgeEngine&) = delete;
     EdgeEngine& operator=(const EdgeEngine&) = delete;
@@ -84,9 +85,9 @@ private:
     struct Port {
         std::unique_ptr<UdpSocket> socket;
         Role role = Role::Shared;
-        uint16_t link = 0;               // Role::Link
-        bool customers = false;          // Role::Shared: customers may send here
-        Endpoint expected;               // Role::Link: the neighbour's edge router
+        uint16_t link = 0;                                     // Role::Link
+        bool customers = false;                                // Role::Shared: customers may send here
+        Endpoint expected;                                     // Role::Link: the neighbour's edge router
         std::vector<std::pair<Endpoint, uint16_t>> internals;  // Role::Shared
     };
     struct Source {
@@ -117,7 +118,7 @@ private:
     PrefixTable m_customerPrefixes;
 
     std::vector<Port> m_ports;
-    std::vector<EdgeEgress> m_links;      // by link index
+    std::vector<EdgeEgress> m_links;  // by link index
     std::vector<EdgeEgress> m_internals;
     std::vector<EdgeEgress> m_endpoints;  // by delivery; only some have one
     std::vector<size_t> m_endpointOf;     // delivery → index above

@@ -49,8 +49,8 @@ EdgeProcessor::EdgeProcessor(const EdgeConfig& config, SteadyTime now)
     m_links.resize(m_neighbourOfLink.size());
 }
 
-void EdgeProcessor::process(std::span<const EdgePacket> packets, std::span<EdgeResult> results, const EdgeTables& tables,
-                            EdgeTime now) {
+void EdgeProcessor::process(std::span<const EdgePacket> packets, std::span<EdgeResult> results,
+                            const EdgeTables& tables, EdgeTime now) {
     m_proven.valid = false;  // a key may have been replaced since
     while (!packets.empty()) {
         const size_t count = std::min(packets.size(), batch);
@@ -191,8 +191,7 @@ bool EdgeProcessor::readHeader(Work& work, const EdgeTables& tables) {
         }
         break;
     }
-    case Arrival::Internal:
-        break;
+    case Arrival::Internal: break;
     }
     return true;
 }
@@ -300,9 +299,7 @@ void EdgeProcessor::fillIn(Work& work) {
     if (work.exit.value() != 0) header_bytes::setExit(work.header, work.own, work.exit);
     ShimKind kind = ShimKind::Transit;
     switch (work.target.way) {
-    case EdgeTables::Way::Link:
-        result.verdict = Verdict::Forwarded;
-        break;
+    case EdgeTables::Way::Link: result.verdict = Verdict::Forwarded; break;
     case EdgeTables::Way::Internal:
         result.verdict = Verdict::HandedOver;
         kind = ShimKind::Internal;

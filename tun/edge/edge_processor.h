@@ -47,10 +47,10 @@ struct EdgePacket {
 
 struct EdgeResult {
     Verdict verdict = Verdict::MalformedShim;
-    bool leaves = false;      // false: dropped
-    uint8_t dscp = 0;         // of the outer packet, or already written into the bare inner one
+    bool leaves = false;  // false: dropped
+    uint8_t dscp = 0;     // of the outer packet, or already written into the bare inner one
     EdgeTables::Target target;
-    uint32_t offset = 0;      // of what leaves, in EdgePacket::data
+    uint32_t offset = 0;  // of what leaves, in EdgePacket::data
     uint32_t size = 0;
 };
 
@@ -66,7 +66,8 @@ public:
     EdgeProcessor(const EdgeConfig& config, SteadyTime now);
 
     // Any number of packets; results has as many. Works in batches of 32, whose memory is fetched beforehand.
-    void process(std::span<const EdgePacket> packets, std::span<EdgeResult> results, const EdgeTables& tables, EdgeTime now);
+    void process(std::span<const EdgePacket> packets, std::span<EdgeResult> results, const EdgeTables& tables,
+                 EdgeTime now);
 
     // Between batches, by the owning thread:
     // The key's cap is what may still be spent; sequences below nextSequence were accepted before a restart.
@@ -98,19 +99,19 @@ private:
         uint32_t innerSize;
         uint8_t headerSize;
         uint8_t hops;
-        uint8_t own;         // position of this ISP on the path
-        bool last;           // this ISP is the last one
-        bool pending;        // no verdict yet
+        uint8_t own;   // position of this ISP on the path
+        bool last;     // this ISP is the last one
+        bool pending;  // no verdict yet
         CustomerShim shim;
-        PacketView view;     // customers' packets and those for a destination here
+        PacketView view;  // customers' packets and those for a destination here
         KeyRecord* key;
-        uint64_t slot;       // of the replay window
-        int64_t total;       // eighths: all ISPs of the path
+        uint64_t slot;  // of the replay window
+        int64_t total;  // eighths: all ISPs of the path
         int64_t ownPrice;
         int64_t downstream;  // all ISPs after this one
         const EdgeTables::ClassEntry* service;
         EdgeTables::Target target;
-        ExitPoint exit;      // chosen here, 0 = none
+        ExitPoint exit;  // chosen here, 0 = none
     };
     // The last customer packet whose tag was right: the others of its burst carry the same bytes.
     struct ProvenTag {
@@ -135,18 +136,19 @@ private:
     bool tagIsRight(const Work& work);
 
     // The eight steps of NetPaS §5.1. False: refused, and the verdict is set.
-    void sampleUpstream(Work& work);                                        // 1
-    bool checkBlacklist(Work& work, const EdgeTables& tables);              // 2
-    bool checkBucket(Work& work, EdgeTime now);                             // 3
-    bool lookUpForwarding(Work& work, const EdgeTables& tables);            // 4
-    bool checkPrice(Work& work, const EdgeTables& tables);                  // 5
-    void countService(const Work& work);                                    // 6
-    void countDownstream(const Work& work, const EdgeTables& tables);       // 7
-    void countInvestigated(const Work& work, const EdgeTables& tables);     // 8
+    void sampleUpstream(Work& work);                                     // 1
+    bool checkBlacklist(Work& work, const EdgeTables& tables);           // 2
+    bool checkBucket(Work& work, EdgeTime now);                          // 3
+    bool lookUpForwarding(Work& work, const EdgeTables& tables);         // 4
+    bool checkPrice(Work& work, const EdgeTables& tables);               // 5
+    void countService(const Work& work);                                 // 6
+    void countDownstream(const Work& work, const EdgeTables& tables);    // 7
+    void countInvestigated(const Work& work, const EdgeTables& tables);  // 8
 
     bool lookUpNextIsp(Work& work, const EdgeTables& tables);
     bool lookUpDestination(Work& work, const EdgeTables& tables);
-    void processBatch(std::span<const EdgePacket> packets, std::span<EdgeResult> results, const EdgeTables& tables, EdgeTime now);
+    void processBatch(std::span<const EdgePacket> packets, std::span<EdgeResult> results, const EdgeTables& tables,
+                      EdgeTime now);
     void judge(Work& work, const EdgeTables& tables, EdgeTime now);
     void charge(Work& work);
     void fillIn(Work& work);
@@ -165,7 +167,7 @@ private:
     SampleStream m_ownSamples;                    // delivered here
 
     std::array<uint64_t, verdictCount> m_verdicts{};
-    std::vector<IngressCounters> m_ingress;       // by neighbour
+    std::vector<IngressCounters> m_ingress;  // by neighbour
     std::vector<LinkCounters> m_links;
     DeliveredCounters m_delivered;
     std::vector<DownstreamCounters> m_downstream;  // by neighbour

@@ -187,7 +187,8 @@ tl::expected<EdgeState, StateError> decodeState(ByteView bytes) {
     if (bytes.size() < checksumSize) return tl::unexpected(StateError::Damaged);
     const ByteView content = bytes.first(bytes.size() - checksumSize);
     const auto checksum = blake2b256(content);
-    if (!std::equal(checksum.begin(), checksum.end(), bytes.end() - checksumSize)) return tl::unexpected(StateError::Damaged);
+    if (!std::equal(checksum.begin(), checksum.end(), bytes.end() - checksumSize))
+        return tl::unexpected(StateError::Damaged);
     Reader in(content);
     if (in.u32() != magic || in.u8() != version) return tl::unexpected(StateError::Damaged);
     EdgeState state;

@@ -22,7 +22,7 @@ namespace netpas::tun {
 
 struct EdgeState {
     uint64_t incarnation = 0;
-    bool ended = false;  // written at the end of an orderly stop
+    bool ended = false;                                         // written at the end of an orderly stop
     std::vector<std::pair<std::string, Money>> customerLevels;  // by name; limited ones only
     std::vector<std::pair<IspId, Money>> neighbourLevels;
     EdgeTotals lifetime;  // without keys

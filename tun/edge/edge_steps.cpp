@@ -27,7 +27,8 @@ void EdgeProcessor::sampleUpstream(Work& work) {
     ++counters.packets;
     counters.bytes += work.innerSize;
     counters.upstream = plus(counters.upstream, payment.eighths());
-    m_upstreamSamples[neighbour].observe(payment, {work.header, work.headerSize}, {work.inner, work.innerSize}, m_samples);
+    m_upstreamSamples[neighbour].observe(payment, {work.header, work.headerSize}, {work.inner, work.innerSize},
+                                         m_samples);
 }
 
 // 2) No packet may carry money to a blacklisted ISP.
@@ -107,8 +108,8 @@ void EdgeProcessor::countService(const Work& work) {
     ++m_delivered.packets;
     m_delivered.bytes += work.innerSize;
     m_delivered.own = plus(m_delivered.own, work.ownPrice);
-    m_ownSamples.observe(Money::fromEighths(work.ownPrice), {work.header, work.headerSize}, {work.inner, work.innerSize},
-                         m_samples);
+    m_ownSamples.observe(Money::fromEighths(work.ownPrice), {work.header, work.headerSize},
+                         {work.inner, work.innerSize}, m_samples);
 }
 
 // 7) Every later ISP by itself, per neighbour that the packet goes to.

@@ -31,11 +31,15 @@ std::string_view describe(KeyError error) {
 }
 
 KeyTable::KeyTable(size_t limit)
-    : m_limit(limit), m_mask(firstSlots - 1), m_multiplier(systemRandom().below(UINT64_MAX) | 1),
-      m_offset(systemRandom().below(UINT64_MAX)), m_slots(firstSlots) {}
+    : m_limit(limit),
+      m_mask(firstSlots - 1),
+      m_multiplier(systemRandom().below(UINT64_MAX) | 1),
+      m_offset(systemRandom().below(UINT64_MAX)),
+      m_slots(firstSlots) {}
 
 tl::expected<void, KeyError> KeyTable::install(const SessionKey& key, uint64_t nextSequence, SteadyTime now) {
-    if (key.allowed.size() > std::tuple_size_v<decltype(KeyRecord::allowed)>) return tl::unexpected(KeyError::TooManyIsps);
+    if (key.allowed.size() > std::tuple_size_v<decltype(KeyRecord::allowed)>)
+        return tl::unexpected(KeyError::TooManyIsps);
     if (key.cap.isNegative() || key.capPerSecond.isNegative()) return tl::unexpected(KeyError::BadLimit);
     KeyRecord* record = find(key.id);
     if (record != nullptr && record->secret != key.secret) return tl::unexpected(KeyError::IdTaken);
@@ -61,7 +65,8 @@ tl::expected<void, KeyError> KeyTable::install(const SessionKey& key, uint64_t n
     }
     record->expiresMicros = micros(key.expires);
     record->allowedCount = static_cast<uint8_t>(key.allowed.size());
-    std::transform(key.allowed.begin(), key.allowed.end(), record->allowed.begin(), [](IspId isp) { return isp.value(); });
+    std::transform(key.allowed.begin(), key.allowed.end(), record->allowed.begin(),
+                   [](IspId isp) { return isp.value(); });
     return {};
 }
 

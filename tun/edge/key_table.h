@@ -46,10 +46,10 @@ struct alignas(64) KeyRecord {
     int64_t expiresMicros = 0;  // wall clock
     int64_t remaining = 0;      // of the cap, eighths
     uint64_t packets = 0;
-    int64_t amount = 0;         // eighths
+    int64_t amount = 0;  // eighths
     uint64_t bytes = 0;
 
-    MoneyBucket rate;           // its own cache lines follow
+    MoneyBucket rate;  // its own cache lines follow
     std::array<uint16_t, 16> allowed{};
     ReplayWindow window;
 

@@ -19,7 +19,10 @@ public:
     MoneyBucket() = default;
     // Starts full.
     MoneyBucket(Money perSecond, Money burst, SteadyTime now)
-        : m_perSecond(perSecond.eighths()), m_burst(burst.eighths()), m_level(burst.eighths()), m_last(micros(now)),
+        : m_perSecond(perSecond.eighths()),
+          m_burst(burst.eighths()),
+          m_level(burst.eighths()),
+          m_last(micros(now)),
           m_limited(true) {}
 
     void refill(SteadyTime now) {

@@ -32,9 +32,8 @@ void PrefixTable::build(std::vector<Level>& levels, std::span<const Entry> entri
     std::vector<Entry> sorted;
     std::copy_if(entries.begin(), entries.end(), std::back_inserter(sorted),
                  [v6](const Entry& entry) { return entry.prefix.address().isV6() == v6; });
-    std::stable_sort(sorted.begin(), sorted.end(), [](const Entry& a, const Entry& b) {
-        return a.prefix.length() > b.prefix.length();
-    });
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const Entry& a, const Entry& b) { return a.prefix.length() > b.prefix.length(); });
     for (size_t from = 0; from < sorted.size();) {
         const uint8_t length = sorted[from].prefix.length();
         size_t to = from;

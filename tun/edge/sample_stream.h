@@ -72,7 +72,8 @@ public:
     void flush(SampleOutbox& out);
 
 private:
-    void move(SampleOutcome outcome, std::span<const uint8_t> header, std::span<const uint8_t> inner, SampleOutbox& out);
+    void move(SampleOutcome outcome, std::span<const uint8_t> header, std::span<const uint8_t> inner,
+              SampleOutbox& out);
 
     IspId m_beneficiary;
     std::unique_ptr<Sampler> m_sampler;

@@ -43,8 +43,7 @@ int stepOf(Verdict verdict) {
     case Verdict::Forwarded:
     case Verdict::HandedOver:
     case Verdict::Delivered:
-    case Verdict::DeliveredWithHeader:
-        return 8;
+    case Verdict::DeliveredWithHeader: return 8;
     case Verdict::UnknownSource:
     case Verdict::WrongNeighbour:
     case Verdict::WrongKind:
@@ -61,21 +60,16 @@ int stepOf(Verdict verdict) {
     case Verdict::BurstExceeded:
     case Verdict::IspNotAllowed:
     case Verdict::KeyCapReached:
-    case Verdict::KeyRateReached:
-        return 0;
-    case Verdict::Blacklisted:
-        return 2;
-    case Verdict::RateLimited:
-        return 3;
+    case Verdict::KeyRateReached: return 0;
+    case Verdict::Blacklisted: return 2;
+    case Verdict::RateLimited: return 3;
     case Verdict::UnknownClass:
     case Verdict::NoRoute:
     case Verdict::UnknownExit:
     case Verdict::DestinationNotOurs:
-    case Verdict::TtlExpired:
-        return 4;
+    case Verdict::TtlExpired: return 4;
     case Verdict::Underpaid:
-    case Verdict::UnderpaidBestEffort:
-        return 5;
+    case Verdict::UnderpaidBestEffort: return 5;
     }
     return 0;
 }
