@@ -179,7 +179,8 @@ public:
     [[nodiscard]] tl::expected<uint32_t, UdpError> pathMtu() const noexcept override;
     [[nodiscard]] tl::expected<uint32_t, UdpError> pathMtuTo(const Endpoint& peer) const override;
     [[nodiscard]] UdpStatistics statistics() const noexcept override {
-        return {m_softErrors.load(std::memory_order_relaxed), m_splitTrains.load(std::memory_order_relaxed)};
+        return {m_softErrors.load(std::memory_order_relaxed), m_splitTrains.load(std::memory_order_relaxed),
+                m_refused.load(std::memory_order_relaxed), m_unreachable.load(std::memory_order_relaxed)};
     }
 
 private:
@@ -191,6 +192,8 @@ private:
     [[nodiscard]] bool transmit(std::span<OutgoingTrain* const> trains, SendBatch& batch);
     [[nodiscard]] size_t transmitSome(SendBatch& batch, size_t first, int& error);
     void sendSingly(OutgoingTrain& train);
+    void countSoftError(int number);
+    void clearErrorQueue();
     [[nodiscard]] tl::expected<size_t, UdpError> receiveSome(std::span<ReceivedTrain> into);
     static void readControl(msghdr& header, ReceivedTrain& train);
 
@@ -198,6 +201,8 @@ private:
     UdpOptions m_options;
     std::atomic<uint64_t> m_softErrors{0};
     std::atomic<uint64_t> m_splitTrains{0};
+    std::atomic<uint64_t> m_refused{0};
+    std::atomic<uint64_t> m_unreachable{0};
 };
 
 tl::expected<void, UdpError> LinuxUdpSocket::setOption(int level, int option, int value) const {
@@ -235,6 +240,10 @@ tl::expected<void, UdpError> LinuxUdpSocket::configure() {
     }
     if (m_options.mark) {
         if (const auto set = setOption(SOL_SOCKET, SO_MARK, static_cast<int>(*m_options.mark)); !set) return set;
+    }
+    if (m_options.reportUnreachable) {
+        const auto set = v6() ? setOption(SOL_IPV6, IPV6_RECVERR, 1) : setOption(SOL_IP, IP_RECVERR, 1);
+        if (!set) return set;
     }
     const std::string& device = m_options.device;
     if (!device.empty() &&
@@ -324,10 +333,13 @@ size_t LinuxUdpSocket::transmitSome(SendBatch& batch, size_t first, int& error) 
         const size_t sent = batch.transmit(m_fd, first, error);
         if (sent > 0) return sent;
         if (error == EINTR) continue;
+        // With IP_RECVERR the kernel says when the interface's queue dropped a datagram, otherwise it keeps that to itself. Either way it is
+        // lost like any other packet in a full queue.
+        if (error == ENOBUFS && m_options.reportUnreachable) return 1;
         // The same again is about this datagram; but a refusal can only have come from outside.
         if (!mayBeOfEarlierDatagram(error) || (repeated && error != ECONNREFUSED)) return 0;
         repeated = true;
-        m_softErrors.fetch_add(1, std::memory_order_relaxed);
+        countSoftError(error);
     }
     return 0;
 }
@@ -370,10 +382,27 @@ tl::expected<size_t, UdpError> LinuxUdpSocket::receive(std::span<ReceivedTrain> 
             if (count > 0) break;
             return received;
         }
-        m_softErrors.fetch_add(1, std::memory_order_relaxed);
+        countSoftError(errno);
         if (++softErrors == maxRetries) break;
     }
+    if (m_options.reportUnreachable) clearErrorQueue();
     return count;
+}
+
+void LinuxUdpSocket::countSoftError(int number) {
+    m_softErrors.fetch_add(1, std::memory_order_relaxed);
+    if (number == ECONNREFUSED) m_refused.fetch_add(1, std::memory_order_relaxed);
+    if (number == EHOSTUNREACH || number == ENETUNREACH || number == EHOSTDOWN || number == ENONET) {
+        m_unreachable.fetch_add(1, std::memory_order_relaxed);
+    }
+}
+
+// What the errors say has been counted; the datagrams that they quote take up buffer space.
+void LinuxUdpSocket::clearErrorQueue() {
+    uint8_t nothing = 0;
+    for (int i = 0; i < 64; ++i) {
+        if (recv(m_fd, &nothing, sizeof nothing, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
+    }
 }
 
 // errno says why it failed.

@@ -49,6 +49,7 @@ struct UdpOptions {
     bool receiveTrains = true;        // UDP_GRO: buffers need 65535 bytes
     bool reportTrafficClass = false;  // fill ReceivedTrain::trafficClass
     bool sharePort = false;           // SO_REUSEPORT
+    bool reportUnreachable = false;   // connected sockets: hear of silent hosts and networks too (IP_RECVERR)
 };
 
 enum class SendOutcome : uint8_t {
@@ -89,6 +90,8 @@ struct ReceivedTrain {
 struct UdpStatistics {
     uint64_t softErrors = 0;   // ICMP errors about earlier datagrams, which the kernel reported and we passed over
     uint64_t splitTrains = 0;  // trains that had to be sent as single datagrams
+    uint64_t refused = 0;      // of the soft errors: nobody listens on the peer's port
+    uint64_t unreachable = 0;  // of the soft errors: the peer's host or network; only with reportUnreachable
 };
 
 // One sending and one receiving thread at a time.
