@@ -1,0 +1,222 @@
+// The durable books of one ISP's accounting server (DESIGN §8): customers, session keys, counters, confirmations, sums and
+// alarms. Everything is in memory as well; the database is written in groups. What a change makes visible to others waits
+// until commit() has returned.
+// One thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "core/accounting/messages.h"
+#include "core/store/database.h"
+
+namespace netpas::accounting {
+
+enum class KeyState : uint8_t {
+    Installing = 0,  // registered; the edge router has not confirmed it yet
+    Active = 1,
+    Removing = 2,    // revoked; the edge router has not confirmed that yet
+    Final = 3,
+};
+
+struct Usage {
+    uint64_t packets = 0;
+    uint64_t bytes = 0;
+    Money amount;
+    uint64_t nextSequence = 0;
+};
+
+struct KeyRecord {
+    SessionKey key;
+    Signature signature;     // the customer's
+    std::string customer;
+    std::string router;      // the edge that has the key
+    KeyState state = KeyState::Installing;
+    SystemTime registered;
+    SystemTime finalised;    // with KeyState::Final
+    Usage usage;             // over all incarnations of the edge
+};
+
+// Running totals, one for each kind and ISP.
+enum class SumKind : uint8_t {
+    OwedTo = 1,           // we owe this downstream neighbour: confirmations of others' services that it passed to us
+    OwedBy = 2,           // this upstream neighbour owes us: confirmations that it has acknowledged
+    ConfirmedOwn = 3,     // our service, confirmed by this neighbour; by ourselves where the path ends
+    ConfirmedVia = 4,     // others' services, confirmations that came through this neighbour (equals OwedTo)
+    ConfirmedIsp = 5,     // the service of this downstream ISP, through whichever neighbour
+    MadeFor = 6,          // our confirmations of this upstream neighbour's service
+    RefusedBy = 7,        // what this neighbour did not take: we lose it
+    AllowanceOwn = 8,     // counters that may have died with an edge router, by comparison (watch.h)
+    AllowanceVia = 9,
+    AllowanceIsp = 10,
+};
+struct Sum {
+    Money total;
+    uint64_t count = 0;
+    Money largest;        // the largest single amount: T of whoever confirms
+};
+
+struct LinkTotals {
+    uint64_t packets = 0;
+    uint64_t bytes = 0;
+    Money own;
+    Money downstream;
+};
+
+enum class AlarmKind : uint8_t {
+    CounterWentBack = 1,  // an edge router's report is smaller than an earlier one of the same incarnation
+    TooMuchConfirmed = 2,
+    TooLittleConfirmed = 3,
+    Refused = 4,          // a neighbour refused a confirmation
+    BadConfirmation = 5,  // a neighbour sent one that cannot be right
+    Overflow = 6,         // a sum does not fit: the change was not made
+};
+struct Alarm {
+    int64_t number = 0;
+    SystemTime time;
+    AlarmKind kind{};
+    std::string subject;
+    std::string text;
+};
+[[nodiscard]] std::string_view describe(AlarmKind kind);
+
+// What waits to be sent to a neighbour.
+struct OutboxEntry {
+    int64_t number = 0;
+    IspId neighbour;
+    bool countersign = false;    // the neighbour is the beneficiary and has not signed yet
+    Confirmation confirmation;
+};
+
+// What this ISP had to do with a confirmation.
+enum class Role : uint8_t {
+    Made = 1,         // confirmed an upstream neighbour's service
+    SelfMade = 2,     // confirmed our own where the path ends
+    Countersigned = 3,
+    Forwarded = 4,
+};
+
+class Books {
+public:
+    struct Options {
+        std::filesystem::path path;
+        store::DatabaseKey key{};
+        std::chrono::seconds idMemory{3600};   // ids of confirmations younger than this are known
+    };
+    [[nodiscard]] static tl::expected<Books, store::StoreError> open(const Options& options, SystemTime now);
+
+    Books(Books&&) noexcept = default;
+    Books& operator=(Books&&) noexcept = default;
+
+    // --- groups
+    [[nodiscard]] bool dirty() const { return m_dirty; }
+    // Durable when it returns. On an error nothing since the last commit was kept, neither here nor on disk.
+    [[nodiscard]] tl::expected<void, store::StoreError> commit();
+
+    // --- customers
+    [[nodiscard]] const std::map<std::string, PublicKey>& customers() const { return m_customers; }
+    [[nodiscard]] std::optional<std::string> customerOf(const PublicKey& key) const;
+    void enrol(const std::string& customer, const PublicKey& key, SystemTime now);
+    void forget(const std::string& customer);
+
+    // --- session keys
+    [[nodiscard]] const KeyRecord* key(SessionKeyId id) const;
+    [[nodiscard]] const std::map<SessionKeyId, KeyRecord>& keys() const { return m_keys; }
+    void addKey(KeyRecord record);
+    void setKeyState(SessionKeyId id, KeyState state, SystemTime now);
+
+    // --- counters; alarms go to the books, and their texts to `alarms` for the log
+    void applyKey(const std::string& router, uint64_t incarnation, const KeyCounters& counters, SystemTime now);
+    void applyReport(const std::string& router, uint64_t incarnation, const EdgeReport& report, SystemTime now);
+    // By neighbour; this ISP itself stands for packets delivered here.
+    [[nodiscard]] const std::map<IspId, LinkTotals>& links() const { return m_linkTotals; }
+    [[nodiscard]] size_t linkCount(IspId neighbour) const;  // distinct links that ever carried something there
+    [[nodiscard]] const std::map<IspId, Money>& downstream() const { return m_downstreamTotals; }
+    [[nodiscard]] const std::map<IspId, Money>& upstream() const { return m_upstreamTotals; }
+    [[nodiscard]] const std::map<std::string, uint64_t>& verdicts() const { return m_verdictTotals; }
+
+    // --- confirmations
+    enum class Known { No, Same, Other };
+    [[nodiscard]] Known known(const Confirmation& confirmation);
+    [[nodiscard]] bool knownId(const ConfirmationId& id) const { return m_ids.contains(id); }
+    // Also in the log of confirmations too old for idMemory; slow, for those about to be refused.
+    [[nodiscard]] bool logged(const Confirmation& confirmation);
+    void record(const Confirmation& confirmation, Role role, SystemTime now);
+    void queue(IspId neighbour, bool countersign, const Confirmation& confirmation);
+    [[nodiscard]] const std::map<int64_t, OutboxEntry>& outbox() const { return m_outbox; }
+    [[nodiscard]] const OutboxEntry* waiting(IspId neighbour, const ConfirmationId& id) const;
+    void unqueue(int64_t number);
+    // Forgets ids beyond idMemory and log entries from before `logFrom`, a bounded number of them.
+    void prune(SystemTime now, SystemTime logFrom);
+
+    // --- sums
+    void add(SumKind kind, IspId isp, Money amount, SystemTime now);
+    [[nodiscard]] Sum sum(SumKind kind, IspId isp) const;
+    [[nodiscard]] const std::map<std::pair<SumKind, IspId>, Sum>& sums() const { return m_sums; }
+
+    // --- alarms
+    void alarm(AlarmKind kind, std::string subject, std::string text, SystemTime now);
+    [[nodiscard]] const std::deque<Alarm>& alarms() const { return m_alarms; }  // the newest 1000
+    [[nodiscard]] uint64_t alarmCount() const { return m_alarmCount; }
+
+private:
+    explicit Books(store::Database database, Options options) : m_database(std::move(database)), m_options(std::move(options)) {}
+
+    using Incarnation = std::pair<std::string, uint64_t>;  // router, and which of its lives
+    using LinkKey = std::tuple<std::string, uint64_t, IspId, ExitPoint>;
+    using IspKey = std::tuple<std::string, uint64_t, IspId>;
+    enum class IspCounter : uint8_t { Downstream = 1, Upstream = 2 };
+
+    [[nodiscard]] tl::expected<void, store::StoreError> load(SystemTime now);
+    [[nodiscard]] tl::expected<void, store::StoreError> loadCustomersAndKeys();
+    [[nodiscard]] tl::expected<void, store::StoreError> loadCounters();
+    [[nodiscard]] tl::expected<void, store::StoreError> loadConfirmations(SystemTime now);
+    [[nodiscard]] tl::expected<void, store::StoreError> loadSumsAndAlarms();
+    void reload();
+    store::Statement* statement(const char* sql);
+    void run(store::Statement* statement);
+    void writeSums();
+    void applyIsps(const std::string& router, uint64_t incarnation, IspCounter which, const std::vector<IspAmount>& amounts,
+                   SystemTime now);
+    void applyLink(const std::string& router, uint64_t incarnation, const LinkCounters& counters, SystemTime now);
+    void applyVerdict(const std::string& router, uint64_t incarnation, const VerdictCount& verdict);
+    [[nodiscard]] bool raise(Money& total, Money by, const std::string& subject, SystemTime now);
+    void wentBack(const std::string& router, const std::string& what, SystemTime now);
+
+    store::Database m_database;
+    Options m_options;
+    std::unordered_map<const char*, store::Statement> m_statements;  // by the literal's address
+    bool m_dirty = false;
+    std::optional<store::StoreError> m_failed;   // the group cannot be committed any more
+
+    std::map<std::string, PublicKey> m_customers;
+    std::map<SessionKeyId, KeyRecord> m_keys;
+    std::map<std::pair<Incarnation, SessionKeyId>, Usage> m_keyCounters;
+    std::map<LinkKey, LinkCounters> m_linkCounters;
+    std::map<std::pair<IspCounter, IspKey>, Money> m_ispCounters;
+    std::map<std::pair<Incarnation, std::string>, uint64_t> m_verdictCounters;
+    std::map<IspId, LinkTotals> m_linkTotals;
+    std::map<IspId, Money> m_downstreamTotals;
+    std::map<IspId, Money> m_upstreamTotals;
+    std::map<std::string, uint64_t> m_verdictTotals;
+    std::unordered_map<ConfirmationId, uint64_t, ConfirmationIdHash> m_ids;  // with a digest of the contents
+    std::deque<std::pair<SystemTime, ConfirmationId>> m_idAges;
+    std::map<int64_t, OutboxEntry> m_outbox;
+    std::map<std::pair<IspId, ConfirmationId>, int64_t> m_outboxIds;
+    int64_t m_nextOutbox = 1;
+    std::map<std::pair<SumKind, IspId>, Sum> m_sums;
+    std::map<std::pair<SumKind, IspId>, bool> m_dirtySums;
+    std::deque<Alarm> m_alarms;
+    uint64_t m_alarmCount = 0;
+    SystemTime m_now;   // of the last call that told it; for reload()
+};
+
+}  // namespace netpas::accounting

@@ -1,0 +1,135 @@
+// The log of confirmations, the ids that were seen, and what waits for neighbours.
+#include "core/accounting/books.h"
+
+namespace netpas::accounting {
+
+using store::StoreError;
+
+namespace {
+
+int64_t micros(SystemTime time) { return time.time_since_epoch().count(); }
+
+// Of what the confirming ISP signed: the same for every copy, whether or not the beneficiary has signed yet.
+uint64_t digestOf(const Confirmation& confirmation) {
+    const auto hash = blake2b256(confirmingMessage(confirmation));
+    return load64(hash.data());
+}
+
+Bytes bodyOf(const Confirmation& confirmation) {
+    Writer writer;
+    encode(writer, confirmation);
+    return writer.take();
+}
+
+std::optional<Confirmation> fromBody(ByteView body) {
+    Reader reader(body);
+    Confirmation confirmation = decodeConfirmation(reader);
+    if (!reader.finished()) return std::nullopt;
+    return confirmation;
+}
+
+}  // namespace
+
+tl::expected<void, StoreError> Books::loadConfirmations(SystemTime now) {
+    auto recent = m_database.prepare("SELECT body FROM confirmation WHERE made >= ? ORDER BY made");
+    if (!recent) return tl::unexpected(recent.error());
+    recent->bind(1, micros(now - m_options.idMemory));
+    while (true) {
+        const auto row = recent->step();
+        if (!row) return tl::unexpected(row.error());
+        if (!*row) break;
+        const auto confirmation = fromBody(recent->blob(0));
+        if (!confirmation) return tl::unexpected(StoreError::Damaged);
+        m_ids.emplace(confirmation->id, digestOf(*confirmation));
+        // Forgotten later than needed, never earlier.
+        m_idAges.emplace_back(now, confirmation->id);
+    }
+    auto waiting = m_database.prepare("SELECT number, neighbour, countersign, body FROM outbox ORDER BY number");
+    if (!waiting) return tl::unexpected(waiting.error());
+    while (true) {
+        const auto row = waiting->step();
+        if (!row) return tl::unexpected(row.error());
+        if (!*row) return {};
+        auto confirmation = fromBody(waiting->blob(3));
+        if (!confirmation) return tl::unexpected(StoreError::Damaged);
+        const int64_t number = waiting->integer(0);
+        const IspId neighbour(static_cast<uint16_t>(waiting->integer(1)));
+        m_outboxIds[{neighbour, confirmation->id}] = number;
+        m_outbox.emplace(number, OutboxEntry{number, neighbour, waiting->integer(2) != 0, std::move(*confirmation)});
+        m_nextOutbox = number + 1;
+    }
+}
+
+Books::Known Books::known(const Confirmation& confirmation) {
+    const auto found = m_ids.find(confirmation.id);
+    if (found == m_ids.end()) return Known::No;
+    return found->second == digestOf(confirmation) ? Known::Same : Known::Other;
+}
+
+// By the indexed time, which is as good as unique: a random index would cost ten times as much to write.
+bool Books::logged(const Confirmation& confirmation) {
+    if (m_failed) return false;
+    auto rows = m_database.prepare("SELECT body FROM confirmation WHERE made = ? LIMIT 1000");
+    if (!rows) return false;
+    rows->bind(1, micros(confirmation.time));
+    const Bytes wanted = confirmingMessage(confirmation);
+    for (auto row = rows->step(); row && *row; row = rows->step()) {
+        const auto stored = fromBody(rows->blob(0));
+        if (stored && confirmingMessage(*stored) == wanted) return true;
+    }
+    return false;
+}
+
+void Books::record(const Confirmation& confirmation, Role role, SystemTime now) {
+    m_now = now;
+    m_ids.emplace(confirmation.id, digestOf(confirmation));
+    m_idAges.emplace_back(now, confirmation.id);
+    if (auto* s = statement("INSERT INTO confirmation (made, role, body) VALUES (?, ?, ?)")) {
+        s->bind(1, micros(confirmation.time)).bind(2, static_cast<int64_t>(role)).bind(3, bodyOf(confirmation));
+        run(s);
+    }
+}
+
+void Books::queue(IspId neighbour, bool countersign, const Confirmation& confirmation) {
+    const int64_t number = m_nextOutbox++;
+    m_outboxIds[{neighbour, confirmation.id}] = number;
+    m_outbox.emplace(number, OutboxEntry{number, neighbour, countersign, confirmation});
+    if (auto* s = statement("INSERT INTO outbox (number, neighbour, countersign, body) VALUES (?, ?, ?, ?)")) {
+        s->bind(1, number).bind(2, int64_t{neighbour.value()}).bind(3, int64_t{countersign ? 1 : 0});
+        s->bind(4, bodyOf(confirmation));
+        run(s);
+    }
+}
+
+const OutboxEntry* Books::waiting(IspId neighbour, const ConfirmationId& id) const {
+    const auto number = m_outboxIds.find({neighbour, id});
+    if (number == m_outboxIds.end()) return nullptr;
+    const auto found = m_outbox.find(number->second);
+    return found == m_outbox.end() ? nullptr : &found->second;
+}
+
+void Books::unqueue(int64_t number) {
+    const auto found = m_outbox.find(number);
+    if (found == m_outbox.end()) return;
+    m_outboxIds.erase({found->second.neighbour, found->second.confirmation.id});
+    m_outbox.erase(found);
+    if (auto* s = statement("DELETE FROM outbox WHERE number = ?")) {
+        s->bind(1, number);
+        run(s);
+    }
+}
+
+void Books::prune(SystemTime now, SystemTime logFrom) {
+    m_now = now;
+    while (!m_idAges.empty() && m_idAges.front().first < now - m_options.idMemory) {
+        m_ids.erase(m_idAges.front().second);
+        m_idAges.pop_front();
+    }
+    if (auto* s = statement("DELETE FROM confirmation WHERE number IN "
+                            "(SELECT number FROM confirmation WHERE made < ? ORDER BY made LIMIT 5000)")) {
+        s->bind(1, micros(logFrom));
+        run(s);
+    }
+}
+
+}  // namespace netpas::accounting

@@ -1,0 +1,140 @@
+#include "core/accounting/books.h"
+
+namespace netpas::accounting {
+
+using store::StoreError;
+
+namespace {
+
+SystemTime time(int64_t micros) { return SystemTime(std::chrono::microseconds(micros)); }
+
+// Runs `each` on every row; stops at the first that it calls damaged.
+template <typename Each>
+tl::expected<void, StoreError> forEachRow(store::Database& database, std::string_view sql, Each each) {
+    auto statement = database.prepare(sql);
+    if (!statement) return tl::unexpected(statement.error());
+    while (true) {
+        const auto row = statement->step();
+        if (!row) return tl::unexpected(row.error());
+        if (!*row) return {};
+        if (!each(*statement)) return tl::unexpected(StoreError::Damaged);
+    }
+}
+
+bool addTo(Money& total, Money by) {
+    const auto sum = checkedAdd(total, by);
+    if (sum) total = *sum;
+    return sum.has_value();
+}
+
+}  // namespace
+
+tl::expected<void, StoreError> Books::load(SystemTime now) {
+    m_now = now;
+    if (auto done = loadCustomersAndKeys(); !done) return done;
+    if (auto done = loadCounters(); !done) return done;
+    if (auto done = loadConfirmations(now); !done) return done;
+    return loadSumsAndAlarms();
+}
+
+tl::expected<void, StoreError> Books::loadCustomersAndKeys() {
+    auto customers = forEachRow(m_database, "SELECT name, key FROM customer", [&](store::Statement& row) {
+        PublicKey key;
+        const auto blob = row.blob(1);
+        if (blob.size() != key.bytes.size()) return false;
+        std::copy(blob.begin(), blob.end(), key.bytes.begin());
+        m_customers.emplace(row.text(0), key);
+        return true;
+    });
+    if (!customers) return customers;
+    return forEachRow(m_database, "SELECT record, customer, router, state, registered, finalised FROM session_key",
+                      [&](store::Statement& row) {
+                          const auto message = decode(row.blob(0));
+                          const auto* registered = message ? std::get_if<RegisterKey>(&*message) : nullptr;
+                          if (registered == nullptr || row.integer(3) < 0 || row.integer(3) > 3) return false;
+                          KeyRecord record;
+                          record.key = registered->key;
+                          record.signature = registered->signature;
+                          record.customer = row.text(1);
+                          record.router = row.text(2);
+                          record.state = static_cast<KeyState>(row.integer(3));
+                          record.registered = time(row.integer(4));
+                          record.finalised = time(row.integer(5));
+                          m_keys.emplace(record.key.id, std::move(record));
+                          return true;
+                      });
+}
+
+tl::expected<void, StoreError> Books::loadCounters() {
+    const auto router = [](store::Statement& row, int column) { return std::string(row.text(column)); };
+    const auto incarnation = [](store::Statement& row, int column) { return static_cast<uint64_t>(row.integer(column)); };
+    const auto count = incarnation;
+    const auto money = [](store::Statement& row, int column) { return Money::fromEighths(row.integer(column)); };
+
+    auto keys = forEachRow(m_database, "SELECT router, incarnation, key, packets, bytes, amount, next_sequence FROM key_counter",
+                           [&](store::Statement& row) {
+                               const SessionKeyId id(static_cast<uint32_t>(row.integer(2)));
+                               const Usage usage{count(row, 3), count(row, 4), money(row, 5), count(row, 6)};
+                               m_keyCounters[{{router(row, 0), incarnation(row, 1)}, id}] = usage;
+                               const auto found = m_keys.find(id);
+                               if (found == m_keys.end()) return true;
+                               Usage& total = found->second.usage;
+                               total.packets += usage.packets;
+                               total.bytes += usage.bytes;
+                               total.nextSequence = std::max(total.nextSequence, usage.nextSequence);
+                               return addTo(total.amount, usage.amount);
+                           });
+    if (!keys) return keys;
+    auto links = forEachRow(
+        m_database, "SELECT router, incarnation, neighbour, exit, packets, bytes, own, downstream FROM link_counter",
+        [&](store::Statement& row) {
+            const IspId neighbour(static_cast<uint16_t>(row.integer(2)));
+            const ExitPoint exit(static_cast<uint16_t>(row.integer(3)));
+            const LinkCounters counters{neighbour, exit, count(row, 4), count(row, 5), money(row, 6), money(row, 7)};
+            m_linkCounters[{router(row, 0), incarnation(row, 1), neighbour, exit}] = counters;
+            LinkTotals& total = m_linkTotals[neighbour];
+            total.packets += counters.packets;
+            total.bytes += counters.bytes;
+            return addTo(total.own, counters.own) && addTo(total.downstream, counters.downstream);
+        });
+    if (!links) return links;
+    auto isps = forEachRow(m_database, "SELECT which, router, incarnation, isp, amount FROM isp_counter",
+                           [&](store::Statement& row) {
+                               const auto which = static_cast<IspCounter>(row.integer(0));
+                               const IspId isp(static_cast<uint16_t>(row.integer(3)));
+                               m_ispCounters[{which, {router(row, 1), incarnation(row, 2), isp}}] = money(row, 4);
+                               auto& totals = which == IspCounter::Downstream ? m_downstreamTotals : m_upstreamTotals;
+                               return addTo(totals[isp], money(row, 4));
+                           });
+    if (!isps) return isps;
+    return forEachRow(m_database, "SELECT router, incarnation, name, packets FROM verdict_counter",
+                      [&](store::Statement& row) {
+                          m_verdictCounters[{{router(row, 0), incarnation(row, 1)}, router(row, 2)}] = count(row, 3);
+                          m_verdictTotals[router(row, 2)] += count(row, 3);
+                          return true;
+                      });
+}
+
+tl::expected<void, StoreError> Books::loadSumsAndAlarms() {
+    auto sums = forEachRow(m_database, "SELECT kind, isp, total, count, largest FROM sum", [&](store::Statement& row) {
+        const auto kind = static_cast<SumKind>(row.integer(0));
+        const IspId isp(static_cast<uint16_t>(row.integer(1)));
+        m_sums[{kind, isp}] = {Money::fromEighths(row.integer(2)), static_cast<uint64_t>(row.integer(3)),
+                               Money::fromEighths(row.integer(4))};
+        return true;
+    });
+    if (!sums) return sums;
+    auto counted = forEachRow(m_database, "SELECT count(*) FROM alarm", [&](store::Statement& row) {
+        m_alarmCount = static_cast<uint64_t>(row.integer(0));
+        return true;
+    });
+    if (!counted) return counted;
+    return forEachRow(m_database, "SELECT number, time, kind, subject, text FROM alarm ORDER BY number DESC LIMIT 1000",
+                      [&](store::Statement& row) {
+                          m_alarms.push_front({row.integer(0), time(row.integer(1)), static_cast<AlarmKind>(row.integer(2)),
+                                               std::string(row.text(3)), std::string(row.text(4))});
+                          return true;
+                      });
+}
+
+}  // namespace netpas::accounting

@@ -1,0 +1,61 @@
+// Tables of the books, as migration steps: a released step never changes, later ones are appended.
+// Amounts are eighths of a nanodollar, times microseconds since 1970, unsigned 64-bit numbers stored as signed ones.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace netpas::accounting {
+
+inline constexpr std::string_view booksStep1 = R"sql(
+CREATE TABLE customer (name TEXT PRIMARY KEY, key BLOB NOT NULL UNIQUE, joined INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE session_key (
+    id INTEGER PRIMARY KEY,
+    record BLOB NOT NULL,        -- the RegisterKey message, signature included
+    customer TEXT NOT NULL,
+    router TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    registered INTEGER NOT NULL,
+    finalised INTEGER NOT NULL);
+
+-- Cumulative counters; one row for each life of a router, so that the sum over rows is the total.
+CREATE TABLE key_counter (
+    router TEXT NOT NULL, incarnation INTEGER NOT NULL, key INTEGER NOT NULL,
+    packets INTEGER NOT NULL, bytes INTEGER NOT NULL, amount INTEGER NOT NULL, next_sequence INTEGER NOT NULL,
+    PRIMARY KEY (router, incarnation, key)) WITHOUT ROWID;
+CREATE TABLE link_counter (
+    router TEXT NOT NULL, incarnation INTEGER NOT NULL, neighbour INTEGER NOT NULL, exit INTEGER NOT NULL,
+    packets INTEGER NOT NULL, bytes INTEGER NOT NULL, own INTEGER NOT NULL, downstream INTEGER NOT NULL,
+    PRIMARY KEY (router, incarnation, neighbour, exit)) WITHOUT ROWID;
+CREATE TABLE isp_counter (
+    which INTEGER NOT NULL, router TEXT NOT NULL, incarnation INTEGER NOT NULL, isp INTEGER NOT NULL,
+    amount INTEGER NOT NULL,
+    PRIMARY KEY (which, router, incarnation, isp)) WITHOUT ROWID;
+CREATE TABLE verdict_counter (
+    router TEXT NOT NULL, incarnation INTEGER NOT NULL, name TEXT NOT NULL, packets INTEGER NOT NULL,
+    PRIMARY KEY (router, incarnation, name)) WITHOUT ROWID;
+
+-- The log of confirmations, in the order of arrival. No index on the random id: uniqueness is kept in memory.
+CREATE TABLE confirmation (
+    number INTEGER PRIMARY KEY,
+    made INTEGER NOT NULL,
+    role INTEGER NOT NULL,
+    body BLOB NOT NULL);
+CREATE INDEX confirmation_made ON confirmation (made);
+
+CREATE TABLE outbox (
+    number INTEGER PRIMARY KEY, neighbour INTEGER NOT NULL, countersign INTEGER NOT NULL, body BLOB NOT NULL);
+
+CREATE TABLE sum (
+    kind INTEGER NOT NULL, isp INTEGER NOT NULL,
+    total INTEGER NOT NULL, count INTEGER NOT NULL, largest INTEGER NOT NULL,
+    PRIMARY KEY (kind, isp)) WITHOUT ROWID;
+
+CREATE TABLE alarm (
+    number INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind INTEGER NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL);
+)sql";
+
+inline constexpr std::array booksSteps{booksStep1};
+
+}  // namespace netpas::accounting

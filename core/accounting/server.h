@@ -1,0 +1,104 @@
+// The accounting server of an ISP (NetPaS §5.2): customers and their session keys, edge routers and their counters,
+// confirmations with the neighbours, and the comparison of both. See PROTOCOL.md.
+// One thread: the one that runs the io_context. What is made visible to others is durable first.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "core/accounting/books.h"
+#include "core/accounting/watch.h"
+#include "core/clock.h"
+#include "core/crypto/identity.h"
+#include "core/net/net_error.h"
+#include "core/net_address.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace netpas::accounting {
+
+struct EdgeConfig {
+    std::string router;
+    PublicKey key;
+};
+
+struct NeighbourConfig {
+    IspId isp;
+    std::string name;
+    Endpoint server;
+    PublicKey key;
+};
+
+struct CustomerConfig {
+    std::string name;
+    std::vector<IpPrefix> prefixes;
+    std::string router;                // the edge that serves it; empty: the one that says so, or the first
+    Money capLimit = Money::max();     // of one session key
+    size_t maxKeys = 256;              // not yet final
+};
+
+// An ISP that is no neighbour, whose signatures are checked because its key is known.
+struct KnownSigner {
+    IspId isp;
+    PublicKey key;
+};
+
+struct ServerConfig {
+    IspId isp;
+    std::string name;
+    Money threshold;                                   // T: what an edge's sample stands for
+    std::vector<EdgeConfig> edges;
+    std::vector<NeighbourConfig> neighbours;
+    std::vector<CustomerConfig> customers;
+    std::vector<KnownSigner> signers;
+    WatchOptions watch;
+    std::chrono::seconds confirmationLifetime{3600};   // every ISP on the way back to the source gets a second more
+    std::chrono::seconds keyLifetime{31L * 24 * 3600}; // a session key may not expire later than that
+    std::chrono::hours logKept{7 * 24};
+    std::chrono::milliseconds groupTime{10};           // how long a commit waits for company
+    std::chrono::milliseconds tick{1000};
+};
+
+enum class LogLevel : uint8_t { Info, Warning, Error };
+using LogSink = std::function<void(LogLevel, const std::string&)>;
+
+class AccountingServer {
+public:
+    // `identity` and `clock` must outlive the server.
+    AccountingServer(boost::asio::io_context& io, const Identity& identity, ServerConfig config, Books books,
+                     const Clock& clock, LogSink log);
+    ~AccountingServer();
+    AccountingServer(const AccountingServer&) = delete;
+    AccountingServer& operator=(const AccountingServer&) = delete;
+
+    // Port 0 takes a free one; the answer is the port in use.
+    [[nodiscard]] tl::expected<uint16_t, net::NetError> listen(const Endpoint& endpoint);
+    // For neighbours whose address is not known when the configuration is read. Before start().
+    void setNeighbourAddress(IspId neighbour, const Endpoint& endpoint);
+    // Connects to the neighbours and runs the timers.
+    void start();
+    // Commits what is open, then ends every connection.
+    void stop();
+
+    [[nodiscard]] const Books& books() const;
+    // GET /v1/books and GET /v1/invoices (PROTOCOL.md).
+    [[nodiscard]] std::string booksJson() const;
+    [[nodiscard]] std::string invoicesJson() const;
+    // The customer may enrol another identity. False when no identity is enrolled for that name.
+    [[nodiscard]] bool forgetCustomer(const std::string& name);
+    // Sent to every edge router, now and whenever one connects.
+    void setBlacklist(std::vector<IspId> isps);
+
+private:
+    class Engine;
+    std::shared_ptr<Engine> m_engine;
+};
+
+}  // namespace netpas::accounting

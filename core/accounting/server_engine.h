@@ -1,0 +1,186 @@
+// Inside core/accounting only: the state of an accounting server. Its parts are in server_*.cpp, one for each kind of peer.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <map>
+#include <set>
+
+#include "core/accounting/server.h"
+#include "core/net/tls_link.h"
+
+namespace netpas::accounting {
+
+// Lets `perSecond` things a second pass, and twice as many at once.
+class RateLimit {
+public:
+    explicit RateLimit(uint32_t perSecond) : m_perSecond(perSecond), m_left(2 * perSecond) {}
+    [[nodiscard]] bool pass(SteadyTime now) {
+        const auto second = std::chrono::seconds(1);
+        const auto gained = static_cast<uint64_t>((now - m_at) / (second / m_perSecond));
+        if (gained > 0) {
+            m_left = std::min<uint64_t>(2 * m_perSecond, m_left + gained);
+            m_at = now;
+        }
+        if (m_left == 0) return false;
+        --m_left;
+        return true;
+    }
+
+private:
+    uint32_t m_perSecond;
+    uint64_t m_left;
+    SteadyTime m_at{};
+};
+
+class AccountingServer::Engine : public std::enable_shared_from_this<AccountingServer::Engine> {
+public:
+    Engine(boost::asio::io_context& io, const Identity& identity, ServerConfig config, Books books, const Clock& clock,
+           LogSink log);
+
+    [[nodiscard]] tl::expected<uint16_t, net::NetError> listen(const Endpoint& endpoint);
+    void setNeighbourAddress(IspId neighbour, const Endpoint& endpoint);
+    void start();
+    void stop();
+    [[nodiscard]] const Books& books() const { return m_books; }
+    [[nodiscard]] std::string booksJson() const;
+    [[nodiscard]] std::string invoicesJson() const;
+    [[nodiscard]] bool forgetCustomer(const std::string& name);
+    void setBlacklist(std::vector<IspId> isps);
+
+private:
+    using Connection = std::shared_ptr<net::TlsConnection>;
+
+    enum class PeerKind { Customer, Edge, Neighbour };
+    struct Peer {
+        PeerKind kind = PeerKind::Customer;
+        Connection connection;
+        std::string customer;        // enrolled, or by its address a candidate
+        bool enrolled = false;
+        std::string router;          // of an edge
+        bool welcomed = false;       // an edge that has said hello
+        uint64_t incarnation = 0;
+        std::set<std::string> serves;
+        IspId isp;                   // of a neighbour
+        RateLimit requests{100};
+        std::vector<AckEntry> acks;  // sent after the next commit
+    };
+    using PeerPtr = std::shared_ptr<Peer>;
+
+    // Our own connection to a neighbour, for what it must take; what it sends us comes on a connection of its own.
+    struct Link {
+        NeighbourConfig config;
+        std::unique_ptr<net::TlsDialer> dialer;
+        Connection connection;
+        std::deque<int64_t> toSend;  // numbers in the outbox, durable, not sent on this connection
+        std::deque<int64_t> later;   // refused as too early: clocks differ
+    };
+
+    struct EdgeState {
+        std::weak_ptr<Peer> peer;
+        SteadyTime lastReport{};
+        bool reported = false;
+        uint64_t lastIncarnation = 0;
+    };
+
+    struct Waiter {
+        std::weak_ptr<Peer> peer;
+        uint32_t request = 0;
+    };
+
+    // --- server.cpp: peers and groups
+    [[nodiscard]] bool accepts(const PublicKey& key, const Endpoint& remote) const;
+    void connected(Connection connection);
+    void received(const PeerPtr& peer, ByteView bytes);
+    void drop(const PeerPtr& peer, const std::string& why);
+    void send(const PeerPtr& peer, const Message& message);
+    void afterCommit(std::function<void()> effect);
+    void acknowledge(const PeerPtr& peer, const ConfirmationId& id, AckResult result);
+    void scheduleCommit();
+    void commit();
+    void failGroup(store::StoreError error);
+    void scheduleTick();
+    void tick();
+    void log(LogLevel level, const std::string& text);
+
+    // --- server_customers.cpp
+    void customerSaid(const PeerPtr& peer, const Message& message);
+    static void wait(std::multimap<SessionKeyId, Waiter>& waiters, SessionKeyId key, const PeerPtr& peer, uint32_t request);
+    void refuse(const PeerPtr& peer, uint32_t request, Refusal reason, std::string remedy);
+    void handle(const PeerPtr& peer, const Join& message);
+    void handle(const PeerPtr& peer, const RegisterKey& message);
+    void handle(const PeerPtr& peer, const RevokeKey& message);
+    void handle(const PeerPtr& peer, const UsageQuery& message);
+    void handle(const PeerPtr& peer, const InvoiceQuery& message);
+    [[nodiscard]] const KeyRecord* ownKey(const Peer& peer, SessionKeyId id) const;
+    [[nodiscard]] UsageStatement statementFor(const KeyRecord& record, uint32_t request) const;
+    [[nodiscard]] Invoice invoiceFor(const std::string& customer, uint32_t request) const;
+    [[nodiscard]] const CustomerConfig* customerConfig(const std::string& name) const;
+    [[nodiscard]] std::string routerFor(const CustomerConfig& customer) const;
+
+    // --- server_edges.cpp
+    void edgeSaid(const PeerPtr& peer, const Message& message);
+    void handle(const PeerPtr& peer, const EdgeHello& message);
+    void handle(const PeerPtr& peer, const EdgeReport& message);
+    void handle(const PeerPtr& peer, const EdgeSample& message);
+    void handle(const PeerPtr& peer, const KeyInstalled& message);
+    void handle(const PeerPtr& peer, const KeyRemoved& message);
+    void install(const KeyRecord& record);
+    void remove(const KeyRecord& record);
+    [[nodiscard]] PeerPtr edge(const std::string& router) const;
+    void synchronise(const PeerPtr& edge);
+    void expireKeys();
+    void allowForLostCounters();
+
+    // --- server_neighbours.cpp
+    void neighbourSaid(const PeerPtr& peer, const Message& message);
+    void handle(const PeerPtr& peer, const ConfirmationToCountersign& message);
+    void handle(const PeerPtr& peer, const ForwardedConfirmation& message);
+    [[nodiscard]] AckResult checkTime(const Confirmation& confirmation, size_t hopsTravelled);
+    [[nodiscard]] AckResult judge(const Peer& peer, const Confirmation& confirmation, bool countersign);
+    void take(const PeerPtr& peer, Confirmation confirmation, bool countersign);
+    // Towards the packet's source; nothing to do at the first ISP.
+    void passUpstream(const Confirmation& confirmation);
+    void queueFor(IspId neighbour, bool countersign, const Confirmation& confirmation);
+    void linkUp(Link& link, Connection connection);
+    void pump(Link& link);
+    void acknowledged(Link& link, const AckEntry& entry);
+    [[nodiscard]] const PublicKey* keyOf(IspId isp) const;
+    void watch();
+    [[nodiscard]] Watch::Observation observation(Subject subject, IspId isp) const;
+    [[nodiscard]] std::vector<std::pair<Subject, IspId>> subjects() const;
+
+    boost::asio::io_context& m_io;
+    const Identity& m_identity;
+    ServerConfig m_config;
+    Books m_books;
+    const Clock& m_clock;
+    LogSink m_log;
+    RateLimit m_logLimit{5};
+    uint64_t m_logSuppressed = 0;
+    std::unique_ptr<net::TlsListener> m_listener;
+    boost::asio::steady_timer m_commitTimer;
+    boost::asio::steady_timer m_tickTimer;
+    bool m_commitScheduled = false;
+    bool m_stopped = false;
+    std::vector<std::function<void()>> m_effects;
+    std::set<PeerPtr> m_peers;
+    std::set<PeerPtr> m_peersWithAcks;
+    std::map<IspId, Link> m_links;
+    std::map<std::string, EdgeState> m_edges;
+    std::multimap<SessionKeyId, Waiter> m_awaitInstall;
+    std::multimap<SessionKeyId, Waiter> m_awaitRemoval;
+    std::vector<IspId> m_blacklist;
+    Watch m_watch;
+    uint64_t m_alarmsLogged = 0;
+    uint64_t m_ticks = 0;
+    struct {
+        uint64_t duplicates = 0;
+        uint64_t refused = 0;
+        uint64_t commits = 0;
+        uint64_t turnedAway = 0;
+    } m_count;
+};
+
+}  // namespace netpas::accounting

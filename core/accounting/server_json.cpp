@@ -1,0 +1,177 @@
+// The books as JSON, for people and for tests: GET /v1/books and /v1/invoices.
+#include <nlohmann/json.hpp>
+
+#include "core/accounting/server_engine.h"
+
+namespace netpas::accounting {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+int64_t micros(SystemTime time) { return time.time_since_epoch().count(); }
+
+std::string_view stateName(KeyState state) {
+    switch (state) {
+    case KeyState::Installing: return "installing";
+    case KeyState::Active: return "active";
+    case KeyState::Removing: return "removing";
+    case KeyState::Final: return "final";
+    }
+    return "unknown";
+}
+
+std::string_view verdictName(WatchVerdict verdict) {
+    switch (verdict) {
+    case WatchVerdict::Fits: return "fits";
+    case WatchVerdict::TooMuch: return "too-much";
+    case WatchVerdict::TooLittle: return "too-little";
+    }
+    return "unknown";
+}
+
+Json toJson(const Comparison& comparison, WatchVerdict verdict) {
+    return {{"counted", comparison.counted.toString()},
+            {"confirmed", comparison.confirmed.toString()},
+            {"difference", comparison.difference.toString()},
+            {"tolerance", comparison.tolerance.toString()},
+            {"verdict", verdictName(verdict)}};
+}
+
+std::string text(const Json& json) { return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+Money subtract(Money a, Money b) { return checkedSub(a, b).value_or(Money::zero()); }
+
+}  // namespace
+
+std::string AccountingServer::Engine::booksJson() const {
+    Json json{{"isp", m_config.isp.value()}, {"name", m_config.name}, {"currency", "USD"}, {"time", micros(m_clock.now())}};
+    const auto compared = [&](Subject subject, IspId isp) {
+        return toJson(m_watch.compare(subject, observation(subject, isp)), m_watch.verdict(subject, isp));
+    };
+
+    Json customers = Json::array();
+    for (const CustomerConfig& customer : m_config.customers) {
+        const Invoice invoice = invoiceFor(customer.name, 0);
+        Json keys = Json::array();
+        for (const auto& [id, record] : m_books.keys()) {
+            if (record.customer != customer.name) continue;
+            keys.push_back({{"id", id.value()},
+                            {"state", stateName(record.state)},
+                            {"router", record.router},
+                            {"cap", record.key.cap.toString()},
+                            {"packets", record.usage.packets},
+                            {"bytes", record.usage.bytes},
+                            {"amount", record.usage.amount.toString()}});
+        }
+        const auto enrolled = m_books.customers().find(customer.name);
+        customers.push_back({{"name", customer.name},
+                             {"node", enrolled == m_books.customers().end() ? Json() : Json(enrolled->second.nodeId().hex())},
+                             {"packets", invoice.packets},
+                             {"amount", invoice.total.toString()},
+                             {"keys", std::move(keys)}});
+    }
+    json["customers"] = std::move(customers);
+
+    Json neighbours = Json::array();
+    for (const auto& [isp, link] : m_links) {
+        const auto waiting = std::count_if(m_books.outbox().begin(), m_books.outbox().end(),
+                                           [id = isp](const auto& entry) { return entry.second.neighbour == id; });
+        const Money owedTo = m_books.sum(SumKind::OwedTo, isp).total;
+        const Money owedBy = m_books.sum(SumKind::OwedBy, isp).total;
+        neighbours.push_back({{"isp", isp.value()},
+                              {"name", link.config.name},
+                              {"connected", link.connection != nullptr},
+                              {"owed_to", owedTo.toString()},
+                              {"owed_by", owedBy.toString()},
+                              {"balance", subtract(owedBy, owedTo).toString()},
+                              {"made", m_books.sum(SumKind::MadeFor, isp).total.toString()},
+                              {"refused", m_books.sum(SumKind::RefusedBy, isp).total.toString()},
+                              {"waiting", waiting},
+                              {"own", compared(Subject::Own, isp)},
+                              {"downstream", compared(Subject::Via, isp)}});
+    }
+    json["neighbours"] = std::move(neighbours);
+
+    Json downstream = Json::array();
+    Json links = Json::array();
+    for (const auto& [subject, isp] : subjects()) {
+        if (subject != Subject::Downstream) continue;
+        Json entry = compared(subject, isp);
+        entry["isp"] = isp.value();
+        downstream.push_back(std::move(entry));
+    }
+    json["downstream_isps"] = std::move(downstream);
+    json["delivered"] = compared(Subject::Own, m_config.isp);
+    for (const auto& [isp, totals] : m_books.links()) {
+        links.push_back({{"isp", isp.value()},
+                         {"packets", totals.packets},
+                         {"bytes", totals.bytes},
+                         {"own", totals.own.toString()},
+                         {"downstream", totals.downstream.toString()}});
+    }
+    json["links"] = std::move(links);
+    Json upstream = Json::array();
+    for (const auto& [isp, amount] : m_books.upstream()) {
+        upstream.push_back({{"isp", isp.value()}, {"sampled_from", amount.toString()}});
+    }
+    json["upstream"] = std::move(upstream);
+
+    Json edges = Json::array();
+    for (const auto& [router, state] : m_edges) {
+        edges.push_back({{"router", router}, {"connected", edge(router) != nullptr}, {"reported", state.reported}});
+    }
+    json["edges"] = std::move(edges);
+    json["verdicts"] = m_books.verdicts();
+    Json alarms = Json::array();
+    for (const Alarm& alarm : m_books.alarms()) {
+        alarms.push_back({{"number", alarm.number},
+                          {"time", micros(alarm.time)},
+                          {"kind", describe(alarm.kind)},
+                          {"subject", alarm.subject},
+                          {"text", alarm.text}});
+    }
+    json["alarm_count"] = m_books.alarmCount();
+    json["alarms"] = std::move(alarms);
+    json["counts"] = {{"duplicates", m_count.duplicates},
+                      {"refused", m_count.refused},
+                      {"turned_away", m_count.turnedAway},
+                      {"commits", m_count.commits}};
+    return text(json);
+}
+
+std::string AccountingServer::Engine::invoicesJson() const {
+    Json json{{"isp", m_config.isp.value()}, {"name", m_config.name}, {"currency", "USD"}, {"time", micros(m_clock.now())}};
+    Json customers = Json::array();
+    for (const CustomerConfig& customer : m_config.customers) {
+        const Invoice invoice = invoiceFor(customer.name, 0);
+        Json lines = Json::array();
+        for (const InvoiceLine& line : invoice.lines) {
+            lines.push_back({{"key", line.key.value()},
+                             {"packets", line.packets},
+                             {"amount", line.amount.toString()},
+                             {"final", line.final}});
+        }
+        customers.push_back({{"customer", customer.name},
+                             {"packets", invoice.packets},
+                             {"amount", invoice.total.toString()},
+                             {"lines", std::move(lines)}});
+    }
+    json["customers"] = std::move(customers);
+    Json neighbours = Json::array();
+    for (const auto& [isp, link] : m_links) {
+        const Sum owedTo = m_books.sum(SumKind::OwedTo, isp);
+        const Sum owedBy = m_books.sum(SumKind::OwedBy, isp);
+        neighbours.push_back({{"isp", isp.value()},
+                              {"name", link.config.name},
+                              {"owed_to", owedTo.total.toString()},
+                              {"confirmations_from", owedTo.count},
+                              {"owed_by", owedBy.total.toString()},
+                              {"confirmations_to", owedBy.count},
+                              {"balance", subtract(owedBy.total, owedTo.total).toString()}});
+    }
+    json["neighbours"] = std::move(neighbours);
+    return text(json);
+}
+
+}  // namespace netpas::accounting

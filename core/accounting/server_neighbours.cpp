@@ -1,0 +1,258 @@
+// Confirmations between neighbours, and their comparison with the counters.
+#include "core/accounting/server_engine.h"
+
+namespace netpas::accounting {
+
+namespace {
+constexpr auto clockSkew = std::chrono::seconds(5);  // a neighbour's clock may be ahead by that much
+}  // namespace
+
+void AccountingServer::Engine::neighbourSaid(const PeerPtr& peer, const Message& message) {
+    if (const auto* unsignedYet = std::get_if<ConfirmationToCountersign>(&message)) {
+        handle(peer, *unsignedYet);
+    } else if (const auto* forwarded = std::get_if<ForwardedConfirmation>(&message)) {
+        handle(peer, *forwarded);
+    } else {
+        drop(peer, "a neighbour sent what only customers and routers may send");
+    }
+}
+
+void AccountingServer::Engine::handle(const PeerPtr& peer, const ConfirmationToCountersign& message) {
+    take(peer, message.confirmation, true);
+}
+
+void AccountingServer::Engine::handle(const PeerPtr& peer, const ForwardedConfirmation& message) {
+    take(peer, message.confirmation, false);
+}
+
+const PublicKey* AccountingServer::Engine::keyOf(IspId isp) const {
+    if (isp == m_config.isp) return &m_identity.publicKey();
+    for (const NeighbourConfig& neighbour : m_config.neighbours) {
+        if (neighbour.isp == isp) return &neighbour.key;
+    }
+    for (const KnownSigner& signer : m_config.signers) {
+        if (signer.isp == isp) return &signer.key;
+    }
+    return nullptr;
+}
+
+// Every ISP on the way to the source has a second more than the one before it, so that nobody has to accept what it has
+// no time to pass on (NetPaS §5.2).
+AckResult AccountingServer::Engine::checkTime(const Confirmation& confirmation, size_t hopsTravelled) {
+    const SystemTime now = m_clock.now();
+    if (confirmation.time > now + clockSkew) return AckResult::FromTheFuture;
+    const auto lifetime = m_config.confirmationLifetime + std::chrono::seconds(hopsTravelled);
+    return now - lifetime > confirmation.time ? AckResult::Expired : AckResult::Accepted;
+}
+
+AckResult AccountingServer::Engine::judge(const Peer& peer, const Confirmation& confirmation, bool countersign) {
+    const auto path = pathOf(confirmation);
+    const auto here = hopOf(confirmation.header, m_config.isp);
+    // It must come from the ISP that we hand such packets to, and concern an ISP that lies that way.
+    if (!path || !here || hopOf(confirmation.header, peer.isp) != *here + 1) return AckResult::WrongPath;
+    if (countersign ? path->beneficiary != *here || path->selfConfirmed : path->beneficiary <= *here) {
+        return AckResult::WrongPath;
+    }
+    if (*here > 0 && !m_links.contains(confirmation.header.hops()[*here - 1].isp)) return AckResult::WrongPath;
+    if (confirmation.amount <= Money::zero()) return AckResult::WrongAmount;
+    const PublicKey* confirming = keyOf(confirmation.confirming);
+    if (confirming != nullptr && !verifyConfirming(confirmation, *confirming)) return AckResult::BadSignature;
+    if (!countersign) {
+        const PublicKey* beneficiary = keyOf(confirmation.beneficiary);
+        if (beneficiary != nullptr && !verifyBeneficiary(confirmation, *beneficiary)) return AckResult::BadSignature;
+    } else if (confirmation.beneficiarySignature != Signature{}) {
+        return AckResult::BadSignature;  // not the canonical form
+    }
+    const AckResult time = checkTime(confirmation, path->confirming - *here);
+    if (time == AckResult::Expired && m_books.logged(confirmation)) return AckResult::Duplicate;
+    return time;
+}
+
+void AccountingServer::Engine::take(const PeerPtr& peer, Confirmation confirmation, bool countersign) {
+    const SystemTime now = m_clock.now();
+    AckResult result = judge(*peer, confirmation, countersign);
+    if (result == AckResult::Accepted) {
+        switch (m_books.known(confirmation)) {
+        case Books::Known::No: break;
+        case Books::Known::Same: result = AckResult::Duplicate; break;
+        case Books::Known::Other: result = AckResult::Conflict; break;
+        }
+    }
+    if (result == AckResult::Duplicate) ++m_count.duplicates;
+    if (!isAccepted(result)) {
+        ++m_count.refused;
+        if (peer->requests.pass(m_clock.steady()) && result != AckResult::FromTheFuture) {
+            m_books.alarm(AlarmKind::BadConfirmation, "ISP " + std::to_string(peer->isp.value()),
+                          "confirmation refused: " + std::string(describe(result)), now);
+        }
+    }
+    if (result != AckResult::Accepted) return acknowledge(peer, confirmation.id, result);
+
+    if (countersign) {
+        signAsBeneficiary(confirmation, m_identity);
+        m_books.record(confirmation, Role::Countersigned, now);
+        m_books.add(SumKind::ConfirmedOwn, peer->isp, confirmation.amount, now);
+    } else {
+        m_books.record(confirmation, Role::Forwarded, now);
+        m_books.add(SumKind::OwedTo, peer->isp, confirmation.amount, now);
+        m_books.add(SumKind::ConfirmedVia, peer->isp, confirmation.amount, now);
+        m_books.add(SumKind::ConfirmedIsp, confirmation.beneficiary, confirmation.amount, now);
+    }
+    passUpstream(confirmation);
+    acknowledge(peer, confirmation.id, AckResult::Accepted);
+}
+
+void AccountingServer::Engine::passUpstream(const Confirmation& confirmation) {
+    const auto here = hopOf(confirmation.header, m_config.isp);
+    if (!here || *here == 0) return;
+    queueFor(confirmation.header.hops()[*here - 1].isp, false, confirmation);
+}
+
+void AccountingServer::Engine::queueFor(IspId neighbour, bool countersign, const Confirmation& confirmation) {
+    m_books.queue(neighbour, countersign, confirmation);
+    const OutboxEntry* entry = m_books.waiting(neighbour, confirmation.id);
+    if (entry == nullptr) return;
+    afterCommit([this, neighbour, number = entry->number] {
+        const auto link = m_links.find(neighbour);
+        if (link != m_links.end() && link->second.connection) link->second.toSend.push_back(number);
+    });
+}
+
+// --- the way to a neighbour
+
+void AccountingServer::Engine::linkUp(Link& link, Connection connection) {
+    if (m_stopped) return;
+    log(LogLevel::Info, "neighbour " + link.config.name + " is connected");
+    link.connection = std::move(connection);
+    link.connection->onMessage = [weak = weak_from_this(), isp = link.config.isp](ByteView bytes) {
+        const auto self = weak.lock();
+        if (!self || self->m_stopped) return;
+        const auto message = decode(bytes);
+        const auto* ack = message ? std::get_if<Ack>(&*message) : nullptr;
+        if (ack == nullptr) return;
+        Link& from = self->m_links.at(isp);
+        for (const AckEntry& entry : ack->entries) self->acknowledged(from, entry);
+        if (self->m_books.dirty()) self->scheduleCommit();
+        self->pump(from);
+    };
+    // Everything without an acknowledgement goes again: the neighbour knows what it has.
+    link.toSend.clear();
+    link.later.clear();
+    for (const auto& [number, entry] : m_books.outbox()) {
+        if (entry.neighbour == link.config.isp) link.toSend.push_back(number);
+    }
+    // What is still in the open group gets durable first.
+    if (m_books.dirty()) {
+        scheduleCommit();
+    } else {
+        pump(link);
+    }
+}
+
+void AccountingServer::Engine::pump(Link& link) {
+    if (m_books.dirty()) return;  // what waits may be of the open group; commit() comes here again
+    while (link.connection && !link.toSend.empty()) {
+        const auto found = m_books.outbox().find(link.toSend.front());
+        if (found != m_books.outbox().end()) {
+            const OutboxEntry& entry = found->second;
+            const Message message = entry.countersign ? Message(ConfirmationToCountersign{entry.confirmation})
+                                                      : Message(ForwardedConfirmation{entry.confirmation});
+            if (!link.connection->send(encode(message))) return;
+        }
+        link.toSend.pop_front();
+    }
+}
+
+void AccountingServer::Engine::acknowledged(Link& link, const AckEntry& ack) {
+    const OutboxEntry* entry = m_books.waiting(link.config.isp, ack.id);
+    if (entry == nullptr) return;
+    if (ack.result == AckResult::FromTheFuture) {
+        link.later.push_back(entry->number);
+        return;
+    }
+    const SystemTime now = m_clock.now();
+    if (isAccepted(ack.result)) {
+        // For its own service a neighbour owes us nothing.
+        if (!entry->countersign) m_books.add(SumKind::OwedBy, link.config.isp, entry->confirmation.amount, now);
+    } else {
+        if (!entry->countersign) m_books.add(SumKind::RefusedBy, link.config.isp, entry->confirmation.amount, now);
+        m_books.alarm(AlarmKind::Refused, "neighbour " + link.config.name,
+                      "it refused a confirmation: " + std::string(describe(ack.result)), now);
+    }
+    m_books.unqueue(entry->number);
+}
+
+// --- comparison
+
+std::vector<std::pair<Subject, IspId>> AccountingServer::Engine::subjects() const {
+    std::vector<std::pair<Subject, IspId>> all;
+    for (const auto& [isp, link] : m_links) {
+        all.emplace_back(Subject::Own, isp);
+        all.emplace_back(Subject::Via, isp);
+    }
+    all.emplace_back(Subject::Own, m_config.isp);
+    std::set<IspId> downstream;
+    for (const auto& [isp, amount] : m_books.downstream()) downstream.insert(isp);
+    for (const auto& [which, sum] : m_books.sums()) {
+        if (which.first == SumKind::ConfirmedIsp) downstream.insert(which.second);
+    }
+    for (const IspId isp : downstream) all.emplace_back(Subject::Downstream, isp);
+    return all;
+}
+
+Watch::Observation AccountingServer::Engine::observation(Subject subject, IspId isp) const {
+    Watch::Observation result;
+    const auto totals = m_books.links().find(isp);
+    Sum sum;
+    switch (subject) {
+    case Subject::Own:
+        if (totals != m_books.links().end()) result.counted = totals->second.own;
+        sum = m_books.sum(SumKind::ConfirmedOwn, isp);
+        result.allowance = m_books.sum(SumKind::AllowanceOwn, isp).total;
+        break;
+    case Subject::Via:
+        if (totals != m_books.links().end()) result.counted = totals->second.downstream;
+        sum = m_books.sum(SumKind::ConfirmedVia, isp);
+        result.allowance = m_books.sum(SumKind::AllowanceVia, isp).total;
+        break;
+    case Subject::Downstream: {
+        const auto counted = m_books.downstream().find(isp);
+        if (counted != m_books.downstream().end()) result.counted = counted->second;
+        sum = m_books.sum(SumKind::ConfirmedIsp, isp);
+        result.allowance = m_books.sum(SumKind::AllowanceIsp, isp).total;
+        break;
+    }
+    }
+    result.confirmed = sum.total;
+    result.threshold = std::max(sum.largest, m_config.threshold);
+    result.samplers = m_books.linkCount(isp);
+    const SteadyTime now = m_clock.steady();
+    for (const auto& [router, state] : m_edges) {
+        if (!state.reported || now - state.lastReport > m_config.watch.grace / 2) result.fresh = false;
+    }
+    for (const auto& [neighbour, link] : m_links) {
+        if (!link.connection && (subject == Subject::Downstream || neighbour == isp)) result.reachable = false;
+    }
+    return result;
+}
+
+void AccountingServer::Engine::watch() {
+    const SystemTime now = m_clock.now();
+    for (const auto& [subject, isp] : subjects()) {
+        const Watch::Observation seen = observation(subject, isp);
+        if (!m_watch.observe(subject, isp, seen, m_clock.steady())) continue;
+        const WatchVerdict verdict = m_watch.verdict(subject, isp);
+        if (verdict == WatchVerdict::Fits) continue;
+        const Comparison comparison = m_watch.compare(subject, seen);
+        const std::string whose = subject == Subject::Own  ? "our service confirmed by ISP "
+                                  : subject == Subject::Via ? "downstream services through ISP "
+                                                            : "the service of ISP ";
+        m_books.alarm(verdict == WatchVerdict::TooMuch ? AlarmKind::TooMuchConfirmed : AlarmKind::TooLittleConfirmed,
+                      "ISP " + std::to_string(isp.value()),
+                      whose + std::to_string(isp.value()) + ": counted " + comparison.counted.toString() + ", confirmed " +
+                          comparison.confirmed.toString() + ", chance explains " + comparison.tolerance.toString(),
+                      now);
+    }
+}
+
+}  // namespace netpas::accounting
