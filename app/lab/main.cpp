@@ -2,6 +2,8 @@
 #include <CLI/CLI.hpp>
 
 #include "app/lab/commands.h"
+#include "app/lab/scenario/scenario.h"
+#include "app/lab/tools/tools.h"
 #include "app/lab/wire_command.h"
 
 using namespace netpas::lab;
@@ -43,6 +45,39 @@ int main(int argc, char** argv) {
     exec->add_option("COMMAND", command, "after --")->required();
     exec->positionals_at_end();
     exec->callback([&] { status = commandExec(name, target, command); });
+
+    CLI::App* capture = app.add_subcommand("capture", "write what crosses a link to a pcap file");
+    std::string file;
+    double seconds = 0;
+    capture->add_option("--name", name, "the lab's name");
+    capture->add_option("LINK", target, "see 'netpas-lab status'")->required();
+    capture->add_option("FILE", file, "- for standard output")->required();
+    capture->add_option("--seconds", seconds, "end after so long");
+    capture->callback([&] { status = commandCapture(name, target, file, seconds); });
+
+    ScenarioOptions options;
+    CLI::App* run = app.add_subcommand("run", "run a scenario and judge it");
+    std::string names;
+    for (const Scenario& scenario : scenarios()) names += (names.empty() ? "" : ", ") + scenario.name;
+    run->add_option("SCENARIO", target, names)->required();
+    run->add_option("--name", name, "the lab's name");
+    run->add_flag("--json", options.json, "one JSON object on standard output; the lab is taken down");
+    run->add_flag("--headless", options.headless, "take the lab down at the end");
+    run->add_option("--seed", options.seed)->check(CLI::NonNegativeNumber);
+    run->add_option("--packets", options.packets, "how much traffic")
+        ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000}));
+    run->add_option("--seconds,--duration", options.seconds, "for how long")->check(CLI::Range(1.0, 86400.0));
+    run->add_option("--family", options.family)->check(CLI::IsMember({"ipv4", "ipv6"}));
+    run->add_option("--protocol", options.protocol)->check(CLI::IsMember({"tcp", "udp"}));
+    run->add_option("--sampler", options.sampler)->check(CLI::IsMember({"stratified", "smart"}));
+    run->add_option("--topology", options.topology, "another topology than the scenario's own");
+    run->callback([&] { status = commandRun(target, name, options); });
+
+    CLI::App* tool = app.add_subcommand("tool", "traffic tools of the scenarios");
+    tool->group("");
+    tool->add_option("NAME", target)->required();
+    tool->add_option("ARGUMENTS", command, "key=value");
+    tool->callback([&] { status = runTool(target, command); });
 
     addWireCommand(app, status);
 

@@ -1,0 +1,10 @@
+#include "app/lab/scenario/scenario.h"
+
+namespace netpas::lab {
+
+const std::vector<Scenario>& scenarios() {
+    static const std::vector<Scenario> all{};
+    return all;
+}
+
+}  // namespace netpas::lab
