@@ -39,11 +39,14 @@ SocketAddress socketAddress(const Endpoint& endpoint) {
     return result;
 }
 
-Expected<void> systemFailure(const std::string& what) { return fail(LabErrc::System, what + ": " + std::strerror(errno)); }
+Expected<void> systemFailure(const std::string& what) {
+    return fail(LabErrc::System, what + ": " + std::strerror(errno));
+}
 
 }  // namespace
 
-Expected<void> CrossTraffic::connect(const std::string& senderNetns, const std::string& receiverNetns, const Endpoint& to, size_t streams) {
+Expected<void> CrossTraffic::connect(const std::string& senderNetns, const std::string& receiverNetns,
+                                     const Endpoint& to, size_t streams) {
     const SocketAddress address = socketAddress(to);
     const int family = address.storage.ss_family;
     int listener = -1;
@@ -59,7 +62,8 @@ Expected<void> CrossTraffic::connect(const std::string& senderNetns, const std::
     Expected<void> result = inNamespace(senderNetns, [&]() -> Expected<void> {
         for (size_t i = 0; i < streams; ++i) {
             m_senders.push_back(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-            if (::connect(m_senders.back(), address.get(), address.size) != 0) return systemFailure("cross traffic cannot connect");
+            if (::connect(m_senders.back(), address.get(), address.size) != 0)
+                return systemFailure("cross traffic cannot connect");
         }
         return {};
     });
@@ -71,8 +75,9 @@ Expected<void> CrossTraffic::connect(const std::string& senderNetns, const std::
     return result;
 }
 
-Expected<std::unique_ptr<CrossTraffic>> CrossTraffic::start(Lab& lab, const std::string& sender, const std::string& receiver,
-                                                            const Endpoint& to, size_t streams) {
+Expected<std::unique_ptr<CrossTraffic>> CrossTraffic::start(Lab& lab, const std::string& sender,
+                                                            const std::string& receiver, const Endpoint& to,
+                                                            size_t streams) {
     std::unique_ptr<CrossTraffic> traffic(new CrossTraffic);
     LAB_TRY(traffic->connect(lab.netns(sender), lab.netns(receiver), to, streams));
     traffic->m_thread = std::thread([running = traffic.get()] { running->run(); });
@@ -102,7 +107,8 @@ void CrossTraffic::run() {
                 done = ::recv(entry.fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
                 if (done > 0) m_received += static_cast<uint64_t>(done);
             }
-            if (done == 0 || (done < 0 && errno != EAGAIN && errno != EINTR)) entry.fd = -1;  // poll ignores it from now on
+            if (done == 0 || (done < 0 && errno != EAGAIN && errno != EINTR))
+                entry.fd = -1;  // poll ignores it from now on
         }
     }
 }

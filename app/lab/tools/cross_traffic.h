@@ -19,8 +19,9 @@ class Lab;
 class CrossTraffic {
 public:
     // Connects `streams` TCP connections from one host to `to` at the other and sends on all of them until it is destroyed.
-    static Expected<std::unique_ptr<CrossTraffic>> start(Lab& lab, const std::string& sender, const std::string& receiver,
-                                                         const Endpoint& to, size_t streams);
+    static Expected<std::unique_ptr<CrossTraffic>> start(Lab& lab, const std::string& sender,
+                                                         const std::string& receiver, const Endpoint& to,
+                                                         size_t streams);
     ~CrossTraffic();
     CrossTraffic(const CrossTraffic&) = delete;
     CrossTraffic& operator=(const CrossTraffic&) = delete;
@@ -31,7 +32,8 @@ public:
 
 private:
     CrossTraffic() = default;
-    Expected<void> connect(const std::string& senderNetns, const std::string& receiverNetns, const Endpoint& to, size_t streams);
+    Expected<void> connect(const std::string& senderNetns, const std::string& receiverNetns, const Endpoint& to,
+                           size_t streams);
     void run();
 
     std::vector<int> m_senders;    // sockets in one namespace

@@ -20,8 +20,10 @@ std::string serverConfiguration(const std::string& folder, const std::string& ro
         << "pid " << folder << "/nginx.pid;\nerror_log stderr info;\n"
         << "events { worker_connections 64; }\n"
         << "http {\n  access_log " << folder << "/access.log;\n  sendfile on;\n  types { video/mp4 mp4; }\n";
-    for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) out << "  " << kind << "_temp_path " << folder << "/" << kind << ";\n";
-    out << "  server {\n    listen " << port << ";\n    listen [::]:" << port << ";\n    root " << root << ";\n  }\n}\n";
+    for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
+        out << "  " << kind << "_temp_path " << folder << "/" << kind << ";\n";
+    out << "  server {\n    listen " << port << ";\n    listen [::]:" << port << ";\n    root " << root
+        << ";\n  }\n}\n";
     return out.str();
 }
 
@@ -36,7 +38,8 @@ std::optional<Endpoint> endpointOf(const std::string& text) {
         bytes.insert(bytes.end(), raw, raw + 4);
     }
     static constexpr uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    if (bytes.size() == 16 && std::equal(std::begin(mapped), std::end(mapped), bytes.begin())) bytes.erase(bytes.begin(), bytes.begin() + 12);
+    if (bytes.size() == 16 && std::equal(std::begin(mapped), std::end(mapped), bytes.begin()))
+        bytes.erase(bytes.begin(), bytes.begin() + 12);
     const auto address = IpAddress::fromBytes(bytes);
     if (!address) return std::nullopt;
     return Endpoint{*address, static_cast<uint16_t>(std::stoul(text.substr(colon + 1), nullptr, 16))};
@@ -51,18 +54,52 @@ Expected<Film> makeFilm(const std::string& folder, const FilmSpec& spec) {
     const std::string picture = std::to_string(spec.kilobitsPerSecond - sound) + "k";
     const std::string file = "film.mp4";
     const std::string path = folder + "/" + file;
-    const auto made = requireCommand(
-        {"ffmpeg", "-nostdin", "-y", "-loglevel", "error",
-         "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000",
-         "-t", std::to_string(spec.length.count()),
-         "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "50",
-         "-b:v", picture, "-minrate", picture, "-maxrate", picture, "-bufsize", std::to_string(spec.kilobitsPerSecond / 2) + "k",
-         "-x264-params", "nal-hrd=cbr:filler=1", "-c:a", "aac", "-b:a", std::to_string(sound) + "k", "-movflags", "+faststart", path});
+    const auto made = requireCommand({"ffmpeg",
+                                      "-nostdin",
+                                      "-y",
+                                      "-loglevel",
+                                      "error",
+                                      "-f",
+                                      "lavfi",
+                                      "-i",
+                                      "testsrc2=size=320x180:rate=25",
+                                      "-f",
+                                      "lavfi",
+                                      "-i",
+                                      "sine=frequency=440:sample_rate=48000",
+                                      "-t",
+                                      std::to_string(spec.length.count()),
+                                      "-c:v",
+                                      "libx264",
+                                      "-preset",
+                                      "ultrafast",
+                                      "-pix_fmt",
+                                      "yuv420p",
+                                      "-g",
+                                      "50",
+                                      "-b:v",
+                                      picture,
+                                      "-minrate",
+                                      picture,
+                                      "-maxrate",
+                                      picture,
+                                      "-bufsize",
+                                      std::to_string(spec.kilobitsPerSecond / 2) + "k",
+                                      "-x264-params",
+                                      "nal-hrd=cbr:filler=1",
+                                      "-c:a",
+                                      "aac",
+                                      "-b:a",
+                                      std::to_string(sound) + "k",
+                                      "-movflags",
+                                      "+faststart",
+                                      path});
     if (!made) return tl::unexpected(made.error());
     Film film{folder, file, fs::file_size(path, error)};
     const uint64_t expected = uint64_t{spec.kilobitsPerSecond} * 1000 / 8 * static_cast<uint64_t>(spec.length.count());
     if (error || film.bytes < expected * 9 / 10) {
-        return fail(LabErrc::Evidence, "ffmpeg made a film of " + std::to_string(film.bytes) + " bytes, expected about " + std::to_string(expected));
+        return fail(LabErrc::Evidence, "ffmpeg made a film of " + std::to_string(film.bytes) +
+                                           " bytes, expected about " + std::to_string(expected));
     }
     return film;
 }

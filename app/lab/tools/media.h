@@ -16,7 +16,8 @@ class Lab;
 
 struct FilmSpec {
     std::chrono::seconds length{100};
-    uint32_t kilobitsPerSecond = 2400;  // of picture and sound; constant, so that a second of film is a fixed number of bytes
+    uint32_t kilobitsPerSecond =
+        2400;  // of picture and sound; constant, so that a second of film is a fixed number of bytes
 };
 
 struct Film {

@@ -42,8 +42,8 @@ milliseconds rounded(PlayerTime::duration duration) { return std::chrono::durati
 }  // namespace
 
 size_t PlayerReport::stallsIn(PlayerTime from, PlayerTime to) const {
-    return static_cast<size_t>(
-        std::count_if(stalls.begin(), stalls.end(), [&](const Stall& stall) { return stall.begin >= from && stall.begin < to; }));
+    return static_cast<size_t>(std::count_if(
+        stalls.begin(), stalls.end(), [&](const Stall& stall) { return stall.begin >= from && stall.begin < to; }));
 }
 
 milliseconds PlayerReport::stalledByProperty(PlayerTime from, PlayerTime to) const {
@@ -115,7 +115,8 @@ void Player::Watch::takePaused(bool paused) {
 void Player::Watch::take(const Json& message) {
     const std::lock_guard lock(mutex);
     const std::string event = message.value("event", "");
-    if (event == "property-change" && message.value("id", 0) == pausedForCache && message.contains("data") && message["data"].is_boolean()) {
+    if (event == "property-change" && message.value("id", 0) == pausedForCache && message.contains("data") &&
+        message["data"].is_boolean()) {
         takePaused(message["data"].get<bool>());
     } else if (event == "end-file") {
         report.ended = true;
@@ -168,18 +169,20 @@ PlayerReport Player::report() const {
     return m_watch->report;
 }
 
-Expected<std::unique_ptr<Player>> Player::start(Lab& lab, const std::string& host, const std::string& url, const PlayerOptions& options) {
+Expected<std::unique_ptr<Player>> Player::start(Lab& lab, const std::string& host, const std::string& url,
+                                                const PlayerOptions& options) {
     const std::string name = "mpv-" + host;
     const std::string control = lab.folder() + "/" + name + ".sock";
     std::error_code error;
     std::filesystem::remove(control, error);
     // No screen and no loudspeaker, but in real time: the null outputs keep the film's pace.
-    LAB_TRY(lab.startProgram(name, host,
-                             {"mpv", "--no-config", "--vo=null", "--ao=null", "--untimed=no", "--load-scripts=no", "--ytdl=no",
-                              "--input-terminal=no", "--msg-level=all=warn", "--input-ipc-server=" + control, "--cache=yes",
-                              "--cache-pause=yes", "--cache-secs=" + std::to_string(options.readAheadSeconds),
-                              "--cache-pause-wait=" + std::to_string(options.refillSeconds), url},
-                             {{"HOME", lab.folder()}}));
+    LAB_TRY(lab.startProgram(
+        name, host,
+        {"mpv", "--no-config", "--vo=null", "--ao=null", "--untimed=no", "--load-scripts=no", "--ytdl=no",
+         "--input-terminal=no", "--msg-level=all=warn", "--input-ipc-server=" + control, "--cache=yes",
+         "--cache-pause=yes", "--cache-secs=" + std::to_string(options.readAheadSeconds),
+         "--cache-pause-wait=" + std::to_string(options.refillSeconds), url},
+        {{"HOME", lab.folder()}}));
     auto watch = std::make_unique<Watch>();
     LAB_TRY(waitUntil("the player", std::chrono::seconds(15), [&] {
         watch->fd = connectTo(control);
