@@ -1,0 +1,81 @@
+#include "core/directory/publisher.h"
+
+#include "core/crypto/hex.h"
+
+namespace netpas::directory {
+
+namespace {
+constexpr size_t maxSealed = 4096;  // path documents by prefix
+}
+
+Publisher::Publisher(Content content, const Identity& identity, const Clock& clock)
+    : m_content(std::move(content)), m_identity(identity), m_clock(clock) {}
+
+// Sealed anew when half of its validity is over, so that nobody gets one that is about to expire.
+template <typename Document>
+const Publisher::Sealed& Publisher::current(const std::string& name, Document document) {
+    const SystemTime now = m_clock.now();
+    const auto found = m_sealed.find(name);
+    if (found != m_sealed.end() && now + m_content.validity / 2 < found->second.expires &&
+        found->second.expires <= now + m_content.validity) {
+        return found->second;
+    }
+    if (m_sealed.size() >= maxSealed) m_sealed.clear();
+    document.validity = {m_content.isp, now, now + m_content.validity};
+    Sealed sealed;
+    const std::string payload = toJson(document);
+    sealed.body = seal(payload, m_identity);
+    const auto hash = blake2b256({reinterpret_cast<const uint8_t*>(payload.data()), payload.size()});
+    sealed.tag = "\"" + toHex({hash.data(), 16}) + "\"";
+    sealed.expires = document.validity.expires;
+    return m_sealed.insert_or_assign(name, std::move(sealed)).first->second;
+}
+
+Paths Publisher::pathsTo(const IpAddress& address) const {
+    const Route* best = nullptr;
+    for (const Route& route : m_content.routes) {
+        if (route.prefix.contains(address) && (best == nullptr || route.prefix.length() > best->prefix.length())) best = &route;
+    }
+    Paths paths;
+    if (best != nullptr) {
+        paths.prefix = best->prefix;
+        paths.paths = best->paths;
+    } else {
+        paths.prefix = IpPrefix::make(address, address.isV4() ? 32 : 128).value_or(IpPrefix{});
+    }
+    return paths;
+}
+
+net::HttpResponse Publisher::serve(const net::HttpRequest& request, const Sealed& sealed) const {
+    net::HttpResponse response;
+    const auto left = std::chrono::duration_cast<std::chrono::seconds>(sealed.expires - m_clock.now()).count();
+    response.headers = {{"ETag", sealed.tag}, {"Cache-Control", "max-age=" + std::to_string(std::max<int64_t>(left, 0))}};
+    if (request.header("If-None-Match") == sealed.tag) {
+        response.status = 304;
+    } else {
+        response.body = sealed.body;
+    }
+    return response;
+}
+
+net::HttpResponse Publisher::answer(const net::HttpRequest& request) {
+    if (request.method != "GET" && request.method != "HEAD") {
+        return net::HttpResponse::error(405, "METHOD_NOT_ALLOWED", "the directory is only read", "use GET");
+    }
+    if (request.path == "/v1/descriptor") return serve(request, current("descriptor", m_content.descriptor));
+    if (request.path == "/v1/menu") return serve(request, current("menu", m_content.menu));
+    if (request.path == "/v1/keys") return serve(request, current("keys", m_content.keys));
+    if (request.path == "/v1/paths") {
+        const auto to = request.query.find("to");
+        const auto address = to == request.query.end() ? std::nullopt : IpAddress::parse(to->second);
+        if (!address) {
+            return net::HttpResponse::error(400, "INVALID_ARGUMENT", "'to' is no IP address", "ask for /v1/paths?to=192.0.2.1");
+        }
+        const Paths paths = pathsTo(*address);
+        return serve(request, current("paths " + paths.prefix.toString(), paths));
+    }
+    return net::HttpResponse::error(404, "NOT_FOUND", "there is no such document",
+                                    "ask for /v1/descriptor, /v1/menu, /v1/keys or /v1/paths?to=ADDRESS");
+}
+
+}  // namespace netpas::directory

@@ -1,0 +1,58 @@
+// What a directory server answers (NetPaS §5.3): documents sealed anew before they expire, with an ETag each.
+// One thread.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/crypto/identity.h"
+#include "core/directory/documents.h"
+#include "core/net/http.h"
+
+namespace netpas::directory {
+
+struct Route {
+    IpPrefix prefix;
+    std::vector<IspPath> paths;
+};
+
+// What the ISP has configured; the validities inside are filled in by the publisher.
+struct Content {
+    IspId isp;
+    Descriptor descriptor;
+    Menu menu;
+    Keys keys;
+    std::vector<Route> routes;   // the longest prefix that covers the address decides
+    std::chrono::seconds validity{3600};
+};
+
+class Publisher {
+public:
+    // `identity` and `clock` must outlive the publisher.
+    Publisher(Content content, const Identity& identity, const Clock& clock);
+
+    // GET /v1/descriptor, /v1/menu, /v1/keys, /v1/paths?to=ADDRESS; 304 when If-None-Match names the current one.
+    [[nodiscard]] net::HttpResponse answer(const net::HttpRequest& request);
+
+private:
+    struct Sealed {
+        std::string body;
+        std::string tag;
+        SystemTime expires;
+    };
+    template <typename Document>
+    const Sealed& current(const std::string& name, Document document);
+    [[nodiscard]] Paths pathsTo(const IpAddress& address) const;
+    [[nodiscard]] net::HttpResponse serve(const net::HttpRequest& request, const Sealed& sealed) const;
+
+    Content m_content;
+    const Identity& m_identity;
+    const Clock& m_clock;
+    std::map<std::string, Sealed> m_sealed;
+};
+
+}  // namespace netpas::directory
