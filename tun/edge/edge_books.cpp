@@ -73,18 +73,19 @@ void EdgeBooks::take(const EdgeReport& report) {
     for (const auto& entry : report.links) combine(fresh.links[{entry.isp, entry.exit}], entry.counters, true);
     fresh.delivered = report.delivered;
     for (const auto& entry : report.downstream) fresh.downstream[{entry.neighbour, entry.isp}] = entry.counter;
-    for (const auto& entry : report.keys) fresh.keys[entry.id] = entry.counters;
 
     auto keys = std::move(m_now.keys);
     EdgeTotals tail = m_tail;
     tail.keys.clear();
-    for (const auto& [id, counters] : fresh.keys) {
-        KeyCounters& known = keys[id] = counters;
-        if (const auto old = m_tail.keys.find(id); old != m_tail.keys.end()) combine(known, old->second, true);
-    }
     fresh.keys = std::move(keys);
     fresh.add(tail);
     m_now = std::move(fresh);
+    for (const auto& entry : report.keys) takeKey(entry.id, entry.counters);
+}
+
+void EdgeBooks::takeKey(SessionKeyId id, const KeyCounters& counters) {
+    KeyCounters& known = m_now.keys[id] = counters;
+    if (const auto old = m_tail.keys.find(id); old != m_tail.keys.end()) combine(known, old->second, true);
 }
 
 KeyCounters EdgeBooks::key(SessionKeyId id) const {

@@ -39,6 +39,9 @@ public:
     // A harvest: everything but the keys replaces what was known, the keys in it theirs.
     void take(const EdgeReport& report);
 
+    // One key between two reports: its final counters.
+    void takeKey(SessionKeyId id, const KeyCounters& counters);
+
     // For the accounting server: this incarnation, with the tail of the last one.
     [[nodiscard]] const EdgeTotals& now() const { return m_now; }
     [[nodiscard]] KeyCounters key(SessionKeyId id) const;

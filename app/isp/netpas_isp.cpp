@@ -1,0 +1,58 @@
+// netpas-isp: the programs of an ISP, by command.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "app/isp/edge_command.h"
+#include "core/crypto/identity.h"
+
+namespace {
+
+struct Command {
+    const char* name;
+    const char* what;
+    int (*run)(const std::vector<std::string>&);
+};
+
+// Prints the public key and the node id; an existing file is kept.
+int runKeygen(const std::vector<std::string>& arguments) {
+    if (arguments.size() != 1 || arguments[0].starts_with("-")) {
+        std::fprintf(stderr, "usage: netpas-isp keygen FILE\n");
+        return 2;
+    }
+    if (!netpas::initCrypto()) return 1;
+    const auto identity = netpas::Identity::loadOrCreate(arguments[0]);
+    if (!identity) {
+        std::fprintf(stderr, "netpas-isp keygen: %s: %s\n", arguments[0].c_str(),
+                     std::string(netpas::describe(identity.error())).c_str());
+        return 1;
+    }
+    std::printf("%s\n%s\n", identity->publicKey().hex().c_str(), identity->nodeId().hex().c_str());
+    return 0;
+}
+
+constexpr Command commands[] = {
+    {"edge", "edge router: --config FILE", netpas::isp::runEdge},
+    {"counters", "what an edge router has counted: --socket SOCKET [--json]", netpas::isp::runCounters},
+    {"keygen", "make a key, or show that of an existing file: FILE", runKeygen},
+};
+
+int usage(int code) {
+    std::FILE* out = code == 0 ? stdout : stderr;
+    std::fprintf(out, "usage: netpas-isp COMMAND ...\n");
+    for (const Command& command : commands) std::fprintf(out, "  %-12s %s\n", command.name, command.what);
+    return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 2) return usage(2);
+    const std::string name = argv[1];
+    if (name == "--help" || name == "-h" || name == "help") return usage(0);
+    for (const Command& command : commands) {
+        if (name == command.name) return command.run({argv + 2, argv + argc});
+    }
+    std::fprintf(stderr, "netpas-isp: there is no command '%s'\n", name.c_str());
+    return usage(2);
+}
