@@ -158,12 +158,12 @@ void PacketSender::planPaid(const ReadSlot& slot, const PacketView& packet, Flow
 // The packet itself goes its way, in an outer datagram that is fragmented; its sender learns what would fit without (RFC 1191, RFC 8201).
 void PacketSender::reportTooBig(const PacketView& packet, const Flow& flow, uint64_t flowHash) {
     if (!packet.dontFragment) return;
-    SteadyTime& last = m_tooBigSent[flowHash % m_tooBigSent.size()];
-    if (last != SteadyTime{} && m_now - last < tooBigInterval) return;
+    SteadyTime& notBefore = m_tooBigNotBefore[flowHash % m_tooBigNotBefore.size()];
+    if (m_now < notBefore) return;
     std::array<uint8_t, maxIcmpErrorSize> message;
     const auto length = buildTooBig(packet, static_cast<uint32_t>(flow.innerLimit()), message);
     if (!length) return;
-    last = m_now;
+    notBefore = m_now + tooBigInterval;
     BypassPacket bypass;
     bypass.packet = std::span(message).first(*length);
     const std::lock_guard lock(m_environment.bypassMutex);

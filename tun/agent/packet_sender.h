@@ -123,7 +123,7 @@ private:
     SteadyTime m_now{};
     SystemTime m_wall{};
     uint16_t m_minute = 0;
-    std::array<SteadyTime, 64> m_tooBigSent{};  // by flow hash: not too often
+    std::array<SteadyTime, 64> m_tooBigNotBefore{};  // by flow hash
 };
 
 }  // namespace netpas::tun
