@@ -88,6 +88,12 @@ private:
             m_plan.routerAddress[router].push_back(own);
             m_plan.loopbacks[router].push_back(own);
         }
+        for (const std::string& router : isp.routers) {
+            if (isp.routers.size() == 1) break;
+            const IpAddress towardsOwn = addressIn(block, 0, offset++);
+            m_plan.internalAddress[router].push_back(towardsOwn);
+            m_plan.loopbacks[router].push_back(towardsOwn);
+        }
         const uint32_t first = (offset + hostNetworkSize - 1) / hostNetworkSize;
         const uint64_t needed = v4 ? uint64_t{first + hosts.size()} * hostNetworkSize : hosts.size() + 1;
         const uint64_t available = v4 ? uint64_t{1} << (32 - block.length()) : uint64_t{1} << (64 - block.length());

@@ -46,8 +46,9 @@ struct NetworkPlan {
     std::vector<std::array<InterfacePlan, 2>> links;  // as Topology::links
     std::map<std::string, std::vector<IpAddress>>
         loopbacks;  // of routers: its own, on the first also the ISP's servers'
-    std::map<std::string, std::vector<IpAddress>> ispAddress;     // by ISP name: accounting and directory
-    std::map<std::string, std::vector<IpAddress>> routerAddress;  // by router: where its edge listens for customers
+    std::map<std::string, std::vector<IpAddress>> ispAddress;       // by ISP name: accounting and directory
+    std::map<std::string, std::vector<IpAddress>> routerAddress;    // by router: where its edge listens for customers
+    std::map<std::string, std::vector<IpAddress>> internalAddress;  // by router: towards the other routers of its ISP
     std::map<std::string, std::vector<IpAddress>> hostAddress;
     std::map<std::string, std::vector<IpPrefix>> hostPrefix;  // the access network of a host
     std::map<std::string, std::vector<IpPrefix>> ispPrefix;

@@ -1,0 +1,28 @@
+// The configuration files of the ISPs' programs, from topology and plan. Pure: keys come in, text comes out.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "app/lab/plan.h"
+
+namespace netpas::lab {
+
+struct PartyKeys {
+    std::map<std::string, std::string> accounting;  // by ISP: public key in hexadecimal
+    std::map<std::string, std::string> directory;   // by ISP
+    std::map<std::string, std::string> edge;        // by router
+};
+
+struct PartyInput {
+    const Topology& topology;
+    const NetworkPlan& plan;
+    const PartyKeys& keys;
+    std::string folder;  // of the ISP whose files these are: keys, databases and sockets
+};
+
+std::string edgeConfig(const PartyInput& input, const IspSpec& isp, const std::string& router);
+std::string accountingConfig(const PartyInput& input, const IspSpec& isp);
+std::string directoryConfig(const PartyInput& input, const IspSpec& isp);
+
+}  // namespace netpas::lab
