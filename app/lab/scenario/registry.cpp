@@ -3,7 +3,9 @@
 namespace netpas::lab {
 
 const std::vector<Scenario>& scenarios() {
-    static const std::vector<Scenario> all{};
+    static const std::vector<Scenario> all{
+        storyScenario(),
+    };
     return all;
 }
 
