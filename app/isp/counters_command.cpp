@@ -22,9 +22,9 @@ void print(const json& counters) {
         if (count.get<uint64_t>() != 0) std::printf("  %-24s %15s packets\n", name.c_str(), count.dump().c_str());
     }
     for (const json& link : counters.at("links")) {
-        std::printf("\nto ISP %s by exit %s (%s): %s packets, own service $%s, downstream $%s", textOf(link, "isp").c_str(),
-                    textOf(link, "exit").c_str(), textOf(link, "interface").c_str(), textOf(link, "packets").c_str(),
-                    textOf(link, "own").c_str(), textOf(link, "downstream").c_str());
+        std::printf("\nto ISP %s by exit %s (%s): %s packets, own service $%s, downstream $%s",
+                    textOf(link, "isp").c_str(), textOf(link, "exit").c_str(), textOf(link, "interface").c_str(),
+                    textOf(link, "packets").c_str(), textOf(link, "own").c_str(), textOf(link, "downstream").c_str());
     }
     const json& delivered = counters.at("delivered");
     std::printf("\ndelivered here: %s packets, own service $%s\n", textOf(delivered, "packets").c_str(),

@@ -16,7 +16,8 @@ void fillAggregates(const tun::EdgeTotals& totals, IspId own, std::vector<accoun
     for (const auto& [link, counters] : totals.links) {
         links.push_back({link.first, link.second, counters.packets, counters.bytes, counters.own, counters.downstream});
     }
-    links.push_back({own, ExitPoint(0), totals.delivered.packets, totals.delivered.bytes, totals.delivered.own, Money::zero()});
+    links.push_back(
+        {own, ExitPoint(0), totals.delivered.packets, totals.delivered.bytes, totals.delivered.own, Money::zero()});
 
     std::map<IspId, Money> byIsp;
     for (const auto& [isps, counter] : totals.downstream) byIsp[isps.second] = sum(byIsp[isps.second], counter.amount);

@@ -19,6 +19,7 @@ namespace netpas::isp {
                                                               std::span<const SessionKeyId> keys, SystemTime now);
 [[nodiscard]] accounting::KeyCounters toMessage(SessionKeyId id, const tun::KeyCounters& counters);
 // One message for each confirmation that the sample stands for, each with an identifier of its own.
-[[nodiscard]] std::vector<accounting::EdgeSample> toMessages(const tun::EdgeSample& sample, Money threshold, RandomSource& random);
+[[nodiscard]] std::vector<accounting::EdgeSample> toMessages(const tun::EdgeSample& sample, Money threshold,
+                                                             RandomSource& random);
 
 }  // namespace netpas::isp

@@ -1,12 +1,12 @@
 #include "app/isp/edge_command.h"
 
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
 #include <fstream>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include "app/isp/edge_config.h"
 #include "app/isp/edge_service.h"
@@ -39,7 +39,8 @@ void prepareDelivery(const std::string& interface) {
         spdlog::warn("cannot set net.ipv4.conf.{}.rp_filter=0", interface);
     }
     if (readSetting(conf + "all/rp_filter") == "1") {
-        spdlog::warn("strict reverse-path filtering would drop delivered packets: sysctl -w net.ipv4.conf.all.rp_filter=2");
+        spdlog::warn(
+            "strict reverse-path filtering would drop delivered packets: sysctl -w net.ipv4.conf.all.rp_filter=2");
     }
     if (readSetting("/proc/sys/net/ipv4/ip_forward") != "1") {
         spdlog::warn("the kernel does not forward IPv4, so nothing is delivered: sysctl -w net.ipv4.ip_forward=1");
@@ -55,8 +56,8 @@ int serve(const EdgeSettings& settings) {
     if (!initCrypto()) return fail("libsodium does not start", 1);
     const auto identity = Identity::load(settings.identity);
     if (!identity) {
-        return fail(settings.identity.string() + ": " + std::string(describe(identity.error())) + "; make one with netpas-isp keygen " +
-                        settings.identity.string(),
+        return fail(settings.identity.string() + ": " + std::string(describe(identity.error())) +
+                        "; make one with netpas-isp keygen " + settings.identity.string(),
                     1);
     }
     tun::LinuxTunOptions options;

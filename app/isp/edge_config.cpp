@@ -55,7 +55,8 @@ std::filesystem::path EdgeConfigReader::path(const std::optional<std::string>& t
 }
 
 template <typename Set, typename Value>
-void EdgeConfigReader::once(Set& seen, const Value& value, TomlFields& fields, std::string_view key, std::string_view what) {
+void EdgeConfigReader::once(Set& seen, const Value& value, TomlFields& fields, std::string_view key,
+                            std::string_view what) {
     if (!seen.insert(value).second) {
         fields.problem(key, "this " + std::string(what) + " stands twice in the file; keep one of them");
     }
@@ -116,13 +117,15 @@ void EdgeConfigReader::readAccounting(const toml::table* table) {
     if (table == nullptr) return;
     TomlFields fields(*table, "[accounting]", m_problems);
     if (const auto address = fields.address("address")) m_settings.accounting.address = *address;
-    m_settings.accounting.port = static_cast<uint16_t>(fields.number("port", 1, 65535, Need::Optional).value_or(accountingPort));
+    m_settings.accounting.port =
+        static_cast<uint16_t>(fields.number("port", 1, 65535, Need::Optional).value_or(accountingPort));
     if (const auto hex = fields.text("key")) {
         const auto key = PublicKey::parse(*hex);
         if (key) {
             m_settings.accountingKey = *key;
         } else {
-            fields.problem("key", "'key' in [accounting] must be the 64 hexadecimal digits that `netpas-isp keygen` prints");
+            fields.problem("key",
+                           "'key' in [accounting] must be the 64 hexadecimal digits that `netpas-isp keygen` prints");
         }
     }
 }
@@ -160,10 +163,13 @@ std::optional<BucketLimit> EdgeConfigReader::readLimit(TomlFields& fields) {
     const auto rate = fields.money("rate", Need::Optional);
     const auto burst = fields.money("burst", Need::Optional);
     if (rate.has_value() != burst.has_value()) {
-        fields.problem(rate ? "rate" : "burst", fields.name() + " needs both 'rate' (dollars a second) and 'burst' (dollars), or neither for no limit");
+        fields.problem(
+            rate ? "rate" : "burst",
+            fields.name() + " needs both 'rate' (dollars a second) and 'burst' (dollars), or neither for no limit");
     }
     if (!rate || !burst) return std::nullopt;
-    if (burst->eighths() == 0) fields.problem("burst", "'burst' in " + fields.name() + " must be more than 0, or no packet passes");
+    if (burst->eighths() == 0)
+        fields.problem("burst", "'burst' in " + fields.name() + " must be more than 0, or no packet passes");
     return BucketLimit{*rate, *burst};
 }
 
@@ -173,7 +179,8 @@ void EdgeConfigReader::readCustomer(const toml::table& table) {
     customer.name = fields.text("name").value_or("");
     if (!customer.name.empty()) once(m_customers, customer.name, fields, "name", "customer");
     customer.prefixes = fields.prefixes("prefixes");
-    for (const IpPrefix& prefix : customer.prefixes) once(m_customerPrefixes, prefix, fields, "prefixes", "customer's prefix");
+    for (const IpPrefix& prefix : customer.prefixes)
+        once(m_customerPrefixes, prefix, fields, "prefixes", "customer's prefix");
     customer.limit = readLimit(fields);
     m_settings.edge.customers.push_back(std::move(customer));
 }
@@ -201,7 +208,8 @@ void EdgeConfigReader::readLink(const toml::table& table, tun::EdgeNeighbour& ne
     const auto local = fields.address("local");
     const auto remote = fields.address("remote");
     for (const tun::EdgeLink& other : neighbour.links) {
-        if (other.exit == link.exit) fields.problem("exit", "two links to one neighbour have this exit; give each its own");
+        if (other.exit == link.exit)
+            fields.problem("exit", "two links to one neighbour have this exit; give each its own");
     }
     if (local && remote && local->isV6() != remote->isV6()) {
         fields.problem("remote", "'local' and 'remote' must both be IPv4 or both be IPv6");
@@ -232,10 +240,12 @@ void EdgeConfigReader::readInternal(const toml::table& table) {
         TomlFields inner(*exit, "exits of [[internal]]", m_problems);
         const auto isp = inner.number("isp", 0, 65535);
         const auto point = inner.number("exit", 1, 1023);
-        internal.exits.push_back({IspId(static_cast<uint16_t>(isp.value_or(0))), ExitPoint(static_cast<uint16_t>(point.value_or(1)))});
+        internal.exits.push_back(
+            {IspId(static_cast<uint16_t>(isp.value_or(0))), ExitPoint(static_cast<uint16_t>(point.value_or(1)))});
     }
     internal.prefixes = fields.prefixes("prefixes", Need::Optional);
-    for (const IpPrefix& prefix : internal.prefixes) once(m_destinations, prefix, fields, "prefixes", "destination prefix");
+    for (const IpPrefix& prefix : internal.prefixes)
+        once(m_destinations, prefix, fields, "prefixes", "destination prefix");
     m_settings.edge.internals.push_back(std::move(internal));
 }
 
@@ -249,8 +259,11 @@ void EdgeConfigReader::readDelivery(const toml::table& table) {
     if (delivery.participate) {
         const bool v6 = delivery.participate->address.isV6();
         const auto& listen = m_settings.edge.listen;
-        const bool family = std::any_of(listen.begin(), listen.end(), [v6](const IpAddress& a) { return a.isV6() == v6; });
-        if (!family) fields.problem("participate", "packets for it leave from a 'listen' address, and none is of its family; add one");
+        const bool family =
+            std::any_of(listen.begin(), listen.end(), [v6](const IpAddress& a) { return a.isV6() == v6; });
+        if (!family)
+            fields.problem("participate",
+                           "packets for it leave from a 'listen' address, and none is of its family; add one");
     }
     m_settings.edge.deliveries.push_back(std::move(delivery));
 }
@@ -262,7 +275,7 @@ std::string ConfigProblem::toString() const {
 }
 
 tl::expected<EdgeSettings, std::vector<ConfigProblem>> parseEdgeConfig(std::string_view text, const std::string& file,
-                                                                        const std::filesystem::path& folder) {
+                                                                       const std::filesystem::path& folder) {
     Problems problems(file);
     try {
         const toml::table root = toml::parse(text, file);
@@ -278,8 +291,8 @@ tl::expected<EdgeSettings, std::vector<ConfigProblem>> readEdgeConfig(const std:
     std::ifstream in(file, std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
     if (!in) {
-        return tl::unexpected(std::vector<ConfigProblem>{
-            {file.string(), 0, "cannot be read; name a readable file with --config"}});
+        return tl::unexpected(
+            std::vector<ConfigProblem>{{file.string(), 0, "cannot be read; name a readable file with --config"}});
     }
     return parseEdgeConfig(text, file.string(), file.parent_path());
 }

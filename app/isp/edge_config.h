@@ -17,7 +17,7 @@ namespace netpas::isp {
 
 struct EdgeSettings {
     tun::EdgeConfig edge;
-    std::filesystem::path identity;     // relative paths are taken from the configuration's folder
+    std::filesystem::path identity;  // relative paths are taken from the configuration's folder
     std::filesystem::path stateFolder;
     std::filesystem::path adminSocket;
     Endpoint accounting;
@@ -34,9 +34,8 @@ struct ConfigProblem {
 };
 
 // All problems at once. `file` stands in the messages, `folder` is where relative paths begin.
-[[nodiscard]] tl::expected<EdgeSettings, std::vector<ConfigProblem>> parseEdgeConfig(std::string_view toml,
-                                                                                      const std::string& file,
-                                                                                      const std::filesystem::path& folder);
+[[nodiscard]] tl::expected<EdgeSettings, std::vector<ConfigProblem>> parseEdgeConfig(
+    std::string_view toml, const std::string& file, const std::filesystem::path& folder);
 [[nodiscard]] tl::expected<EdgeSettings, std::vector<ConfigProblem>> readEdgeConfig(const std::filesystem::path& file);
 
 }  // namespace netpas::isp

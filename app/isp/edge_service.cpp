@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -11,7 +12,6 @@
 #include <cstring>
 #include <deque>
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -149,13 +149,15 @@ tl::expected<void, std::string> EdgeService::Impl::start() {
     publishTables();
     if (auto opened = openAdmin(); !opened) return opened;
     if (!saveState(false)) {
-        return tl::unexpected(because("cannot write the router's state in", m_settings.stateFolder) + "; make it writable");
+        return tl::unexpected(because("cannot write the router's state in", m_settings.stateFolder) +
+                              "; make it writable");
     }
     m_engine->start();
     startAccounting();
     tick();
     stateTick();
-    spdlog::info("edge router {} of ISP {}: incarnation {}", m_settings.edge.router, m_settings.edge.isp.value(), m_incarnation);
+    spdlog::info("edge router {} of ISP {}: incarnation {}", m_settings.edge.router, m_settings.edge.isp.value(),
+                 m_incarnation);
     return {};
 }
 
@@ -222,7 +224,8 @@ void EdgeService::Impl::startAccounting() {
         m_changed = true;
     };
     handlers.onDown = [this](net::NetError error) {
-        if (m_up) spdlog::warn("accounting server lost: {}; the router goes on with the keys it has", net::describe(error));
+        if (m_up)
+            spdlog::warn("accounting server lost: {}; the router goes on with the keys it has", net::describe(error));
         m_up = false;
     };
     m_accounting = std::make_unique<accounting::EdgeAccountingClient>(
@@ -234,7 +237,8 @@ void EdgeService::Impl::startAccounting() {
 void EdgeService::Impl::publishTables() {
     m_minute = minuteOfDay(m_parts.clock.now());
     std::vector<tun::InvestigatedPath> paths;
-    for (size_t slot = 0; slot < m_investigated.size(); ++slot) paths.push_back({static_cast<uint8_t>(slot), m_investigated[slot]});
+    for (size_t slot = 0; slot < m_investigated.size(); ++slot)
+        paths.push_back({static_cast<uint8_t>(slot), m_investigated[slot]});
     m_engine->publish(tun::EdgeTables::build(m_settings.edge, m_minute, m_blacklist, paths));
 }
 
@@ -252,12 +256,14 @@ void EdgeService::Impl::pushBacklog() {
 void EdgeService::Impl::install(const accounting::InstallKey& message) {
     SessionKey key = message.key;
     uint64_t nextSequence = message.nextSequence;
-    if (const auto known = m_sequences.find(key.id); known != m_sequences.end()) nextSequence = std::max(nextSequence, known->second);
+    if (const auto known = m_sequences.find(key.id); known != m_sequences.end())
+        nextSequence = std::max(nextSequence, known->second);
     // What the last incarnation spent and could not report is not yet off the cap.
     if (const auto tail = m_restored.tail.keys.find(key.id); tail != m_restored.tail.keys.end()) {
         key.cap = Money::fromEighths(std::max<int64_t>(0, key.cap.eighths() - tail->second.amount.eighths()));
     }
-    onPacketThread([weak = weak_from_this(), &io = m_parts.io, &clock = m_parts.clock, key, nextSequence](tun::EdgeProcessor& processor) {
+    onPacketThread([weak = weak_from_this(), &io = m_parts.io, &clock = m_parts.clock, key,
+                    nextSequence](tun::EdgeProcessor& processor) {
         const auto installed = processor.installKey(key, nextSequence, clock.steady());
         asio::post(io, [weak, id = key.id, installed] {
             const auto self = weak.lock();
@@ -318,7 +324,8 @@ void EdgeService::Impl::harvest(std::function<void()> then) {
     if (m_harvesting && !then) return;
     m_harvesting = true;
     auto harvested = std::make_shared<Harvest>();
-    onPacketThread([weak = weak_from_this(), &io = m_parts.io, &engine = *m_engine, harvested, then = std::move(then)](tun::EdgeProcessor& processor) {
+    onPacketThread([weak = weak_from_this(), &io = m_parts.io, &engine = *m_engine, harvested,
+                    then = std::move(then)](tun::EdgeProcessor& processor) {
         processor.harvest(harvested->report, reportKeys);
         processor.samples().drainTo(harvested->samples);
         harvested->engine = engine.counters();
@@ -415,12 +422,12 @@ bool EdgeService::Impl::saveState(bool ended) {
 // --- admin socket
 
 tl::expected<void, std::string> EdgeService::Impl::openAdmin() {
-    m_admin = std::make_unique<net::HttpServer>(m_parts.io, [this](const net::HttpRequest& request, const net::HttpReply& reply) {
-        handle(request, reply);
-    });
+    m_admin = std::make_unique<net::HttpServer>(
+        m_parts.io, [this](const net::HttpRequest& request, const net::HttpReply& reply) { handle(request, reply); });
     if (auto listening = m_admin->listenUnix(m_settings.adminSocket, 0600); !listening) {
         return tl::unexpected("cannot open the admin socket " + m_settings.adminSocket.string() + ": " +
-                              std::string(net::describe(listening.error())) + "; name a writable place in admin_socket");
+                              std::string(net::describe(listening.error())) +
+                              "; name a writable place in admin_socket");
     }
     return {};
 }
@@ -470,9 +477,19 @@ void EdgeService::Impl::investigate(const net::HttpRequest& request, const net::
 }
 
 std::string EdgeService::Impl::view() const {
-    EdgeView view{m_settings.edge, m_incarnation, m_books->lifetime(), m_books->now(), m_last.report, m_last.engine,
-                  m_investigated, m_accounting->isUp(), m_reportsSent, m_reportStored, m_accounting->samplesWaiting(),
-                  m_samplesSent, m_accounting->samplesLost() + m_last.report.samplesDropped};
+    EdgeView view{m_settings.edge,
+                  m_incarnation,
+                  m_books->lifetime(),
+                  m_books->now(),
+                  m_last.report,
+                  m_last.engine,
+                  m_investigated,
+                  m_accounting->isUp(),
+                  m_reportsSent,
+                  m_reportStored,
+                  m_accounting->samplesWaiting(),
+                  m_samplesSent,
+                  m_accounting->samplesLost() + m_last.report.samplesDropped};
     return countersJson(view);
 }
 
@@ -527,7 +544,8 @@ void EdgeService::Impl::abandon() {
 EdgeService::EdgeService(std::shared_ptr<Impl> impl) : m_impl(std::move(impl)) {}
 EdgeService::~EdgeService() { m_impl->abandon(); }
 
-tl::expected<std::unique_ptr<EdgeService>, std::string> EdgeService::start(const EdgeSettings& settings, const Parts& parts) {
+tl::expected<std::unique_ptr<EdgeService>, std::string> EdgeService::start(const EdgeSettings& settings,
+                                                                           const Parts& parts) {
     auto impl = std::make_shared<Impl>(settings, parts);
     if (auto started = impl->start(); !started) {
         impl->abandon();

@@ -83,9 +83,12 @@ json engineOf(const EdgeView& view) {
                           {"lost_full", one.counters.full},
                           {"lost_failed", one.counters.failed}});
     }
-    return {{"datagrams_received", engine.datagramsReceived}, {"trains_received", engine.trainsReceived},
-            {"receive_errors", engine.receiveErrors},         {"packets_to_kernel", engine.packetsDelivered},
-            {"frames_to_kernel", engine.framesDelivered},     {"frames_refused", engine.framesRefused},
+    return {{"datagrams_received", engine.datagramsReceived},
+            {"trains_received", engine.trainsReceived},
+            {"receive_errors", engine.receiveErrors},
+            {"packets_to_kernel", engine.packetsDelivered},
+            {"frames_to_kernel", engine.framesDelivered},
+            {"frames_refused", engine.framesRefused},
             {"egress", egress}};
 }
 

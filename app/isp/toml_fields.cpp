@@ -115,16 +115,16 @@ std::vector<T> TomlFields::list(std::string_view key, Need need, std::string_vie
         if (value) {
             out.push_back(*value);
         } else {
-            m_problems.add(element, "every entry of '" + std::string(key) + "' in " + m_name + " must be " + std::string(example));
+            m_problems.add(
+                element, "every entry of '" + std::string(key) + "' in " + m_name + " must be " + std::string(example));
         }
     }
     return out;
 }
 
 std::optional<std::string> TomlFields::text(std::string_view key, Need need) {
-    return parsed(key, need, "text in quotes", [](std::string_view text) {
-        return text.empty() ? std::nullopt : std::optional<std::string>(text);
-    });
+    return parsed(key, need, "text in quotes",
+                  [](std::string_view text) { return text.empty() ? std::nullopt : std::optional<std::string>(text); });
 }
 
 std::optional<int64_t> TomlFields::number(std::string_view key, int64_t least, int64_t most, Need need) {
@@ -154,7 +154,8 @@ std::optional<IpPrefix> TomlFields::prefix(std::string_view key, Need need) {
 }
 
 std::optional<Endpoint> TomlFields::endpoint(std::string_view key, Need need) {
-    return parsed(key, need, "an address and a port, such as \"192.0.2.1:46721\" or \"[2001:db8::1]:46721\"", parseEndpoint);
+    return parsed(key, need, "an address and a port, such as \"192.0.2.1:46721\" or \"[2001:db8::1]:46721\"",
+                  parseEndpoint);
 }
 
 std::optional<uint16_t> TomlFields::minute(std::string_view key) {
@@ -176,11 +177,12 @@ std::vector<IpPrefix> TomlFields::prefixes(std::string_view key, Need need) {
 }
 
 std::vector<IspId> TomlFields::isps(std::string_view key) {
-    return list<IspId>(key, Need::Optional, "the number of an ISP, 0 to 65535", [](const toml::node& node) -> std::optional<IspId> {
-        const auto value = node.value_exact<int64_t>();
-        if (!value || *value < 0) return std::nullopt;
-        return IspId::from(static_cast<uint64_t>(*value));
-    });
+    return list<IspId>(key, Need::Optional, "the number of an ISP, 0 to 65535",
+                       [](const toml::node& node) -> std::optional<IspId> {
+                           const auto value = node.value_exact<int64_t>();
+                           if (!value || *value < 0) return std::nullopt;
+                           return IspId::from(static_cast<uint64_t>(*value));
+                       });
 }
 
 std::vector<const toml::table*> TomlFields::tables(std::string_view key) {

@@ -49,7 +49,7 @@ public:
     std::optional<IpAddress> address(std::string_view key, Need need = Need::Required);
     std::optional<IpPrefix> prefix(std::string_view key, Need need = Need::Required);
     std::optional<Endpoint> endpoint(std::string_view key, Need need = Need::Optional);  // "192.0.2.1:46721"
-    std::optional<uint16_t> minute(std::string_view key);  // "18:30"
+    std::optional<uint16_t> minute(std::string_view key);                                // "18:30"
     std::vector<IpAddress> addresses(std::string_view key, Need need = Need::Required);
     std::vector<IpPrefix> prefixes(std::string_view key, Need need = Need::Required);
     std::vector<IspId> isps(std::string_view key);

@@ -84,7 +84,9 @@ void Books::writeSums() {
         const Sum& sum = m_sums[which];
         auto* s = statement("INSERT OR REPLACE INTO sum (kind, isp, total, count, largest) VALUES (?, ?, ?, ?, ?)");
         if (s == nullptr) return;
-        s->bind(1, static_cast<int64_t>(which.first)).bind(2, int64_t{which.second.value()}).bind(3, sum.total.eighths());
+        s->bind(1, static_cast<int64_t>(which.first))
+            .bind(2, int64_t{which.second.value()})
+            .bind(3, sum.total.eighths());
         s->bind(4, static_cast<int64_t>(sum.count)).bind(5, sum.largest.eighths());
         run(s);
     }

@@ -23,7 +23,7 @@ namespace netpas::accounting {
 enum class KeyState : uint8_t {
     Installing = 0,  // registered; the edge router has not confirmed it yet
     Active = 1,
-    Removing = 2,    // revoked; the edge router has not confirmed that yet
+    Removing = 2,  // revoked; the edge router has not confirmed that yet
     Final = 3,
 };
 
@@ -36,32 +36,32 @@ struct Usage {
 
 struct KeyRecord {
     SessionKey key;
-    Signature signature;     // the customer's
+    Signature signature;  // the customer's
     std::string customer;
-    std::string router;      // the edge that has the key
+    std::string router;  // the edge that has the key
     KeyState state = KeyState::Installing;
     SystemTime registered;
-    SystemTime finalised;    // with KeyState::Final
-    Usage usage;             // over all incarnations of the edge
+    SystemTime finalised;  // with KeyState::Final
+    Usage usage;           // over all incarnations of the edge
 };
 
 // Running totals, one for each kind and ISP.
 enum class SumKind : uint8_t {
-    OwedTo = 1,           // we owe this downstream neighbour: confirmations of others' services that it passed to us
-    OwedBy = 2,           // this upstream neighbour owes us: confirmations that it has acknowledged
-    ConfirmedOwn = 3,     // our service, confirmed by this neighbour; by ourselves where the path ends
-    ConfirmedVia = 4,     // others' services, confirmations that came through this neighbour (equals OwedTo)
-    ConfirmedIsp = 5,     // the service of this downstream ISP, through whichever neighbour
-    MadeFor = 6,          // our confirmations of this upstream neighbour's service
-    RefusedBy = 7,        // what this neighbour did not take: we lose it
-    AllowanceOwn = 8,     // counters that may have died with an edge router, by comparison (watch.h)
+    OwedTo = 1,        // we owe this downstream neighbour: confirmations of others' services that it passed to us
+    OwedBy = 2,        // this upstream neighbour owes us: confirmations that it has acknowledged
+    ConfirmedOwn = 3,  // our service, confirmed by this neighbour; by ourselves where the path ends
+    ConfirmedVia = 4,  // others' services, confirmations that came through this neighbour (equals OwedTo)
+    ConfirmedIsp = 5,  // the service of this downstream ISP, through whichever neighbour
+    MadeFor = 6,       // our confirmations of this upstream neighbour's service
+    RefusedBy = 7,     // what this neighbour did not take: we lose it
+    AllowanceOwn = 8,  // counters that may have died with an edge router, by comparison (watch.h)
     AllowanceVia = 9,
     AllowanceIsp = 10,
 };
 struct Sum {
     Money total;
     uint64_t count = 0;
-    Money largest;        // the largest single amount: T of whoever confirms
+    Money largest;  // the largest single amount: T of whoever confirms
 };
 
 struct LinkTotals {
@@ -92,14 +92,14 @@ struct Alarm {
 struct OutboxEntry {
     int64_t number = 0;
     IspId neighbour;
-    bool countersign = false;    // the neighbour is the beneficiary and has not signed yet
+    bool countersign = false;  // the neighbour is the beneficiary and has not signed yet
     Confirmation confirmation;
 };
 
 // What this ISP had to do with a confirmation.
 enum class Role : uint8_t {
-    Made = 1,         // confirmed an upstream neighbour's service
-    SelfMade = 2,     // confirmed our own where the path ends
+    Made = 1,      // confirmed an upstream neighbour's service
+    SelfMade = 2,  // confirmed our own where the path ends
     Countersigned = 3,
     Forwarded = 4,
 };
@@ -109,7 +109,7 @@ public:
     struct Options {
         std::filesystem::path path;
         store::DatabaseKey key{};
-        std::chrono::seconds idMemory{3600};   // ids of confirmations younger than this are known
+        std::chrono::seconds idMemory{3600};  // ids of confirmations younger than this are known
     };
     [[nodiscard]] static tl::expected<Books, store::StoreError> open(const Options& options, SystemTime now);
 
@@ -168,7 +168,8 @@ public:
     [[nodiscard]] uint64_t alarmCount() const { return m_alarmCount; }
 
 private:
-    explicit Books(store::Database database, Options options) : m_database(std::move(database)), m_options(std::move(options)) {}
+    explicit Books(store::Database database, Options options)
+        : m_database(std::move(database)), m_options(std::move(options)) {}
 
     using Incarnation = std::pair<std::string, uint64_t>;  // router, and which of its lives
     using LinkKey = std::tuple<std::string, uint64_t, IspId, ExitPoint>;
@@ -184,8 +185,8 @@ private:
     store::Statement* statement(const char* sql);
     void run(store::Statement* statement);
     void writeSums();
-    void applyIsps(const std::string& router, uint64_t incarnation, IspCounter which, const std::vector<IspAmount>& amounts,
-                   SystemTime now);
+    void applyIsps(const std::string& router, uint64_t incarnation, IspCounter which,
+                   const std::vector<IspAmount>& amounts, SystemTime now);
     void applyLink(const std::string& router, uint64_t incarnation, const LinkCounters& counters, SystemTime now);
     void applyVerdict(const std::string& router, uint64_t incarnation, const VerdictCount& verdict);
     [[nodiscard]] bool raise(Money& total, Money by, const std::string& subject, SystemTime now);
@@ -195,7 +196,7 @@ private:
     Options m_options;
     std::unordered_map<const char*, store::Statement> m_statements;  // by the literal's address
     bool m_dirty = false;
-    std::optional<store::StoreError> m_failed;   // the group cannot be committed any more
+    std::optional<store::StoreError> m_failed;  // the group cannot be committed any more
 
     std::map<std::string, PublicKey> m_customers;
     std::map<SessionKeyId, KeyRecord> m_keys;
@@ -216,7 +217,7 @@ private:
     std::map<std::pair<SumKind, IspId>, bool> m_dirtySums;
     std::deque<Alarm> m_alarms;
     uint64_t m_alarmCount = 0;
-    SystemTime m_now;   // of the last call that told it; for reload()
+    SystemTime m_now;  // of the last call that told it; for reload()
 };
 
 }  // namespace netpas::accounting

@@ -25,7 +25,8 @@ void Books::applyKey(const std::string& router, uint64_t incarnation, const KeyC
     }
     Usage& total = found->second.usage;
     total.nextSequence = std::max(total.nextSequence, counters.nextSequence);
-    if (counters.packets == stored.packets && counters.amount == stored.amount && counters.bytes == stored.bytes) return;
+    if (counters.packets == stored.packets && counters.amount == stored.amount && counters.bytes == stored.bytes)
+        return;
     const Money growth = Money::fromEighths(counters.amount.eighths() - stored.amount.eighths());
     if (!raise(total.amount, growth, "session key " + std::to_string(counters.key.value()), now)) return;
     total.packets += counters.packets - stored.packets;
@@ -42,7 +43,8 @@ void Books::applyKey(const std::string& router, uint64_t incarnation, const KeyC
 
 void Books::applyLink(const std::string& router, uint64_t incarnation, const LinkCounters& counters, SystemTime now) {
     LinkCounters& stored = m_linkCounters[{router, incarnation, counters.neighbour, counters.exit}];
-    const std::string name = "link " + std::to_string(counters.neighbour.value()) + "/" + std::to_string(counters.exit.value());
+    const std::string name =
+        "link " + std::to_string(counters.neighbour.value()) + "/" + std::to_string(counters.exit.value());
     if (counters.packets < stored.packets || counters.bytes < stored.bytes || counters.own < stored.own ||
         counters.downstream < stored.downstream) {
         wentBack(router, name, now);
@@ -52,23 +54,28 @@ void Books::applyLink(const std::string& router, uint64_t incarnation, const Lin
     Money own = total.own;
     Money downstream = total.downstream;
     if (!raise(own, Money::fromEighths(counters.own.eighths() - stored.own.eighths()), name, now) ||
-        !raise(downstream, Money::fromEighths(counters.downstream.eighths() - stored.downstream.eighths()), name, now)) {
+        !raise(downstream, Money::fromEighths(counters.downstream.eighths() - stored.downstream.eighths()), name,
+               now)) {
         return;
     }
-    total = {total.packets + counters.packets - stored.packets, total.bytes + counters.bytes - stored.bytes, own, downstream};
+    total = {total.packets + counters.packets - stored.packets, total.bytes + counters.bytes - stored.bytes, own,
+             downstream};
     if (stored == counters) return;
     stored = counters;
-    if (auto* s = statement("INSERT OR REPLACE INTO link_counter (router, incarnation, neighbour, exit, packets, bytes, own, "
-                            "downstream) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")) {
+    if (auto* s =
+            statement("INSERT OR REPLACE INTO link_counter (router, incarnation, neighbour, exit, packets, bytes, own, "
+                      "downstream) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")) {
         s->bind(1, router).bind(2, signedOf(incarnation)).bind(3, int64_t{counters.neighbour.value()});
-        s->bind(4, int64_t{counters.exit.value()}).bind(5, signedOf(counters.packets)).bind(6, signedOf(counters.bytes));
+        s->bind(4, int64_t{counters.exit.value()})
+            .bind(5, signedOf(counters.packets))
+            .bind(6, signedOf(counters.bytes));
         s->bind(7, counters.own.eighths()).bind(8, counters.downstream.eighths());
         run(s);
     }
 }
 
-void Books::applyIsps(const std::string& router, uint64_t incarnation, IspCounter which, const std::vector<IspAmount>& amounts,
-                      SystemTime now) {
+void Books::applyIsps(const std::string& router, uint64_t incarnation, IspCounter which,
+                      const std::vector<IspAmount>& amounts, SystemTime now) {
     auto& totals = which == IspCounter::Downstream ? m_downstreamTotals : m_upstreamTotals;
     for (const IspAmount& counter : amounts) {
         const IspKey place{router, incarnation, counter.isp};
@@ -79,7 +86,8 @@ void Books::applyIsps(const std::string& router, uint64_t incarnation, IspCounte
             continue;
         }
         if (counter.amount == stored) continue;
-        if (!raise(totals[counter.isp], Money::fromEighths(counter.amount.eighths() - stored.eighths()), name, now)) continue;
+        if (!raise(totals[counter.isp], Money::fromEighths(counter.amount.eighths() - stored.eighths()), name, now))
+            continue;
         stored = counter.amount;
         if (auto* s = statement("INSERT OR REPLACE INTO isp_counter (which, router, incarnation, isp, amount) "
                                 "VALUES (?, ?, ?, ?, ?)")) {
@@ -95,7 +103,8 @@ void Books::applyVerdict(const std::string& router, uint64_t incarnation, const 
     if (verdict.packets <= stored) return;  // no money: not worth an alarm
     m_verdictTotals[verdict.name] += verdict.packets - stored;
     stored = verdict.packets;
-    if (auto* s = statement("INSERT OR REPLACE INTO verdict_counter (router, incarnation, name, packets) VALUES (?, ?, ?, ?)")) {
+    if (auto* s = statement(
+            "INSERT OR REPLACE INTO verdict_counter (router, incarnation, name, packets) VALUES (?, ?, ?, ?)")) {
         s->bind(1, router).bind(2, signedOf(incarnation)).bind(3, verdict.name).bind(4, signedOf(verdict.packets));
         run(s);
     }

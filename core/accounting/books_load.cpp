@@ -67,11 +67,14 @@ tl::expected<void, StoreError> Books::loadCustomersAndKeys() {
 
 tl::expected<void, StoreError> Books::loadCounters() {
     const auto router = [](store::Statement& row, int column) { return std::string(row.text(column)); };
-    const auto incarnation = [](store::Statement& row, int column) { return static_cast<uint64_t>(row.integer(column)); };
+    const auto incarnation = [](store::Statement& row, int column) {
+        return static_cast<uint64_t>(row.integer(column));
+    };
     const auto count = incarnation;
     const auto money = [](store::Statement& row, int column) { return Money::fromEighths(row.integer(column)); };
 
-    auto keys = forEachRow(m_database, "SELECT router, incarnation, key, packets, bytes, amount, next_sequence FROM key_counter",
+    auto keys = forEachRow(m_database,
+                           "SELECT router, incarnation, key, packets, bytes, amount, next_sequence FROM key_counter",
                            [&](store::Statement& row) {
                                const SessionKeyId id(static_cast<uint32_t>(row.integer(2)));
                                const Usage usage{count(row, 3), count(row, 4), money(row, 5), count(row, 6)};
@@ -129,12 +132,13 @@ tl::expected<void, StoreError> Books::loadSumsAndAlarms() {
         return true;
     });
     if (!counted) return counted;
-    return forEachRow(m_database, "SELECT number, time, kind, subject, text FROM alarm ORDER BY number DESC LIMIT 1000",
-                      [&](store::Statement& row) {
-                          m_alarms.push_front({row.integer(0), time(row.integer(1)), static_cast<AlarmKind>(row.integer(2)),
-                                               std::string(row.text(3)), std::string(row.text(4))});
-                          return true;
-                      });
+    return forEachRow(
+        m_database, "SELECT number, time, kind, subject, text FROM alarm ORDER BY number DESC LIMIT 1000",
+        [&](store::Statement& row) {
+            m_alarms.push_front({row.integer(0), time(row.integer(1)), static_cast<AlarmKind>(row.integer(2)),
+                                 std::string(row.text(3)), std::string(row.text(4))});
+            return true;
+        });
 }
 
 }  // namespace netpas::accounting

@@ -48,14 +48,16 @@ std::string AccountingServer::Engine::routerFor(const CustomerConfig& customer) 
 
 void AccountingServer::Engine::handle(const PeerPtr& peer, const Join& message) {
     if (customerConfig(peer->customer) == nullptr) {
-        return refuse(peer, message.request, Refusal::NotACustomer, "join from an address that this ISP has assigned to you");
+        return refuse(peer, message.request, Refusal::NotACustomer,
+                      "join from an address that this ISP has assigned to you");
     }
     const PublicKey& key = peer->connection->peerKey();
     const auto enrolled = m_books.customers().find(peer->customer);
     if (enrolled != m_books.customers().end() && enrolled->second != key) {
         return refuse(peer, message.request, Refusal::OtherKeyEnrolled,
                       "restore the identity " + enrolled->second.nodeId().hex() +
-                          " that joined before, or have the ISP forget it: netpas-isp forget-customer " + peer->customer);
+                          " that joined before, or have the ISP forget it: netpas-isp forget-customer " +
+                          peer->customer);
     }
     if (enrolled == m_books.customers().end()) {
         m_books.enrol(peer->customer, key, m_clock.now());
@@ -85,8 +87,8 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const RegisterKey& me
         return refuse(peer, message.request, Refusal::BadSignature, "sign with the identity that joined");
     }
     if (const KeyRecord* known = m_books.key(key.id)) {
-        const bool same = known->customer == peer->customer &&
-                          registerKeyMessage(known->key, m_identity.nodeId()) == registerKeyMessage(key, m_identity.nodeId());
+        const bool same = known->customer == peer->customer && registerKeyMessage(known->key, m_identity.nodeId()) ==
+                                                                   registerKeyMessage(key, m_identity.nodeId());
         if (!same || known->state == KeyState::Removing || known->state == KeyState::Final) {
             return refuse(peer, message.request, Refusal::KeyIdUsed, "draw another id");
         }
@@ -102,7 +104,8 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const RegisterKey& me
                       "let the key expire within " + std::to_string(m_config.keyLifetime.count()) + " seconds");
     }
     if (key.cap <= Money::zero() || key.cap > customer->capLimit || key.capPerSecond <= Money::zero()) {
-        return refuse(peer, message.request, Refusal::BadCap, "ask for at most " + customer->capLimit.toString() + " dollars");
+        return refuse(peer, message.request, Refusal::BadCap,
+                      "ask for at most " + customer->capLimit.toString() + " dollars");
     }
     const auto open = std::count_if(m_books.keys().begin(), m_books.keys().end(), [&](const auto& entry) {
         return entry.second.customer == peer->customer && entry.second.state != KeyState::Final;
@@ -196,7 +199,8 @@ Invoice AccountingServer::Engine::invoiceFor(const std::string& customer, uint32
         // Overflow cannot be billed; the books raise an alarm long before (Books::raise).
         invoice.total = checkedAdd(invoice.total, record.usage.amount).value_or(Money::max());
     }
-    std::sort(keys.begin(), keys.end(), [](const KeyRecord* a, const KeyRecord* b) { return a->registered > b->registered; });
+    std::sort(keys.begin(), keys.end(),
+              [](const KeyRecord* a, const KeyRecord* b) { return a->registered > b->registered; });
     for (const KeyRecord* record : keys) {
         if (invoice.lines.size() == maxInvoiceLines) break;
         invoice.lines.push_back(

@@ -100,7 +100,8 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const KeyInstalled& m
     afterCommit([this, id = message.key] {
         const auto [first, last] = m_awaitInstall.equal_range(id);
         for (auto waiter = first; waiter != last; ++waiter) {
-            if (const PeerPtr customer = waiter->second.peer.lock()) send(customer, KeyReady{waiter->second.request, id});
+            if (const PeerPtr customer = waiter->second.peer.lock())
+                send(customer, KeyReady{waiter->second.request, id});
         }
         m_awaitInstall.erase(first, last);
     });

@@ -45,7 +45,8 @@ Money subtract(Money a, Money b) { return checkedSub(a, b).value_or(Money::zero(
 }  // namespace
 
 std::string AccountingServer::Engine::booksJson() const {
-    Json json{{"isp", m_config.isp.value()}, {"name", m_config.name}, {"currency", "USD"}, {"time", micros(m_clock.now())}};
+    Json json{
+        {"isp", m_config.isp.value()}, {"name", m_config.name}, {"currency", "USD"}, {"time", micros(m_clock.now())}};
     const auto compared = [&](Subject subject, IspId isp) {
         return toJson(m_watch.compare(subject, observation(subject, isp)), m_watch.verdict(subject, isp));
     };
@@ -65,11 +66,12 @@ std::string AccountingServer::Engine::booksJson() const {
                             {"amount", record.usage.amount.toString()}});
         }
         const auto enrolled = m_books.customers().find(customer.name);
-        customers.push_back({{"name", customer.name},
-                             {"node", enrolled == m_books.customers().end() ? Json() : Json(enrolled->second.nodeId().hex())},
-                             {"packets", invoice.packets},
-                             {"amount", invoice.total.toString()},
-                             {"keys", std::move(keys)}});
+        customers.push_back(
+            {{"name", customer.name},
+             {"node", enrolled == m_books.customers().end() ? Json() : Json(enrolled->second.nodeId().hex())},
+             {"packets", invoice.packets},
+             {"amount", invoice.total.toString()},
+             {"keys", std::move(keys)}});
     }
     json["customers"] = std::move(customers);
 
@@ -141,7 +143,8 @@ std::string AccountingServer::Engine::booksJson() const {
 }
 
 std::string AccountingServer::Engine::invoicesJson() const {
-    Json json{{"isp", m_config.isp.value()}, {"name", m_config.name}, {"currency", "USD"}, {"time", micros(m_clock.now())}};
+    Json json{
+        {"isp", m_config.isp.value()}, {"name", m_config.name}, {"currency", "USD"}, {"time", micros(m_clock.now())}};
     Json customers = Json::array();
     for (const CustomerConfig& customer : m_config.customers) {
         const Invoice invoice = invoiceFor(customer.name, 0);

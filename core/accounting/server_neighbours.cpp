@@ -244,13 +244,14 @@ void AccountingServer::Engine::watch() {
         const WatchVerdict verdict = m_watch.verdict(subject, isp);
         if (verdict == WatchVerdict::Fits) continue;
         const Comparison comparison = m_watch.compare(subject, seen);
-        const std::string whose = subject == Subject::Own  ? "our service confirmed by ISP "
+        const std::string whose = subject == Subject::Own   ? "our service confirmed by ISP "
                                   : subject == Subject::Via ? "downstream services through ISP "
                                                             : "the service of ISP ";
         m_books.alarm(verdict == WatchVerdict::TooMuch ? AlarmKind::TooMuchConfirmed : AlarmKind::TooLittleConfirmed,
                       "ISP " + std::to_string(isp.value()),
-                      whose + std::to_string(isp.value()) + ": counted " + comparison.counted.toString() + ", confirmed " +
-                          comparison.confirmed.toString() + ", chance explains " + comparison.tolerance.toString(),
+                      whose + std::to_string(isp.value()) + ": counted " + comparison.counted.toString() +
+                          ", confirmed " + comparison.confirmed.toString() + ", chance explains " +
+                          comparison.tolerance.toString(),
                       now);
     }
 }

@@ -65,7 +65,8 @@ bool Watch::observe(Subject subject, IspId isp, const Observation& observation, 
     return history.verdict != before;
 }
 
-WatchVerdict Watch::judge(Subject subject, const History& history, const Observation& observation, SteadyTime now) const {
+WatchVerdict Watch::judge(Subject subject, const History& history, const Observation& observation,
+                          SteadyTime now) const {
     const Point& old = history.points.front();
     if (old.time + m_options.grace > now || observation.threshold == Money::zero()) return history.verdict;
     const Money slack = tolerance(subject, observation);

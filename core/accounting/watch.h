@@ -19,7 +19,7 @@ struct WatchOptions {
     SamplerKind sampler = SamplerKind::Stratified;  // what all ISPs of this internet use
     double falseAlarm = 1e-9;                       // probability that honest sampling raises one comparison's alarm
     std::chrono::milliseconds grace{10000};         // longer than any report or confirmation takes
-    uint32_t lossPerMille = 10;                     // packets lost between two ISPs are counted here and confirmed nowhere
+    uint32_t lossPerMille = 10;  // packets lost between two ISPs are counted here and confirmed nowhere
 };
 
 // What is compared with counters of packets that left.

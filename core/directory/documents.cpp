@@ -38,8 +38,8 @@ std::string toBase64(std::string_view bytes) {
 std::optional<std::string> fromBase64(std::string_view text) {
     std::string out(text.size() / 4 * 3 + 3, '\0');
     size_t size = 0;
-    if (sodium_base642bin(reinterpret_cast<unsigned char*>(out.data()), out.size(), text.data(), text.size(), nullptr, &size,
-                          nullptr, sodium_base64_VARIANT_ORIGINAL) != 0) {
+    if (sodium_base642bin(reinterpret_cast<unsigned char*>(out.data()), out.size(), text.data(), text.size(), nullptr,
+                          &size, nullptr, sodium_base64_VARIANT_ORIGINAL) != 0) {
         return std::nullopt;
     }
     out.resize(size);
@@ -91,12 +91,15 @@ tl::expected<std::string, DocumentError> open(std::string_view envelope, const P
     const auto payload = fromBase64(field("payload"));
     const auto signer = PublicKey::parse(field("key"));
     Signature signature;
-    if (!payload || !signer || !fromHex(field("signature"), signature.bytes)) return tl::unexpected(DocumentError::WrongShape);
-    if (*signer != key || !verify(key, signedMessage(*payload), signature)) return tl::unexpected(DocumentError::BadSignature);
+    if (!payload || !signer || !fromHex(field("signature"), signature.bytes))
+        return tl::unexpected(DocumentError::WrongShape);
+    if (*signer != key || !verify(key, signedMessage(*payload), signature))
+        return tl::unexpected(DocumentError::BadSignature);
     return *payload;
 }
 
-tl::expected<Descriptor, DocumentError> openDescriptor(std::string_view envelope, const PublicKey& key, SystemTime now) {
+tl::expected<Descriptor, DocumentError> openDescriptor(std::string_view envelope, const PublicKey& key,
+                                                       SystemTime now) {
     const auto payload = open(envelope, key);
     if (!payload) return tl::unexpected(payload.error());
     return check(descriptorFromJson(*payload), std::nullopt, now);
@@ -114,7 +117,8 @@ tl::expected<Keys, DocumentError> openKeys(std::string_view envelope, const Publ
     return check(keysFromJson(*payload), isp, now);
 }
 
-tl::expected<Paths, DocumentError> openPaths(std::string_view envelope, const PublicKey& key, IspId isp, SystemTime now) {
+tl::expected<Paths, DocumentError> openPaths(std::string_view envelope, const PublicKey& key, IspId isp,
+                                             SystemTime now) {
     const auto payload = open(envelope, key);
     if (!payload) return tl::unexpected(payload.error());
     return check(pathsFromJson(*payload), isp, now);
@@ -138,7 +142,8 @@ tl::expected<JoinUrl, DocumentError> parseJoinUrl(std::string_view url) {
     const std::string_view digits = place.substr(colon + 1);
     uint16_t port = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (!address || address->isV6() != bracketed || error != std::errc{} || end != digits.data() + digits.size() || port == 0) {
+    if (!address || address->isV6() != bracketed || error != std::errc{} || end != digits.data() + digits.size() ||
+        port == 0) {
         return bad;
     }
     return JoinUrl{{*address, port}, *key};

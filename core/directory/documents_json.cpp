@@ -117,12 +117,16 @@ Json modelJson(const PriceModel& model) {
 }
 
 PriceModel readModel(Fields& fields) {
-    return {fields.money("per_packet"), fields.money("per_kib"), static_cast<uint32_t>(fields.number("surcharge_1024ths", 1024))};
+    return {fields.money("per_packet"), fields.money("per_kib"),
+            static_cast<uint32_t>(fields.number("surcharge_1024ths", 1024))};
 }
 
 Json classJson(const MenuClass& entry) {
-    Json json{{"id", entry.id.value()},   {"name", entry.name}, {"description", entry.description},
-              {"dscp", entry.dscp},       {"currency", "USD"}};
+    Json json{{"id", entry.id.value()},
+              {"name", entry.name},
+              {"description", entry.description},
+              {"dscp", entry.dscp},
+              {"currency", "USD"}};
     json["price"] = modelJson(entry.prices.base);
     Json periods = Json::array();
     for (const PricePeriod& period : entry.prices.periods) {
@@ -158,11 +162,13 @@ bool readClass(const Json& json, std::vector<MenuClass>& out) {
         return period.ok();
     });
     Fields promise(fields.member("promise"));
-    if (promise.has("latency_us")) entry.promise.latencyMicroseconds = static_cast<uint32_t>(promise.number("latency_us", UINT32_MAX));
+    if (promise.has("latency_us"))
+        entry.promise.latencyMicroseconds = static_cast<uint32_t>(promise.number("latency_us", UINT32_MAX));
     if (promise.has("loss_per_million")) {
         entry.promise.lossPerMillion = static_cast<uint32_t>(promise.number("loss_per_million", 1'000'000));
     }
-    if (promise.has("rate_bit_per_second")) entry.promise.rateBitPerSecond = promise.number("rate_bit_per_second", UINT64_MAX);
+    if (promise.has("rate_bit_per_second"))
+        entry.promise.rateBitPerSecond = promise.number("rate_bit_per_second", UINT64_MAX);
     out.push_back(std::move(entry));
     return fields.ok() && price.ok() && promise.ok();
 }

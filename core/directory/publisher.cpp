@@ -34,7 +34,8 @@ const Publisher::Sealed& Publisher::current(const std::string& name, Document do
 Paths Publisher::pathsTo(const IpAddress& address) const {
     const Route* best = nullptr;
     for (const Route& route : m_content.routes) {
-        if (route.prefix.contains(address) && (best == nullptr || route.prefix.length() > best->prefix.length())) best = &route;
+        if (route.prefix.contains(address) && (best == nullptr || route.prefix.length() > best->prefix.length()))
+            best = &route;
     }
     Paths paths;
     if (best != nullptr) {
@@ -49,7 +50,8 @@ Paths Publisher::pathsTo(const IpAddress& address) const {
 net::HttpResponse Publisher::serve(const net::HttpRequest& request, const Sealed& sealed) const {
     net::HttpResponse response;
     const auto left = std::chrono::duration_cast<std::chrono::seconds>(sealed.expires - m_clock.now()).count();
-    response.headers = {{"ETag", sealed.tag}, {"Cache-Control", "max-age=" + std::to_string(std::max<int64_t>(left, 0))}};
+    response.headers = {{"ETag", sealed.tag},
+                        {"Cache-Control", "max-age=" + std::to_string(std::max<int64_t>(left, 0))}};
     if (request.header("If-None-Match") == sealed.tag) {
         response.status = 304;
     } else {
@@ -69,7 +71,8 @@ net::HttpResponse Publisher::answer(const net::HttpRequest& request) {
         const auto to = request.query.find("to");
         const auto address = to == request.query.end() ? std::nullopt : IpAddress::parse(to->second);
         if (!address) {
-            return net::HttpResponse::error(400, "INVALID_ARGUMENT", "'to' is no IP address", "ask for /v1/paths?to=192.0.2.1");
+            return net::HttpResponse::error(400, "INVALID_ARGUMENT", "'to' is no IP address",
+                                            "ask for /v1/paths?to=192.0.2.1");
         }
         const Paths paths = pathsTo(*address);
         return serve(request, current("paths " + paths.prefix.toString(), paths));

@@ -26,7 +26,7 @@ struct Content {
     Descriptor descriptor;
     Menu menu;
     Keys keys;
-    std::vector<Route> routes;   // the longest prefix that covers the address decides
+    std::vector<Route> routes;  // the longest prefix that covers the address decides
     std::chrono::seconds validity{3600};
 };
 
