@@ -9,7 +9,7 @@ namespace asio = boost::asio;
 AccountingServer::AccountingServer(asio::io_context& io, const Identity& identity, ServerConfig config, Books books,
                                    const Clock& clock, LogSink log)
     : m_engine(std::make_shared<Engine>(io, identity, std::move(config), std::move(books), clock, std::move(log))) {}
-AccountingServer::~AccountingServer() { m_engine->stop(); }
+AccountingServer::~AccountingServer() { m_engine->abandon(); }
 tl::expected<uint16_t, net::NetError> AccountingServer::listen(const Endpoint& endpoint) { return m_engine->listen(endpoint); }
 void AccountingServer::setNeighbourAddress(IspId neighbour, const Endpoint& endpoint) {
     m_engine->setNeighbourAddress(neighbour, endpoint);
@@ -81,6 +81,11 @@ void AccountingServer::Engine::start() {
 void AccountingServer::Engine::stop() {
     if (m_stopped) return;
     commit();
+    abandon();
+}
+
+void AccountingServer::Engine::abandon() {
+    if (m_stopped) return;
     m_stopped = true;
     m_commitTimer.cancel();
     m_tickTimer.cancel();

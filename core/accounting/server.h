@@ -61,6 +61,7 @@ struct ServerConfig {
     WatchOptions watch;
     std::chrono::seconds confirmationLifetime{3600};   // every ISP on the way back to the source gets a second more
     std::chrono::seconds keyLifetime{31L * 24 * 3600}; // a session key may not expire later than that
+    std::chrono::milliseconds expiryGrace{5000};       // then the final counters of an expired key are fetched unasked
     std::chrono::hours logKept{7 * 24};
     std::chrono::milliseconds groupTime{10};           // how long a commit waits for company
     std::chrono::milliseconds tick{1000};
@@ -74,6 +75,7 @@ public:
     // `identity` and `clock` must outlive the server.
     AccountingServer(boost::asio::io_context& io, const Identity& identity, ServerConfig config, Books books,
                      const Clock& clock, LogSink log);
+    // Without stop() it ends as a crash would: the open group is lost, and nothing that anybody was told.
     ~AccountingServer();
     AccountingServer(const AccountingServer&) = delete;
     AccountingServer& operator=(const AccountingServer&) = delete;

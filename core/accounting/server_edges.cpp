@@ -3,11 +3,6 @@
 
 namespace netpas::accounting {
 
-namespace {
-// Expired keys whose final counters nobody asked for are fetched anyway, so that invoices get complete.
-constexpr auto expiryGrace = std::chrono::seconds(5);
-}  // namespace
-
 void AccountingServer::Engine::edgeSaid(const PeerPtr& peer, const Message& message) {
     if (const auto* hello = std::get_if<EdgeHello>(&message)) return handle(peer, *hello);
     if (!peer->welcomed) return drop(peer, "an edge router began without a hello");
@@ -138,7 +133,7 @@ void AccountingServer::Engine::expireKeys() {
     std::vector<SessionKeyId> expired;
     for (const auto& [id, record] : m_books.keys()) {
         const bool open = record.state == KeyState::Installing || record.state == KeyState::Active;
-        if (open && record.key.expires + expiryGrace < now) expired.push_back(id);
+        if (open && record.key.expires + m_config.expiryGrace < now) expired.push_back(id);
     }
     for (const SessionKeyId id : expired) {
         m_books.setKeyState(id, KeyState::Removing, now);

@@ -17,8 +17,8 @@ class RateLimit {
 public:
     explicit RateLimit(uint32_t perSecond) : m_perSecond(perSecond), m_left(2 * perSecond) {}
     [[nodiscard]] bool pass(SteadyTime now) {
-        const auto second = std::chrono::seconds(1);
-        const auto gained = static_cast<uint64_t>((now - m_at) / (second / m_perSecond));
+        const auto interval = std::chrono::nanoseconds(std::chrono::seconds(1)) / m_perSecond;
+        const auto gained = static_cast<uint64_t>((now - m_at) / interval);
         if (gained > 0) {
             m_left = std::min<uint64_t>(2 * m_perSecond, m_left + gained);
             m_at = now;
@@ -43,6 +43,7 @@ public:
     void setNeighbourAddress(IspId neighbour, const Endpoint& endpoint);
     void start();
     void stop();
+    void abandon();
     [[nodiscard]] const Books& books() const { return m_books; }
     [[nodiscard]] std::string booksJson() const;
     [[nodiscard]] std::string invoicesJson() const;
