@@ -7,6 +7,8 @@ const std::vector<Scenario>& scenarios() {
         figure3Scenario(),
         fourIspsScenario(),
         sixteenIspsScenario(),
+        upgradeMidstreamScenario(),
+        agentDiesScenario(),
         storyScenario(),
     };
     return all;
