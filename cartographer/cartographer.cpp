@@ -207,36 +207,27 @@ void Cartographer::homeMenu(Done<KnownMenu> done) {
          });
 }
 
-void Cartographer::quote(const QuoteRequest& request, Done<Quote> done) {
+void Cartographer::survey(const IpAddress& destination, Done<Survey> done) {
     if (!m_home) return done(tl::unexpected(Failure{CartographerError::NotJoined, "no ISP was joined"}));
-    paths(request.destination, [this, request, done = std::move(done)](tl::expected<directory::Paths, Failure> paths) {
+    paths(destination, [this, done = std::move(done)](tl::expected<directory::Paths, Failure> paths) {
         if (!paths) return done(tl::unexpected(std::move(paths.error())));
-        keys([this, request, paths = std::move(*paths), done](tl::expected<directory::Keys, Failure> keys) {
+        keys([this, paths = std::move(*paths), done](tl::expected<directory::Keys, Failure> keys) {
             if (!keys) return done(tl::unexpected(std::move(keys.error())));
-            menus(request, paths, *keys, done);
+            menus(paths, *keys, done);
         });
     });
 }
 
 // Fetches the menus of all ISPs on all paths at once. One that cannot be had rules out its paths only.
-void Cartographer::menus(const QuoteRequest& request, const directory::Paths& paths, const directory::Keys& keys,
-                         Done<Quote> done) {
+void Cartographer::menus(const directory::Paths& paths, const directory::Keys& keys, Done<Survey> done) {
     struct Gathering {
-        Menus menus;
-        std::map<IspId, Failure> failures;
+        Survey survey;
         size_t outstanding = 1;  // this function itself, until it has asked everybody
     };
     auto gathering = std::make_shared<Gathering>();
-    auto arrived = [this, request, paths, gathering, done = std::move(done)] {
-        if (--gathering->outstanding > 0) return;
-        auto quote = assemble(request, paths.paths, gathering->menus, m_clock.now());
-        if (!quote) {
-            const auto cause = gathering->failures.find(quote.error().isp);
-            const bool fetching = quote.error().error == AssembleError::NoMenu && cause != gathering->failures.end();
-            return done(tl::unexpected(fetching ? cause->second : fromAssemble(quote.error(), request.destination)));
-        }
-        quote->validUntil = std::min(quote->validUntil, paths.validity.expires);
-        done(std::move(*quote));
+    gathering->survey.paths = paths;
+    auto arrived = [gathering, done = std::move(done)] {
+        if (--gathering->outstanding == 0) done(std::move(gathering->survey));
     };
     std::set<IspId> asked;
     for (const directory::IspPath& path : paths.paths) {
@@ -244,21 +235,39 @@ void Cartographer::menus(const QuoteRequest& request, const directory::Paths& pa
             if (!asked.insert(isp).second) continue;
             const auto from = directoryOf(isp, keys);
             if (!from) {
-                gathering->failures.emplace(isp, from.error());
+                gathering->survey.missing.emplace(isp, from.error());
                 continue;
             }
             ++gathering->outstanding;
             menu(isp, *from, [isp, gathering, name = from->name, arrived](tl::expected<directory::Menu, Failure> menu) {
                 if (menu) {
-                    gathering->menus[isp] = {name, std::move(*menu)};
+                    gathering->survey.menus[isp] = {name, std::move(*menu)};
                 } else {
-                    gathering->failures.emplace(isp, std::move(menu.error()));
+                    gathering->survey.missing.emplace(isp, std::move(menu.error()));
                 }
                 arrived();
             });
         }
     }
     arrived();
+}
+
+void Cartographer::quote(const QuoteRequest& request, Done<Quote> done) {
+    survey(request.destination, [this, request, done = std::move(done)](tl::expected<Survey, Failure> survey) {
+        if (!survey) return done(tl::unexpected(std::move(survey.error())));
+        done(quoteFrom(request, *survey, m_clock.now()));
+    });
+}
+
+tl::expected<Quote, Failure> quoteFrom(const QuoteRequest& request, const Survey& survey, SystemTime now) {
+    auto quote = assemble(request, survey.paths.paths, survey.menus, now);
+    if (!quote) {
+        const auto cause = survey.missing.find(quote.error().isp);
+        const bool fetching = quote.error().error == AssembleError::NoMenu && cause != survey.missing.end();
+        return tl::unexpected(fetching ? cause->second : fromAssemble(quote.error(), request.destination));
+    }
+    quote->validUntil = std::min(quote->validUntil, survey.paths.validity.expires);
+    return std::move(*quote);
 }
 
 }  // namespace netpas::cartographer

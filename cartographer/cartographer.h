@@ -40,6 +40,15 @@ struct Failure {
 template <typename T>
 using Done = std::function<void(tl::expected<T, Failure>)>;
 
+// Everything that is sold on the way to a destination.
+struct Survey {
+    directory::Paths paths;
+    Menus menus;
+    std::map<IspId, Failure> missing;  // ISPs on the paths whose menu could not be had, and why
+};
+
+[[nodiscard]] tl::expected<Quote, Failure> quoteFrom(const QuoteRequest& request, const Survey& survey, SystemTime now);
+
 // The ISP that this host buys through.
 struct Home {
     directory::JoinUrl url;
@@ -63,6 +72,7 @@ public:
 
     // The home ISP's menu.
     void homeMenu(Done<KnownMenu> done);
+    void survey(const IpAddress& destination, Done<Survey> done);
     void quote(const QuoteRequest& request, Done<Quote> done);
 
 private:
@@ -74,8 +84,7 @@ private:
     void keys(Done<directory::Keys> done);
     void paths(const IpAddress& destination, Done<directory::Paths> done);
     void menu(IspId isp, const Directory& from, Done<directory::Menu> done);
-    void menus(const QuoteRequest& request, const directory::Paths& paths, const directory::Keys& keys,
-               Done<Quote> done);
+    void menus(const directory::Paths& paths, const directory::Keys& keys, Done<Survey> done);
     [[nodiscard]] tl::expected<Directory, Failure> directoryOf(IspId isp, const directory::Keys& keys) const;
 
     template <typename Function>
@@ -89,8 +98,8 @@ private:
     std::filesystem::path m_folder;
     std::optional<Home> m_home;
     std::optional<directory::Keys> m_keys;
-    std::map<IspId, directory::Menu> m_menus;
-    std::vector<directory::Paths> m_paths;  // bounded; the oldest goes first
+    std::map<IspId, directory::Menu> m_menus;  // no more than the keys document vouches for
+    std::vector<directory::Paths> m_paths;     // bounded; the oldest goes first
     std::shared_ptr<bool> m_alive;
 };
 

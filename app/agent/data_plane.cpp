@@ -1,0 +1,270 @@
+#include "app/agent/data_plane.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "tun/agent/agent_plane.h"
+#include "tun/agent/bypass.h"
+#include "tun/capture/linux_capture.h"
+#include "tun/device/linux_tun.h"
+#include "tun/udp/linux_udp_socket.h"
+
+namespace netpas::agent {
+
+namespace {
+
+// Whether this machine has a route there; no packet is sent.
+bool hasRoute(const Endpoint& endpoint) {
+    const bool v6 = endpoint.address.isV6();
+    sockaddr_storage storage{};
+    socklen_t length = 0;
+    const auto bytes = endpoint.address.bytes();
+    if (v6) {
+        auto& address = reinterpret_cast<sockaddr_in6&>(storage);
+        address.sin6_family = AF_INET6;
+        address.sin6_port = htons(endpoint.port);
+        std::memcpy(&address.sin6_addr, bytes.data(), bytes.size());
+        length = sizeof address;
+    } else {
+        auto& address = reinterpret_cast<sockaddr_in&>(storage);
+        address.sin_family = AF_INET;
+        address.sin_port = htons(endpoint.port);
+        std::memcpy(&address.sin_addr, bytes.data(), bytes.size());
+        length = sizeof address;
+    }
+    const int probe = ::socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (probe < 0) return false;
+    const bool routed = ::connect(probe, reinterpret_cast<const sockaddr*>(&storage), length) == 0;
+    ::close(probe);
+    return routed;
+}
+
+// The edge router to use for a destination: one that can be reached, of the destination's family when there is one.
+std::optional<Endpoint> chooseEdge(const std::vector<Endpoint>& edges, const FlowMatch& flow) {
+    const bool v6 = flow.remote && flow.remote->address().isV6();
+    for (const bool sameFamily : {true, false}) {
+        for (const Endpoint& edge : edges) {
+            if ((edge.address.isV6() == v6) == sameFamily && hasRoute(edge)) return edge;
+        }
+    }
+    return edges.empty() ? std::nullopt : std::optional(edges.front());
+}
+
+DataPlaneFailure deviceFailure(const std::string& device, tun::TunError error) {
+    std::string remedy = "see the system's log";
+    switch (error) {
+    case tun::TunError::NotPermitted: remedy = "run netpasd as root, or with CAP_NET_ADMIN and CAP_NET_RAW"; break;
+    case tun::TunError::Unsupported: remedy = "load the kernel's tun module: modprobe tun"; break;
+    case tun::TunError::NameTaken: remedy = "another netpasd runs here; stop it, or choose another --device"; break;
+    case tun::TunError::BadName: remedy = "choose another --device"; break;
+    case tun::TunError::BadMtu:
+    case tun::TunError::TooManyQueues:
+    case tun::TunError::Gone:
+    case tun::TunError::SystemRefused: break;
+    }
+    return {"the TUN device " + device + " cannot be made: " + std::string(describe(error)), std::move(remedy)};
+}
+
+std::string troubleFrom(const tun::PurchaseCounters& before, const tun::PurchaseCounters& now) {
+    for (size_t i = 0; i < tun::bestEffortReasons; ++i) {
+        if (now.bestEffort[i] > before.bestEffort[i]) {
+            return "packets go best effort: " + std::string(describe(static_cast<tun::BestEffortReason>(i)));
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+struct DataPlane::Impl {
+    // What a published purchase keeps while it stays published.
+    struct Kept {
+        std::shared_ptr<tun::SpendGate> gate;
+        Endpoint edge;
+        tun::PurchaseCounters last;  // at the harvest before
+        std::string trouble;
+    };
+
+    boost::asio::io_context& io;
+    LogSink log;
+    std::vector<Endpoint> edges;
+    std::map<uint64_t, Kept> kept;
+    // In order of construction; the plane refers to all but the capture.
+    std::unique_ptr<tun::TunDevice> device;
+    std::unique_ptr<tun::Capture> capture;
+    tun::LinuxUdpFactory sockets;
+    std::unique_ptr<tun::Bypass> bypass;
+    std::unique_ptr<tun::AgentPlane> plane;
+    bool started = false;
+
+    Impl(boost::asio::io_context& context, LogSink sink) : io(context), log(std::move(sink)) {}
+    PlaneCounters countersOf(PurchaseId id, const tun::PurchaseCounters& counted);
+};
+
+DataPlane::DataPlane(std::shared_ptr<Impl> impl) : m_impl(std::move(impl)) {}
+DataPlane::~DataPlane() { stop(); }
+
+tl::expected<std::unique_ptr<DataPlane>, DataPlaneFailure> DataPlane::open(boost::asio::io_context& io,
+                                                                           const Clock& clock,
+                                                                           const std::string& device, LogSink log) {
+    auto impl = std::make_shared<Impl>(io, std::move(log));
+    tun::LinuxTunOptions tunOptions;
+    tunOptions.name = device;
+    auto opened = tun::openLinuxTun(tunOptions);
+    if (!opened) return tl::unexpected(deviceFailure(device, opened.error()));
+    impl->device = std::move(*opened);
+
+    tun::LinuxCaptureOptions captureOptions;
+    captureOptions.device = impl->device->name();
+    auto capture = tun::openLinuxCapture(captureOptions);
+    if (!capture) {
+        const bool inUse = capture.error().error == tun::CaptureError::AlreadyInUse;
+        return tl::unexpected(DataPlaneFailure{
+            "flows cannot be diverted: " + std::string(describe(capture.error().error)) + " (" +
+                capture.error().diagnosis + ")",
+            inUse ? "stop the other netpasd of this machine first" : "run netpasd as root, on a kernel with nftables"});
+    }
+    impl->capture = std::move(*capture);
+
+    auto bypass = tun::openLinuxBypass(tun::bypassMark);
+    if (!bypass) {
+        return tl::unexpected(
+            DataPlaneFailure{"best-effort packets cannot be sent: " + std::string(describe(bypass.error())),
+                             "run netpasd as root, or with CAP_NET_ADMIN and CAP_NET_RAW"});
+    }
+    impl->bypass = std::move(*bypass);
+
+    tun::AgentPlaneOptions options;
+    options.mark = tun::bypassMark;
+    options.edgeChanged = [weak = std::weak_ptr<Impl>(impl)](const tun::EdgeState& edge) {
+        const auto alive = weak.lock();
+        if (!alive) return;
+        boost::asio::post(alive->io, [weak, edge] {
+            if (const auto still = weak.lock()) {
+                still->log(edge.reachable ? LogLevel::Info : LogLevel::Warning,
+                           "edge router " + edge.edge.toString() +
+                               (edge.reachable ? " is reachable" : " is unreachable: best effort"));
+            }
+        });
+    };
+    impl->plane =
+        std::make_unique<tun::AgentPlane>(*impl->device, impl->sockets, *impl->bypass, clock, std::move(options));
+    return std::unique_ptr<DataPlane>(new DataPlane(std::move(impl)));
+}
+
+void DataPlane::setEdges(std::vector<Endpoint> edges) { m_impl->edges = std::move(edges); }
+
+tl::expected<void, std::string> DataPlane::start() {
+    if (const auto done = m_impl->plane->start(); !done) return tl::unexpected(std::string(describe(done.error())));
+    m_impl->started = true;
+    return {};
+}
+
+void DataPlane::stop() {
+    m_impl->capture.reset();  // first nothing comes in any more
+    if (std::exchange(m_impl->started, false)) m_impl->plane->stop();
+}
+
+DataPlane::State DataPlane::state() const {
+    const tun::PlaneTotals totals = m_impl->plane->totals();
+    State state;
+    state.up = m_impl->started && !totals.deviceGone;
+    if (totals.deviceGone) state.trouble = "the TUN device was removed: restart netpasd";
+    for (const tun::EdgeState& edge : m_impl->plane->edges()) {
+        if (!edge.reachable) state.unreachableEdges.push_back(edge.edge.toString());
+    }
+    state.unownedPackets = totals.unowned.bestEffortPackets();
+    return state;
+}
+
+tl::expected<void, std::string> DataPlane::publish(const std::vector<PaidFlow>& flows) {
+    tun::AgentSnapshot snapshot;
+    std::map<uint64_t, Impl::Kept> next;
+    for (const PaidFlow& flow : flows) {
+        const auto before = m_impl->kept.find(flow.id.value());
+        Impl::Kept kept;
+        if (before != m_impl->kept.end()) {
+            kept = before->second;
+        } else {
+            const auto edge = chooseEdge(m_impl->edges, flow.flow);
+            if (!edge) return tl::unexpected(std::string("the ISP names no edge router"));
+            kept = {std::make_shared<tun::SpendGate>(flow.key.cap, flow.capPerSecond), *edge, {}, {}};
+        }
+        tun::AgentFlow published;
+        published.purchase = flow.id;
+        published.match = flow.flow;
+        for (const cartographer::QuotedHop& hop : flow.path) {
+            published.path.push_back({hop.isp, hop.service, hop.exit, hop.prices});
+        }
+        published.key = flow.key.id;
+        published.secret = flow.key.secret;
+        published.expires = flow.key.expires;
+        published.edge = kept.edge;
+        published.gate = kept.gate;
+        snapshot.flows.push_back(std::move(published));
+        next.emplace(flow.id.value(), std::move(kept));
+    }
+    if (const auto done = m_impl->plane->publish(snapshot); !done)
+        return tl::unexpected(std::string(describe(done.error())));
+    m_impl->kept = std::move(next);
+    return {};
+}
+
+void DataPlane::drain(PurchaseId id, std::function<void()> done) {
+    m_impl->plane->drain(id, [weak = std::weak_ptr<Impl>(m_impl), done = std::move(done)](PurchaseId) {
+        if (const auto impl = weak.lock()) boost::asio::post(impl->io, done);
+    });
+}
+
+PlaneCounters DataPlane::Impl::countersOf(PurchaseId id, const tun::PurchaseCounters& counted) {
+    PlaneCounters counters;
+    counters.id = id;
+    counters.usage = {counted.packets, counted.bytes, counted.amount, counted.bestEffortPackets()};
+    if (const auto found = kept.find(id.value()); found != kept.end()) {
+        Kept& flow = found->second;
+        // A trouble is over when packets are paid again.
+        if (auto trouble = troubleFrom(flow.last, counted); !trouble.empty()) {
+            flow.trouble = std::move(trouble);
+        } else if (counted.packets > flow.last.packets) {
+            flow.trouble.clear();
+        }
+        flow.last = counted;
+        counters.trouble = flow.trouble;
+        counters.capReached = flow.gate->capReached();
+    }
+    return counters;
+}
+
+std::vector<PlaneCounters> DataPlane::harvest() {
+    std::vector<PlaneCounters> all;
+    for (const auto& [id, counted] : m_impl->plane->harvest()) all.push_back(m_impl->countersOf(id, counted));
+    return all;
+}
+
+PlaneCounters DataPlane::retire(PurchaseId id) {
+    PlaneCounters counters = m_impl->countersOf(id, m_impl->plane->counters(id));
+    m_impl->plane->forget(id);
+    return counters;
+}
+
+tl::expected<void, std::string> DataPlane::set(const std::vector<FlowMatch>& flows) {
+    if (!m_impl->capture) return tl::unexpected(std::string("the data plane is stopped"));
+    std::vector<tun::CapturedFlow> captured;
+    for (const FlowMatch& flow : flows) captured.push_back({flow});
+    if (const auto done = m_impl->capture->set(captured); !done) {
+        return tl::unexpected(std::string(describe(done.error())) + ": " + m_impl->capture->diagnosis());
+    }
+    return {};
+}
+
+}  // namespace netpas::agent

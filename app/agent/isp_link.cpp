@@ -1,0 +1,126 @@
+#include "app/agent/isp_link.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <optional>
+#include <utility>
+
+#include "core/accounting/client.h"
+
+namespace netpas::agent {
+
+using accounting::AccountingClient;
+using accounting::ClientError;
+using accounting::ClientFailure;
+using accounting::Refusal;
+
+namespace {
+
+// Only a signed-for "no" is a refusal: after anything else the request may have been done.
+IspFailure failureFrom(const ClientFailure& failure) {
+    std::string what(failure.error == ClientError::Refused ? describe(failure.refusal) : describe(failure.error));
+    if (!failure.remedy.empty()) what += ": " + failure.remedy;
+    const bool refused = failure.error == ClientError::Refused;
+    return {refused ? IspFailure::Kind::Refused : IspFailure::Kind::Unreachable, std::move(what)};
+}
+
+IspFailure notConnected() { return {IspFailure::Kind::Unreachable, "no ISP was joined"}; }
+
+}  // namespace
+
+struct IspLink::Impl {
+    boost::asio::io_context& io;
+    const Identity& identity;
+    LogSink log;
+    std::optional<accounting::ServerAddress> server;
+    std::unique_ptr<AccountingClient> client;
+    bool up = false;
+};
+
+IspLink::IspLink(boost::asio::io_context& io, const Identity& identity, LogSink log)
+    : m_impl(std::make_shared<Impl>(Impl{io, identity, std::move(log), {}, {}, false})) {}
+
+IspLink::~IspLink() { disconnect(); }
+
+void IspLink::connect(const directory::Descriptor& descriptor) {
+    const accounting::ServerAddress server{descriptor.accounting, descriptor.accountingKey};
+    if (m_impl->server && m_impl->server->endpoint == server.endpoint && m_impl->server->key == server.key) return;
+    disconnect();
+    m_impl->server = server;
+    AccountingClient::Handlers handlers;
+    handlers.onUp = [weak = std::weak_ptr<Impl>(m_impl)] {
+        if (const auto impl = weak.lock(); impl && !std::exchange(impl->up, true)) {
+            impl->log(LogLevel::Info,
+                      "connected to the ISP's accounting server at " + impl->server->endpoint.toString());
+        }
+    };
+    handlers.onDown = [weak = std::weak_ptr<Impl>(m_impl)](net::NetError error) {
+        if (const auto impl = weak.lock(); impl && std::exchange(impl->up, false)) {
+            impl->log(LogLevel::Warning, "lost the ISP's accounting server: " + std::string(describe(error)));
+        }
+    };
+    m_impl->client = std::make_unique<AccountingClient>(m_impl->io, m_impl->identity, server, std::move(handlers));
+    m_impl->client->start();
+}
+
+void IspLink::disconnect() {
+    m_impl->server.reset();
+    m_impl->up = false;
+    if (!m_impl->client) return;
+    m_impl->client->stop();
+    m_impl->client.reset();
+}
+
+bool IspLink::isUp() const { return m_impl->up; }
+
+void IspLink::enrol(std::function<void(tl::expected<std::string, IspFailure>)> done) {
+    if (!m_impl->client) {
+        boost::asio::post(m_impl->io, [done = std::move(done)] { done(tl::unexpected(notConnected())); });
+        return;
+    }
+    m_impl->client->join([done = std::move(done)](tl::expected<accounting::Joined, ClientFailure> answer) {
+        if (!answer) return done(tl::unexpected(failureFrom(answer.error())));
+        done(std::move(answer->customerName));
+    });
+}
+
+void IspLink::registerKey(const SessionKey& key, std::function<void(tl::expected<void, IspFailure>)> done) {
+    if (!m_impl->client) {
+        boost::asio::post(m_impl->io, [done = std::move(done)] { done(tl::unexpected(notConnected())); });
+        return;
+    }
+    m_impl->client->registerKey(key,
+                                [done = std::move(done)](tl::expected<accounting::KeyReady, ClientFailure> answer) {
+                                    if (!answer) return done(tl::unexpected(failureFrom(answer.error())));
+                                    done({});
+                                });
+}
+
+void IspLink::revokeKey(SessionKeyId key,
+                        std::function<void(tl::expected<std::optional<FinalUsage>, IspFailure>)> done) {
+    if (!m_impl->client) {
+        boost::asio::post(m_impl->io, [done = std::move(done)] { done(tl::unexpected(notConnected())); });
+        return;
+    }
+    m_impl->client->revokeKey(key, [done = std::move(done), customer = m_impl->identity.nodeId()](
+                                       tl::expected<accounting::UsageStatement, ClientFailure> answer) {
+        if (!answer) {
+            const ClientFailure& failure = answer.error();
+            if (failure.error == ClientError::Refused && failure.refusal == Refusal::UnknownKey) {
+                return done(std::optional<FinalUsage>{});
+            }
+            return done(tl::unexpected(failureFrom(failure)));
+        }
+        if (!answer->final) {
+            return done(tl::unexpected(IspFailure{IspFailure::Kind::Unreachable, "the statement is not final yet"}));
+        }
+        FinalUsage usage;
+        usage.packets = answer->packets;
+        usage.amount = answer->amount;
+        usage.message = usageStatementMessage(*answer, customer);
+        usage.signature.assign(answer->signature.bytes.begin(), answer->signature.bytes.end());
+        done(std::move(usage));
+    });
+}
+
+}  // namespace netpas::agent

@@ -1,0 +1,39 @@
+// The way to the first ISP's accounting server: session keys out, signed statements back.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/agent/ports.h"
+#include "core/crypto/identity.h"
+#include "core/directory/documents.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace netpas::agent {
+
+class IspLink final : public FirstIsp {
+public:
+    // `identity` outlives the link.
+    IspLink(boost::asio::io_context& io, const Identity& identity, LogSink log);
+    ~IspLink() override;
+
+    // Connects, and stays connected, to the server that the descriptor names. The same server again: nothing happens.
+    void connect(const directory::Descriptor& descriptor);
+    void disconnect();
+    [[nodiscard]] bool isUp() const;
+    // Enrols the identity; the answer is the name that the ISP knows this customer by.
+    void enrol(std::function<void(tl::expected<std::string, IspFailure>)> done);
+
+    void registerKey(const SessionKey& key, std::function<void(tl::expected<void, IspFailure>)> done) override;
+    void revokeKey(SessionKeyId key,
+                   std::function<void(tl::expected<std::optional<FinalUsage>, IspFailure>)> done) override;
+
+private:
+    struct Impl;
+    std::shared_ptr<Impl> m_impl;
+};
+
+}  // namespace netpas::agent

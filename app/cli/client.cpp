@@ -1,0 +1,77 @@
+#include "app/cli/client.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "core/net/http_client.h"
+
+namespace netpas::cli {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::chrono::milliseconds answerTimeout{65'000};
+constexpr size_t maxAnswer = size_t{64} << 20;
+
+Exit exitFor(unsigned status, const std::string& code) {
+    if (code == "QUOTA_EXCEEDED") return Exit::OverBudget;
+    if (code == "INVALID_ARGUMENT") return Exit::Usage;
+    if (status == 401 || status == 403) return Exit::Denied;
+    return Exit::Failed;
+}
+
+Problem unreachable(const std::filesystem::path& socket, net::NetError error) {
+    if (error != net::NetError::CannotConnect) {
+        return {Exit::Failed, "AGENT_SILENT", "netpasd did not answer: " + std::string(describe(error)),
+                "journalctl -u netpasd"};
+    }
+    // Tell "not running" from "not allowed", because the remedies differ.
+    if (::access(socket.c_str(), F_OK) == 0 && ::access(socket.c_str(), R_OK | W_OK) != 0 && errno == EACCES) {
+        return {Exit::Denied, "UNAUTHORIZED", "you may not use " + socket.string(),
+                "sudo adduser \"$USER\" netpas, then log in again"};
+    }
+    return {Exit::NotRunning, "NOT_RUNNING", "netpasd is not running (nobody listens on " + socket.string() + ")",
+            "sudo systemctl start netpasd"};
+}
+
+std::string textOf(const json& object, const char* name) {
+    const auto found = object.find(name);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+}  // namespace
+
+tl::expected<Answer, Problem> Client::call(const std::string& method, const std::string& target, const json& body,
+                                           const std::string& idempotencyKey) const {
+    net::HttpCall call;
+    call.method = method;
+    call.target = target;
+    call.timeout = answerTimeout;
+    call.maxBody = maxAnswer;
+    if (!body.is_null()) {
+        call.body = body.dump();
+        call.headers.push_back({"Content-Type", "application/json"});
+    }
+    if (!idempotencyKey.empty()) call.headers.push_back({"Idempotency-Key", idempotencyKey});
+    auto answer = net::httpCall(net::UnixTarget{m_socket}, call);
+    const bool lost = !answer && answer.error() == net::NetError::Closed;
+    if (lost && !idempotencyKey.empty()) answer = net::httpCall(net::UnixTarget{m_socket}, call);
+    if (!answer) return tl::unexpected(unreachable(m_socket, answer.error()));
+    json parsed = json::parse(answer->body, nullptr, false);
+    if (parsed.is_discarded()) {
+        return tl::unexpected(
+            Problem{Exit::Failed, "BAD_ANSWER", "netpasd's answer is not JSON", "is netpasd of the same version?"});
+    }
+    if (answer->status >= 400) {
+        const std::string code = parsed.is_object() ? textOf(parsed, "code") : "";
+        return tl::unexpected(
+            Problem{exitFor(answer->status, code), code, textOf(parsed, "message"), textOf(parsed, "hint")});
+    }
+    return Answer{answer->status, std::move(parsed)};
+}
+
+}  // namespace netpas::cli

@@ -1,0 +1,40 @@
+// The verbs of `netpas`. Each prints its result, or what went wrong and the next command to type.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/cli/client.h"
+
+namespace netpas::cli {
+
+struct Output {
+    bool json = false;
+};
+
+struct BuyWish {
+    std::string to;  // address or host name
+    uint16_t toPort = 0;
+    uint16_t fromPort = 0;
+    std::string protocol;  // tcp, udp, icmp, any; empty: tcp when a port is given, else any
+    std::string className;
+    std::vector<std::string> perIsp;  // "24=gold"
+    std::string cap;
+    std::string rateCap;
+    std::string duration;
+};
+
+[[nodiscard]] Exit status(const Client& client, Output output);
+[[nodiscard]] Exit services(const Client& client, Output output, const std::string& to);
+[[nodiscard]] Exit buy(const Client& client, Output output, const BuyWish& wish);
+[[nodiscard]] Exit stop(const Client& client, Output output, const std::vector<std::string>& ids, bool all);
+[[nodiscard]] Exit purchases(const Client& client, Output output);
+[[nodiscard]] Exit history(const Client& client, Output output, uint32_t limit);
+[[nodiscard]] Exit join(const Client& client, Output output, const std::string& url);
+
+// Prints a problem as `output` says; the answer is its exit status.
+Exit report(const Problem& problem, Output output);
+
+}  // namespace netpas::cli

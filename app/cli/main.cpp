@@ -1,0 +1,120 @@
+// netpas: the command line.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "app/cli/commands.h"
+#include "app/cli/text.h"
+
+namespace {
+
+using namespace netpas::cli;
+
+constexpr std::array<std::string_view, 8> verbs{"status",    "services", "buy",  "stop",
+                                                "purchases", "history",  "join", "version"};
+
+int exitCode(Exit exit) { return static_cast<int>(exit); }
+
+// What to say about a command line that CLI11 cannot parse. It says that a word is wrong, but not which one was meant.
+Problem problemWith(const CLI::ParseError& error, int argc, char** argv) {
+    Problem problem{Exit::Usage, "INVALID_ARGUMENT", error.what(), "netpas --help"};
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        if (word == "--socket") ++i;
+        if (word.starts_with("-")) continue;
+        if (std::find(verbs.begin(), verbs.end(), word) != verbs.end()) {
+            problem.hint = "netpas " + std::string(word) + " --help";
+            return problem;
+        }
+        problem.message = "there is no \"" + std::string(word) + "\"";
+        if (const auto meant = suggestion(word, verbs)) problem.hint = "netpas " + *meant;
+        return problem;
+    }
+    return problem;
+}
+
+struct Commands {
+    std::string socket = "/run/netpas/netpasd.sock";
+    Output output;
+    std::string to, url;
+    BuyWish wish;
+    std::vector<std::string> ids;
+    bool all = false;
+    uint32_t limit = 100;
+};
+
+void addBuy(CLI::App& app, Commands& given) {
+    CLI::App* const buy = app.add_subcommand("buy", "buy better service for a flow of this machine");
+    buy->add_option("--to", given.wish.to, "address or name of the other end")->required();
+    buy->add_option("--to-port", given.wish.toPort, "its port")->check(CLI::Range(1, 65535));
+    buy->add_option("--from-port", given.wish.fromPort, "port of this machine")->check(CLI::Range(1, 65535));
+    buy->add_option("--proto", given.wish.protocol, "tcp, udp, icmp or any; with a port tcp, else any")
+        ->check(CLI::IsMember({"tcp", "udp", "icmp", "any"}));
+    buy->add_option("--class", given.wish.className,
+                    "name or number of a class, \"cheapest\" or \"best\"; cheapest when left out");
+    buy->add_option("--per-isp", given.wish.perIsp, "other classes for some ISPs: 24=gold,25=2")->delimiter(',');
+    buy->add_option("--cap", given.wish.cap, "never more than so many dollars")->required();
+    buy->add_option("--rate-cap", given.wish.rateCap, "never more than so many dollars a second");
+    buy->add_option("--for", given.wish.duration, "stop by itself after 90s, 10m, 2h");
+}
+
+Exit runVerb(const CLI::App& app, const Commands& given) {
+    const Client client(given.socket);
+    if (app.got_subcommand("status")) return status(client, given.output);
+    if (app.got_subcommand("services")) return services(client, given.output, given.to);
+    if (app.got_subcommand("buy")) return buy(client, given.output, given.wish);
+    if (app.got_subcommand("purchases")) return purchases(client, given.output);
+    if (app.got_subcommand("history")) return history(client, given.output, given.limit);
+    if (app.got_subcommand("join")) return join(client, given.output, given.url);
+    if (app.got_subcommand("stop")) {
+        if (given.all == !given.ids.empty()) {
+            return report(
+                {Exit::Usage, "INVALID_ARGUMENT", "give either the number of a purchase or --all", "netpas purchases"},
+                given.output);
+        }
+        return stop(client, given.output, given.ids, given.all);
+    }
+    std::printf(given.output.json ? "{\"version\":\"%s\"}\n" : "netpas %s\n", NETPAS_VERSION);
+    return Exit::Ok;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Commands given;
+    CLI::App app{"Buys better service from the ISPs on the way, packet by packet. See netpas(1)."};
+    app.set_version_flag("--version", std::string("netpas ") + NETPAS_VERSION);
+    app.add_option("--socket", given.socket, "the agent's local API")->capture_default_str();
+    app.add_flag("--json", given.output.json, "print JSON");
+    app.require_subcommand(1);
+    app.fallthrough();
+    app.add_subcommand("status", "whether the agent runs, and what it does now");
+    CLI::App* const servicesVerb = app.add_subcommand("services", "what the ISPs sell, and for how much");
+    servicesVerb->add_option("--to", given.to, "all ISPs on the way to this address or name");
+    addBuy(app, given);
+    CLI::App* const stopVerb = app.add_subcommand("stop", "end purchases and settle them");
+    stopVerb->add_option("id", given.ids, "numbers of purchases");
+    stopVerb->add_flag("--all", given.all, "every purchase of yours");
+    app.add_subcommand("purchases", "what is bought at the moment");
+    CLI::App* const historyVerb = app.add_subcommand("history", "everything that was ever bought, newest first");
+    historyVerb->add_option("--limit", given.limit, "at most so many")
+        ->check(CLI::Range(1, 10000))
+        ->capture_default_str();
+    CLI::App* const joinVerb = app.add_subcommand("join", "buy through this ISP from now on");
+    joinVerb->add_option("url", given.url, "https://ADDRESS:PORT/#KEY, from the ISP")->required();
+    app.add_subcommand("version", "the version of this program");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& asked) {
+        return app.exit(asked);
+    } catch (const CLI::ParseError& error) {
+        // The flag counts even when it stands behind the wrong word.
+        given.output.json =
+            given.output.json || std::find(argv + 1, argv + argc, std::string_view("--json")) != argv + argc;
+        return exitCode(report(problemWith(error, argc, argv), given.output));
+    }
+    return exitCode(runVerb(app, given));
+}

@@ -1,0 +1,108 @@
+#include "app/cli/text.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+namespace netpas::cli {
+
+namespace {
+
+// Bytes that do not begin a character take no column. Good enough for names of ISPs in most scripts.
+size_t width(std::string_view text) {
+    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+size_t distance(std::string_view a, std::string_view b) {
+    std::vector<size_t> row(b.size() + 1);
+    for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    for (size_t i = 1; i <= a.size(); ++i) {
+        size_t diagonal = std::exchange(row[0], i);
+        for (size_t j = 1; j <= b.size(); ++j) {
+            const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+        }
+    }
+    return row[b.size()];
+}
+
+}  // namespace
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+    std::vector<size_t> widths;
+    for (const auto& row : rows) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+    }
+    std::string text;
+    for (const auto& row : rows) {
+        std::string line;
+        for (size_t i = 0; i < row.size(); ++i) {
+            line += row[i];
+            if (i + 1 < row.size()) line.append(widths[i] - width(row[i]) + 2, ' ');
+        }
+        text += line + "\n";
+    }
+    return text;
+}
+
+std::optional<std::chrono::seconds> parseDuration(std::string_view text) {
+    int64_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
+    int64_t scale = 0;
+    if (unit.empty() || unit == "s") scale = 1;
+    if (unit == "m" || unit == "min") scale = 60;
+    if (unit == "h") scale = 3600;
+    if (unit == "d") scale = 86400;
+    constexpr int64_t longest = 31 * 86400;
+    if (error != std::errc{} || scale == 0 || count <= 0 || count > longest / scale) return std::nullopt;
+    return std::chrono::seconds(count * scale);
+}
+
+std::string durationText(std::chrono::seconds duration) {
+    const int64_t count = duration.count();
+    if (count % 86400 == 0) return std::to_string(count / 86400) + " d";
+    if (count % 3600 == 0) return std::to_string(count / 3600) + " h";
+    if (count % 60 == 0) return std::to_string(count / 60) + " min";
+    return std::to_string(count) + " s";
+}
+
+std::string dollars(const nlohmann::json& amount) {
+    return amount.is_string() ? "$" + amount.get<std::string>() : std::string("-");
+}
+
+std::optional<std::string> suggestion(std::string_view word, std::span<const std::string_view> known) {
+    std::optional<std::string> best;
+    size_t least = std::max<size_t>(2, word.size() / 3) + 1;
+    for (const std::string_view candidate : known) {
+        // The beginning of a word is as good as the word.
+        const size_t far = word.size() >= 2 && candidate.starts_with(word) ? 0 : distance(word, candidate);
+        if (far >= least) continue;
+        least = far;
+        best = std::string(candidate);
+    }
+    return best;
+}
+
+Progress::Progress(std::string what) {
+    if (::isatty(STDERR_FILENO) == 0) return;
+    m_thread = std::thread([this, what = std::move(what)] {
+        using namespace std::chrono_literals;
+        // Quick answers show nothing.
+        for (int tick = 0; !m_done; ++tick) {
+            if (tick >= 3) std::fprintf(stderr, "\r%s %c", what.c_str(), "|/-\\"[tick % 4]);
+            std::this_thread::sleep_for(100ms);
+        }
+        std::fprintf(stderr, "\r%*s\r", static_cast<int>(what.size()) + 2, "");
+    });
+}
+
+Progress::~Progress() {
+    m_done = true;
+    if (m_thread.joinable()) m_thread.join();
+}
+
+}  // namespace netpas::cli
