@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <ctime>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 namespace netpas::agent {
@@ -69,15 +68,17 @@ json promiseJson(const directory::Promise& promise) {
 }  // namespace
 
 std::string timeText(SystemTime time) {
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-    const std::time_t whole = seconds.time_since_epoch().count();
-    std::tm parts{};
-    ::gmtime_r(&whole, &parts);
-    std::array<char, 40> text{};
-    std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%06lldZ", parts.tm_year + 1900,
-                  parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                  static_cast<long long>((time - seconds).count()));
-    return text.data();
+    const auto day = std::chrono::floor<std::chrono::days>(time);
+    const std::chrono::year_month_day date{day};
+    const std::chrono::hh_mm_ss clock{time - day};
+    const auto digits = [](int64_t number, size_t width) {
+        std::string text = std::to_string(number);
+        return std::string(width > text.size() ? width - text.size() : 0, '0') + text;
+    };
+    return digits(int{date.year()}, 4) + "-" + digits(unsigned{date.month()}, 2) + "-" +
+           digits(unsigned{date.day()}, 2) + "T" + digits(clock.hours().count(), 2) + ":" +
+           digits(clock.minutes().count(), 2) + ":" + digits(clock.seconds().count(), 2) + "." +
+           digits(clock.subseconds().count(), 6) + "Z";
 }
 
 json pricesJson(const std::vector<cartographer::QuotedHop>& path, SystemTime now) {
