@@ -2,6 +2,7 @@
 // plain builder for the many others, which is itself held against them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>

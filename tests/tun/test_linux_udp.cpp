@@ -127,6 +127,25 @@ private slots:
         QCOMPARE(a->send(trains), size_t{200});
         QVERIFY(joined(receiveAll(*b, data.size())) == data);
     }
+    void longTrainsComeInSmallerBatches() {
+        const auto b = open({.local = at("127.0.0.1", 0)});
+        const auto a = open({.local = at("127.0.0.1", 0), .peer = b->localEndpoint()});
+        const Packet data = reference::someBytes(40 * 1400);
+        std::vector<OutgoingTrain> trains(20);
+        for (OutgoingTrain& train : trains) train = {.data = data, .segmentSize = 1400};
+        QCOMPARE(a->send(trains), size_t{20});
+        std::vector<Packet> memory(20, Packet(65535));
+        std::vector<ReceivedTrain> received(20);
+        size_t total = 0;
+        for (size_t batch = 0; batch < 10 && total < 20; ++batch) {
+            for (size_t i = 0; i < 20; ++i) received[i] = {.buffer = memory[i]};
+            const auto count = b->receive(received);
+            QVERIFY(count && *count > 0 && *count <= 8);
+            for (size_t i = 0; i < *count; ++i) QVERIFY(std::ranges::equal(received[i].data(), data));
+            total += *count;
+        }
+        QCOMPARE(total, size_t{20});
+    }
     void segmentsBeyondTheMtuAreFragmentedWhenDiscovering() {
         for (const char* address : {"127.0.0.1", "::1"}) {
             const auto b = open({.local = at(address, 0)});

@@ -201,12 +201,14 @@ private:
 tl::expected<size_t, TunError> LinuxTun::readBatch(unsigned queue, std::span<ReadSlot> into) noexcept {
     const int fd = m_queues[queue].get();
     size_t count = 0;
-    while (count < into.size()) {
+    size_t bytes = 0;
+    while (count < into.size() && bytes < batchBytes) {
         ReadSlot& slot = into[count];
         const iovec parts[2] = {{&slot.vnet, sizeof slot.vnet}, {slot.buffer.data(), slot.buffer.size()}};
         const ssize_t size = readv(fd, parts, 2);
         if (size >= static_cast<ssize_t>(sizeof slot.vnet)) {
             slot.size = static_cast<size_t>(size) - sizeof slot.vnet;
+            bytes += slot.size;
             ++count;
             continue;
         }

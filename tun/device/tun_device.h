@@ -70,7 +70,8 @@ public:
 
     // A descriptor that polls readable while frames wait; -1 where the platform has none.
     [[nodiscard]] virtual int pollHandle(unsigned queue) const noexcept = 0;
-    // Reads what waits, up to one frame each, and returns how many. Never blocks: 0 means that nothing waits.
+    // Reads what waits, one frame each, until all of `into` is used or batchBytes have come; returns how many. Never blocks: 0 means
+    // that nothing waits, less than all does not.
     [[nodiscard]] virtual tl::expected<size_t, TunError> readBatch(unsigned queue,
                                                                    std::span<ReadSlot> into) noexcept = 0;
     // Writes all frames. Fails only when the device is gone.

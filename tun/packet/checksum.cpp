@@ -119,7 +119,11 @@ InternetSum& InternetSum::addCopying(std::span<const uint8_t> source, uint8_t* d
 InternetSum pseudoHeaderSum(const PacketView& packet, uint32_t length) noexcept {
     InternetSum sum;
     // Both families have the addresses side by side at the end of the fixed header.
-    sum.add(packet.version == 4 ? std::span{packet.data + 12, 8} : std::span{packet.data + 8, 32});
+    if (packet.version == 4) {
+        sum.addFixed<8>(packet.data + 12);
+    } else {
+        sum.addFixed<32>(packet.data + 8);
+    }
     return sum.addNumber32(length).addNumber16(packet.protocol);
 }
 
@@ -128,7 +132,10 @@ void storeIpv4HeaderChecksum(std::span<uint8_t> header) noexcept {
     InternetSum().add(header).storeChecksum(header.data() + 10);
 }
 
-bool ipv4HeaderChecksumHolds(std::span<const uint8_t> header) noexcept { return InternetSum().add(header).verifies(); }
+bool ipv4HeaderChecksumHolds(std::span<const uint8_t> header) noexcept {
+    if (header.size() == 20) return InternetSum().addFixed<20>(header.data()).verifies();
+    return InternetSum().add(header).verifies();
+}
 
 bool transportChecksumHolds(const PacketView& packet) noexcept {
     if (packet.fragment || packet.sourceRouted || packet.l4HeaderLength == 0) return false;

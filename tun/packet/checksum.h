@@ -20,6 +20,17 @@ public:
 
     // Only the last piece that is added may have an odd length.
     InternetSum& add(std::span<const uint8_t> bytes) noexcept;
+    // The same for a few words whose number the compiler knows.
+    template <size_t Size>
+    InternetSum& addFixed(const uint8_t* bytes) noexcept {
+        static_assert(Size % 4 == 0 && Size <= 64);
+        for (size_t i = 0; i < Size; i += 4) {
+            uint32_t word = 0;
+            std::memcpy(&word, bytes + i, 4);
+            m_sum += word;
+        }
+        return *this;
+    }
     // Copies source to destination (at least as long, not overlapping) and adds it.
     InternetSum& addCopying(std::span<const uint8_t> source, uint8_t* destination) noexcept;
     constexpr InternetSum& addNumber16(uint16_t number) noexcept {

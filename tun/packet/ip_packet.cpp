@@ -19,20 +19,26 @@ using Failure = tl::unexpected<PacketError>;
 // `whole`: the packet is complete; otherwise it is a quote, whose own lengths may promise more than there is.
 struct Scan {
     std::span<const uint8_t> bytes;
+    PacketView& view;  // written in place: copying what has just been written byte by byte costs more than all the rest
     bool whole;
-    PacketView view;
+    PacketError error = PacketError::Empty;
 
-    tl::expected<PacketView, PacketError> run() noexcept;
-    tl::expected<void, PacketError> ipv4() noexcept;
-    tl::expected<void, PacketError> ipv6() noexcept;
-    tl::expected<void, PacketError> ipv6Extensions() noexcept;
-    tl::expected<void, PacketError> ipv6Fragment(const uint8_t* header) noexcept;
-    tl::expected<void, PacketError> length(size_t stated, size_t header) noexcept;
-    tl::expected<void, PacketError> fragmentLength() const noexcept;
-    tl::expected<void, PacketError> transport() noexcept;
-    tl::expected<void, PacketError> tcp() noexcept;
-    tl::expected<void, PacketError> udp() noexcept;
+    // The steps say false when `error` tells why.
+    bool run() noexcept;
+    bool ipv4() noexcept;
+    bool ipv6() noexcept;
+    bool ipv6Extensions() noexcept;
+    bool ipv6Fragment(const uint8_t* header) noexcept;
+    bool length(size_t stated, size_t header) noexcept;
+    bool fragmentLength() noexcept;
+    bool transport() noexcept;
+    bool tcp() noexcept;
+    bool udp() noexcept;
 
+    bool refuse(PacketError why) noexcept {
+        error = why;
+        return false;
+    }
     [[nodiscard]] size_t available() const noexcept { return bytes.size() - view.l4Offset; }
     void ports() noexcept {
         view.sourcePort = load16(bytes.data() + view.l4Offset);
@@ -40,33 +46,31 @@ struct Scan {
     }
 };
 
-tl::expected<PacketView, PacketError> Scan::run() noexcept {
-    if (bytes.empty()) return Failure(PacketError::Empty);
+bool Scan::run() noexcept {
+    if (bytes.empty()) return refuse(PacketError::Empty);
     view.data = bytes.data();
     view.version = bytes[0] >> 4;
-    if (view.version != 4 && view.version != 6) return Failure(PacketError::UnknownVersion);
-    if (const auto ip = view.version == 4 ? ipv4() : ipv6(); !ip) return Failure(ip.error());
-    if (const auto upper = transport(); !upper) return Failure(upper.error());
-    return view;
+    if (view.version != 4 && view.version != 6) return refuse(PacketError::UnknownVersion);
+    return (view.version == 4 ? ipv4() : ipv6()) && transport();
 }
 
-tl::expected<void, PacketError> Scan::length(size_t stated, size_t header) noexcept {
-    if (stated < header) return Failure(PacketError::LengthBelowHeader);
-    if (whole && stated > bytes.size()) return Failure(PacketError::LengthBeyondPacket);
-    if (whole && stated < bytes.size()) return Failure(PacketError::BytesBehindPacket);
+bool Scan::length(size_t stated, size_t header) noexcept {
+    if (stated < header) return refuse(PacketError::LengthBelowHeader);
+    if (whole && stated > bytes.size()) return refuse(PacketError::LengthBeyondPacket);
+    if (whole && stated < bytes.size()) return refuse(PacketError::BytesBehindPacket);
     // A quote may have padding or ICMP extensions (RFC 4884) behind it.
     if (stated < bytes.size()) bytes = bytes.first(stated);
     view.totalLength = static_cast<uint32_t>(bytes.size());
-    return {};
+    return true;
 }
 
-tl::expected<void, PacketError> Scan::ipv4() noexcept {
-    if (bytes.size() < ipv4HeaderSize) return Failure(PacketError::TruncatedIpHeader);
+bool Scan::ipv4() noexcept {
+    if (bytes.size() < ipv4HeaderSize) return refuse(PacketError::TruncatedIpHeader);
     const uint8_t* ip = bytes.data();
     const size_t header = size_t{ip[0] & 0x0fu} * 4;
-    if (header < ipv4HeaderSize) return Failure(PacketError::BadIpHeaderLength);
-    if (header > bytes.size()) return Failure(PacketError::TruncatedIpHeader);
-    if (const auto fits = length(load16(ip + 2), header); !fits) return fits;
+    if (header < ipv4HeaderSize) return refuse(PacketError::BadIpHeaderLength);
+    if (header > bytes.size()) return refuse(PacketError::TruncatedIpHeader);
+    if (!length(load16(ip + 2), header)) return false;
 
     const uint16_t fragmentField = load16(ip + 6);
     view.l4Offset = static_cast<uint16_t>(header);
@@ -78,104 +82,104 @@ tl::expected<void, PacketError> Scan::ipv4() noexcept {
     const bool more = (fragmentField & 0x2000) != 0;
     view.fragment = more || view.fragmentOffset != 0;
     view.firstFragment = more && view.fragmentOffset == 0;
-    if (!view.fragment) return {};
-    if (whole && more && available() % 8 != 0) return Failure(PacketError::BadFragment);
+    if (!view.fragment) return true;
+    if (whole && more && available() % 8 != 0) return refuse(PacketError::BadFragment);
     return fragmentLength();
 }
 
 // A fragment must not reach beyond what a reassembled packet can be.
-tl::expected<void, PacketError> Scan::fragmentLength() const noexcept {
-    if (whole && size_t{view.fragmentOffset} + available() > 65535) return Failure(PacketError::BadFragment);
-    return {};
+bool Scan::fragmentLength() noexcept {
+    if (whole && size_t{view.fragmentOffset} + available() > 65535) return refuse(PacketError::BadFragment);
+    return true;
 }
 
-tl::expected<void, PacketError> Scan::ipv6() noexcept {
-    if (bytes.size() < ipv6HeaderSize) return Failure(PacketError::TruncatedIpHeader);
+bool Scan::ipv6() noexcept {
+    if (bytes.size() < ipv6HeaderSize) return refuse(PacketError::TruncatedIpHeader);
     const size_t stated = ipv6HeaderSize + load16(bytes.data() + 4);
-    if (const auto fits = length(stated, ipv6HeaderSize); !fits) return fits;
+    if (!length(stated, ipv6HeaderSize)) return false;
     view.dontFragment = true;
     view.l4Offset = ipv6HeaderSize;
     view.protocol = bytes[6];
     return ipv6Extensions();
 }
 
-tl::expected<void, PacketError> Scan::ipv6Extensions() noexcept {
+bool Scan::ipv6Extensions() noexcept {
     for (size_t seen = 0;; ++seen) {
         const bool known = view.protocol == ipproto::hopByHop || view.protocol == ipproto::routing ||
                            view.protocol == ipproto::fragment || view.protocol == ipproto::authentication ||
                            view.protocol == ipproto::destinationOptions;
-        if (!known) return {};
-        if (seen == maxExtensions) return Failure(PacketError::TooManyExtensions);
-        if (view.protocol == ipproto::hopByHop && seen > 0) return Failure(PacketError::MisplacedHopByHop);
-        if (available() < 8) return Failure(PacketError::TruncatedExtension);
+        if (!known) return true;
+        if (seen == maxExtensions) return refuse(PacketError::TooManyExtensions);
+        if (view.protocol == ipproto::hopByHop && seen > 0) return refuse(PacketError::MisplacedHopByHop);
+        if (available() < 8) return refuse(PacketError::TruncatedExtension);
         const uint8_t* header = bytes.data() + view.l4Offset;
         size_t size = (size_t{header[1]} + 1) * 8;
         if (view.protocol == ipproto::authentication) size = (size_t{header[1]} + 2) * 4;
         if (view.protocol == ipproto::fragment) size = 8;
-        if (size > available()) return Failure(PacketError::TruncatedExtension);
+        if (size > available()) return refuse(PacketError::TruncatedExtension);
         const bool isFragment = view.protocol == ipproto::fragment;
         if (view.protocol == ipproto::routing && header[3] != 0) view.sourceRouted = true;
         view.extensions = true;
         view.l4Offset = static_cast<uint16_t>(view.l4Offset + size);
         view.protocol = header[0];
         if (!isFragment) continue;
-        if (const auto fits = ipv6Fragment(header); !fits) return fits;
+        if (!ipv6Fragment(header)) return false;
         // What follows the header of a later fragment is payload, whatever the next header would be.
-        if (view.fragmentOffset != 0) return {};
+        if (view.fragmentOffset != 0) return true;
     }
 }
 
-tl::expected<void, PacketError> Scan::ipv6Fragment(const uint8_t* header) noexcept {
+bool Scan::ipv6Fragment(const uint8_t* header) noexcept {
     const uint16_t field = load16(header + 2);
     const bool more = (field & 1) != 0;
     view.fragmentOffset = static_cast<uint16_t>(field & 0xfff8);
     view.fragment = more || view.fragmentOffset != 0;
     view.firstFragment = more && view.fragmentOffset == 0;
     view.fragmentId = load32(header + 4);
-    if (whole && more && available() % 8 != 0) return Failure(PacketError::BadFragment);
+    if (whole && more && available() % 8 != 0) return refuse(PacketError::BadFragment);
     return fragmentLength();
 }
 
-tl::expected<void, PacketError> Scan::transport() noexcept {
-    if (view.fragment && !view.firstFragment) return {};
+bool Scan::transport() noexcept {
+    if (view.fragment && !view.firstFragment) return true;
     if (view.protocol == ipproto::tcp) return tcp();
     if (view.protocol == ipproto::udp) return udp();
     const uint8_t icmpOfFamily = view.version == 4 ? ipproto::icmp : ipproto::icmp6;
-    if (view.protocol != icmpOfFamily) return {};
+    if (view.protocol != icmpOfFamily) return true;
     // ICMPv6 has messages of 4 bytes on paper only; every one defined has 8.
-    if (available() < icmpHeaderSize) return Failure(PacketError::TruncatedTransport);
+    if (available() < icmpHeaderSize) return refuse(PacketError::TruncatedTransport);
     view.l4HeaderLength = icmpHeaderSize;
-    return {};
+    return true;
 }
 
-tl::expected<void, PacketError> Scan::tcp() noexcept {
-    if (available() < quotedTransport) return Failure(PacketError::TruncatedTransport);
+bool Scan::tcp() noexcept {
+    if (available() < quotedTransport) return refuse(PacketError::TruncatedTransport);
     ports();
     // A quote, or a first fragment at the smallest MTU, may end within the TCP header: then it is only known up to there.
     if ((!whole || view.fragment) && available() < tcpHeaderSize) {
         view.l4HeaderLength = static_cast<uint16_t>(available());
-        return {};
+        return true;
     }
-    if (available() < tcpHeaderSize) return Failure(PacketError::TruncatedTransport);
+    if (available() < tcpHeaderSize) return refuse(PacketError::TruncatedTransport);
     const size_t header = static_cast<size_t>(bytes[view.l4Offset + 12u] >> 4) * 4;
-    if (header < tcpHeaderSize) return Failure(PacketError::BadTcpHeaderLength);
+    if (header < tcpHeaderSize) return refuse(PacketError::BadTcpHeaderLength);
     if (header > available()) {
-        if (whole && !view.fragment) return Failure(PacketError::BadTcpHeaderLength);
+        if (whole && !view.fragment) return refuse(PacketError::BadTcpHeaderLength);
         view.l4HeaderLength = static_cast<uint16_t>(available());
-        return {};
+        return true;
     }
     view.l4HeaderLength = static_cast<uint16_t>(header);
-    return {};
+    return true;
 }
 
-tl::expected<void, PacketError> Scan::udp() noexcept {
-    if (available() < udpHeaderSize) return Failure(PacketError::TruncatedTransport);
+bool Scan::udp() noexcept {
+    if (available() < udpHeaderSize) return refuse(PacketError::TruncatedTransport);
     ports();
     view.l4HeaderLength = udpHeaderSize;
     const size_t stated = load16(bytes.data() + view.l4Offset + 4);
-    if (stated < udpHeaderSize) return Failure(PacketError::BadUdpLength);
-    if (whole && !view.fragment && stated > available()) return Failure(PacketError::BadUdpLength);
-    return {};
+    if (stated < udpHeaderSize) return refuse(PacketError::BadUdpLength);
+    if (whole && !view.fragment && stated > available()) return refuse(PacketError::BadUdpLength);
+    return true;
 }
 
 FlowKey keyOf(const PacketView& packet) noexcept {
@@ -211,11 +215,17 @@ std::string_view describe(PacketError error) noexcept {
 }
 
 tl::expected<PacketView, PacketError> parseHeaders(std::span<const uint8_t> packet) noexcept {
-    return Scan{packet, true, {}}.run();
+    tl::expected<PacketView, PacketError> result;
+    Scan scan{packet, *result, true};
+    if (!scan.run()) result = Failure(scan.error);
+    return result;
 }
 
 tl::expected<PacketView, PacketError> parseQuotedHeaders(std::span<const uint8_t> quote) noexcept {
-    return Scan{quote, false, {}}.run();
+    tl::expected<PacketView, PacketError> result;
+    Scan scan{quote, *result, false};
+    if (!scan.run()) result = Failure(scan.error);
+    return result;
 }
 
 bool isIcmpError(const PacketView& packet) noexcept {

@@ -63,17 +63,22 @@ std::string_view describe(SegmentError error) noexcept {
 
 tl::expected<Segmenter, SegmentError> Segmenter::plan(const VnetHeader& frame, const PacketView& packet,
                                                       size_t maximum) noexcept {
-    Segmenter plan;
+    tl::expected<Segmenter, SegmentError> result;
+    Segmenter& plan = *result;
     plan.m_packet = packet;
     const bool needsChecksum = (frame.flags & vnet_flag::needsChecksum) != 0;
     if (needsChecksum && size_t{frame.checksumStart} + frame.checksumOffset + 2 > packet.totalLength) {
-        return Failure(SegmentError::ChecksumBeyondPacket);
+        result = Failure(SegmentError::ChecksumBeyondPacket);
+        return result;
     }
     const auto made =
         frame.gsoType == vnet_gso::none ? plan.planSingle(frame, maximum) : plan.planTrain(frame, maximum);
-    if (!made) return Failure(made.error());
-    plan.m_exceeds = plan.packetSize() > maximum;
-    return plan;
+    if (made) {
+        plan.m_exceeds = plan.packetSize() > maximum;
+    } else {
+        result = Failure(made.error());
+    }
+    return result;
 }
 
 tl::expected<void, SegmentError> Segmenter::planTrain(const VnetHeader& frame, size_t maximum) noexcept {

@@ -35,6 +35,9 @@ enum class SegmentError : uint8_t {
 // How one frame is going to be split. Refers to the frame's bytes.
 class Segmenter {
 public:
+    // Nothing to write.
+    Segmenter() noexcept = default;
+
     // `packet` is `frame`'s bytes, parsed. No segment exceeds `maximum` bytes if that can be helped: TCP is split, at `gsoSize` or below (a
     // plain TCP packet too, unless it carries SYN); datagrams and everything else keep their size, and then exceeds() is true.
     [[nodiscard]] static tl::expected<Segmenter, SegmentError> plan(const VnetHeader& frame, const PacketView& packet,

@@ -19,7 +19,9 @@ namespace netpas::tun {
 namespace {
 
 constexpr size_t batchSize = 64;
-constexpr int maxRetries = 8;  // ICMP errors in a row that one call passes over
+constexpr size_t firstTrains = 4;
+constexpr size_t smallTrain = 4096;  // bytes
+constexpr int maxRetries = 8;        // ICMP errors in a row that one call passes over
 
 using Failure = tl::unexpected<UdpError>;
 
@@ -367,11 +369,15 @@ void LinuxUdpSocket::sendSingly(OutgoingTrain& train) {
 
 tl::expected<size_t, UdpError> LinuxUdpSocket::receive(std::span<ReceivedTrain> into) noexcept {
     size_t count = 0;
+    size_t bytes = 0;
     int softErrors = 0;
-    while (count < into.size()) {
-        const size_t wanted = std::min(into.size() - count, batchSize);
+    while (count < into.size() && bytes < receiveBatchBytes) {
+        // Four whole trains are a batch; of short ones more come at once.
+        const bool small = count > 0 && bytes / count < smallTrain;
+        const size_t wanted = std::min(into.size() - count, small ? batchSize : firstTrains);
         const auto received = receiveSome(into.subspan(count, wanted));
         if (received) {
+            for (const ReceivedTrain& train : into.subspan(count, *received)) bytes += train.size;
             count += *received;
             if (*received < wanted) break;
             continue;

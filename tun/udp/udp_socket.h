@@ -19,6 +19,9 @@ inline constexpr size_t maxTrainSegments = 64;
 inline constexpr size_t maxTrainBytes =
     65000;  // below the 65507 and 65527 that fit, and below every kernel's own limit
 
+// What one receive() takes at most, but for what a last system call brings: more would leave the processor's cache before it is looked at.
+inline constexpr size_t receiveBatchBytes = 256 * 1024;
+
 enum class UdpError : uint8_t {
     NotPermitted,  // mark, device or buffer sizes need privileges
     AddressInUse,
@@ -109,7 +112,7 @@ public:
     // Tries all trains in order and never blocks; each train says what became of it. A train that was not sent does not hold up the next, except
     // when the socket is Full: what follows stays Pending. Returns how many were sent wholly.
     virtual size_t send(std::span<OutgoingTrain> trains) noexcept = 0;
-    // Fills `into` from the front with what waits and returns how many; 0 means that nothing waits. Errors that ICMP reported
+    // Fills `into` from the front with what waits and returns how many; 0 means that nothing waits, less than all does not. Errors that ICMP reported
     // about what was sent earlier are counted and passed over.
     [[nodiscard]] virtual tl::expected<size_t, UdpError> receive(std::span<ReceivedTrain> into) noexcept = 0;
 
