@@ -109,7 +109,10 @@ void writeCustomers(std::ostream& out, const PartyInput& input, const IspSpec& i
     for (const std::string& host : hostsOf(input.topology, isp)) {
         out << "\n[[customer]]\nname = " << quoted(host)
             << "\nprefixes = " << prefixList(input.plan.hostPrefix.at(host)) << "\n";
-        if (!limits) continue;
+        if (!limits) {
+            out << "router = " << quoted(input.topology.attachment(host)) << "\n";
+            continue;
+        }
         out << "rate = " << quoted(isp.customerLimit.rate.toString())
             << "\nburst = " << quoted(isp.customerLimit.burst.toString()) << "\n";
     }
@@ -221,8 +224,8 @@ std::string accountingConfig(const PartyInput& input, const IspSpec& isp) {
         << "\nlisten = " << addressList(input.plan.ispAddress.at(isp.name)) << "\nport = " << accountingPort
         << "\ndatabase = " << quoted(input.folder + "/books.db")
         << "\ndatabase_key = " << quoted(input.folder + "/books.key")
-        << "\nadmin_socket = " << quoted(input.folder + "/accounting.sock")
-        << "\n\n[sampling]\nthreshold = " << quoted(isp.samplingThreshold.toString()) << "\n";
+        << "\nadmin_socket = " << quoted(input.folder + "/accounting.sock") << "\n"
+        << sampling(isp);
     for (const std::string& router : isp.routers) {
         out << "\n[[edge]]\nrouter = " << quoted(router) << "\nkey = " << quoted(input.keys.edge.at(router)) << "\n";
     }
@@ -232,6 +235,11 @@ std::string accountingConfig(const PartyInput& input, const IspSpec& isp) {
             << "\nport = " << accountingPort << "\nkey = " << quoted(input.keys.accounting.at(neighbour->name)) << "\n";
     }
     writeCustomers(out, input, isp, false);
+    for (const IspSpec& other : input.topology.isps) {
+        if (&other == &isp) continue;
+        out << "\n[[isp_key]]\nisp = " << other.id << "\nkey = " << quoted(input.keys.accounting.at(other.name))
+            << "\n";
+    }
     return out.str();
 }
 

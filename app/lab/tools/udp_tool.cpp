@@ -221,6 +221,9 @@ int udpSendTool(const ToolArguments& arguments) {
     const int segment = static_cast<int>(plan.size);
     if (plan.train > 1 && ::setsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment, sizeof segment) != 0)
         return failed("udp-send: UDP_SEGMENT");
+    // Larger than any queue of a link: this sender saturates, it does not wait for the queue.
+    const int buffer = 64 << 20;
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer, sizeof buffer);
     sayReady();
     printResult(sendAll(fd, plan));
     ::close(fd);
