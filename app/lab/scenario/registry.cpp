@@ -4,8 +4,13 @@ namespace netpas::lab {
 
 const std::vector<Scenario>& scenarios() {
     static const std::vector<Scenario> all{
-        figure3Scenario(),          fourIspsScenario(),  sixteenIspsScenario(),
-        upgradeMidstreamScenario(), agentDiesScenario(), storyScenario(),
+        figure3Scenario(),
+        fourIspsScenario(),
+        sixteenIspsScenario(),
+        storyScenario(),
+        upgradeMidstreamScenario(),
+        agentDiesScenario(),
+        hostilePacketsScenario(),
     };
     return all;
 }
