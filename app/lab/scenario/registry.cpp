@@ -4,13 +4,8 @@ namespace netpas::lab {
 
 const std::vector<Scenario>& scenarios() {
     static const std::vector<Scenario> all{
-        figure3Scenario(),
-        fourIspsScenario(),
-        sixteenIspsScenario(),
-        storyScenario(),
-        upgradeMidstreamScenario(),
-        agentDiesScenario(),
-        hostilePacketsScenario(),
+        figure3Scenario(),          fourIspsScenario(),  sixteenIspsScenario(),    storyScenario(),
+        upgradeMidstreamScenario(), agentDiesScenario(), hostilePacketsScenario(),
     };
     return all;
 }
