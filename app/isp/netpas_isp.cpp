@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "app/isp/edge_command.h"
+#include "app/isp/server_commands.h"
 #include "core/crypto/identity.h"
 
 namespace {
@@ -33,14 +34,18 @@ int runKeygen(const std::vector<std::string>& arguments) {
 
 constexpr Command commands[] = {
     {"edge", "edge router: --config FILE", netpas::isp::runEdge},
+    {"accounting", "accounting server: --config FILE", netpas::isp::runAccounting},
+    {"directory", "directory of services, keys and paths: --config FILE", netpas::isp::runDirectory},
     {"counters", "what an edge router has counted: --socket SOCKET [--json]", netpas::isp::runCounters},
+    {"books", "what an accounting server has in its books: --socket SOCKET [--json] [--invoices]", netpas::isp::runBooks},
+    {"forget-customer", "let a customer enrol another identity: --socket SOCKET NAME", netpas::isp::runForgetCustomer},
     {"keygen", "make a key, or show that of an existing file: FILE", runKeygen},
 };
 
 int usage(int code) {
     std::FILE* out = code == 0 ? stdout : stderr;
     std::fprintf(out, "usage: netpas-isp COMMAND ...\n");
-    for (const Command& command : commands) std::fprintf(out, "  %-12s %s\n", command.name, command.what);
+    for (const Command& command : commands) std::fprintf(out, "  %-16s %s\n", command.name, command.what);
     return code;
 }
 

@@ -137,6 +137,16 @@ std::optional<int64_t> TomlFields::number(std::string_view key, int64_t least, i
     return std::nullopt;
 }
 
+std::optional<double> TomlFields::real(std::string_view key, double least, double most, Need need) {
+    const std::string range = "a number from " + std::to_string(least) + " to " + std::to_string(most);
+    const toml::node* node = find(key, need, range);
+    if (node == nullptr) return std::nullopt;
+    const auto value = node->value<double>();
+    if (value && *value >= least && *value <= most) return value;
+    wrong(key, range);
+    return std::nullopt;
+}
+
 std::optional<Money> TomlFields::money(std::string_view key, Need need) {
     return parsed(key, need, moneyExample, [](std::string_view text) -> std::optional<Money> {
         const auto amount = Money::parse(text);

@@ -45,6 +45,7 @@ public:
 
     std::optional<std::string> text(std::string_view key, Need need = Need::Required);
     std::optional<int64_t> number(std::string_view key, int64_t least, int64_t most, Need need = Need::Required);
+    std::optional<double> real(std::string_view key, double least, double most, Need need = Need::Required);
     std::optional<Money> money(std::string_view key, Need need = Need::Required);  // ≥ 0
     std::optional<IpAddress> address(std::string_view key, Need need = Need::Required);
     std::optional<IpPrefix> prefix(std::string_view key, Need need = Need::Required);

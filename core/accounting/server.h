@@ -39,7 +39,7 @@ struct NeighbourConfig {
 struct CustomerConfig {
     std::string name;
     std::vector<IpPrefix> prefixes;
-    std::string router;                // the edge that serves it; empty: the one that says so, or the first
+    std::string router;                // the edge that serves it; empty: the first that does not say otherwise
     Money capLimit = Money::max();     // of one session key
     size_t maxKeys = 256;              // not yet final
 };

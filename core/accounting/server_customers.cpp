@@ -36,12 +36,13 @@ const CustomerConfig* AccountingServer::Engine::customerConfig(const std::string
     return nullptr;
 }
 
-// The edge through which the customer's packets come in; empty when none is configured.
+// The edge through which the customer's packets come in: the first configured one that has not said otherwise. The
+// directory lists the edges in the same order. Empty when none is configured.
 std::string AccountingServer::Engine::routerFor(const CustomerConfig& customer) const {
     if (!customer.router.empty()) return customer.router;
-    for (const auto& [router, state] : m_edges) {
-        const PeerPtr peer = state.peer.lock();
-        if (peer && peer->serves.contains(customer.name)) return router;
+    for (const EdgeConfig& edge : m_config.edges) {
+        const EdgeState& state = m_edges.at(edge.router);
+        if (!state.greeted || state.serves.contains(customer.name)) return edge.router;
     }
     return m_config.edges.empty() ? std::string() : m_config.edges.front().router;
 }

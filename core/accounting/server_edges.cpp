@@ -39,7 +39,8 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const EdgeHello& mess
     state.lastIncarnation = message.incarnation;
     state.peer = peer;
     peer->incarnation = message.incarnation;
-    peer->serves = {message.customers.begin(), message.customers.end()};
+    state.greeted = true;
+    state.serves = {message.customers.begin(), message.customers.end()};
     peer->welcomed = true;
     log(LogLevel::Info, "edge router " + peer->router + " is connected");
     send(peer, EdgeWelcome{m_config.isp});

@@ -62,7 +62,6 @@ private:
         std::string router;          // of an edge
         bool welcomed = false;       // an edge that has said hello
         uint64_t incarnation = 0;
-        std::set<std::string> serves;
         IspId isp;                   // of a neighbour
         RateLimit requests{100};
         std::vector<AckEntry> acks;  // sent after the next commit
@@ -83,6 +82,8 @@ private:
         SteadyTime lastReport{};
         bool reported = false;
         uint64_t lastIncarnation = 0;
+        bool greeted = false;            // has said, in this server's life, whom it serves
+        std::set<std::string> serves;
     };
 
     struct Waiter {

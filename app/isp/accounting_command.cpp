@@ -1,0 +1,142 @@
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "app/isp/server_commands.h"
+#include "app/isp/server_configs.h"
+#include "core/net/http_server.h"
+
+namespace netpas::isp {
+
+namespace {
+
+using accounting::AccountingServer;
+using accounting::Books;
+using net::HttpResponse;
+
+int fail(const std::string& text, int code) {
+    std::fprintf(stderr, "netpas-isp accounting: %s\n", text.c_str());
+    return code;
+}
+
+void toLog(accounting::LogLevel level, const std::string& text) {
+    switch (level) {
+    case accounting::LogLevel::Info: spdlog::info("{}", text); break;
+    case accounting::LogLevel::Warning: spdlog::warn("{}", text); break;
+    case accounting::LogLevel::Error: spdlog::error("{}", text); break;
+    }
+}
+
+HttpResponse setBlacklist(AccountingServer& server, const std::string& body) {
+    const auto json = nlohmann::json::parse(body, nullptr, false);
+    std::vector<IspId> isps;
+    const auto list = json.is_object() ? json.find("isps") : json.end();
+    bool good = json.is_object() && list != json.end() && list->is_array() && list->size() <= accounting::maxBlacklist;
+    for (size_t i = 0; good && i < list->size(); ++i) {
+        const auto& entry = (*list)[i];
+        good = entry.is_number_unsigned() && entry.get<uint64_t>() <= IspId::maxValue;
+        if (good) isps.emplace_back(entry.get<uint16_t>());
+    }
+    if (!good) return HttpResponse::error(400, "INVALID_ARGUMENT", "the body is not a list of ISPs", "send {\"isps\": [66]}");
+    server.setBlacklist(std::move(isps));
+    return HttpResponse{204, "", "", {}};
+}
+
+// The admin socket belongs to whoever runs the server: its mode keeps everybody else out.
+HttpResponse answer(AccountingServer& server, const net::HttpRequest& request) {
+    constexpr std::string_view customers = "/v1/customers/";
+    constexpr std::string_view forget = "/forget";
+    HttpResponse response;
+    if (request.method == "GET" && request.path == "/v1/books") {
+        response.body = server.booksJson();
+        return response;
+    }
+    if (request.method == "GET" && request.path == "/v1/invoices") {
+        response.body = server.invoicesJson();
+        return response;
+    }
+    if (request.method == "POST" && request.path == "/v1/blacklist") return setBlacklist(server, request.body);
+    const std::string_view path = request.path;
+    if (request.method == "POST" && path.size() > customers.size() + forget.size() && path.starts_with(customers) &&
+        path.ends_with(forget)) {
+        const std::string name(path.substr(customers.size(), path.size() - customers.size() - forget.size()));
+        if (server.forgetCustomer(name)) return HttpResponse{204, "", "", {}};
+        return HttpResponse::error(404, "NOT_FOUND", "no identity is enrolled for customer " + name,
+                                   "netpas-isp books lists the customers");
+    }
+    return HttpResponse::error(404, "NOT_FOUND", "there is no such resource",
+                               "GET /v1/books, GET /v1/invoices, POST /v1/blacklist, POST /v1/customers/NAME/forget");
+}
+
+int serve(const AccountingSettings& settings) {
+    if (!initCrypto()) return fail("libsodium does not start", 1);
+    const auto identity = Identity::load(settings.identity);
+    if (!identity) {
+        return fail(settings.identity.string() + ": " + std::string(describe(identity.error())) +
+                        "; make one with netpas-isp keygen " + settings.identity.string(),
+                    1);
+    }
+    const auto key = store::loadOrCreateKey(settings.databaseKey);
+    if (!key) return fail(settings.databaseKey.string() + ": " + std::string(store::describe(key.error())), 1);
+    // Ids are remembered for longer than any ISP on the way would accept them.
+    const Books::Options options{settings.database, *key, settings.server.confirmationLifetime + std::chrono::minutes(1)};
+    auto books = Books::open(options, systemClock().now());
+    if (!books) {
+        const bool rival = books.error() == store::StoreError::InUse;
+        return fail(settings.database.string() + ": " + std::string(store::describe(books.error())) +
+                        (rival ? "; stop the other accounting server, or give this one its own 'database'" : ""),
+                    1);
+    }
+    boost::asio::io_context io;
+    AccountingServer server(io, *identity, settings.server, std::move(*books), systemClock(), toLog);
+    for (const Endpoint& endpoint : settings.listen) {
+        if (!server.listen(endpoint)) return fail(endpoint.toString() + ": the address is taken, or not this machine's", 1);
+    }
+    net::HttpServer admin(io, [&server](const net::HttpRequest& request, const net::HttpReply& reply) {
+        reply(answer(server, request));
+    });
+    server.start();
+    if (!admin.listenUnix(settings.adminSocket, 0600)) {
+        return fail(settings.adminSocket.string() + ": cannot listen there; is a server running, does the folder exist?", 1);
+    }
+    boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+    signals.async_wait([&](const boost::system::error_code& error, int) {
+        if (error) return;
+        server.stop();
+        admin.close();
+        io.stop();
+    });
+    spdlog::info("accounting server of ISP {} ({}), key {}", settings.server.isp.value(), settings.server.name,
+                 identity->publicKey().hex());
+    io.run();
+    return 0;
+}
+
+}  // namespace
+
+int runAccounting(const std::vector<std::string>& arguments) {
+    CLI::App app("An ISP's accounting server: session keys, counters, confirmations, books", "netpas-isp accounting");
+    std::string file;
+    std::string level = "info";
+    app.add_option("--config", file, "the server's configuration (TOML)")->required();
+    app.add_option("--log-level", level, "trace, debug, info, warn, error or off");
+    try {
+        app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    spdlog::set_default_logger(spdlog::stderr_logger_mt("accounting"));
+    spdlog::set_level(spdlog::level::from_str(level));
+    const auto settings = readAccountingConfig(file);
+    if (!settings) {
+        for (const ConfigProblem& problem : settings.error()) std::fprintf(stderr, "%s\n", problem.toString().c_str());
+        return 2;
+    }
+    return serve(*settings);
+}
+
+}  // namespace netpas::isp

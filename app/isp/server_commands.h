@@ -1,0 +1,16 @@
+// `netpas-isp accounting`, `directory`, `books` and `forget-customer`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace netpas::isp {
+
+// The arguments behind the command's name. The result is the exit code: 0 ok, 2 usage or configuration, 3 not running,
+// 1 other failures.
+int runAccounting(const std::vector<std::string>& arguments);
+int runDirectory(const std::vector<std::string>& arguments);
+int runBooks(const std::vector<std::string>& arguments);
+int runForgetCustomer(const std::vector<std::string>& arguments);
+
+}  // namespace netpas::isp

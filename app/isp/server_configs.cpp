@@ -1,0 +1,326 @@
+#include "app/isp/server_configs.h"
+
+#include <cmath>
+#include <fstream>
+#include <iterator>
+
+#include "app/isp/toml_fields.h"
+
+namespace netpas::isp {
+
+namespace {
+
+using Need = TomlFields::Need;
+
+constexpr uint16_t accountingPort = 46722;
+constexpr uint16_t directoryPort = 46723;
+
+std::filesystem::path inFolder(const std::filesystem::path& folder, const std::optional<std::string>& path) {
+    return path ? folder / *path : std::filesystem::path();
+}
+
+IspId ispOf(TomlFields& fields, std::string_view key) {
+    return IspId(static_cast<uint16_t>(fields.number(key, 0, 65535).value_or(0)));
+}
+
+uint16_t portOf(TomlFields& fields, uint16_t usual) {
+    return static_cast<uint16_t>(fields.number("port", 1, 65535, Need::Optional).value_or(usual));
+}
+
+PublicKey keyOf(TomlFields& fields, std::string_view key = "key") {
+    const auto hex = fields.text(key);
+    const auto parsed = hex ? PublicKey::parse(*hex) : std::nullopt;
+    if (hex && !parsed) {
+        fields.problem(key, "'" + std::string(key) + "' in " + fields.name() +
+                                " must be the 64 hexadecimal digits that `netpas-isp keygen` prints");
+    }
+    return parsed.value_or(PublicKey{});
+}
+
+std::vector<Endpoint> listenOf(TomlFields& fields, uint16_t usualPort) {
+    std::vector<Endpoint> listen;
+    const uint16_t port = portOf(fields, usualPort);
+    for (const IpAddress& address : fields.addresses("listen")) listen.push_back({address, port});
+    return listen;
+}
+
+// --- accounting.toml
+
+void readSampling(const toml::table* table, accounting::ServerConfig& server, Problems& problems) {
+    if (table == nullptr) return;
+    TomlFields fields(*table, "[sampling]", problems);
+    server.threshold = fields.money("threshold").value_or(Money::zero());
+    if (server.threshold == Money::zero()) fields.problem("threshold", "'threshold' must be above zero, such as \"0.001\"");
+    const std::string kind = fields.text("kind", Need::Optional).value_or("stratified");
+    if (kind == "smart") {
+        server.watch.sampler = accounting::SamplerKind::Smart;
+    } else if (kind != "stratified") {
+        fields.problem("kind", "'kind' in [sampling] must be \"stratified\" or \"smart\"");
+    }
+    fields.number("seed", 0, INT64_MAX, Need::Optional);  // the edge routers'; allowed so that one table serves both files
+}
+
+void readComparison(const toml::table* table, accounting::WatchOptions& watch, Problems& problems) {
+    if (table == nullptr) return;
+    TomlFields fields(*table, "[comparison]", problems);
+    if (const auto value = fields.real("false_alarm", 1e-30, 0.1, Need::Optional)) watch.falseAlarm = *value;
+    if (const auto value = fields.number("grace_seconds", 1, 3600, Need::Optional)) watch.grace = std::chrono::seconds(*value);
+    if (const auto value = fields.number("loss_per_mille", 0, 1000, Need::Optional)) {
+        watch.lossPerMille = static_cast<uint32_t>(*value);
+    }
+}
+
+void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& problems) {
+    for (const toml::table* table : root.tables("edge")) {
+        TomlFields fields(*table, "[[edge]]", problems);
+        server.edges.push_back({fields.text("router").value_or(""), keyOf(fields)});
+    }
+    for (const toml::table* table : root.tables("neighbour")) {
+        TomlFields fields(*table, "[[neighbour]]", problems);
+        accounting::NeighbourConfig neighbour;
+        neighbour.isp = ispOf(fields, "isp");
+        neighbour.name = fields.text("name").value_or("");
+        neighbour.server.address = fields.address("address").value_or(IpAddress{});
+        neighbour.server.port = portOf(fields, accountingPort);
+        neighbour.key = keyOf(fields);
+        if (neighbour.isp == server.isp) fields.problem("isp", "an ISP is no neighbour of itself: give the neighbour's number");
+        server.neighbours.push_back(std::move(neighbour));
+    }
+    for (const toml::table* table : root.tables("customer")) {
+        TomlFields fields(*table, "[[customer]]", problems);
+        accounting::CustomerConfig customer;
+        customer.name = fields.text("name").value_or("");
+        customer.prefixes = fields.prefixes("prefixes");
+        customer.router = fields.text("router", Need::Optional).value_or("");
+        const bool known = customer.router.empty() ||
+                           std::any_of(server.edges.begin(), server.edges.end(),
+                                       [&](const accounting::EdgeConfig& edge) { return edge.router == customer.router; });
+        if (!known) fields.problem("router", "there is no [[edge]] with router = \"" + customer.router + "\"; add it");
+        if (const auto limit = fields.money("cap_limit", Need::Optional)) customer.capLimit = *limit;
+        if (const auto limit = fields.number("max_keys", 1, 100'000, Need::Optional)) {
+            customer.maxKeys = static_cast<size_t>(*limit);
+        }
+        server.customers.push_back(std::move(customer));
+    }
+    for (const toml::table* table : root.tables("known_isp")) {
+        TomlFields fields(*table, "[[known_isp]]", problems);
+        server.signers.push_back({ispOf(fields, "id"), keyOf(fields)});
+    }
+}
+
+// Two of the same name or key would be told apart by chance.
+void checkDistinct(const toml::table& root, const accounting::ServerConfig& server, Problems& problems) {
+    std::set<PublicKey> keys;
+    std::set<std::string> names;
+    const auto check = [&](bool fresh, const std::string& what) {
+        if (!fresh) problems.add(root, what + " stands twice in the file; keep one");
+    };
+    for (const auto& edge : server.edges) {
+        check(keys.insert(edge.key).second, "the key of router " + edge.router);
+        check(names.insert("router " + edge.router).second, "router " + edge.router);
+    }
+    for (const auto& neighbour : server.neighbours) {
+        check(keys.insert(neighbour.key).second, "the key of neighbour " + neighbour.name);
+        check(names.insert("ISP " + std::to_string(neighbour.isp.value())).second,
+              "neighbour " + std::to_string(neighbour.isp.value()));
+    }
+    for (const auto& customer : server.customers) {
+        check(names.insert("customer " + customer.name).second, "customer " + customer.name);
+    }
+}
+
+AccountingSettings readAccounting(const toml::table& root, const std::filesystem::path& folder, Problems& problems) {
+    TomlFields fields(root, "the file", problems);
+    AccountingSettings settings;
+    accounting::ServerConfig& server = settings.server;
+    server.isp = ispOf(fields, "isp");
+    server.name = fields.text("name").value_or("");
+    settings.identity = inFolder(folder, fields.text("identity"));
+    settings.database = inFolder(folder, fields.text("database"));
+    settings.databaseKey = inFolder(folder, fields.text("database_key"));
+    settings.adminSocket = inFolder(folder, fields.text("admin_socket"));
+    settings.listen = listenOf(fields, accountingPort);
+    if (const auto seconds = fields.number("confirmation_lifetime_seconds", 10, 7L * 24 * 3600, Need::Optional)) {
+        server.confirmationLifetime = std::chrono::seconds(*seconds);
+    }
+    if (const auto days = fields.number("log_days", 1, 3650, Need::Optional)) server.logKept = std::chrono::hours(24 * *days);
+    readSampling(fields.table("sampling"), server, problems);
+    readComparison(fields.table("comparison", Need::Optional), server.watch, problems);
+    readParties(fields, server, problems);
+    if (!problems.any()) checkDistinct(root, server, problems);
+    return settings;
+}
+
+// --- directory.toml
+
+PriceModel readPrice(TomlFields& fields) {
+    PriceModel model;
+    model.perPacket = fields.money("per_packet").value_or(Money::zero());
+    model.perKib = fields.money("per_kib", Need::Optional).value_or(Money::zero());
+    model.surcharge1024ths = static_cast<uint32_t>(fields.number("surcharge_1024ths", 0, 1024, Need::Optional).value_or(0));
+    return model;
+}
+
+directory::MenuClass readClass(const toml::table& table, Problems& problems) {
+    TomlFields fields(table, "[[class]]", problems);
+    directory::MenuClass entry;
+    entry.id = ServiceClass(static_cast<uint8_t>(fields.number("id", 0, 63).value_or(0)));
+    entry.name = fields.text("name").value_or("");
+    entry.description = fields.text("description", Need::Optional).value_or("");
+    entry.dscp = static_cast<uint8_t>(fields.number("dscp", 0, 63).value_or(0));
+    entry.prices.base = readPrice(fields);
+    for (const toml::table* period : fields.tables("period")) {
+        TomlFields inner(*period, "[[class.period]]", problems);
+        PricePeriod one;
+        one.fromMinute = inner.minute("from").value_or(0);
+        one.toMinute = inner.minute("to").value_or(0);
+        one.model = readPrice(inner);
+        entry.prices.periods.push_back(one);
+    }
+    const toml::table* promised = fields.table("promised", Need::Optional);
+    if (promised == nullptr) return entry;
+    TomlFields inner(*promised, "promised", problems);
+    if (const auto ms = inner.real("latency_ms", 0, 4e6, Need::Optional)) {
+        entry.promise.latencyMicroseconds = static_cast<uint32_t>(std::llround(*ms * 1000));
+    }
+    if (const auto loss = inner.real("loss", 0, 1, Need::Optional)) {
+        entry.promise.lossPerMillion = static_cast<uint32_t>(std::llround(*loss * 1e6));
+    }
+    if (const auto rate = inner.real("rate_mbit", 0, 1e9, Need::Optional)) {
+        entry.promise.rateBitPerSecond = static_cast<uint64_t>(std::llround(*rate * 1e6));
+    }
+    return entry;
+}
+
+void readPath(const toml::table& table, directory::Content& content, Problems& problems) {
+    TomlFields fields(table, "[[path]]", problems);
+    const auto prefix = fields.prefix("prefix");
+    directory::IspPath path;
+    path.isps = fields.isps("isps");
+    for (const IspId exit : fields.isps("exits")) {
+        if (exit.value() > ExitPoint::maxValue) fields.problem("exits", "an exit is a number from 0 to 1023; 0 = the ISP chooses");
+        path.exits.emplace_back(static_cast<uint16_t>(exit.value() & ExitPoint::maxValue));
+    }
+    if (path.isps.empty() || path.isps.size() > 16 || path.isps.front() != content.isp) {
+        fields.problem("isps", "'isps' must name 1 to 16 ISPs, this one first");
+    }
+    if (path.exits.empty() && !path.isps.empty()) path.exits.resize(path.isps.size() - 1);
+    if (path.exits.size() + 1 != path.isps.size()) {
+        fields.problem("exits", "'exits' must have one number for every ISP but the last");
+    }
+    if (!prefix) return;
+    for (directory::Route& route : content.routes) {
+        if (route.prefix == *prefix) {
+            route.paths.push_back(std::move(path));
+            return;
+        }
+    }
+    content.routes.push_back({*prefix, {std::move(path)}});
+}
+
+directory::KnownIsp readKnownIsp(const toml::table& table, Problems& problems) {
+    TomlFields fields(table, "[[known_isp]]", problems);
+    directory::KnownIsp known;
+    known.isp = ispOf(fields, "id");
+    known.name = fields.text("name").value_or("");
+    known.key = keyOf(fields);
+    const auto url = fields.text("directory", Need::Optional);
+    if (!url) return known;
+    const bool slash = url->ends_with("/");
+    const auto parsed = directory::parseJoinUrl(*url + (slash ? "#" : "/#") + known.key.hex());
+    if (parsed) {
+        known.directory = parsed->directory;
+    } else {
+        fields.problem("directory", "'directory' in [[known_isp]] must be https://ADDRESS:PORT, such as \"https://192.0.2.1:46723\"");
+    }
+    return known;
+}
+
+DirectorySettings readDirectory(const toml::table& root, const std::filesystem::path& folder, Problems& problems) {
+    TomlFields fields(root, "the file", problems);
+    DirectorySettings settings;
+    directory::Content& content = settings.content;
+    content.isp = ispOf(fields, "isp");
+    content.descriptor.name = fields.text("name").value_or("");
+    settings.identity = inFolder(folder, fields.text("identity"));
+    settings.listen = listenOf(fields, directoryPort);
+    content.validity = std::chrono::seconds(fields.number("validity_seconds", 10, 31L * 24 * 3600, Need::Optional).value_or(3600));
+    if (const toml::table* table = fields.table("accounting")) {
+        TomlFields inner(*table, "[accounting]", problems);
+        content.descriptor.accounting.address = inner.address("address").value_or(IpAddress{});
+        content.descriptor.accounting.port = portOf(inner, accountingPort);
+        content.descriptor.accountingKey = keyOf(inner);
+        content.keys.accountingKey = content.descriptor.accountingKey;
+    }
+    for (const toml::table* table : fields.tables("edge")) {
+        TomlFields inner(*table, "[[edge]]", problems);
+        for (const IpAddress& address : inner.addresses("addresses")) content.descriptor.edges.push_back(address);
+    }
+    if (content.descriptor.edges.empty()) {
+        problems.add(root, "there is no [[edge]] with addresses: customers would not know where to send paid packets; add one");
+    }
+    for (const toml::table* table : fields.tables("class")) content.menu.classes.push_back(readClass(*table, problems));
+    for (const toml::table* table : fields.tables("exit")) {
+        TomlFields inner(*table, "[[exit]]", problems);
+        directory::MenuExit exit;
+        exit.isp = ispOf(inner, "isp");
+        exit.exit = ExitPoint(static_cast<uint16_t>(inner.number("exit", 1, ExitPoint::maxValue).value_or(1)));
+        exit.name = inner.text("name", Need::Optional).value_or("");
+        content.menu.exits.push_back(std::move(exit));
+    }
+    for (const toml::table* table : fields.tables("path")) readPath(*table, content, problems);
+    for (const toml::table* table : fields.tables("known_isp")) {
+        auto known = readKnownIsp(*table, problems);
+        content.keys.others.push_back(std::move(known));
+    }
+    return settings;
+}
+
+// --- both
+
+template <typename Read>
+auto parse(std::string_view text, const std::string& file, const std::filesystem::path& folder, Read read)
+    -> ConfigResult<decltype(read(std::declval<const toml::table&>(), folder, std::declval<Problems&>()))> {
+    Problems problems(file);
+    try {
+        const toml::table root = toml::parse(text, file);
+        auto settings = read(root, folder, problems);
+        if (!problems.any()) return settings;
+    } catch (const toml::parse_error& error) {
+        problems.add(error.source().begin.line, "not TOML: " + std::string(error.description()));
+    }
+    return tl::unexpected(problems.take());
+}
+
+template <typename Parse>
+auto readFile(const std::filesystem::path& file, Parse parseText) -> decltype(parseText(std::string_view{}, file.string(), file)) {
+    std::ifstream in(file, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    if (!in) {
+        return tl::unexpected(
+            std::vector<ConfigProblem>{{file.string(), 0, "cannot be read; name a readable file with --config"}});
+    }
+    return parseText(text, file.string(), file.parent_path());
+}
+
+}  // namespace
+
+ConfigResult<AccountingSettings> parseAccountingConfig(std::string_view toml, const std::string& file,
+                                                       const std::filesystem::path& folder) {
+    return parse(toml, file, folder, readAccounting);
+}
+
+ConfigResult<DirectorySettings> parseDirectoryConfig(std::string_view toml, const std::string& file,
+                                                     const std::filesystem::path& folder) {
+    return parse(toml, file, folder, readDirectory);
+}
+
+ConfigResult<AccountingSettings> readAccountingConfig(const std::filesystem::path& file) {
+    return readFile(file, parseAccountingConfig);
+}
+
+ConfigResult<DirectorySettings> readDirectoryConfig(const std::filesystem::path& file) {
+    return readFile(file, parseDirectoryConfig);
+}
+
+}  // namespace netpas::isp
