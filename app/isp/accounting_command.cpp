@@ -1,10 +1,10 @@
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include "app/isp/server_commands.h"
 #include "app/isp/server_configs.h"
@@ -41,7 +41,8 @@ HttpResponse setBlacklist(AccountingServer& server, const std::string& body) {
         good = entry.is_number_unsigned() && entry.get<uint64_t>() <= IspId::maxValue;
         if (good) isps.emplace_back(entry.get<uint16_t>());
     }
-    if (!good) return HttpResponse::error(400, "INVALID_ARGUMENT", "the body is not a list of ISPs", "send {\"isps\": [66]}");
+    if (!good)
+        return HttpResponse::error(400, "INVALID_ARGUMENT", "the body is not a list of ISPs", "send {\"isps\": [66]}");
     server.setBlacklist(std::move(isps));
     return HttpResponse{204, "", "", {}};
 }
@@ -83,7 +84,8 @@ int serve(const AccountingSettings& settings) {
     const auto key = store::loadOrCreateKey(settings.databaseKey);
     if (!key) return fail(settings.databaseKey.string() + ": " + std::string(store::describe(key.error())), 1);
     // Ids are remembered for longer than any ISP on the way would accept them.
-    const Books::Options options{settings.database, *key, settings.server.confirmationLifetime + std::chrono::minutes(1)};
+    const Books::Options options{settings.database, *key,
+                                 settings.server.confirmationLifetime + std::chrono::minutes(1)};
     auto books = Books::open(options, systemClock().now());
     if (!books) {
         const bool rival = books.error() == store::StoreError::InUse;
@@ -94,14 +96,16 @@ int serve(const AccountingSettings& settings) {
     boost::asio::io_context io;
     AccountingServer server(io, *identity, settings.server, std::move(*books), systemClock(), toLog);
     for (const Endpoint& endpoint : settings.listen) {
-        if (!server.listen(endpoint)) return fail(endpoint.toString() + ": the address is taken, or not this machine's", 1);
+        if (!server.listen(endpoint))
+            return fail(endpoint.toString() + ": the address is taken, or not this machine's", 1);
     }
     net::HttpServer admin(io, [&server](const net::HttpRequest& request, const net::HttpReply& reply) {
         reply(answer(server, request));
     });
     server.start();
     if (!admin.listenUnix(settings.adminSocket, 0600)) {
-        return fail(settings.adminSocket.string() + ": cannot listen there; is a server running, does the folder exist?", 1);
+        return fail(
+            settings.adminSocket.string() + ": cannot listen there; is a server running, does the folder exist?", 1);
     }
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);
     signals.async_wait([&](const boost::system::error_code& error, int) {

@@ -27,7 +27,8 @@ void print(const json& books) {
     std::printf("books of ISP %s (%s)\n\n", textOf(books, "isp").c_str(), textOf(books, "name").c_str());
     for (const json& customer : books.at("customers")) {
         std::printf("customer %s owes $%s for %s packets (%zu session keys)\n", textOf(customer, "name").c_str(),
-                    textOf(customer, "amount").c_str(), textOf(customer, "packets").c_str(), customer.at("keys").size());
+                    textOf(customer, "amount").c_str(), textOf(customer, "packets").c_str(),
+                    customer.at("keys").size());
     }
     for (const json& neighbour : books.at("neighbours")) {
         std::printf("\nneighbour %s (ISP %s, %s): owes us $%s, we owe $%s, balance $%s, %s confirmations wait\n",
@@ -54,8 +55,8 @@ net::HttpAnswer ask(const char* command, const std::string& socket, net::HttpCal
     call.maxBody = size_t{256} << 20;
     auto answer = net::httpCall(net::UnixTarget{socket}, call);
     if (!answer) {
-        std::fprintf(stderr, "netpas-isp %s: %s: %s; is the accounting server running, and is this its admin_socket?\n", command,
-                     socket.c_str(), std::string(net::describe(answer.error())).c_str());
+        std::fprintf(stderr, "netpas-isp %s: %s: %s; is the accounting server running, and is this its admin_socket?\n",
+                     command, socket.c_str(), std::string(net::describe(answer.error())).c_str());
     }
     return answer;
 }

@@ -1,9 +1,9 @@
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include "app/isp/server_commands.h"
 #include "app/isp/server_configs.h"
@@ -35,7 +35,9 @@ int serve(DirectorySettings settings) {
     limits.readTimeout = std::chrono::seconds(5);
     net::HttpServer server(
         io,
-        [&publisher](const net::HttpRequest& request, const net::HttpReply& reply) { reply(publisher.answer(request)); },
+        [&publisher](const net::HttpRequest& request, const net::HttpReply& reply) {
+            reply(publisher.answer(request));
+        },
         limits);
     for (const Endpoint& endpoint : settings.listen) {
         if (!server.listenTls(endpoint, *identity)) {

@@ -37,7 +37,8 @@ constexpr Command commands[] = {
     {"accounting", "accounting server: --config FILE", netpas::isp::runAccounting},
     {"directory", "directory of services, keys and paths: --config FILE", netpas::isp::runDirectory},
     {"counters", "what an edge router has counted: --socket SOCKET [--json]", netpas::isp::runCounters},
-    {"books", "what an accounting server has in its books: --socket SOCKET [--json] [--invoices]", netpas::isp::runBooks},
+    {"books", "what an accounting server has in its books: --socket SOCKET [--json] [--invoices]",
+     netpas::isp::runBooks},
     {"forget-customer", "let a customer enrol another identity: --socket SOCKET NAME", netpas::isp::runForgetCustomer},
     {"keygen", "make a key, or show that of an existing file: FILE", runKeygen},
 };

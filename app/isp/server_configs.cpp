@@ -50,21 +50,24 @@ void readSampling(const toml::table* table, accounting::ServerConfig& server, Pr
     if (table == nullptr) return;
     TomlFields fields(*table, "[sampling]", problems);
     server.threshold = fields.money("threshold").value_or(Money::zero());
-    if (server.threshold == Money::zero()) fields.problem("threshold", "'threshold' must be above zero, such as \"0.001\"");
+    if (server.threshold == Money::zero())
+        fields.problem("threshold", "'threshold' must be above zero, such as \"0.001\"");
     const std::string kind = fields.text("kind", Need::Optional).value_or("stratified");
     if (kind == "smart") {
         server.watch.sampler = accounting::SamplerKind::Smart;
     } else if (kind != "stratified") {
         fields.problem("kind", "'kind' in [sampling] must be \"stratified\" or \"smart\"");
     }
-    fields.number("seed", 0, INT64_MAX, Need::Optional);  // the edge routers'; allowed so that one table serves both files
+    fields.number("seed", 0, INT64_MAX,
+                  Need::Optional);  // the edge routers'; allowed so that one table serves both files
 }
 
 void readComparison(const toml::table* table, accounting::WatchOptions& watch, Problems& problems) {
     if (table == nullptr) return;
     TomlFields fields(*table, "[comparison]", problems);
     if (const auto value = fields.real("false_alarm", 1e-30, 0.1, Need::Optional)) watch.falseAlarm = *value;
-    if (const auto value = fields.number("grace_seconds", 1, 3600, Need::Optional)) watch.grace = std::chrono::seconds(*value);
+    if (const auto value = fields.number("grace_seconds", 1, 3600, Need::Optional))
+        watch.grace = std::chrono::seconds(*value);
     if (const auto value = fields.number("loss_per_mille", 0, 1000, Need::Optional)) {
         watch.lossPerMille = static_cast<uint32_t>(*value);
     }
@@ -83,7 +86,8 @@ void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& p
         neighbour.server.address = fields.address("address").value_or(IpAddress{});
         neighbour.server.port = portOf(fields, accountingPort);
         neighbour.key = keyOf(fields);
-        if (neighbour.isp == server.isp) fields.problem("isp", "an ISP is no neighbour of itself: give the neighbour's number");
+        if (neighbour.isp == server.isp)
+            fields.problem("isp", "an ISP is no neighbour of itself: give the neighbour's number");
         server.neighbours.push_back(std::move(neighbour));
     }
     for (const toml::table* table : root.tables("customer")) {
@@ -92,9 +96,10 @@ void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& p
         customer.name = fields.text("name").value_or("");
         customer.prefixes = fields.prefixes("prefixes");
         customer.router = fields.text("router", Need::Optional).value_or("");
-        const bool known = customer.router.empty() ||
-                           std::any_of(server.edges.begin(), server.edges.end(),
-                                       [&](const accounting::EdgeConfig& edge) { return edge.router == customer.router; });
+        const bool known = customer.router.empty() || std::any_of(server.edges.begin(), server.edges.end(),
+                                                                  [&](const accounting::EdgeConfig& edge) {
+                                                                      return edge.router == customer.router;
+                                                                  });
         if (!known) fields.problem("router", "there is no [[edge]] with router = \"" + customer.router + "\"; add it");
         if (const auto limit = fields.money("cap_limit", Need::Optional)) customer.capLimit = *limit;
         if (const auto limit = fields.number("max_keys", 1, 100'000, Need::Optional)) {
@@ -143,7 +148,8 @@ AccountingSettings readAccounting(const toml::table& root, const std::filesystem
     if (const auto seconds = fields.number("confirmation_lifetime_seconds", 10, 7L * 24 * 3600, Need::Optional)) {
         server.confirmationLifetime = std::chrono::seconds(*seconds);
     }
-    if (const auto days = fields.number("log_days", 1, 3650, Need::Optional)) server.logKept = std::chrono::hours(24 * *days);
+    if (const auto days = fields.number("log_days", 1, 3650, Need::Optional))
+        server.logKept = std::chrono::hours(24 * *days);
     readSampling(fields.table("sampling"), server, problems);
     readComparison(fields.table("comparison", Need::Optional), server.watch, problems);
     readParties(fields, server, problems);
@@ -157,7 +163,8 @@ PriceModel readPrice(TomlFields& fields) {
     PriceModel model;
     model.perPacket = fields.money("per_packet").value_or(Money::zero());
     model.perKib = fields.money("per_kib", Need::Optional).value_or(Money::zero());
-    model.surcharge1024ths = static_cast<uint32_t>(fields.number("surcharge_1024ths", 0, 1024, Need::Optional).value_or(0));
+    model.surcharge1024ths =
+        static_cast<uint32_t>(fields.number("surcharge_1024ths", 0, 1024, Need::Optional).value_or(0));
     return model;
 }
 
@@ -198,7 +205,8 @@ void readPath(const toml::table& table, directory::Content& content, Problems& p
     directory::IspPath path;
     path.isps = fields.isps("isps");
     for (const IspId exit : fields.isps("exits")) {
-        if (exit.value() > ExitPoint::maxValue) fields.problem("exits", "an exit is a number from 0 to 1023; 0 = the ISP chooses");
+        if (exit.value() > ExitPoint::maxValue)
+            fields.problem("exits", "an exit is a number from 0 to 1023; 0 = the ISP chooses");
         path.exits.emplace_back(static_cast<uint16_t>(exit.value() & ExitPoint::maxValue));
     }
     if (path.isps.empty() || path.isps.size() > 16 || path.isps.front() != content.isp) {
@@ -231,7 +239,9 @@ directory::KnownIsp readKnownIsp(const toml::table& table, Problems& problems) {
     if (parsed) {
         known.directory = parsed->directory;
     } else {
-        fields.problem("directory", "'directory' in [[known_isp]] must be https://ADDRESS:PORT, such as \"https://192.0.2.1:46723\"");
+        fields.problem(
+            "directory",
+            "'directory' in [[known_isp]] must be https://ADDRESS:PORT, such as \"https://192.0.2.1:46723\"");
     }
     return known;
 }
@@ -244,7 +254,8 @@ DirectorySettings readDirectory(const toml::table& root, const std::filesystem::
     content.descriptor.name = fields.text("name").value_or("");
     settings.identity = inFolder(folder, fields.text("identity"));
     settings.listen = listenOf(fields, directoryPort);
-    content.validity = std::chrono::seconds(fields.number("validity_seconds", 10, 31L * 24 * 3600, Need::Optional).value_or(3600));
+    content.validity =
+        std::chrono::seconds(fields.number("validity_seconds", 10, 31L * 24 * 3600, Need::Optional).value_or(3600));
     if (const toml::table* table = fields.table("accounting")) {
         TomlFields inner(*table, "[accounting]", problems);
         content.descriptor.accounting.address = inner.address("address").value_or(IpAddress{});
@@ -257,7 +268,8 @@ DirectorySettings readDirectory(const toml::table& root, const std::filesystem::
         for (const IpAddress& address : inner.addresses("addresses")) content.descriptor.edges.push_back(address);
     }
     if (content.descriptor.edges.empty()) {
-        problems.add(root, "there is no [[edge]] with addresses: customers would not know where to send paid packets; add one");
+        problems.add(
+            root, "there is no [[edge]] with addresses: customers would not know where to send paid packets; add one");
     }
     for (const toml::table* table : fields.tables("class")) content.menu.classes.push_back(readClass(*table, problems));
     for (const toml::table* table : fields.tables("exit")) {
@@ -293,7 +305,8 @@ auto parse(std::string_view text, const std::string& file, const std::filesystem
 }
 
 template <typename Parse>
-auto readFile(const std::filesystem::path& file, Parse parseText) -> decltype(parseText(std::string_view{}, file.string(), file)) {
+auto readFile(const std::filesystem::path& file, Parse parseText)
+    -> decltype(parseText(std::string_view{}, file.string(), file)) {
     std::ifstream in(file, std::ios::binary);
     const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
     if (!in) {

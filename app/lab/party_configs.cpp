@@ -275,7 +275,7 @@ std::string directoryConfig(const PartyInput& input, const IspSpec& isp) {
     writePaths(out, input, isp);
     for (const IspSpec& other : input.topology.isps) {
         const auto directory = Endpoint{input.plan.ispAddress.at(other.name)[0], directoryPort};
-        out << "\n[[isp]]\nid = " << other.id << "\nname = " << quoted(other.name)
+        out << "\n[[known_isp]]\nid = " << other.id << "\nname = " << quoted(other.name)
             << "\ndirectory = " << quoted("https://" + directory.toString())
             << "\nkey = " << quoted(input.keys.directory.at(other.name)) << "\n";
     }

@@ -10,7 +10,9 @@ AccountingServer::AccountingServer(asio::io_context& io, const Identity& identit
                                    const Clock& clock, LogSink log)
     : m_engine(std::make_shared<Engine>(io, identity, std::move(config), std::move(books), clock, std::move(log))) {}
 AccountingServer::~AccountingServer() { m_engine->abandon(); }
-tl::expected<uint16_t, net::NetError> AccountingServer::listen(const Endpoint& endpoint) { return m_engine->listen(endpoint); }
+tl::expected<uint16_t, net::NetError> AccountingServer::listen(const Endpoint& endpoint) {
+    return m_engine->listen(endpoint);
+}
 void AccountingServer::setNeighbourAddress(IspId neighbour, const Endpoint& endpoint) {
     m_engine->setNeighbourAddress(neighbour, endpoint);
 }
@@ -24,8 +26,15 @@ void AccountingServer::setBlacklist(std::vector<IspId> isps) { m_engine->setBlac
 
 AccountingServer::Engine::Engine(asio::io_context& io, const Identity& identity, ServerConfig config, Books books,
                                  const Clock& clock, LogSink log)
-    : m_io(io), m_identity(identity), m_config(std::move(config)), m_books(std::move(books)), m_clock(clock),
-      m_log(std::move(log)), m_commitTimer(io), m_tickTimer(io), m_watch(m_config.watch) {
+    : m_io(io),
+      m_identity(identity),
+      m_config(std::move(config)),
+      m_books(std::move(books)),
+      m_clock(clock),
+      m_log(std::move(log)),
+      m_commitTimer(io),
+      m_tickTimer(io),
+      m_watch(m_config.watch) {
     for (const NeighbourConfig& neighbour : m_config.neighbours) m_links[neighbour.isp].config = neighbour;
     for (const EdgeConfig& edge : m_config.edges) m_edges[edge.router];
     m_alarmsLogged = m_books.alarmCount();
@@ -139,7 +148,8 @@ void AccountingServer::Engine::connected(Connection connection) {
         if (enrolled) peer->customer = *enrolled;
         for (const CustomerConfig& customer : m_config.customers) {
             for (const IpPrefix& prefix : customer.prefixes) {
-                if (peer->customer.empty() && prefix.contains(connection->remote().address)) peer->customer = customer.name;
+                if (peer->customer.empty() && prefix.contains(connection->remote().address))
+                    peer->customer = customer.name;
             }
         }
     }

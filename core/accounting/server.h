@@ -39,9 +39,9 @@ struct NeighbourConfig {
 struct CustomerConfig {
     std::string name;
     std::vector<IpPrefix> prefixes;
-    std::string router;                // the edge that serves it; empty: the first that does not say otherwise
-    Money capLimit = Money::max();     // of one session key
-    size_t maxKeys = 256;              // not yet final
+    std::string router;             // the edge that serves it; empty: the first that does not say otherwise
+    Money capLimit = Money::max();  // of one session key
+    size_t maxKeys = 256;           // not yet final
 };
 
 // An ISP that is no neighbour, whose signatures are checked because its key is known.
@@ -53,17 +53,17 @@ struct KnownSigner {
 struct ServerConfig {
     IspId isp;
     std::string name;
-    Money threshold;                                   // T: what an edge's sample stands for
+    Money threshold;  // T: what an edge's sample stands for
     std::vector<EdgeConfig> edges;
     std::vector<NeighbourConfig> neighbours;
     std::vector<CustomerConfig> customers;
     std::vector<KnownSigner> signers;
     WatchOptions watch;
-    std::chrono::seconds confirmationLifetime{3600};   // every ISP on the way back to the source gets a second more
-    std::chrono::seconds keyLifetime{31L * 24 * 3600}; // a session key may not expire later than that
-    std::chrono::milliseconds expiryGrace{5000};       // then the final counters of an expired key are fetched unasked
+    std::chrono::seconds confirmationLifetime{3600};    // every ISP on the way back to the source gets a second more
+    std::chrono::seconds keyLifetime{31L * 24 * 3600};  // a session key may not expire later than that
+    std::chrono::milliseconds expiryGrace{5000};        // then the final counters of an expired key are fetched unasked
     std::chrono::hours logKept{7 * 24};
-    std::chrono::milliseconds groupTime{10};           // how long a commit waits for company
+    std::chrono::milliseconds groupTime{10};  // how long a commit waits for company
     std::chrono::milliseconds tick{1000};
 };
 

@@ -57,12 +57,12 @@ private:
     struct Peer {
         PeerKind kind = PeerKind::Customer;
         Connection connection;
-        std::string customer;        // enrolled, or by its address a candidate
+        std::string customer;  // enrolled, or by its address a candidate
         bool enrolled = false;
-        std::string router;          // of an edge
-        bool welcomed = false;       // an edge that has said hello
+        std::string router;     // of an edge
+        bool welcomed = false;  // an edge that has said hello
         uint64_t incarnation = 0;
-        IspId isp;                   // of a neighbour
+        IspId isp;  // of a neighbour
         RateLimit requests{100};
         std::vector<AckEntry> acks;  // sent after the next commit
     };
@@ -82,7 +82,7 @@ private:
         SteadyTime lastReport{};
         bool reported = false;
         uint64_t lastIncarnation = 0;
-        bool greeted = false;            // has said, in this server's life, whom it serves
+        bool greeted = false;  // has said, in this server's life, whom it serves
         std::set<std::string> serves;
     };
 
@@ -108,7 +108,8 @@ private:
 
     // --- server_customers.cpp
     void customerSaid(const PeerPtr& peer, const Message& message);
-    static void wait(std::multimap<SessionKeyId, Waiter>& waiters, SessionKeyId key, const PeerPtr& peer, uint32_t request);
+    static void wait(std::multimap<SessionKeyId, Waiter>& waiters, SessionKeyId key, const PeerPtr& peer,
+                     uint32_t request);
     void refuse(const PeerPtr& peer, uint32_t request, Refusal reason, std::string remedy);
     void handle(const PeerPtr& peer, const Join& message);
     void handle(const PeerPtr& peer, const RegisterKey& message);

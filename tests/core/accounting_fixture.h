@@ -52,9 +52,7 @@ struct FakeEdge {
                       if (answersRemovals) client.keyRemoved(counters);
                   },
                   [this](const std::vector<IspId>& isps) { blacklist = isps; },
-                  [this](uint32_t sequence) { stored = sequence; },
-                  nullptr,
-                  nullptr}) {
+                  [this](uint32_t sequence) { stored = sequence; }, nullptr, nullptr}) {
         client.start();
     }
 
@@ -96,8 +94,9 @@ public:
     [[nodiscard]] bool open() {
         auto books = Books::open(options, m_clock.now());
         if (!books) return false;
-        server = std::make_unique<AccountingServer>(m_io, identity, config, std::move(*books), m_clock,
-                                                    [this](LogLevel, const std::string& text) { logged.push_back(text); });
+        server =
+            std::make_unique<AccountingServer>(m_io, identity, config, std::move(*books), m_clock,
+                                               [this](LogLevel, const std::string& text) { logged.push_back(text); });
         const auto bound = server->listen(loopback(port));
         if (bound) port = *bound;
         return bound.has_value();

@@ -24,9 +24,7 @@ struct Chain {
         z.start({&y});
         for (Isp* isp : {&x, &y, &z}) isp->startEdge();
     }
-    [[nodiscard]] bool up() const {
-        return x.edge->client.isUp() && y.edge->client.isUp() && z.edge->client.isUp();
-    }
+    [[nodiscard]] bool up() const { return x.edge->client.isUp() && y.edge->client.isUp() && z.edge->client.isUp(); }
     bool run(const std::function<bool()>& condition) { return runUntil(io, condition); }
     [[nodiscard]] bool quiet() const {
         return x.books().outbox().empty() && y.books().outbox().empty() && z.books().outbox().empty() &&
@@ -59,12 +57,12 @@ private slots:
         QVERIFY(c.x.edge->client.sample(sampleOf(4, 24, c.header, c.t)));
         QVERIFY(c.run([&] { return c.z.sum(SumKind::OwedTo, 25) == times(c.t, 3) && c.quiet(); }));
 
-        QCOMPARE(c.z.sum(SumKind::ConfirmedOwn, 25), c.t);          // Z's own service: nobody owes for it but B
-        QCOMPARE(c.z.sum(SumKind::OwedTo, 25), times(c.t, 3));      // two of Y's and one of X's
+        QCOMPARE(c.z.sum(SumKind::ConfirmedOwn, 25), c.t);      // Z's own service: nobody owes for it but B
+        QCOMPARE(c.z.sum(SumKind::OwedTo, 25), times(c.t, 3));  // two of Y's and one of X's
         QCOMPARE(c.z.sum(SumKind::ConfirmedIsp, 25), times(c.t, 2));
         QCOMPARE(c.z.sum(SumKind::ConfirmedIsp, 24), c.t);
-        QCOMPARE(c.y.sum(SumKind::OwedBy, 26), times(c.t, 3));      // both ends agree
-        QCOMPARE(c.y.sum(SumKind::OwedTo, 24), c.t);                // X's own, passed on
+        QCOMPARE(c.y.sum(SumKind::OwedBy, 26), times(c.t, 3));  // both ends agree
+        QCOMPARE(c.y.sum(SumKind::OwedTo, 24), c.t);            // X's own, passed on
         QCOMPARE(c.y.sum(SumKind::ConfirmedOwn, 24), times(c.t, 2));
         QCOMPARE(c.y.sum(SumKind::MadeFor, 26), c.t);
         QCOMPARE(c.x.sum(SumKind::OwedBy, 25), c.t);

@@ -276,8 +276,8 @@ private slots:
                              {[&](std::shared_ptr<net::TlsConnection> connection) { link = connection; },
                               [&](net::NetError error) { downs.push_back(error); }});
         rogue.start();
-        const std::vector<Bytes> wrong = {encode(EdgeHello{"r", 9, {}}), encode(KeyInstalled{SessionKeyId(1)}), Bytes{0xff},
-                                          encode(Ack{}), Bytes(2000, 3)};
+        const std::vector<Bytes> wrong = {encode(EdgeHello{"r", 9, {}}), encode(KeyInstalled{SessionKeyId(1)}),
+                                          Bytes{0xff}, encode(Ack{}), Bytes(2000, 3)};
         for (const Bytes& message : wrong) {
             link = nullptr;
             QVERIFY(f.run([&] { return link != nullptr && link->isOpen(); }));
