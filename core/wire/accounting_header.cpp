@@ -14,27 +14,6 @@ std::string_view describe(HeaderError error) {
     return "unknown header error";
 }
 
-namespace header_bytes {
-
-tl::expected<size_t, HeaderError> validate(std::span<const uint8_t> bytes) {
-    if (bytes.empty()) return tl::unexpected(HeaderError::Truncated);
-    const uint8_t* header = bytes.data();
-    const size_t hops = hopCount(header);
-    const size_t size = paddedSize(hops);
-    if (bytes.size() < size) return tl::unexpected(HeaderError::Truncated);
-    for (size_t i = blockSize * hops; i < size; ++i) {
-        if (header[i] != 0) return tl::unexpected(HeaderError::NonZeroPadding);
-    }
-    for (size_t i = 1; i < hops; ++i) {
-        for (size_t j = 0; j < i; ++j) {
-            if (isp(header, i) == isp(header, j)) return tl::unexpected(HeaderError::DuplicateIsp);
-        }
-    }
-    return size;
-}
-
-}  // namespace header_bytes
-
 tl::expected<AccountingHeader, HeaderError> AccountingHeader::make(std::span<const HopBlock> hops) {
     if (hops.empty() || hops.size() > maxHops) return tl::unexpected(HeaderError::Truncated);
     AccountingHeader header;

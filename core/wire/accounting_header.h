@@ -66,7 +66,22 @@ constexpr void setExit(uint8_t* header, size_t hop, ExitPoint exit) {
     block[1] = static_cast<uint8_t>((block[1] & 0x3f) | ((exit.value() & 3U) << 6));
 }
 // The checks of AccountingHeader::decode without building one: the header's size, or why not.
-[[nodiscard]] tl::expected<size_t, HeaderError> validate(std::span<const uint8_t> bytes);
+[[nodiscard]] inline tl::expected<size_t, HeaderError> validate(std::span<const uint8_t> bytes) {
+    if (bytes.empty()) return tl::unexpected(HeaderError::Truncated);
+    const uint8_t* header = bytes.data();
+    const size_t hops = hopCount(header);
+    const size_t size = paddedSize(hops);
+    if (bytes.size() < size) return tl::unexpected(HeaderError::Truncated);
+    for (size_t i = blockSize * hops; i < size; ++i) {
+        if (header[i] != 0) return tl::unexpected(HeaderError::NonZeroPadding);
+    }
+    for (size_t i = 1; i < hops; ++i) {
+        for (size_t j = 0; j < i; ++j) {
+            if (isp(header, i) == isp(header, j)) return tl::unexpected(HeaderError::DuplicateIsp);
+        }
+    }
+    return size;
+}
 
 }  // namespace header_bytes
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -35,13 +36,13 @@ double threadNanos() {
 struct Bench {
     Bench(Traffic kind, size_t flows) : traffic(kind) {
         EdgeConfig config = edgeConfig();
-        config.customers[0].limit = BucketLimit{*Money::parse("1000"), *Money::parse("1000")};
+        config.customers[0].limit = BucketLimit{*Money::parse("10"), *Money::parse("1000")};
         config.neighbours[0].limit = config.customers[0].limit;
         router = std::make_unique<Router>(config);
         for (size_t i = 0; i < flows; ++i) {
             keys.push_back(sessionKey(static_cast<uint32_t>(i * 2654435761U)));
             keys.back().cap = *Money::parse("1000");
-            keys.back().capPerSecond = *Money::parse("1000");
+            keys.back().capPerSecond = *Money::parse("10");
             if (kind != Traffic::Transit) router->install(keys.back());
         }
     }
@@ -120,16 +121,20 @@ double median(std::vector<double> values) {
 
 int main(int argc, char** argv) {
     const bool json = argc > 1 && std::strcmp(argv[1], "--json") == 0;
+    // bench_edge transit 1000: one case, for a profiler.
+    const char* only = argc > 2 ? argv[1] : nullptr;
+    const size_t onlyFlows = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0;
     const struct {
         Traffic traffic;
         const char* name;
     } kinds[] = {
         {Traffic::Transit, "transit"}, {Traffic::Customer, "customer"}, {Traffic::CustomerBurst, "customer_burst"}};
-    constexpr int rounds = 41;
+    const int rounds = only != nullptr ? 2000 : 41;
     constexpr size_t perRound = 2'048;
     std::string out;
     for (const size_t flows : {size_t{1'000}, size_t{100'000}, size_t{1'000'000}}) {
         for (const auto& kind : kinds) {
+            if (only != nullptr && (std::strcmp(only, kind.name) != 0 || onlyFlows != flows)) continue;
             SeededRandom random(1);
             Bench bench(kind.traffic, flows);
             std::vector<double> batched;

@@ -132,13 +132,13 @@ private:
     bool readHeader(Work& work, const EdgeTables& tables);
     bool readInner(Work& work);
     void findKey(Work& work);
-    bool authenticate(Work& work, EdgeTime now);
+    bool authenticate(Work& work);
     bool tagIsRight(const Work& work);
 
     // The eight steps of NetPaS §5.1. False: refused, and the verdict is set.
     void sampleUpstream(Work& work);                                     // 1
     bool checkBlacklist(Work& work, const EdgeTables& tables);           // 2
-    bool checkBucket(Work& work, EdgeTime now);                          // 3
+    bool checkBucket(Work& work);                                        // 3
     bool lookUpForwarding(Work& work, const EdgeTables& tables);         // 4
     bool checkPrice(Work& work, const EdgeTables& tables);               // 5
     void countService(const Work& work);                                 // 6
@@ -147,9 +147,8 @@ private:
 
     bool lookUpNextIsp(Work& work, const EdgeTables& tables);
     bool lookUpDestination(Work& work, const EdgeTables& tables);
-    void processBatch(std::span<const EdgePacket> packets, std::span<EdgeResult> results, const EdgeTables& tables,
-                      EdgeTime now);
-    void judge(Work& work, const EdgeTables& tables, EdgeTime now);
+    void processBatch(std::span<const EdgePacket> packets, std::span<EdgeResult> results, const EdgeTables& tables);
+    void judge(Work& work, const EdgeTables& tables);
     void charge(Work& work);
     void fillIn(Work& work);
     bool refuse(Work& work, Verdict verdict);
@@ -176,6 +175,8 @@ private:
     std::vector<SessionKeyId> m_dirtyKeys;
     std::vector<std::pair<IspId, ExitPoint>> m_linkNames;
     std::array<Work, batch> m_work;
+    int64_t m_steadyMicros = 0;  // the time of the call to process()
+    int64_t m_wallMicros = 0;
     ProvenTag m_proven;
 };
 

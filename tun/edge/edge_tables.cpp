@@ -11,7 +11,9 @@ std::shared_ptr<const EdgeTables> EdgeTables::build(const EdgeConfig& config, ui
     tables->m_isp = config.isp;
     tables->m_underpaid = config.underpaid;
     for (const EdgeClass& entry : config.classes) {
-        tables->m_classes[entry.id.value()] = {true, entry.dscp, entry.price.modelAt(minute)};
+        const PriceModel& price = entry.price.modelAt(minute);
+        const bool flat = price.perKib == Money::zero() && price.surcharge1024ths == 0;
+        tables->m_classes[entry.id.value()] = {true, flat, entry.dscp, price};
     }
     for (const IspId isp : config.blacklist) tables->m_blacklist.set(isp.value());
     for (const IspId isp : blacklist) tables->m_blacklist.set(isp.value());

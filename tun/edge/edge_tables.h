@@ -27,6 +27,7 @@ class EdgeTables {
 public:
     struct ClassEntry {
         bool known = false;
+        bool flat = false;  // the price is perPacket and nothing else
         uint8_t dscp = 0;
         PriceModel price;  // at this time of day
     };

@@ -25,8 +25,9 @@ public:
           m_last(micros(now)),
           m_limited(true) {}
 
-    void refill(SteadyTime now) {
-        const int64_t time = micros(now);
+    void refill(SteadyTime now) { refillAt(micros(now)); }
+    // The same for a caller that has the time in microseconds, as micros() makes it.
+    void refillAt(int64_t time) {
         if (!m_limited || time <= m_last) return;
         const int64_t elapsed = time - m_last;
         m_last = time;
@@ -60,12 +61,12 @@ public:
     // Brings back the level of before a restart; the time in between earns nothing.
     void restore(Money level) { m_level = std::clamp<int64_t>(level.eighths(), 0, m_burst); }
 
-private:
-    __extension__ typedef __int128 Wide;
-
     static int64_t micros(SteadyTime time) {
         return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
     }
+
+private:
+    __extension__ typedef __int128 Wide;
 
     int64_t m_perSecond = 0;
     int64_t m_burst = 0;
