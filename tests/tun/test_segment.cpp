@@ -181,6 +181,15 @@ private slots:
             reference::seal(wanted[i]);
         }
         QVERIFY(split(reference::offload(recipe, 1000), 1500) == wanted);
+        // Urgent data that ends with a segment concerns no later one.
+        recipe.urgent = 1000;
+        wanted = expected(recipe, 1000);
+        for (size_t i = 1; i < 3; ++i) {
+            reference::put16(wanted[i], 38, 0);
+            wanted[i][33] = 0x10;
+            reference::seal(wanted[i]);
+        }
+        QVERIFY(split(reference::offload(recipe, 1000), 1500) == wanted);
     }
     void extensionHeadersAreRepeated() {
         Packet packet(reference::extended6.begin(), reference::extended6.end() - 3);
