@@ -1,0 +1,44 @@
+#include <QtTest>
+#include <array>
+
+#include "app/cli/text.h"
+
+using namespace netpas::cli;
+using std::chrono::seconds;
+
+class TestCliText : public QObject {
+    Q_OBJECT
+
+private slots:
+    void durations() {
+        QCOMPARE(parseDuration("90")->count(), 90);
+        QCOMPARE(parseDuration("90s")->count(), 90);
+        QCOMPARE(parseDuration("10m")->count(), 600);
+        QCOMPARE(parseDuration("2h")->count(), 7200);
+        QCOMPARE(parseDuration("31d")->count(), 31 * 86400);
+        for (const char* wrong : {"", "m", "0", "-5m", "1.5h", "10x", "10 m", "32d", "99999999999999999999s"}) {
+            QVERIFY2(!parseDuration(wrong), wrong);
+        }
+        QCOMPARE(durationText(seconds{5400}), std::string("90 min"));
+        QCOMPARE(durationText(seconds{61}), std::string("61 s"));
+    }
+    void mistypedWordsAreRecognised() {
+        const std::array<std::string_view, 4> known{"status", "services", "stop", "history"};
+        QCOMPARE(*suggestion("stauts", known), std::string("status"));
+        QCOMPARE(*suggestion("serv", known), std::string("services"));
+        QCOMPARE(*suggestion("histroy", known), std::string("history"));
+        QVERIFY(!suggestion("banana", known));
+    }
+    void columnsAreAsWideAsTheirText() {
+        QCOMPARE(table({{"A", "B"}, {"long", "x"}}), std::string("A     B\nlong  x\n"));
+        QCOMPARE(table({{"A", "B"}, {"\xc3\xbc", "x"}}), std::string("A  B\n\xc3\xbc  x\n"));
+        QCOMPARE(table({}), std::string());
+    }
+    void amountsOfNothing() {
+        QCOMPARE(dollars("0.05"), std::string("$0.05"));
+        QCOMPARE(dollars(nullptr), std::string("-"));
+    }
+};
+
+QTEST_APPLESS_MAIN(TestCliText)
+#include "test_cli_text.moc"
