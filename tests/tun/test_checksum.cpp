@@ -1,6 +1,6 @@
 #include <QtTest>
 
-#include "reference_packets.h"
+#include "tests/tun/reference_packets.h"
 #include "tun/packet/checksum.h"
 #include "tun/packet/ip_packet.h"
 

@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 #include <fstream>
 
-#include "private_namespace.h"
-#include "reference_packets.h"
+#include "tests/tun/private_namespace.h"
+#include "tests/tun/reference_packets.h"
 #include "tun/device/linux_tun.h"
 #include "tun/packet/coalesce.h"
 #include "tun/packet/segment.h"

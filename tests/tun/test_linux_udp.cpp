@@ -3,8 +3,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "private_namespace.h"
-#include "reference_packets.h"
+#include "tests/tun/private_namespace.h"
+#include "tests/tun/reference_packets.h"
 #include "tun/udp/linux_udp_socket.h"
 
 using namespace netpas;

@@ -2,7 +2,7 @@
 
 #include <poll.h>
 
-#include "reference_packets.h"
+#include "tests/tun/reference_packets.h"
 #include "tun/device/memory_tun.h"
 
 using namespace netpas::tun;

@@ -2,7 +2,7 @@
 
 #include <poll.h>
 
-#include "reference_packets.h"
+#include "tests/tun/reference_packets.h"
 #include "tun/udp/memory_udp_socket.h"
 
 using namespace netpas;
