@@ -315,7 +315,6 @@ private slots:
         QTest::addColumn<int>("outcome");
         QTest::addColumn<int>("reason");
         QTest::newRow("failed") << int(SendOutcome::Failed) << int(BestEffortReason::SendFailed);
-        QTest::newRow("too big") << int(SendOutcome::TooBig) << int(BestEffortReason::SendFailed);
         QTest::newRow("unreachable") << int(SendOutcome::Unreachable) << int(BestEffortReason::EdgeUnreachable);
     }
     void refusedTrainsAreNeitherLostNorPaid() {
@@ -337,6 +336,18 @@ private slots:
         QCOMPARE(Rig::unpaid(rig.counters(), static_cast<BestEffortReason>(reason)), uint64_t{10});
         // Numbers that may have been seen by somebody are not used again.
         QCOMPARE(gate->nextSequence(), uint64_t{10});
+    }
+
+    void whatTheWayHasBecomeTooNarrowForIsFragmentedAndPaid() {
+        Rig rig;
+        QVERIFY(rig.publish({rig.flow(1, Rig::gate())}));
+        rig.plane().poll();
+        rig.network().failNext(1, SendOutcome::TooBig);  // as the socket that sets DF answers
+        rig.push(offload(tcpData(10'000), 1000));
+        rig.pollAll();
+        QCOMPARE(rig.arrived().size(), size_t{10});
+        QCOMPARE(rig.counters().packets, uint64_t{10});
+        QVERIFY(rig.bypass.take().empty());
     }
 
     void aFullSocketIsTriedAgain() {

@@ -46,18 +46,23 @@ EdgeLink::EdgeLink(UdpFactory& sockets, const Settings& settings, std::shared_pt
     if (!m_socket) goDown(now);
 }
 
-void EdgeLink::open(SteadyTime now) {
+std::unique_ptr<UdpSocket> EdgeLink::openSocket(PathMtuMode mode) {
     UdpOptions options;
     options.local = {anyAddress(v6()), 0};
     options.peer = m_status->endpoint;
     options.mark = m_settings.mark;
+    options.pathMtu = mode;
     options.receiveTrains = false;
-    options.reportUnreachable = true;
+    options.reportUnreachable = mode == PathMtuMode::Strict;
     options.receiveBuffer = 64 << 10;
-    m_socket.reset();
     auto opened = m_sockets.open(options);
-    if (!opened) return;
-    m_socket = std::move(*opened);
+    return opened ? std::move(*opened) : nullptr;
+}
+
+void EdgeLink::open(SteadyTime now) {
+    m_fragmenting = openSocket(PathMtuMode::Fragment);
+    m_socket = m_fragmenting ? openSocket(PathMtuMode::Strict) : nullptr;
+    if (!m_socket) return;
     m_seen = m_socket->statistics();
     readPathMtu(now);
 }
@@ -149,16 +154,8 @@ void EdgeLink::probe(SteadyTime now) {
 SteadyTime EdgeLink::nextEvent() const noexcept { return m_state == State::Up ? SteadyTime::max() : m_deadline; }
 
 void EdgeLink::send(std::span<OutgoingTrain> trains, SteadyTime now) noexcept {
-    for (int attempt = 0; !trains.empty() && attempt < roomAttempts; ++attempt) {
-        m_socket->send(trains);
-        const auto full = std::find_if(trains.begin(), trains.end(), [](const OutgoingTrain& train) {
-            return train.outcome == SendOutcome::Full || train.outcome == SendOutcome::Pending;
-        });
-        // A train that was sent in part keeps what it has: its rest goes another way.
-        if (full == trains.end() || full->datagramsSent > 0) break;
-        trains = trains.subspan(static_cast<size_t>(full - trains.begin()));
-        waitForRoom(m_socket->pollHandle());
-    }
+    sendWithPatience(*m_socket, trains);
+    sendFragmented(trains, now);
     const bool refused = std::any_of(trains.begin(), trains.end(), [](const OutgoingTrain& train) {
         return train.outcome == SendOutcome::Unreachable;
     });
@@ -166,6 +163,30 @@ void EdgeLink::send(std::span<OutgoingTrain> trains, SteadyTime now) noexcept {
         m_hostSilent = m_hostSilent || refused;
         if (m_state == State::Up) goDown(now);
     }
+}
+
+void EdgeLink::sendWithPatience(UdpSocket& socket, std::span<OutgoingTrain> trains) noexcept {
+    for (int attempt = 0; attempt < roomAttempts; ++attempt) {
+        socket.send(trains);
+        const auto full = std::find_if(trains.begin(), trains.end(), [](const OutgoingTrain& train) {
+            return train.outcome == SendOutcome::Full || train.outcome == SendOutcome::Pending;
+        });
+        // A train that was sent in part keeps what it has: its rest goes another way.
+        if (full == trains.end() || full->datagramsSent > 0) return;
+        trains = trains.subspan(static_cast<size_t>(full - trains.begin()));
+        waitForRoom(socket.pollHandle());
+    }
+}
+
+// What was longer than the path MTU when it was planned, or has become so in the meantime.
+void EdgeLink::sendFragmented(std::span<OutgoingTrain> trains, SteadyTime now) noexcept {
+    bool any = false;
+    for (OutgoingTrain& train : trains) {
+        if (train.outcome != SendOutcome::TooBig || train.datagramsSent > 0) continue;
+        any = true;
+        sendWithPatience(*m_fragmenting, std::span(&train, 1));
+    }
+    if (any) readPathMtu(now);
 }
 
 }  // namespace netpas::tun

@@ -32,7 +32,7 @@ public:
     [[nodiscard]] bool v6() const noexcept { return m_status->endpoint.address.isV6(); }
     // Bytes of the longest datagram payload that is not fragmented on the way, as far as is known.
     [[nodiscard]] size_t payloadLimit() const noexcept { return m_payloadLimit; }
-    // Sends trains in order. What the kernel has no room for is tried again for some milliseconds.
+    // Sends trains in order; what exceeds the path MTU is fragmented. What the kernel has no room for is tried again for some milliseconds.
     void send(std::span<OutgoingTrain> trains, SteadyTime now) noexcept;
 
     // When update() has something to do even without traffic; SteadyTime::max() if never.
@@ -44,7 +44,10 @@ private:
     enum class State : uint8_t { Up, Down, Probing };
 
     void open(SteadyTime now);
+    [[nodiscard]] std::unique_ptr<UdpSocket> openSocket(PathMtuMode mode);
     void readPathMtu(SteadyTime now);
+    void sendWithPatience(UdpSocket& socket, std::span<OutgoingTrain> trains) noexcept;
+    void sendFragmented(std::span<OutgoingTrain> trains, SteadyTime now) noexcept;
     // Takes what arrived, so that reports reach the statistics.
     void drainSocket() noexcept;
     [[nodiscard]] bool newReports() noexcept;
@@ -55,7 +58,9 @@ private:
     UdpFactory& m_sockets;
     const Settings& m_settings;
     std::shared_ptr<EdgeStatus> m_status;
+    // Always with DF: of trains, Linux leaves DF out when it may fragment, and then no router ever reports a smaller MTU.
     std::unique_ptr<UdpSocket> m_socket;
+    std::unique_ptr<UdpSocket> m_fragmenting;  // for what is too long
     State m_state = State::Up;
     bool m_hostSilent = false;  // the last report said that the host or its network, not the port, is unreachable
     UdpStatistics m_seen;

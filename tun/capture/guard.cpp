@@ -102,7 +102,7 @@ bool transact(const std::vector<uint8_t>& request) {
 
 tl::expected<std::unique_ptr<Guard>, int> Guard::start(const std::vector<std::vector<uint8_t>>& requests, int lock) {
     int pipe[2];
-    if (pipe2(pipe, O_CLOEXEC) != 0) return tl::unexpected(errno);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pipe) != 0) return tl::unexpected(errno);
     const pid_t parent = getpid();
     const pid_t child = fork();
     if (child == 0) guardMain(parent, pipe[0], lock, requests);
@@ -116,6 +116,9 @@ tl::expected<std::unique_ptr<Guard>, int> Guard::start(const std::vector<std::ve
 }
 
 Guard::~Guard() {
+    // A byte, because other children of the agent may hold our end open. Fails when the child is dead already.
+    const uint8_t end = 0;
+    if (send(m_pipe, &end, sizeof end, MSG_NOSIGNAL) < 0) kill(m_child, SIGKILL);
     close(m_pipe);
     while (waitpid(m_child, nullptr, 0) < 0 && errno == EINTR) {
     }
@@ -123,7 +126,7 @@ Guard::~Guard() {
 
 bool Guard::alive() const {
     pollfd event{m_pipe, 0, 0};
-    return poll(&event, 1, 0) == 0 || (event.revents & POLLERR) == 0;
+    return poll(&event, 1, 0) == 0 || (event.revents & (POLLHUP | POLLERR)) == 0;
 }
 
 }  // namespace netpas::tun

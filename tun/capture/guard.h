@@ -11,7 +11,7 @@
 
 namespace netpas::tun {
 
-// The child is called netpas-guard, is in a session of its own, holds no descriptor but a pipe, a netlink socket, the lock and the agent's pidfd, and keeps no
+// The child is called netpas-guard, is in a session of its own, holds no descriptor but a socket pair, a netlink socket, the lock and the agent's pidfd, and keeps no
 // privilege but CAP_NET_ADMIN. It never allocates memory.
 class Guard {
 public:
