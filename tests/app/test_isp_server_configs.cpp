@@ -1,0 +1,181 @@
+// accounting.toml and directory.toml: what they mean, and what a mistake is answered with.
+#include <QtTest>
+
+#include "app/isp/server_configs.h"
+
+using namespace netpas;
+using namespace netpas::isp;
+
+namespace {
+
+const std::string key(64, 'a');
+const std::string otherKey(64, 'b');
+
+std::string accountingToml() {
+    return "isp = 26\nname = \"Z\"\nidentity = \"a.key\"\nlisten = [\"198.51.100.1\", \"2001:db8::1\"]\n"
+           "database = \"books.db\"\ndatabase_key = \"/etc/books.key\"\nadmin_socket = \"a.sock\"\n"
+           "[sampling]\nthreshold = \"0.0001\"\n"
+           "[[edge]]\nrouter = \"z1\"\nkey = \"" +
+           key + "\"\n[[neighbour]]\nisp = 25\nname = \"Y\"\naddress = \"198.51.100.2\"\nkey = \"" + otherKey +
+           "\"\n[[customer]]\nname = \"B\"\nprefixes = [\"192.0.2.0/26\"]\n";
+}
+
+std::string directoryToml() {
+    return "isp = 26\nname = \"Z\"\nidentity = \"d.key\"\nlisten = [\"198.51.100.1\"]\nvalidity_seconds = 600\n"
+           "[accounting]\naddress = \"198.51.100.1\"\nport = 46722\nkey = \"" +
+           key +
+           "\"\n[[edge]]\naddresses = [\"192.0.2.1\"]\n[[class]]\nid = 1\nname = \"gold\"\ndscp = 46\n"
+           "per_packet = \"0.000000002\"\npromised = { latency_ms = 1.5, loss = 0.001, rate_mbit = 10 }\n"
+           "[[class.period]]\nfrom = \"18:00\"\nto = \"22:00\"\nper_packet = \"0.000000004\"\n"
+           "[[exit]]\nisp = 25\nexit = 1\n[[path]]\nprefix = \"203.0.113.0/24\"\nisps = [26, 25, 24]\nexits = [0, 3]\n"
+           "[[path]]\nprefix = \"203.0.113.0/24\"\nisps = [26, 24]\n"
+           "[[known_isp]]\nid = 25\nname = \"Y\"\ndirectory = \"https://[2001:db8::2]:46723\"\nkey = \"" +
+           otherKey + "\"\n";
+}
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+    const size_t at = text.find(what);
+    if (at == std::string::npos) qFatal("the test looks for text that is not there");
+    return text.replace(at, what.size(), by);
+}
+
+template <typename Result>
+std::string problems(const Result& result) {
+    std::string text;
+    if (!result) {
+        for (const ConfigProblem& problem : result.error()) text += problem.toString() + "\n";
+    }
+    return text;
+}
+
+}  // namespace
+
+class TestIspServerConfigs : public QObject {
+    Q_OBJECT
+
+private slots:
+    void accountingFileIsUnderstood() {
+        const auto settings = parseAccountingConfig(accountingToml(), "accounting.toml", "/conf");
+        QVERIFY2(settings.has_value(), problems(settings).c_str());
+        QCOMPARE(settings->server.isp, IspId(26));
+        QCOMPARE(settings->server.threshold, *Money::parse("0.0001"));
+        QCOMPARE(settings->listen.size(), size_t{2});
+        QCOMPARE(settings->listen[1].port, uint16_t{46722});
+        QCOMPARE(settings->database, std::filesystem::path("/conf/books.db"));
+        QCOMPARE(settings->databaseKey, std::filesystem::path("/etc/books.key"));
+        QCOMPARE(settings->server.edges[0].key, *PublicKey::parse(key));
+        QCOMPARE(settings->server.neighbours[0].server.port, uint16_t{46722});
+        QCOMPARE(settings->server.customers[0].prefixes[0], *IpPrefix::parse("192.0.2.0/26"));
+    }
+
+    void directoryFileIsUnderstood() {
+        const auto settings = parseDirectoryConfig(directoryToml(), "directory.toml", "/conf");
+        QVERIFY2(settings.has_value(), problems(settings).c_str());
+        const auto& content = settings->content;
+        QCOMPARE(content.validity, std::chrono::seconds(600));
+        QCOMPARE(content.menu.classes[0].promise.latencyMicroseconds, std::optional<uint32_t>(1500));
+        QCOMPARE(content.menu.classes[0].promise.lossPerMillion, std::optional<uint32_t>(1000));
+        QCOMPARE(content.menu.classes[0].promise.rateBitPerSecond, std::optional<uint64_t>(10'000'000));
+        QCOMPARE(content.menu.classes[0].prices.periods[0].fromMinute, uint16_t{1080});
+        QCOMPARE(content.routes.size(), size_t{1});
+        QCOMPARE(content.routes[0].paths.size(), size_t{2});
+        QCOMPARE(content.routes[0].paths[0].exits[1], ExitPoint(3));
+        QCOMPARE(content.routes[0].paths[1].exits.size(), size_t{1});
+        QCOMPARE(content.keys.others[0].directory->port, uint16_t{46723});
+        QCOMPARE(content.keys.accountingKey, *PublicKey::parse(key));
+    }
+
+    void everyMistakeInTheAccountingFileNamesLineAndRemedy_data() {
+        QTest::addColumn<QString>("what");
+        QTest::addColumn<QString>("by");
+        QTest::addColumn<QString>("answer");
+        const QString k = QString::fromStdString(key);
+        const QString o = QString::fromStdString(otherKey);
+        QTest::newRow("typing error") << "prefixes"
+                                      << "prefices"
+                                      << "accounting.toml:20: unknown key 'prefices' in [[customer]]";
+        QTest::newRow("missing") << "name = \"Z\"\n"
+                                 << ""
+                                 << "has no 'name'; add name";
+        QTest::newRow("number") << "isp = 26"
+                                << "isp = 70000"
+                                << "accounting.toml:1: 'isp'";
+        QTest::newRow("money") << "\"0.0001\""
+                               << "0.0001"
+                               << "accounting.toml:9: 'threshold'";
+        QTest::newRow("no threshold") << "\"0.0001\""
+                                      << "\"0\""
+                                      << "must be above zero";
+        QTest::newRow("key") << k << "abc"
+                             << "64 hexadecimal digits";
+        QTest::newRow("key twice") << o << k << "stands twice";
+        QTest::newRow("prefix") << "192.0.2.0/26"
+                                << "192.0.2.1/26"
+                                << "every entry of 'prefixes'";
+        QTest::newRow("own neighbour") << "isp = 25"
+                                       << "isp = 26"
+                                       << "no neighbour of itself";
+        QTest::newRow("not TOML") << "isp = 26"
+                                  << "isp = = 26"
+                                  << "accounting.toml:1: not TOML";
+        QTest::newRow("unknown router") << "name = \"B\""
+                                        << "name = \"B\"\nrouter = \"z9\""
+                                        << "no [[edge]] with router = \"z9\"";
+    }
+    void everyMistakeInTheAccountingFileNamesLineAndRemedy() {
+        QFETCH(QString, what);
+        QFETCH(QString, by);
+        QFETCH(QString, answer);
+        const std::string text = replaced(accountingToml(), what.toStdString(), by.toStdString());
+        const auto settings = parseAccountingConfig(text, "accounting.toml", "/conf");
+        QVERIFY(!settings.has_value());
+        QVERIFY2(problems(settings).find(answer.toStdString()) != std::string::npos, problems(settings).c_str());
+    }
+
+    void everyMistakeInTheDirectoryFileNamesLineAndRemedy_data() {
+        QTest::addColumn<QString>("what");
+        QTest::addColumn<QString>("by");
+        QTest::addColumn<QString>("answer");
+        QTest::newRow("class") << "id = 1\n"
+                               << "id = 64\n"
+                               << "directory.toml:13: 'id' in [[class]]";
+        QTest::newRow("promise") << "loss = 0.001"
+                                 << "loss = 2.0"
+                                 << "'loss' in promised";
+        QTest::newRow("time") << "\"18:00\""
+                              << "\"25:00\""
+                              << "'from' in [[class.period]]";
+        QTest::newRow("path of others") << "isps = [26, 25, 24]"
+                                        << "isps = [25, 24]"
+                                        << "this one first";
+        QTest::newRow("exits") << "exits = [0, 3]"
+                               << "exits = [0]"
+                               << "one number for every ISP but the last";
+        QTest::newRow("exit") << "exits = [0, 3]"
+                              << "exits = [0, 1024]"
+                              << "from 0 to 1023";
+        QTest::newRow("directory") << "https://[2001:db8::2]:46723"
+                                   << "http://x"
+                                   << "must be https://ADDRESS:PORT";
+        QTest::newRow("no edge") << "[[edge]]\naddresses = [\"192.0.2.1\"]\n"
+                                 << ""
+                                 << "there is no [[edge]]";
+    }
+    void everyMistakeInTheDirectoryFileNamesLineAndRemedy() {
+        QFETCH(QString, what);
+        QFETCH(QString, by);
+        QFETCH(QString, answer);
+        const std::string text = replaced(directoryToml(), what.toStdString(), by.toStdString());
+        const auto settings = parseDirectoryConfig(text, "directory.toml", "/conf");
+        QVERIFY(!settings.has_value());
+        QVERIFY2(problems(settings).find(answer.toStdString()) != std::string::npos, problems(settings).c_str());
+    }
+
+    void unreadableFileIsNamed() {
+        QVERIFY(problems(readAccountingConfig("/nonexistent/a.toml")).find("/nonexistent/a.toml: cannot be read") == 0);
+        QVERIFY(problems(readDirectoryConfig("/nonexistent/d.toml")).find("/nonexistent/d.toml: cannot be read") == 0);
+    }
+};
+
+QTEST_APPLESS_MAIN(TestIspServerConfigs)
+#include "test_isp_server_configs.moc"
