@@ -215,7 +215,8 @@ void EdgeService::Impl::startAccounting() {
     handlers.onBlacklist = [this](const std::vector<IspId>& isps) {
         m_blacklist = isps;
         publishTables();
-        spdlog::info("blacklist: {} ISPs", isps.size());
+        if (isps != m_lastBlacklist) spdlog::info("the accounting server blacklists {} ISPs", isps.size());
+        m_lastBlacklist = isps;
     };
     handlers.onReportStored = [this](uint32_t number) { m_reportStored = std::max(m_reportStored, number); };
     handlers.onUp = [this] {
