@@ -185,6 +185,21 @@ inline void runServer(const std::vector<std::string>& addresses) {
     }
 }
 
+// How long a datagram to the server was when it arrived; 0 when it did not. What ICMP reports in between is no answer.
+inline uint32_t roundTrip(int socket, size_t size, int milliseconds) {
+    const std::vector<uint8_t> payload(size, 0x77);
+    if (send(socket, payload.data(), payload.size(), 0) < 0 && send(socket, payload.data(), payload.size(), 0) < 0) {
+        return 0;
+    }
+    for (int i = 0; i < milliseconds; ++i) {
+        pollfd event{socket, POLLIN, 0};
+        uint32_t length = 0;
+        if (poll(&event, 1, 1) > 0 && recv(socket, &length, sizeof length, MSG_DONTWAIT) == sizeof length)
+            return length;
+    }
+    return 0;
+}
+
 // The row. Middle links have the MTU that tests give them.
 class Row {
 public:
@@ -227,7 +242,8 @@ public:
         if (memory == MAP_FAILED) return "no shared memory";
         counts = new (memory) EdgeCounts;
         m_serverProcess = Child(m_server, [] { runServer({"198.51.100.2", "2001:db8:3::2"}); });
-        return startEdge() ? "" : "no edge router";
+        if (!startEdge()) return "no edge router";
+        return reaches(server(false)) && reaches(server(true)) ? "" : "no way to the server";
     }
     bool startEdge() {
         counts->ready = false;
@@ -236,6 +252,14 @@ public:
         });
         for (int i = 0; i < 300 && !counts->ready; ++i) usleep(10'000);
         return counts->ready;
+    }
+    static bool reaches(const std::string& host) {
+        const netlab::Address address(host, serverPort);
+        const int probe = ::socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        bool answered = connect(probe, address.get(), address.length) == 0;
+        for (int i = 0; answered && roundTrip(probe, 8, 100) != 8; ++i) answered = i < 100;
+        close(probe);
+        return answered;
     }
     void stopEdge() { m_edgeProcess.stop(); }
     bool setMiddleMtu(int mtu) {

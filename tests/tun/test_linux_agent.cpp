@@ -75,16 +75,6 @@ std::string matchFor(bool v6, const char* protocol) {
     return std::string(protocol) + " *:* -> " + (v6 ? "[2001:db8:3::2]" : "198.51.100.2") + ":8080";
 }
 
-// How long a datagram to the server was when it arrived; 0 when it did not.
-uint32_t roundTrip(int socket, size_t size, int milliseconds) {
-    const std::vector<uint8_t> payload(size, 0x77);
-    if (send(socket, payload.data(), payload.size(), 0) < 0) return 0;
-    const auto answer = netlab::receive(socket, milliseconds);
-    uint32_t length = 0;
-    if (answer && answer->size() == sizeof length) std::memcpy(&length, answer->data(), sizeof length);
-    return length;
-}
-
 // What the kernel believes of the socket's path.
 size_t knownMtu(int socket, bool v6) {
     int mtu = 0;

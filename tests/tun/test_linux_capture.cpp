@@ -76,6 +76,7 @@ private slots:
     void initTestCase() {
         const std::string obstacle = netlab::obstacle();
         if (!obstacle.empty()) QSKIP(obstacle.c_str());
+        (void)netlab::run("rm -rf /tmp/netpas-test-lock /tmp/netpas-test-lock-2");
         QVERIFY(netlab::enterOwn());
         m_peer = std::make_unique<netlab::Namespace>();
         QVERIFY(m_peer->valid());

@@ -17,7 +17,9 @@ constexpr size_t arenaSize = 512 << 10;
 constexpr size_t unlimited = 65535;
 constexpr size_t maxDatagramV4 = 65507;
 constexpr size_t maxDatagramV6 = 65527;
-constexpr auto tooBigInterval = 20ms;
+// A sender that goes on as before, although its packets get through, is told again only now and then: each time may look like an error to it.
+constexpr auto tooBigInterval = 10s;
+constexpr auto newMtuInterval = 20ms;
 // What every IPv6 link carries; IPv4 is treated alike.
 constexpr size_t safeMtu = 1280;
 
@@ -158,12 +160,14 @@ void PacketSender::planPaid(const ReadSlot& slot, const PacketView& packet, Flow
 // The packet itself goes its way, in an outer datagram that is fragmented; its sender learns what would fit without (RFC 1191, RFC 8201).
 void PacketSender::reportTooBig(const PacketView& packet, const Flow& flow, uint64_t flowHash) {
     if (!packet.dontFragment) return;
-    SteadyTime& notBefore = m_tooBigNotBefore[flowHash % m_tooBigNotBefore.size()];
-    if (m_now < notBefore) return;
+    const size_t mtu = flow.innerLimit();
+    TooBigNote& note = m_tooBigNotes[flowHash % m_tooBigNotes.size()];
+    const auto interval = note.mtu == mtu ? std::chrono::nanoseconds(tooBigInterval) : newMtuInterval;
+    if (note.mtu != 0 && m_now - note.told < interval) return;
     std::array<uint8_t, maxIcmpErrorSize> message;
-    const auto length = buildTooBig(packet, static_cast<uint32_t>(flow.innerLimit()), message);
+    const auto length = buildTooBig(packet, static_cast<uint32_t>(mtu), message);
     if (!length) return;
-    notBefore = m_now + tooBigInterval;
+    note = {mtu, m_now};
     BypassPacket bypass;
     bypass.packet = std::span(message).first(*length);
     const std::lock_guard lock(m_environment.bypassMutex);

@@ -123,7 +123,11 @@ private:
     SteadyTime m_now{};
     SystemTime m_wall{};
     uint16_t m_minute = 0;
-    std::array<SteadyTime, 64> m_tooBigNotBefore{};  // by flow hash
+    struct TooBigNote {
+        size_t mtu = 0;
+        SteadyTime told{};
+    };
+    std::array<TooBigNote, 64> m_tooBigNotes{};  // by flow hash
 };
 
 }  // namespace netpas::tun
