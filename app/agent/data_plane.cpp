@@ -1,7 +1,10 @@
 #include "app/agent/data_plane.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -47,6 +50,28 @@ bool hasRoute(const Endpoint& endpoint) {
     const bool routed = ::connect(probe, reinterpret_cast<const sockaddr*>(&storage), length) == 0;
     ::close(probe);
     return routed;
+}
+
+// The largest MTU of this machine's interfaces. With a smaller one the TUN device would shrink the packets of diverted flows, which no
+// path on the way asks for; the data plane fits them to the path by itself.
+uint32_t largestMtu() {
+    constexpr uint32_t least = 1500;
+    constexpr uint32_t most = 65535;
+    uint32_t largest = least;
+    ifaddrs* all = nullptr;
+    const int probe = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (probe >= 0 && ::getifaddrs(&all) == 0) {
+        for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+            if ((one->ifa_flags & IFF_LOOPBACK) != 0 || (one->ifa_flags & IFF_UP) == 0) continue;
+            ifreq request{};
+            std::strncpy(request.ifr_name, one->ifa_name, IFNAMSIZ - 1);
+            if (::ioctl(probe, SIOCGIFMTU, &request) != 0 || request.ifr_mtu <= 0) continue;
+            largest = std::max(largest, std::min(most, static_cast<uint32_t>(request.ifr_mtu)));
+        }
+        ::freeifaddrs(all);
+    }
+    if (probe >= 0) ::close(probe);
+    return largest;
 }
 
 // The edge router to use for a destination: one that can be reached, of the destination's family when there is one.
@@ -120,6 +145,7 @@ tl::expected<std::unique_ptr<DataPlane>, DataPlaneFailure> DataPlane::open(boost
     auto impl = std::make_shared<Impl>(io, std::move(log));
     tun::LinuxTunOptions tunOptions;
     tunOptions.name = device;
+    tunOptions.mtu = largestMtu();
     auto opened = tun::openLinuxTun(tunOptions);
     if (!opened) return tl::unexpected(deviceFailure(device, opened.error()));
     impl->device = std::move(*opened);
