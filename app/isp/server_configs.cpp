@@ -107,9 +107,9 @@ void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& p
         }
         server.customers.push_back(std::move(customer));
     }
-    for (const toml::table* table : root.tables("known_isp")) {
-        TomlFields fields(*table, "[[known_isp]]", problems);
-        server.signers.push_back({ispOf(fields, "id"), keyOf(fields)});
+    for (const toml::table* table : root.tables("isp_key")) {
+        TomlFields fields(*table, "[[isp_key]]", problems);
+        server.signers.push_back({ispOf(fields, "isp"), keyOf(fields)});
     }
 }
 

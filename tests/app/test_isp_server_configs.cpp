@@ -17,7 +17,9 @@ std::string accountingToml() {
            "[sampling]\nthreshold = \"0.0001\"\n"
            "[[edge]]\nrouter = \"z1\"\nkey = \"" +
            key + "\"\n[[neighbour]]\nisp = 25\nname = \"Y\"\naddress = \"198.51.100.2\"\nkey = \"" + otherKey +
-           "\"\n[[customer]]\nname = \"B\"\nprefixes = [\"192.0.2.0/26\"]\n";
+           "\"\n[[customer]]\nname = \"B\"\nprefixes = [\"192.0.2.0/26\"]\n"
+           "[[isp_key]]\nisp = 24\nkey = \"" +
+           key + "\"\n";
 }
 
 std::string directoryToml() {
@@ -65,6 +67,7 @@ private slots:
         QCOMPARE(settings->databaseKey, std::filesystem::path("/etc/books.key"));
         QCOMPARE(settings->server.edges[0].key, *PublicKey::parse(key));
         QCOMPARE(settings->server.neighbours[0].server.port, uint16_t{46722});
+        QCOMPARE(settings->server.signers[0].isp, IspId(24));
         QCOMPARE(settings->server.customers[0].prefixes[0], *IpPrefix::parse("192.0.2.0/26"));
     }
 
