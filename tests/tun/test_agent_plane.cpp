@@ -539,6 +539,18 @@ private slots:
         QCOMPARE(rig.counters().packets, uint64_t{201});
     }
 
+    void theDeviceIsMadeAsWideAsTheUplinkButNeverNarrower() {
+        Rig rig;
+        rig.network().setPathMtu(9000);
+        QVERIFY(rig.publish({rig.flow(1, Rig::gate())}));
+        QCOMPARE(*rig.device.mtu(), 9000u);
+        rig.network().setPathMtu(1280);
+        AgentFlow other = rig.flow(1, Rig::gate());
+        other.edge.port = 1;
+        QVERIFY(rig.publish({other}));
+        QCOMPARE(*rig.device.mtu(), 9000u);
+    }
+
     void impossiblePathsAreRefusedWhole() {
         Rig rig;
         AgentFlow twice = rig.flow(1, Rig::gate());

@@ -59,6 +59,20 @@ struct AgentPlane::Impl {
         }
     }
 
+    // The device takes whatever the uplink takes: were it narrower, the kernel would fragment what TCP made for the uplink. Never made
+    // narrower, because path MTU that was learned is dealt with packet by packet.
+    void widenDevice(const Endpoint& edge) {
+        static constexpr std::array<uint8_t, 16> zeros{};
+        UdpOptions asking;
+        asking.local.address = edge.address.isV6() ? IpAddress::fromBytes(zeros).value_or(IpAddress{}) : IpAddress{};
+        asking.mark = options.mark;
+        asking.receiveBuffer = asking.sendBuffer = 0;  // nothing is sent
+        const auto socket = sockets.open(asking);
+        const auto wide = socket ? (*socket)->pathMtuTo(edge) : tl::unexpected(socket.error());
+        const auto now = device.mtu();
+        if (wide && now && *wide > *now) (void)device.setMtu(std::min<uint32_t>(*wide, maxFrameSize));
+    }
+
     void addDrain(const std::shared_ptr<DrainRequest>& request) {
         for (const auto& sender : senders) sender->addDrain(request);
     }
@@ -90,6 +104,7 @@ tl::expected<void, AgentError> AgentPlane::publish(const AgentSnapshot& snapshot
         if (auto valid = validate(flow); !valid) return valid;
     }
     auto next = std::make_shared<PlaneState>();
+    std::set<Endpoint> newEdges;
     {
         const std::lock_guard lock(m_impl->mutex);
         std::map<Endpoint, std::shared_ptr<EdgeStatus>> edges;
@@ -100,11 +115,13 @@ tl::expected<void, AgentError> AgentPlane::publish(const AgentSnapshot& snapshot
             if (!edge) {
                 const auto known = m_impl->edges.find(flow.edge);
                 edge = known != m_impl->edges.end() ? known->second : std::make_shared<EdgeStatus>(flow.edge);
+                if (known == m_impl->edges.end()) newEdges.insert(flow.edge);
             }
             next->flows.push_back({flow, cells, edge});
         }
         m_impl->edges = std::move(edges);
     }
+    for (const Endpoint& edge : newEdges) m_impl->widenDevice(edge);
     m_impl->state.publish(std::move(next));
     for (const auto& sender : m_impl->senders) sender->wake();
     return {};
