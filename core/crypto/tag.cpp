@@ -16,7 +16,8 @@ uint64_t customerTag(const TagKey& key, std::span<const uint8_t, 16> shim, std::
     std::array<uint8_t, 16 + 80 + 2 + 32 + 4> message;  // every byte that is hashed is written below
     size_t length = 0;
     const auto append = [&](std::span<const uint8_t> part) {
-        if (part.size() > message.size() - length) return;  // no caller has such a part; never past the end
+        if (part.empty() || part.size() > message.size() - length)
+            return;  // no caller has such a part; never past the end
         std::memcpy(message.data() + length, part.data(), part.size());
         length += part.size();
     };
