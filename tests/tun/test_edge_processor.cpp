@@ -153,6 +153,8 @@ void TestEdgeProcessor::refusedPacketsHaveTheirVerdict_data() {
     add("bytes behind the inner packet", customer(key, 0, onward(), behind), Verdict::MalformedInner);
     add("inner packet cut short in transit", plain(ShimKind::Transit, transitHeader(), ByteView(inner).first(60)),
         Verdict::MalformedInner, neighbour, fromZ);
+    add("no inner packet in transit", plain(ShimKind::Transit, transitHeader(), {}), Verdict::MalformedInner, neighbour,
+        fromZ);
     add("another ISP's packet", paying(header({hop(24, 2)})), Verdict::NotForThisIsp);
     add("not the first ISP's turn", paying(header({hop(24, 2), hop(25, 10)})), Verdict::NotForThisIsp);
     add("wrong neighbour before us", transit(transitHeader()), Verdict::WrongPosition, neighbour, fromX0);

@@ -207,7 +207,8 @@ bool EdgeProcessor::readHeader(Work& work, const EdgeTables& tables) {
 // A packet on its way is only measured; where it enters or leaves the paid path it is read in full.
 bool EdgeProcessor::readInner(Work& work) {
     if (work.packet->arrival != Arrival::Customer && !work.last) {
-        if (claimedLength(work.inner, work.innerSize) != work.innerSize) return refuse(work, Verdict::MalformedInner);
+        const uint32_t claimed = claimedLength(work.inner, work.innerSize);
+        if (claimed == 0 || claimed != work.innerSize) return refuse(work, Verdict::MalformedInner);
         return true;
     }
     const auto view = parseHeaders({work.inner, work.innerSize});

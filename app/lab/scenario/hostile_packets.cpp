@@ -21,6 +21,7 @@
 #include "app/lab/tools/payment_meter.h"
 #include "app/lab/tools/port_noise.h"
 #include "app/lab/tools/tool.h"
+#include "core/flow.h"
 #include "core/wire/shim.h"
 
 namespace netpas::lab {
@@ -57,6 +58,7 @@ public:
     }
     uint64_t forged() const { return m_forged; }
     uint64_t valid() const { return m_valid; }
+    uint64_t relayed() const { return m_relayed; }  // datagrams on NetPaS's port that no attacker sent by himself
     CaptureStatistics stop() { return m_capture->stop(); }
 
 private:
@@ -64,6 +66,10 @@ private:
     void take(const CapturedPacket& packet) {
         // On its way to an edge router a forgery may cross any link as an ordinary datagram: only what an edge sent counts.
         if (isHostileFrame(packet.frame)) return;
+        // ICMP errors quote what they refuse.
+        const auto plain = readPlainPacket(packet.frame);
+        if (!plain || (plain->protocol != ipproto::udp && plain->protocol != ipproto::tcp)) return;
+        if (plain->protocol == ipproto::udp && plain->destinationPort == dataPort) ++m_relayed;
         if (holds(packet.frame, hostileMarker)) ++m_forged;
         if (holds(packet.frame, controlMarker)) ++m_valid;
     }
@@ -73,6 +79,7 @@ private:
 
     std::atomic<uint64_t> m_forged{0};
     std::atomic<uint64_t> m_valid{0};
+    std::atomic<uint64_t> m_relayed{0};
     std::unique_ptr<LinkCapture> m_capture;
 };
 
@@ -164,6 +171,7 @@ private:
     Wiretap m_live;
     Wiretap m_stopped;
     std::map<std::string, std::unique_ptr<MarkerWatch>> m_watches;
+    std::vector<std::string> m_linksBetween;  // ISPs, in path order
     std::map<std::string, int> m_processes;
     std::unique_ptr<LinkCapture> m_tap;
     std::unique_ptr<PaymentMeter> m_meter;
@@ -215,6 +223,7 @@ Expected<void> HostilePackets::makePlan() {
             if (i == 0) break;
             const std::string before = topology.isp(path[i - 1])->routers.front();
             if (ends[0].node == before && ends[1].node == isp.routers.front()) {
+                m_linksBetween.push_back(topology.links[ends[0].link].name);
                 m_plan.betweenIsps.emplace_back(ofFamily(ends[0].addresses, false), ofFamily(ends[1].addresses, false));
             }
         }
@@ -245,10 +254,10 @@ Expected<void> HostilePackets::enrol() {
         return key;
     };
     m_plan.valid = make(9001, "1", "1", seconds(3600));
-    m_plan.expired = make(9002, "1", "1", seconds(3));
+    m_plan.expired = make(9002, "1", "1", seconds(2));
     m_plan.revoked = make(9003, "1", "1", seconds(3600));
     m_plan.poor = make(9004, "0.000000014", "1", seconds(3600));  // one nanodollar less than a packet costs
-    m_plan.slow = make(9005, "1", "0.000000014", seconds(3600));
+    m_plan.slow = make(9005, "1", "0.000000001", seconds(3600));  // the router grants a little more than is said
     m_context.say(
         "Host e enrols as a customer of the first ISP and gets keys of its own: good, soon expired, revoked, poor and "
         "slow ones.");
@@ -327,9 +336,16 @@ Expected<void> HostilePackets::watchLinks() {
 }
 
 uint64_t HostilePackets::accepted() const {
-    uint64_t sum = 0;
-    for (const auto& [link, watch] : m_watches) sum = std::max(sum, watch->forged());
-    return sum;
+    uint64_t most = 0;
+    for (const auto& [link, watch] : m_watches) most = std::max(most, watch->forged());
+    // Also what lost its marker: an edge router must not have sent on more datagrams than were genuine before it.
+    uint64_t genuine = m_paid.packets + m_controls;
+    for (const std::string& link : m_linksBetween) {
+        const uint64_t relayed = m_watches.at(link)->relayed();
+        most = std::max(most, relayed - std::min(relayed, genuine));
+        ++genuine;  // behind each link its neighbour proved its forge with one valid packet
+    }
+    return most;
 }
 
 // Without a defect the forge's packets arrive: at the first ISP with the attacker's own key, at the others from the neighbour.
@@ -392,6 +408,8 @@ Expected<void> HostilePackets::startPaidFlows() {
     LAB_TRY(start(m_tcpSender, "b", "tcp-send",
                   {to, tcp, "seconds=" + std::to_string(length), "mbit=" + std::to_string(tcpMegabits)}));
     m_context.say("B pays for a UDP flow and a TCP transfer to A.");
+    // Only time makes a key expire.
+    std::this_thread::sleep_for(m_plan.expired.expires + milliseconds(100) - systemClock().now());
     return waitUntil("paid packets on the wire", seconds(10), [&] { return m_live.size() > 100; });
 }
 
