@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
     Commands given;
     CLI::App app{"Buys better service from the ISPs on the way, packet by packet. See netpas(1)."};
     app.set_version_flag("--version", std::string("netpas ") + NETPAS_VERSION);
-    app.add_option("--socket", given.socket, "the agent's local API")->capture_default_str();
+    app.add_option("--socket", given.socket, "the agent's local API")->envname("NETPAS_SOCKET")->capture_default_str();
     app.add_flag("--json", given.output.json, "print JSON");
     app.require_subcommand(1);
     app.fallthrough();

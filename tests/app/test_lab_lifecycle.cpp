@@ -221,22 +221,22 @@ void TestLabLifecycle::wireLosesTheSamePacketsForTheSameSeed() {
 
 void TestLabLifecycle::classesHaveQueuesByDscp() {
     QCOMPARE(lab({"up", writeTopology("rate = \"10mbit\""), "--bare", "--name", m_a}).status, 0);
-    // Saturate best effort; packets marked with the class's DSCP must pass it in their own queue, in both families.
+    // Best effort is saturated: its queue of 100 packets takes 99 ms to pass. Packets marked with the class's DSCP do not
+    // wait in it, in both families.
     QProcess blast;
     blast.start(NETPAS_LAB, {"exec", "--name", m_a, "b", "--", NETPAS_LAB, "tool", "udp-send", "to=203.0.113.6",
                              "size=1200", "mbit=40"});
     QVERIFY(blast.waitForReadyRead(5000));
-    const auto lossOf = [&](const QString& address, const QString& dsfield) {
-        const Result ping = lab({"exec", "--name", m_a, "b", "--", "ping", "-q", "-c", "100", "-i", "0.01", "-W", "1",
+    const auto shortestTrip = [&](const QString& address, const QString& dsfield) {
+        const Result ping = lab({"exec", "--name", m_a, "b", "--", "ping", "-q", "-c", "40", "-i", "0.02", "-W", "1",
                                  "-Q", dsfield, address});
-        const auto match = QRegularExpression("([0-9.]+)% packet loss").match(ping.out);
+        const auto match = QRegularExpression("min/avg/max/mdev = ([0-9.]+)/").match(ping.out);
         return match.hasMatch() ? match.captured(1).toDouble() : -1;
     };
     for (const QString address : {"203.0.113.6", "2001:db8:1a:1::2"}) {
-        const double gold = lossOf(address, "184");
-        const double bestEffort = lossOf(address, "0");
-        QVERIFY2(gold == 0, qPrintable(QString("%1 loses %2% in the better class").arg(address).arg(gold)));
-        QVERIFY2(bestEffort > 5, qPrintable(QString("%1 loses %2% best effort").arg(address).arg(bestEffort)));
+        QTRY_VERIFY(shortestTrip(address, "0") > 50);
+        const double gold = shortestTrip(address, "184");
+        QVERIFY2(gold >= 0 && gold < 50, qPrintable(QString("%1: %2 ms in the better class").arg(address).arg(gold)));
     }
     blast.terminate();
     blast.waitForFinished(5000);

@@ -1,0 +1,105 @@
+// The configurations that the lab writes are understood by the programs that read them, for every topology that comes with it.
+#include <QTest>
+
+#include <QDir>
+
+#include "app/isp/edge_config.h"
+#include "app/isp/server_configs.h"
+#include "app/lab/party_configs.h"
+#include "core/crypto/identity.h"
+
+using namespace netpas;
+using namespace netpas::lab;
+
+namespace {
+
+PartyKeys keysFor(const Topology& topology) {
+    PartyKeys keys;
+    uint8_t next = 1;
+    const auto key = [&next] {
+        Identity::Seed seed{};
+        seed[0] = next++;
+        return Identity::fromSeed(seed).publicKey().hex();
+    };
+    for (const IspSpec& isp : topology.isps) {
+        keys.accounting[isp.name] = key();
+        keys.directory[isp.name] = key();
+        for (const std::string& router : isp.routers) keys.edge[router] = key();
+    }
+    return keys;
+}
+
+template <typename Problems>
+std::string firstOf(const Problems& problems) {
+    return problems.empty() ? std::string("no problem named") : problems.front().toString();
+}
+
+}  // namespace
+
+class TestLabParties : public QObject {
+    Q_OBJECT
+private slots:
+    void initTestCase() { QVERIFY(initCrypto()); }
+    void programsUnderstandTheirConfigurations_data();
+    void programsUnderstandTheirConfigurations();
+    void edgesKnowTheirExitsAndTheirFellows();
+};
+
+void TestLabParties::programsUnderstandTheirConfigurations_data() {
+    QTest::addColumn<QString>("file");
+    const QDir folder(TOPOLOGIES);
+    const auto files = folder.entryList({"*.toml"});
+    QVERIFY(!files.isEmpty());
+    for (const QString& file : files) QTest::newRow(qPrintable(file)) << folder.filePath(file);
+}
+
+void TestLabParties::programsUnderstandTheirConfigurations() {
+    QFETCH(QString, file);
+    const auto topology = loadTopology(file.toStdString());
+    QVERIFY(topology.has_value());
+    const auto plan = makePlan(*topology);
+    QVERIFY(plan.has_value());
+    const PartyKeys keys = keysFor(*topology);
+    const PartyInput input{*topology, *plan, keys, "/run/x"};
+    for (const IspSpec& isp : topology->isps) {
+        const std::string accounting = accountingConfig(input, isp);
+        const auto server = isp::parseAccountingConfig(accounting, "accounting.toml", "/run/x");
+        if (!server) QFAIL((firstOf(server.error()) + "\n" + accounting).c_str());
+        QCOMPARE(server->server.isp.value(), isp.id);
+        QCOMPARE(server->server.threshold, isp.samplingThreshold);
+        const std::string directory = directoryConfig(input, isp);
+        const auto published = isp::parseDirectoryConfig(directory, "directory.toml", "/run/x");
+        if (!published) QFAIL((firstOf(published.error()) + "\n" + directory).c_str());
+        QCOMPARE(published->content.routes.size(), topology->isps.size() * plan->ispPrefix.at(isp.name).size());
+        for (const std::string& router : isp.routers) {
+            const std::string text = edgeConfig(input, isp, router);
+            const auto edge = isp::parseEdgeConfig(text, "edge.toml", "/run/x");
+            if (!edge) QFAIL((firstOf(edge.error()) + "\n" + text).c_str());
+            QCOMPARE(edge->edge.isp.value(), isp.id);
+            QCOMPARE(edge->edge.classes.size(), isp.classes.size());
+        }
+    }
+}
+
+void TestLabParties::edgesKnowTheirExitsAndTheirFellows() {
+    const auto topology = loadTopology(std::string(TOPOLOGIES) + "/four-isps.toml");
+    QVERIFY(topology.has_value());
+    const auto plan = makePlan(*topology);
+    const PartyKeys keys = keysFor(*topology);
+    const PartyInput input{*topology, *plan, keys, "/run/x"};
+    const auto edge = isp::parseEdgeConfig(edgeConfig(input, *topology->isp("Y"), "y2"), "edge.toml", "/run/x");
+    QVERIFY(edge.has_value());
+    QCOMPARE(edge->edge.neighbours.size(), size_t{1});
+    QCOMPARE(edge->edge.neighbours[0].isp.value(), uint16_t{24});
+    QCOMPARE(edge->edge.internals.size(), size_t{2});
+    QCOMPARE(edge->edge.internals[0].router, std::string("y1"));
+    QCOMPARE(edge->edge.internals[0].exits.size(), size_t{1});
+    QVERIFY(edge->edge.deliveries.empty());
+    const auto last = isp::parseEdgeConfig(edgeConfig(input, *topology->isp("W"), "w1"), "edge.toml", "/run/x");
+    QVERIFY(last.has_value());
+    QCOMPARE(last->edge.deliveries.size(), size_t{2});  // a's networks, one of each family
+    QCOMPARE(last->edge.customers.size(), size_t{1});
+}
+
+QTEST_APPLESS_MAIN(TestLabParties)
+#include "test_lab_parties.moc"
