@@ -84,8 +84,9 @@ std::string nodeCommands(const Topology& topology, const NetworkPlan& plan, cons
     }
     for (const RoutePlan& route : plan.routes) {
         if (route.node != node) continue;
-        out << "route add " << route.destination << " via " << route.via.toString() << " dev "
-            << route.interface << "\n";
+        out << "route add " << route.destination << " via " << route.via.toString() << " dev " << route.interface;
+        if (route.source) out << " src " << route.source->toString();
+        out << "\n";
     }
     return out.str();
 }

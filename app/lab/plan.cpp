@@ -204,11 +204,21 @@ private:
         return m_plan.links.front()[0];  // neighbours always share a link
     }
 
+    std::optional<IpAddress> ownAddress(const std::string& router, bool v4) const {
+        const auto own = m_plan.routerAddress.find(router);
+        if (own == m_plan.routerAddress.end()) return std::nullopt;
+        for (const IpAddress& address : own->second) {
+            if (address.isV4() == v4) return address;
+        }
+        return std::nullopt;
+    }
+
     void addRoute(const std::string& node, const std::string& owner, const std::string& destination, bool v4) {
         const std::string& next = m_plan.nextNode.at(node).at(owner);
         const InterfacePlan& out = interfaceTowards(node, next);
         for (const AddressWithLength& gateway : m_plan.links[out.link][1 - out.side].addresses) {
-            if (gateway.address.isV4() == v4) m_plan.routes.push_back({node, destination, gateway.address, out.name});
+            if (gateway.address.isV4() != v4) continue;
+            m_plan.routes.push_back({node, destination, gateway.address, out.name, ownAddress(node, v4)});
         }
     }
 

@@ -32,6 +32,8 @@ struct RoutePlan {
     std::string destination;  // prefix
     IpAddress via;
     std::string interface;
+    // Routers speak from their own address: those of links are known to neighbours only.
+    std::optional<IpAddress> source;
 };
 
 struct PrefixOwner {
