@@ -237,7 +237,7 @@ std::string accountingConfig(const PartyInput& input, const IspSpec& isp) {
     writeCustomers(out, input, isp, false);
     for (const IspSpec& other : input.topology.isps) {
         if (&other == &isp) continue;
-        out << "\n[[known_isp]]\nid = " << other.id << "\nkey = " << quoted(input.keys.accounting.at(other.name))
+        out << "\n[[isp_key]]\nisp = " << other.id << "\nkey = " << quoted(input.keys.accounting.at(other.name))
             << "\n";
     }
     return out.str();
