@@ -86,10 +86,11 @@ private:
 // One thread that sends kinds in turn at a steady rate until its share has been sent.
 class Attacker {
 public:
-    Attacker(std::string name, std::unique_ptr<RawSender> sender, Forge forge, std::vector<Forge::Kind> kinds,
-             double perSecond)
+    using Senders = std::array<std::unique_ptr<RawSender>, 2>;  // IPv4, IPv6
+
+    Attacker(std::string name, Senders senders, Forge forge, std::vector<Forge::Kind> kinds, double perSecond)
         : m_name(std::move(name)),
-          m_sender(std::move(sender)),
+          m_senders(std::move(senders)),
           m_forge(std::move(forge)),
           m_kinds(std::move(kinds)),
           m_perSecond(perSecond) {}
@@ -103,8 +104,8 @@ public:
     void addTo(std::map<std::string, uint64_t>& byKind) const {
         for (size_t i = 0; i < m_kinds.size(); ++i) byKind[m_kinds[i].name] += m_counts[i];
     }
-    uint64_t sent() const { return m_sender->sent(); }
-    uint64_t refused() const { return m_sender->refused(); }
+    uint64_t sent() const { return m_senders[0]->sent() + m_senders[1]->sent(); }
+    uint64_t refused() const { return m_senders[0]->refused() + m_senders[1]->refused(); }
     const std::string& name() const { return m_name; }
 
 private:
@@ -117,21 +118,24 @@ private:
             const size_t kind = turn % m_kinds.size();
             const Datagram datagram = m_kinds[kind].make(m_forge);
             if (datagram.payload.empty()) continue;  // cannot be made yet
-            m_sender->add(datagram);
+            if (!m_senders[datagram.dst.address.isV6() ? 1 : 0]->add(datagram)) continue;
             ++m_counts[kind];
             ++done;
             const auto due = begin + std::chrono::duration_cast<Clock::duration>(
                                          duration<double>(static_cast<double>(done) / m_perSecond));
             if (due - Clock::now() > milliseconds(2)) {
-                m_sender->flush();
+                flush();
                 std::this_thread::sleep_until(due);
             }
         }
-        m_sender->flush();
+        flush();
+    }
+    void flush() {
+        for (const auto& sender : m_senders) sender->flush();
     }
 
     std::string m_name;
-    std::unique_ptr<RawSender> m_sender;
+    Senders m_senders;
     Forge m_forge;
     std::vector<Forge::Kind> m_kinds;
     double m_perSecond;
@@ -218,6 +222,7 @@ Expected<void> HostilePackets::makePlan() {
         if (!price) return fail(LabErrc::Topology, isp.name + " asks for too much");
         m_plan.path.push_back({IspId(isp.id), ServiceClass(isp.classes.front().id), *price, ExitPoint(0)});
         m_plan.edges.push_back(ofFamily(plan.routerAddress.at(isp.routers.front()), m_ipv6));
+        m_plan.edgesBetween.push_back(ofFamily(plan.routerAddress.at(isp.routers.front()), false));
         m_plan.servers.push_back(ofFamily(plan.ispAddress.at(isp.name), m_ipv6));
         for (const auto& ends : plan.links) {
             if (i == 0) break;
@@ -357,7 +362,7 @@ Expected<void> HostilePackets::proveForge() {
         auto sender = RawSender::open(m_lab.netns(node), ipv6);
         if (!sender) return tl::unexpected(sender.error());
         const uint64_t before = m_watches[target]->valid();
-        (*sender)->add(datagram);
+        if (!(*sender)->add(datagram)) return fail(LabErrc::Evidence, "a valid packet " + what + " mixes families");
         (*sender)->flush();
         const auto seen =
             waitUntil("a valid packet " + what, seconds(5), [&] { return m_watches[target]->valid() > before; });
@@ -414,12 +419,15 @@ Expected<void> HostilePackets::startPaidFlows() {
 }
 
 Expected<Attacker> HostilePackets::attacker(const std::string& node, std::vector<Forge::Kind> kinds, double perSecond) {
-    const bool betweenIsps = kinds.front().name.starts_with("neighbour");
-    auto sender = RawSender::open(m_lab.netns(node), m_ipv6 && !betweenIsps);
-    if (!sender) return tl::unexpected(sender.error());
+    Attacker::Senders senders;
+    for (const bool ipv6 : {false, true}) {
+        auto sender = RawSender::open(m_lab.netns(node), ipv6);
+        if (!sender) return tl::unexpected(sender.error());
+        senders[ipv6 ? 1 : 0] = std::move(*sender);
+    }
     uint64_t seed = m_context.options().seed;
     for (const char c : node) seed = seed * 131 + static_cast<uint8_t>(c);
-    return Attacker(node, std::move(*sender), Forge(m_plan, m_live, m_stopped, seed), std::move(kinds), perSecond);
+    return Attacker(node, std::move(senders), Forge(m_plan, m_live, m_stopped, seed), std::move(kinds), perSecond);
 }
 
 Expected<void> HostilePackets::attack() {
@@ -471,7 +479,7 @@ Expected<void> HostilePackets::attack() {
     if (!sender) return tl::unexpected(sender.error());
     Forge forge(m_plan, m_live, m_stopped, m_context.options().seed);
     for (uint64_t i = 0, all = m_live.size(); i < all; ++i) {
-        (*sender)->add(forge.replay(i));
+        (void)(*sender)->add(forge.replay(i));
         constexpr uint64_t pause = 512;
         if (i % pause == pause - 1) std::this_thread::sleep_for(milliseconds(5));
     }

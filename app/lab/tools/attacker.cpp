@@ -474,7 +474,7 @@ std::vector<Forge::Kind> Forge::pretenderKinds(size_t at) {
         {"pretends_to_be_neighbour_at_listener",
          [at, valid](Forge& forge) {
              Datagram datagram = Forgeries::overLink(forge, at, valid(forge));
-             datagram.dst.address = forge.m_plan.edges[at];
+             datagram.dst.address = forge.m_plan.edgesBetween[at];
              return datagram;
          }},
         {"pretends_to_be_own_router",
@@ -482,7 +482,7 @@ std::vector<Forge::Kind> Forge::pretenderKinds(size_t at) {
              Datagram datagram = Forgeries::overLink(
                  forge, at,
                  Forgeries::transit(forge, forge.m_plan.path, forge.m_plan.target, hostileMarker, ShimKind::Internal));
-             datagram.src.address = forge.m_plan.edges[at];
+             datagram.src.address = forge.m_plan.edgesBetween[at];
              return datagram;
          }},
         {"key_of_other_isp",

@@ -62,7 +62,8 @@ struct AttackPlan {
     IpAddress outside;             // an address that no ISP of the path delivers to
     std::vector<IpAddress> edges;  // of the ISPs, by position on the path, where customers send
     std::vector<std::pair<IpAddress, IpAddress>> betweenIsps;  // [i]: link between ISP i and i + 1, near and far end
-    std::vector<IpAddress> servers;                            // accounting and directory
+    std::vector<IpAddress> edgesBetween;  // of the ISPs, in the family that they speak with each other
+    std::vector<IpAddress> servers;       // accounting and directory
 };
 
 // One attacker's forge. One thread.

@@ -107,11 +107,12 @@ Expected<std::unique_ptr<RawSender>> RawSender::open(const std::string& netns, b
 
 RawSender::~RawSender() { ::close(m_fd); }
 
-void RawSender::add(const Datagram& datagram) {
-    if (datagram.dst.address.isV6() != m_ipv6 || datagram.src.address.isV6() != m_ipv6) return;
+bool RawSender::add(const Datagram& datagram) {
+    if (datagram.dst.address.isV6() != m_ipv6 || datagram.src.address.isV6() != m_ipv6) return false;
     writePacket(datagram, m_ipv6, m_packets.emplace_back());
     m_targets.push_back(datagram.dst.address);
     if (m_packets.size() == batch) flush();
+    return true;
 }
 
 void RawSender::flush() {

@@ -34,8 +34,8 @@ public:
     RawSender(const RawSender&) = delete;
     RawSender& operator=(const RawSender&) = delete;
 
-    // Takes one datagram of this sender's family; a full batch is sent at once. What the kernel refuses is not counted as sent.
-    void add(const Datagram& datagram);
+    // A full batch is sent at once. False: not of this sender's family. What the kernel refuses is not counted as sent.
+    [[nodiscard]] bool add(const Datagram& datagram);
     void flush();
     [[nodiscard]] uint64_t sent() const { return m_sent; }
     [[nodiscard]] uint64_t refused() const { return m_refused; }
