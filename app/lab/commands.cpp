@@ -15,6 +15,7 @@
 
 #include "app/lab/netns.h"
 #include "app/lab/parties.h"
+#include "app/lab/scenario/scenario.h"
 #include "app/lab/session.h"
 
 namespace netpas::lab {
@@ -178,15 +179,24 @@ int commandList(bool json) {
             all.push_back(Json{{"name", file.stem().string()}, {"description", topology->description}});
         }
     }
-    if (json) {
-        std::cout << all.dump(2) << std::endl;
-    } else {
-        for (const Json& entry : all) {
-            const auto name = entry["name"].get<std::string>();
-            std::cout << name << std::string(name.size() < 24 ? 24 - name.size() : 1, ' ')
-                      << entry["description"].get<std::string>() << "\n";
-        }
+    Json known = Json::array();
+    for (const Scenario& scenario : scenarios()) {
+        known.push_back(Json{{"name", scenario.name}, {"description", scenario.description}});
     }
+    if (json) {
+        std::cout << Json{{"topologies", all}, {"scenarios", known}}.dump(2) << std::endl;
+        return 0;
+    }
+    const auto print = [](const char* title, const Json& entries) {
+        std::cout << title << "\n";
+        for (const Json& entry : entries) {
+            const auto name = entry["name"].get<std::string>();
+            const size_t gap = name.size() < 24 ? 24 - name.size() : 1;
+            std::cout << "  " << name << std::string(gap, ' ') << entry["description"].get<std::string>() << "\n";
+        }
+    };
+    print("topologies, for 'netpas-lab up':", all);
+    print("scenarios, for 'netpas-lab run':", known);
     return 0;
 }
 

@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
     show->add_flag("--json", json);
     show->callback([&] { status = commandStatus(name, json); });
 
-    CLI::App* list = app.add_subcommand("list", "list topologies");
+    CLI::App* list = app.add_subcommand("list", "list topologies and scenarios");
     list->add_flag("--json", json);
     list->callback([&] { status = commandList(json); });
 
