@@ -23,7 +23,9 @@ public:
     }
     [[nodiscard]] bool made() const { return m_fd >= 0; }
     // For `ip link set DEVICE netns PATH`.
-    [[nodiscard]] std::string path() const { return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(m_fd); }
+    [[nodiscard]] std::string path() const {
+        return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(m_fd);
+    }
     bool enter() const { return setns(m_fd, CLONE_NEWNET) == 0; }
 
 private:
