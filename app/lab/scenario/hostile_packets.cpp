@@ -16,8 +16,9 @@
 #include "app/lab/scenario/books.h"
 #include "app/lab/scenario/reconcile.h"
 #include "app/lab/scenario/scenario.h"
-#include "app/lab/tools/attacker.h"
+#include "app/lab/tools/attack_thread.h"
 #include "app/lab/tools/hostile_customer.h"
+#include "app/lab/tools/marker_watch.h"
 #include "app/lab/tools/payment_meter.h"
 #include "app/lab/tools/port_noise.h"
 #include "app/lab/tools/tool.h"
@@ -42,107 +43,6 @@ constexpr double tcpMegabits = 12;
 constexpr double margin = 4;  // seconds that the paid flows last longer than the attack
 constexpr uint64_t firstSequence = 1 << 20;
 
-// Looks for markers in what crosses an interface.
-class MarkerWatch {
-public:
-    static Expected<std::unique_ptr<MarkerWatch>> start(Lab& lab, const std::string& link, const std::string& node) {
-        const auto interface = interfaceAt(lab, link, node);
-        if (!interface) return fail(LabErrc::Topology, node + " has no end at link " + link);
-        std::unique_ptr<MarkerWatch> watch(new MarkerWatch);
-        auto capture =
-            LinkCapture::start(lab.netns(node), *interface, CaptureFilter::Everything,
-                               [watching = watch.get()](const CapturedPacket& packet) { watching->take(packet); });
-        if (!capture) return tl::unexpected(capture.error());
-        watch->m_capture = std::move(*capture);
-        return watch;
-    }
-    uint64_t forged() const { return m_forged; }
-    uint64_t valid() const { return m_valid; }
-    uint64_t relayed() const { return m_relayed; }  // datagrams on NetPaS's port that no attacker sent by himself
-    CaptureStatistics stop() { return m_capture->stop(); }
-
-private:
-    MarkerWatch() = default;
-    void take(const CapturedPacket& packet) {
-        // On its way to an edge router a forgery may cross any link as an ordinary datagram: only what an edge sent counts.
-        if (isHostileFrame(packet.frame)) return;
-        // ICMP errors quote what they refuse.
-        const auto plain = readPlainPacket(packet.frame);
-        if (!plain || (plain->protocol != ipproto::udp && plain->protocol != ipproto::tcp)) return;
-        if (plain->protocol == ipproto::udp && plain->destinationPort == dataPort) ++m_relayed;
-        if (holds(packet.frame, hostileMarker)) ++m_forged;
-        if (holds(packet.frame, controlMarker)) ++m_valid;
-    }
-    static bool holds(std::span<const uint8_t> frame, std::string_view marker) {
-        return std::search(frame.begin(), frame.end(), marker.begin(), marker.end()) != frame.end();
-    }
-
-    std::atomic<uint64_t> m_forged{0};
-    std::atomic<uint64_t> m_valid{0};
-    std::atomic<uint64_t> m_relayed{0};
-    std::unique_ptr<LinkCapture> m_capture;
-};
-
-// One thread that sends kinds in turn at a steady rate until its share has been sent.
-class Attacker {
-public:
-    using Senders = std::array<std::unique_ptr<RawSender>, 2>;  // IPv4, IPv6
-
-    Attacker(std::string name, Senders senders, Forge forge, std::vector<Forge::Kind> kinds, double perSecond)
-        : m_name(std::move(name)),
-          m_senders(std::move(senders)),
-          m_forge(std::move(forge)),
-          m_kinds(std::move(kinds)),
-          m_perSecond(perSecond) {}
-
-    void start(double length) {
-        m_thread = std::thread([this, length] { run(length); });
-    }
-    void join() {
-        if (m_thread.joinable()) m_thread.join();
-    }
-    void addTo(std::map<std::string, uint64_t>& byKind) const {
-        for (size_t i = 0; i < m_kinds.size(); ++i) byKind[m_kinds[i].name] += m_counts[i];
-    }
-    uint64_t sent() const { return m_senders[0]->sent() + m_senders[1]->sent(); }
-    uint64_t refused() const { return m_senders[0]->refused() + m_senders[1]->refused(); }
-    const std::string& name() const { return m_name; }
-
-private:
-    void run(double length) {
-        m_counts.assign(m_kinds.size(), 0);
-        const auto wanted = static_cast<uint64_t>(m_perSecond * length);
-        const auto begin = Clock::now();
-        const auto patience = begin + std::chrono::duration_cast<Clock::duration>(duration<double>(length * 3));
-        for (uint64_t done = 0, turn = 0; done < wanted && Clock::now() < patience; ++turn) {
-            const size_t kind = turn % m_kinds.size();
-            const Datagram datagram = m_kinds[kind].make(m_forge);
-            if (datagram.payload.empty()) continue;  // cannot be made yet
-            if (!m_senders[datagram.dst.address.isV6() ? 1 : 0]->add(datagram)) continue;
-            ++m_counts[kind];
-            ++done;
-            const auto due = begin + std::chrono::duration_cast<Clock::duration>(
-                                         duration<double>(static_cast<double>(done) / m_perSecond));
-            if (due - Clock::now() > milliseconds(2)) {
-                flush();
-                std::this_thread::sleep_until(due);
-            }
-        }
-        flush();
-    }
-    void flush() {
-        for (const auto& sender : m_senders) sender->flush();
-    }
-
-    std::string m_name;
-    Senders m_senders;
-    Forge m_forge;
-    std::vector<Forge::Kind> m_kinds;
-    double m_perSecond;
-    std::vector<uint64_t> m_counts;
-    std::thread m_thread;
-};
-
 class HostilePackets {
 public:
     explicit HostilePackets(ScenarioContext& context)
@@ -163,7 +63,7 @@ private:
     Expected<void> compareBooks();
     void judge();
     Expected<std::unique_ptr<LinkCapture>> tap(Wiretap& into);
-    Expected<Attacker> attacker(const std::string& node, std::vector<Forge::Kind> kinds, double perSecond);
+    Expected<AttackThread> attacker(const std::string& node, std::vector<Forge::Kind> kinds, double perSecond);
     std::map<std::string, int> processes();
     uint64_t accepted() const;
 
@@ -418,8 +318,9 @@ Expected<void> HostilePackets::startPaidFlows() {
     return waitUntil("paid packets on the wire", seconds(10), [&] { return m_live.size() > 100; });
 }
 
-Expected<Attacker> HostilePackets::attacker(const std::string& node, std::vector<Forge::Kind> kinds, double perSecond) {
-    Attacker::Senders senders;
+Expected<AttackThread> HostilePackets::attacker(const std::string& node, std::vector<Forge::Kind> kinds,
+                                                double perSecond) {
+    AttackThread::Senders senders;
     for (const bool ipv6 : {false, true}) {
         auto sender = RawSender::open(m_lab.netns(node), ipv6);
         if (!sender) return tl::unexpected(sender.error());
@@ -427,7 +328,7 @@ Expected<Attacker> HostilePackets::attacker(const std::string& node, std::vector
     }
     uint64_t seed = m_context.options().seed;
     for (const char c : node) seed = seed * 131 + static_cast<uint8_t>(c);
-    return Attacker(node, std::move(senders), Forge(m_plan, m_live, m_stopped, seed), std::move(kinds), perSecond);
+    return AttackThread(std::move(senders), Forge(m_plan, m_live, m_stopped, seed), std::move(kinds), perSecond);
 }
 
 Expected<void> HostilePackets::attack() {
@@ -440,7 +341,7 @@ Expected<void> HostilePackets::attack() {
             fromVictimsLine.push_back({"from_victims_line_" + kind.name, kind.make});
         }
     }
-    std::vector<Attacker> attackers;
+    std::vector<AttackThread> attackers;
     const auto add = [&](const std::string& node, const std::vector<Forge::Kind>& kinds,
                          double share) -> Expected<void> {
         auto made = attacker(node, kinds, hostilePerSecond * share);
@@ -470,8 +371,8 @@ Expected<void> HostilePackets::attack() {
     m_context.say("Six attackers begin: " + std::to_string(static_cast<uint64_t>(hostilePerSecond)) +
                   " packets a second, and garbage on every port.");
     const auto begin = Clock::now();
-    for (Attacker& one : attackers) one.start(m_seconds);
-    for (Attacker& one : attackers) one.join();
+    for (AttackThread& one : attackers) one.start(m_seconds);
+    for (AttackThread& one : attackers) one.join();
     const double length = duration<double>(Clock::now() - begin).count();
 
     // At the end every genuine datagram that was ever recorded comes once more, in order.
@@ -489,7 +390,7 @@ Expected<void> HostilePackets::attack() {
     uint64_t refused = (*sender)->refused();
     m_sent = (*sender)->sent();
     byKind["replay_of_everything_in_order"] = m_sent;
-    for (const Attacker& one : attackers) {
+    for (const AttackThread& one : attackers) {
         one.addTo(byKind);
         m_sent += one.sent();
         refused += one.refused();

@@ -316,10 +316,10 @@ void Story::farewell() {
                   fixed(result["paid_seconds"].get<double>(), 0) + " s, for $" + result["ledger"].get<std::string>() +
                   ".");
     if (m_context.options().json || m_context.options().headless) return;
-    const std::string name = m_lab.name();
-    m_context.say("\nThe lab stays up. Three commands to try next:\n  netpas-lab exec --name " + name +
-                  " b -- netpas history\n  netpas-lab exec --name " + name + " b -- netpas services --to " +
-                  m_context.address("a").toString() + "\n  netpas-lab down --name " + name);
+    const std::string lab = programPath("netpas-lab");
+    const std::string exec = "\n  " + lab + " exec --name " + m_lab.name() + " b -- netpas ";
+    m_context.say("\nThe lab stays up. Three commands to try next:" + exec + "history" + exec + "services --to " +
+                  m_context.address("a").toString() + "\n  " + lab + " down --name " + m_lab.name());
 }
 
 Expected<void> Story::run() {
