@@ -66,8 +66,9 @@ void Books::run(store::Statement* statement) {
 }
 
 tl::expected<void, StoreError> Books::commit() {
-    if (!m_dirty) return {};
-    writeSums();
+    // After a failure to read the books anew there is nothing to stand on, even when nothing was to be written.
+    if (!m_dirty && !m_failed) return {};
+    if (!m_failed) writeSums();
     if (!m_failed) {
         if (auto done = m_database.commit(); !done) m_failed = done.error();
     }

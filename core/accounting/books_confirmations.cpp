@@ -130,6 +130,8 @@ void Books::prune(SystemTime now, SystemTime logFrom) {
         s->bind(1, micros(logFrom));
         run(s);
     }
+    // A neighbour that goes on sending nonsense must not fill the disk.
+    run(statement("DELETE FROM alarm WHERE number <= (SELECT max(number) FROM alarm) - 100000"));
 }
 
 }  // namespace netpas::accounting

@@ -127,7 +127,7 @@ tl::expected<void, StoreError> Books::loadSumsAndAlarms() {
         return true;
     });
     if (!sums) return sums;
-    auto counted = forEachRow(m_database, "SELECT count(*) FROM alarm", [&](store::Statement& row) {
+    auto counted = forEachRow(m_database, "SELECT coalesce(max(number), 0) FROM alarm", [&](store::Statement& row) {
         m_alarmCount = static_cast<uint64_t>(row.integer(0));
         return true;
     });

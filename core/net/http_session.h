@@ -96,6 +96,7 @@ private:
     void abort() {
         m_done = true;
         m_timer.cancel();
+        m_waiting = nullptr;
         lowest().close();
     }
 
@@ -148,9 +149,10 @@ private:
                 self->answer(number, HttpResponse::error(504, "TIMEOUT", "the answer took too long", "try again"));
             }
         });
-        // The session must outlive a handler that answers late.
-        m_shared->handler(request, [self = this->shared_from_this(), number](HttpResponse response) {
-            self->answer(number, std::move(response));
+        // The session holds itself until it is answered, so that a reply that somebody keeps for longer holds nothing.
+        m_waiting = this->shared_from_this();
+        m_shared->handler(request, [weak = this->weak_from_this(), number](HttpResponse response) {
+            if (const auto self = weak.lock()) self->answer(number, std::move(response));
         });
     }
 
@@ -158,6 +160,7 @@ private:
         if (number != m_exchange || m_answered || m_done) return;
         m_answered = true;
         m_timer.cancel();
+        m_waiting = nullptr;  // whoever called holds the session meanwhile
         write(toMessage(std::move(response), m_version, m_keepAlive, m_headOnly));
     }
 
@@ -196,6 +199,7 @@ private:
     std::shared_ptr<HttpShared> m_shared;
     HttpPeer m_peer;
     std::optional<size_t> m_slot;
+    std::shared_ptr<HttpSession> m_waiting;
     uint64_t m_exchange = 0;
     unsigned m_version = 11;
     bool m_answered = false;

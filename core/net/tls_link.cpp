@@ -77,17 +77,21 @@ private:
         auto connection = std::make_shared<FramedTls>(std::move(socket), m_context, m_limits, check, remote);
         ++*m_connections;
         connection->onGone = [count = m_connections] { --*count; };
-        connection->handshake(asio::ssl::stream_base::server,
-                              [self = shared_from_this(), connection, remote](auto result) {
-                                  if (self->m_closed) {
-                                      connection->close();
-                                  } else if (!result) {
-                                      if (self->m_handlers.onRefused)
-                                          self->m_handlers.onRefused(result.error(), remote);
-                                  } else if (self->m_handlers.onConnection) {
-                                      self->m_handlers.onConnection(connection);
-                                  }
-                              });
+        // Weak: the connection keeps this function until its handshake is over, and lives by its own operations.
+        connection->handshake(
+            asio::ssl::stream_base::server,
+            [weak = weak_from_this(), weakConnection = std::weak_ptr(connection), remote](auto result) {
+                const auto self = weak.lock();
+                const auto accepted = weakConnection.lock();
+                if (!accepted) return;
+                if (!self || self->m_closed) {
+                    accepted->close();
+                } else if (!result) {
+                    if (self->m_handlers.onRefused) self->m_handlers.onRefused(result.error(), remote);
+                } else if (self->m_handlers.onConnection) {
+                    self->m_handlers.onConnection(accepted);
+                }
+            });
     }
 
     asio::io_context& m_io;
@@ -164,15 +168,19 @@ private:
         auto check = [expected = m_serverKey](const PublicKey& key) { return key == expected; };
         auto connection = std::make_shared<FramedTls>(std::move(socket), m_context, m_limits, check, m_server);
         m_connection = connection;
-        connection->handshake(asio::ssl::stream_base::client, [self = shared_from_this(), connection](auto result) {
-            if (self->m_stopped || self->m_connection != connection) {
-                connection->close();
-            } else if (!result) {
-                self->lost(result.error());
-            } else {
-                self->up(connection);
-            }
-        });
+        connection->handshake(asio::ssl::stream_base::client,
+                              [weak = weak_from_this(), weakConnection = std::weak_ptr(connection)](auto result) {
+                                  const auto self = weak.lock();
+                                  const auto made = weakConnection.lock();
+                                  if (!made) return;
+                                  if (!self || self->m_stopped || self->m_connection != made) {
+                                      made->close();
+                                  } else if (!result) {
+                                      self->lost(result.error());
+                                  } else {
+                                      self->up(made);
+                                  }
+                              });
     }
 
     void up(const std::shared_ptr<FramedTls>& connection) {

@@ -1,4 +1,8 @@
 // Customers, session keys and edge routers at one accounting server.
+#include <sys/resource.h>
+
+#include <csignal>
+
 #include <QtTest>
 #include <nlohmann/json.hpp>
 
@@ -309,6 +313,38 @@ private slots:
         const auto second = Books::open(f.isp.options, systemClock().now());
         QVERIFY(!second.has_value());
         QCOMPARE(second.error(), store::StoreError::InUse);
+    }
+
+    // Files must not grow any more: what a full disk does to a database.
+    void fullDiskAcknowledgesNothingAndRecovers() {
+        Fixture f;
+        Customer b(f.io, f.isp);
+        QVERIFY(good(f.join(b)));
+        std::signal(SIGXFSZ, SIG_IGN);
+        rlimit before{};
+        QCOMPARE(::getrlimit(RLIMIT_FSIZE, &before), 0);
+        const rlimit full{4096, before.rlim_max};
+        QCOMPARE(::setrlimit(RLIMIT_FSIZE, &full), 0);
+        Result<KeyReady> ready;
+        b.client.registerKey(keyOf(1), [&](auto r) { ready = std::move(r); });
+        EdgeSample sample = sampleOf(1, 26, headerOf({{26, 2}}), f.isp.config.threshold);
+        QVERIFY(f.isp.edge->client.sample(sample));
+        settle(f.io);
+        settle(f.io);
+        const bool answered = ready.has_value();
+        const bool installed = f.isp.edge->installed.contains(SessionKeyId(1));
+        const size_t waiting = f.isp.edge->client.samplesWaiting();
+        QCOMPARE(::setrlimit(RLIMIT_FSIZE, &before), 0);
+        QVERIFY(!answered);
+        QVERIFY(!installed);
+        QCOMPARE(waiting, size_t{1});
+        // Space returns: both repeat themselves, and it is done once.
+        QVERIFY(f.run([&] { return ready.has_value() && f.isp.edge->client.samplesWaiting() == 0; }));
+        QVERIFY(good(ready));
+        QCOMPARE(f.isp.sum(SumKind::ConfirmedOwn, 26), f.isp.config.threshold);
+        QVERIFY(f.crash());
+        QCOMPARE(f.isp.sum(SumKind::ConfirmedOwn, 26), f.isp.config.threshold);
+        QVERIFY(f.isp.books().key(SessionKeyId(1)) != nullptr);
     }
 
     void booksAndInvoicesAreJsonWithExactAmounts() {
