@@ -102,3 +102,16 @@ compile() {
     ninja -C "$build" --quiet "$@" >&2
   fi || die "The build failed."
 }
+
+# So that the commands of the README work as they are written: links in /usr/local/bin to the programs just built. What
+# somebody else put there stays. NETPAS_NO_LINKS=1 leaves the folder alone.
+link_programs() {
+  local name link
+  [ "${NETPAS_NO_LINKS:-}" = 1 ] && return
+  for name in netpas netpasd netpas-isp netpas-lab; do
+    link=/usr/local/bin/$name
+    if [ -L "$link" ] || [ ! -e "$link" ]; then
+      ln -sfn "$build/bin/$name" "$link" 2>/dev/null || return 0
+    fi
+  done
+}

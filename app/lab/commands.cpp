@@ -1,6 +1,7 @@
 #include "app/lab/commands.h"
 
 #include <unistd.h>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 
@@ -200,7 +201,18 @@ int commandList(bool json) {
     return 0;
 }
 
-int commandExec(const std::string& name, const std::string& node, std::vector<std::string> command) {
+namespace {
+
+// Node names are lower case; the paper's hosts and ISPs are not, and people type them as they read them.
+std::string lowerCase(std::string text) {
+    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return text;
+}
+
+}  // namespace
+
+int commandExec(const std::string& name, const std::string& typed, std::vector<std::string> command) {
+    std::string node = typed;
     if (!command.empty() && command.front() == "--") command.erase(command.begin());
     if (command.empty()) return report({LabErrc::Usage, "no command; write netpas-lab exec HOST -- COMMAND"});
     const auto lab = chooseLab(name);
@@ -208,8 +220,9 @@ int commandExec(const std::string& name, const std::string& node, std::vector<st
     const auto view = openLab(*lab);
     if (!view) return report(view.error());
     const auto nodes = view->topology.nodes();
+    if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) node = lowerCase(typed);
     if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) {
-        return report({LabErrc::Usage, "no node '" + node + "' in lab " + *lab + "; it has " + joined(nodes)});
+        return report({LabErrc::Usage, "no node '" + typed + "' in lab " + *lab + "; it has " + joined(nodes)});
     }
     if (const auto entered = enterNamespaceWithSysfs(namespaceOf(*lab, node)); !entered) return report(entered.error());
     const HostSpec* host = view->topology.host(node);
