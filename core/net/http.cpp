@@ -12,13 +12,9 @@ namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-bool equalIgnoringCase(std::string_view a, std::string_view b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
-}
-
 std::string_view find(const std::vector<HttpHeader>& headers, std::string_view name) {
     for (const HttpHeader& header : headers) {
-        if (equalIgnoringCase(header.name, name)) return header.value;
+        if (sameHeaderName(header.name, name)) return header.value;
     }
     return {};
 }
@@ -44,6 +40,10 @@ bool decodePercent(std::string_view text, bool plusIsSpace, std::string& out) {
 }
 
 }  // namespace
+
+bool sameHeaderName(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+}
 
 std::string_view describe(NetError error) {
     switch (error) {

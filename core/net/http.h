@@ -19,6 +19,9 @@ struct PeerCredentials {
     int32_t pid = 0;
 };
 
+// Without regard to case.
+[[nodiscard]] bool sameHeaderName(std::string_view a, std::string_view b);
+
 struct HttpHeader {
     std::string name;
     std::string value;

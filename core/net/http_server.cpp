@@ -53,6 +53,11 @@ http::response<http::string_body> toMessage(HttpResponse response, unsigned vers
     return message;
 }
 
+std::string HttpPeer::name() const {
+    if (credentials) return "uid " + std::to_string(credentials->uid);
+    return remote ? remote->address.toString() : std::string{};
+}
+
 namespace {
 
 std::optional<PeerCredentials> credentialsOf(int socket) {
@@ -103,7 +108,7 @@ public:
         acceptor.bind(Unix::endpoint(path.string()), error);
         if (error) return tl::unexpected(NetError::CannotListen);
         m_paths.push_back(path);
-        acceptor.listen(64, error);
+        acceptor.listen(Unix::acceptor::max_listen_connections, error);
         if (error || !setGroup(path, group) || ::chmod(path.c_str(), mode) != 0) {
             return tl::unexpected(NetError::CannotListen);
         }
@@ -145,7 +150,11 @@ public:
     }
 
 private:
-    [[nodiscard]] bool full() const { return m_shared->connections >= m_shared->limits.maxConnections; }
+    [[nodiscard]] bool hasRoomFor(const HttpPeer& peer) const {
+        if (m_shared->connections >= m_shared->limits.maxConnections) return false;
+        const auto held = m_shared->ofPeer.find(peer.name());
+        return held == m_shared->ofPeer.end() || held->second < m_shared->limits.maxPerPeer;
+    }
 
     template <typename Acceptor, typename Again>
     void retryLater(Acceptor& acceptor, Again again) {
@@ -159,8 +168,7 @@ private:
         acceptor.async_accept([self = shared_from_this(), &acceptor](const error_code& error, Unix::socket socket) {
             if (self->m_shared->closed || error == asio::error::operation_aborted) return;
             if (error) return self->retryLater(acceptor, [self](Unix::acceptor& a) { self->acceptUnix(a); });
-            if (!self->full()) {
-                HttpPeer peer{credentialsOf(socket.native_handle()), std::nullopt};
+            if (HttpPeer peer{credentialsOf(socket.native_handle()), std::nullopt}; self->hasRoomFor(peer)) {
                 std::make_shared<HttpSession<UnixStream>>(self->m_shared, std::move(peer), std::move(socket))->start();
             }
             self->acceptUnix(acceptor);
@@ -173,8 +181,7 @@ private:
             if (error) return self->retryLater(acceptor, [self](tcp::acceptor& a) { self->acceptTls(a); });
             error_code gone;
             const tcp::endpoint at = socket.remote_endpoint(gone);
-            if (!self->full() && !gone) {
-                HttpPeer peer{std::nullopt, fromAsio(at)};
+            if (HttpPeer peer{std::nullopt, fromAsio(at)}; !gone && self->hasRoomFor(peer)) {
                 std::make_shared<HttpSession<TlsStream>>(self->m_shared, std::move(peer), std::move(socket),
                                                          *self->m_context)
                     ->start();

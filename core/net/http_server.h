@@ -25,7 +25,8 @@ namespace netpas::net {
 struct HttpLimits {
     size_t maxHeader = 8192;  // bytes of the request line and the headers
     size_t maxBody = 65536;
-    size_t maxConnections = 64;                      // more are closed at once
+    size_t maxConnections = 256;                     // more are closed at once
+    size_t maxPerPeer = 64;                          // of one user, or of one address: the others keep their share
     std::chrono::milliseconds readTimeout{10000};    // a request must be complete by then; also the idle time
     std::chrono::milliseconds answerTimeout{60000};  // the handler must have answered by then, else 504
     std::chrono::milliseconds writeTimeout{10000};

@@ -5,8 +5,10 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "core/net/http_server.h"
 
@@ -16,6 +18,7 @@ struct HttpShared {
     HttpHandler handler;
     HttpLimits limits;
     size_t connections = 0;
+    std::map<std::string, size_t> ofPeer;  // connections by HttpPeer::name(); no zeros
     bool closed = false;
     std::vector<std::function<void()>> closers;  // one per live session, by slot; empty slots are reused
     std::vector<size_t> freeSlots;
@@ -24,6 +27,8 @@ struct HttpShared {
 struct HttpPeer {
     std::optional<PeerCredentials> credentials;
     std::optional<Endpoint> remote;
+    // Whom connections are counted for.
+    [[nodiscard]] std::string name() const;
 };
 
 [[nodiscard]] HttpRequest toRequest(boost::beast::http::request<boost::beast::http::string_body>&& message,
@@ -44,11 +49,14 @@ public:
         : m_stream(std::forward<Args>(args)...),
           m_timer(m_stream.get_executor()),
           m_shared(std::move(shared)),
-          m_peer(std::move(peer)) {
+          m_peer(std::move(peer)),
+          m_count(m_shared->ofPeer.try_emplace(m_peer.name(), 0).first) {
         ++m_shared->connections;
+        ++m_count->second;
     }
     ~HttpSession() {
         --m_shared->connections;
+        if (--m_count->second == 0) m_shared->ofPeer.erase(m_count);
         if (m_slot) {
             m_shared->closers[*m_slot] = nullptr;
             m_shared->freeSlots.push_back(*m_slot);
@@ -198,6 +206,7 @@ private:
     std::unique_ptr<Message> m_message;
     std::shared_ptr<HttpShared> m_shared;
     HttpPeer m_peer;
+    std::map<std::string, size_t>::iterator m_count;
     std::optional<size_t> m_slot;
     std::shared_ptr<HttpSession> m_waiting;
     uint64_t m_exchange = 0;

@@ -186,6 +186,35 @@ private slots:
         QVERIFY(served);
     }
 
+    void oneAddressCannotTakeTheOthersConnections() {
+        HttpLimits limits;
+        limits.maxConnections = 6;
+        limits.maxPerPeer = 4;
+        Running server(echo, limits);
+        asio::io_context io;
+        std::vector<asio::ip::tcp::socket> held;
+        for (int i = 0; i < 6; ++i) {
+            auto& socket = held.emplace_back(io, asio::ip::tcp::endpoint(asio::ip::make_address("127.0.0.2"), 0));
+            socket.connect({asio::ip::make_address("127.0.0.1"), server.port});
+        }
+        std::this_thread::sleep_for(50ms);
+        QCOMPARE(server.callTls({}).value().status, 200U);
+    }
+
+    void oneUsersShareEnds() {
+        HttpLimits limits;
+        limits.maxPerPeer = 2;
+        Running server(echo, limits);
+        asio::io_context io;
+        std::vector<asio::local::stream_protocol::socket> held;
+        for (int i = 0; i < 2; ++i) {
+            held.emplace_back(io).connect(asio::local::stream_protocol::endpoint(server.path.string()));
+        }
+        std::this_thread::sleep_for(50ms);
+        QVERIFY(!server.call({}).has_value());
+        QVERIFY(server.callTls({}).has_value());
+    }
+
     void handlerThatNeverAnswersEndsIn504AndALateAnswerIsHarmless() {
         HttpLimits limits;
         limits.answerTimeout = 50ms;
