@@ -121,12 +121,14 @@ void Cartographer::join(const std::string& text, Done<Home> done) {
 void Cartographer::refresh(Done<Home> done) {
     if (!m_home) return done(tl::unexpected(Failure{CartographerError::NotJoined, "no ISP was joined"}));
     const directory::Validity& validity = m_home->descriptor.validity;
-    if (m_clock.now() < validity.issued + (validity.expires - validity.issued) / 2) return done(*m_home);
+    const SystemTime now = m_clock.now();
+    const bool young = now < validity.issued + (validity.expires - validity.issued) / 2;
+    if (young && isCurrent(validity, now)) return done(*m_home);
     join(toString(m_home->url), std::move(done));
 }
 
 void Cartographer::keys(Done<directory::Keys> done) {
-    if (m_keys && m_clock.now() < m_keys->validity.expires) return done(*m_keys);
+    if (m_keys && isCurrent(m_keys->validity, m_clock.now())) return done(*m_keys);
     const Home home = *m_home;
     m_fetcher.get(home.url.directory, home.url.key, "/v1/keys",
                   whileAlive([this, home, done = std::move(done)](tl::expected<std::string, FetchFailure> body) {
@@ -141,7 +143,7 @@ void Cartographer::keys(Done<directory::Keys> done) {
 
 void Cartographer::paths(const IpAddress& destination, Done<directory::Paths> done) {
     const auto now = m_clock.now();
-    std::erase_if(m_paths, [&](const directory::Paths& known) { return known.validity.expires <= now; });
+    std::erase_if(m_paths, [&](const directory::Paths& known) { return !isCurrent(known.validity, now); });
     const auto cached = std::find_if(m_paths.begin(), m_paths.end(),
                                      [&](const directory::Paths& known) { return known.prefix.contains(destination); });
     if (cached != m_paths.end()) return done(*cached);
@@ -163,7 +165,7 @@ void Cartographer::paths(const IpAddress& destination, Done<directory::Paths> do
 
 void Cartographer::menu(IspId isp, const Directory& from, Done<directory::Menu> done) {
     if (const auto known = m_menus.find(isp);
-        known != m_menus.end() && m_clock.now() < known->second.validity.expires) {
+        known != m_menus.end() && isCurrent(known->second.validity, m_clock.now())) {
         return done(known->second);
     }
     if (const auto stored = readCacheFile(fileOf(menuFile(isp)))) {

@@ -46,18 +46,25 @@ std::optional<std::string> fromBase64(std::string_view text) {
     return out;
 }
 
+tl::expected<void, DocumentError> checkTime(const Validity& validity, SystemTime now) {
+    if (validity.issued > now + clockSkew) return tl::unexpected(DocumentError::NotYetValid);
+    if (validity.expires <= now) return tl::unexpected(DocumentError::Expired);
+    return {};
+}
+
 template <typename Document>
 tl::expected<Document, DocumentError> check(tl::expected<Document, DocumentError> document, std::optional<IspId> isp,
                                             SystemTime now) {
     if (!document) return document;
     const Validity& validity = document->validity;
     if (isp && validity.isp != *isp) return tl::unexpected(DocumentError::WrongIsp);
-    if (validity.issued > now + clockSkew) return tl::unexpected(DocumentError::NotYetValid);
-    if (validity.expires <= now) return tl::unexpected(DocumentError::Expired);
+    if (auto timely = checkTime(validity, now); !timely) return tl::unexpected(timely.error());
     return document;
 }
 
 }  // namespace
+
+bool isCurrent(const Validity& validity, SystemTime now) { return checkTime(validity, now).has_value(); }
 
 std::string_view describe(DocumentError error) {
     switch (error) {

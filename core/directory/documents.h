@@ -37,6 +37,8 @@ struct Validity {
     SystemTime expires;
     friend bool operator==(const Validity&, const Validity&) = default;
 };
+// Neither expired nor issued later than now; the latter says that this machine's clock was set back. A minute is forgiven.
+[[nodiscard]] bool isCurrent(const Validity& validity, SystemTime now);
 
 struct Descriptor {
     Validity validity;

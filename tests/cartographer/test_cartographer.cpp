@@ -158,6 +158,16 @@ private slots:
         QCOMPARE(priceOfPacket((*made)->path, 1400, 0)->total, *Money::fromNanodollars(12));
     }
 
+    void aClockThatWasSetBackMakesDocumentsUseless() {
+        QVERIFY(*join(m_web->joinUrl()));
+        QVERIFY(*quote());
+        m_clock->setWall(start - hours{1});
+        QCOMPARE(int(quote()->error().error), int(CartographerError::Untrusted));
+        QVERIFY(quote()->error().detail.find("check the clock") != std::string::npos);
+        m_clock->setWall(start);
+        QVERIFY(*quote());
+    }
+
     void forgedDocumentsAreRefused() {
         m_web->serve(0, "/v1/descriptor", "{}", 0);
         QCOMPARE(int(join(m_web->joinUrl())->error().error), int(CartographerError::Untrusted));
