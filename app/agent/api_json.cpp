@@ -295,7 +295,7 @@ tl::expected<BuyOrder, BadField> orderFromJson(std::string_view body) {
     }
     order.purchase.cap = fields.money("cap", true);
     order.purchase.capPerSecond = fields.money("cap_per_second", false);
-    constexpr uint64_t longest = 31 * 24 * 3600;
+    constexpr uint64_t longest = 30 * 24 * 3600;  // ISPs take no key that lives for more than 31 days
     if (const uint64_t seconds = fields.number("duration_s", longest); seconds > 0) {
         order.purchase.duration = std::chrono::seconds(seconds);
     }

@@ -33,7 +33,7 @@ void printJson(const json& body) { print(body.dump(-1, ' ', false, json::error_h
 std::string textAt(const json& object, const char* name) {
     const auto found = object.find(name);
     if (found == object.end() || found->is_null()) return {};
-    return found->is_string() ? found->get<std::string>() : found->dump();
+    return found->is_string() ? harmless(found->get_ref<const std::string&>()) : found->dump();
 }
 
 json at(const json& object, std::initializer_list<const char*> path) {
@@ -146,7 +146,7 @@ tl::expected<json, Problem> bodyOf(const BuyWish& wish) {
         const auto duration = parseDuration(wish.duration);
         if (!duration)
             return tl::unexpected(
-                usage("not a duration: " + wish.duration, "for example --for 90s, 10m or 2h; at most 31 days"));
+                usage("not a duration: " + wish.duration, "for example --for 90s, 10m or 2h; at most 30 days"));
         body["duration_s"] = duration->count();
     }
     return body;
@@ -177,8 +177,8 @@ Exit report(const Problem& problem, Output output) {
     if (output.json) {
         printJson(json{{"error", {{"code", problem.code}, {"message", problem.message}, {"hint", problem.hint}}}});
     } else {
-        std::fprintf(stderr, "netpas: %s\n", problem.message.c_str());
-        if (!problem.hint.empty()) std::fprintf(stderr, "  try: %s\n", problem.hint.c_str());
+        std::fprintf(stderr, "netpas: %s\n", harmless(problem.message).c_str());
+        if (!problem.hint.empty()) std::fprintf(stderr, "  try: %s\n", harmless(problem.hint).c_str());
     }
     return problem.exit;
 }

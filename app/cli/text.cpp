@@ -30,6 +30,21 @@ size_t distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::string harmless(std::string_view text) {
+    std::string shown;
+    for (size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<uint8_t>(text[i]);
+        const auto next = static_cast<uint8_t>(i + 1 < text.size() ? text[i + 1] : 0);
+        if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {
+            shown += '?';
+            ++i;
+        } else {
+            shown += byte < 0x20 || byte == 0x7f ? '?' : text[i];
+        }
+    }
+    return shown;
+}
+
 std::string table(const std::vector<std::vector<std::string>>& rows) {
     std::vector<size_t> widths;
     for (const auto& row : rows) {
@@ -57,7 +72,7 @@ std::optional<std::chrono::seconds> parseDuration(std::string_view text) {
     if (unit == "m" || unit == "min") scale = 60;
     if (unit == "h") scale = 3600;
     if (unit == "d") scale = 86400;
-    constexpr int64_t longest = 31 * 86400;
+    constexpr int64_t longest = 30 * 86400;
     if (error != std::errc{} || scale == 0 || count <= 0 || count > longest / scale) return std::nullopt;
     return std::chrono::seconds(count * scale);
 }
@@ -71,7 +86,7 @@ std::string durationText(std::chrono::seconds duration) {
 }
 
 std::string dollars(const nlohmann::json& amount) {
-    return amount.is_string() ? "$" + amount.get<std::string>() : std::string("-");
+    return amount.is_string() ? "$" + harmless(amount.get_ref<const std::string&>()) : std::string("-");
 }
 
 std::optional<std::string> suggestion(std::string_view word, std::span<const std::string_view> known) {

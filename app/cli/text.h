@@ -13,6 +13,9 @@
 
 namespace netpas::cli {
 
+// Text of other parties with everything replaced that a terminal would act on (C0, DEL, C1): an ISP's words stay words.
+[[nodiscard]] std::string harmless(std::string_view text);
+
 // Columns wide enough for their longest cell; the first row is the heading.
 [[nodiscard]] std::string table(const std::vector<std::vector<std::string>>& rows);
 

@@ -15,8 +15,8 @@ private slots:
         QCOMPARE(parseDuration("90s")->count(), 90);
         QCOMPARE(parseDuration("10m")->count(), 600);
         QCOMPARE(parseDuration("2h")->count(), 7200);
-        QCOMPARE(parseDuration("31d")->count(), 31 * 86400);
-        for (const char* wrong : {"", "m", "0", "-5m", "1.5h", "10x", "10 m", "32d", "99999999999999999999s"}) {
+        QCOMPARE(parseDuration("30d")->count(), 30 * 86400);
+        for (const char* wrong : {"", "m", "0", "-5m", "1.5h", "10x", "10 m", "31d", "99999999999999999999s"}) {
             QVERIFY2(!parseDuration(wrong), wrong);
         }
         QCOMPARE(durationText(seconds{5400}), std::string("90 min"));
@@ -33,6 +33,13 @@ private slots:
         QCOMPARE(table({{"A", "B"}, {"long", "x"}}), std::string("A     B\nlong  x\n"));
         QCOMPARE(table({{"A", "B"}, {"\xc3\xbc", "x"}}), std::string("A  B\n\xc3\xbc  x\n"));
         QCOMPARE(table({}), std::string());
+    }
+    void wordsOfOthersDoNotCommandTheTerminal() {
+        QCOMPARE(harmless("gold\x1b[2J\x07\r\n\x7f"), std::string("gold?[2J????"));
+        QCOMPARE(harmless("\xc2\x9b"
+                          "31m"),
+                 std::string("?31m"));
+        QCOMPARE(harmless("Z\xc3\xbcrich \xc2\xa0 \xe2\x82\xac"), std::string("Z\xc3\xbcrich \xc2\xa0 \xe2\x82\xac"));
     }
     void amountsOfNothing() {
         QCOMPARE(dollars("0.05"), std::string("$0.05"));
