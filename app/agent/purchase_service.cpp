@@ -42,6 +42,42 @@ BuyRefusal::Kind kindOf(QuoteFailure::Kind kind) {
     return BuyRefusal::Kind::NoOffer;
 }
 
+// What a purchase that ended for this reason before it was active is called to whoever asked for it.
+BuyRefusal::Kind kindOf(EndReason reason) {
+    switch (reason) {
+    case EndReason::RefusedByIsp: return BuyRefusal::Kind::IspRefused;
+    case EndReason::IspUnreachable: return BuyRefusal::Kind::Unreachable;
+    case EndReason::PlaneFailed:
+    case EndReason::CaptureFailed: return BuyRefusal::Kind::Local;
+    case EndReason::NoOffer: return BuyRefusal::Kind::NoOffer;
+    case EndReason::None:
+    case EndReason::StoppedByUser:
+    case EndReason::CapReached:
+    case EndReason::DurationOver:
+    case EndReason::AgentStopped:
+    case EndReason::AgentRestarted:
+    case EndReason::RefusedBySecretary:
+    case EndReason::KeyExpired: return BuyRefusal::Kind::Ended;
+    }
+    return BuyRefusal::Kind::Ended;
+}
+
+// Whether a purchase that is over had never been active: its flow was never paid for.
+bool neverRan(const ledger::Purchase& book) {
+    switch (kindOf(book.reason)) {
+    case BuyRefusal::Kind::IspRefused:
+    case BuyRefusal::Kind::Unreachable:
+    case BuyRefusal::Kind::Local:
+    case BuyRefusal::Kind::NoOffer: return true;
+    case BuyRefusal::Kind::NotJoined:
+    case BuyRefusal::Kind::Invalid:
+    case BuyRefusal::Kind::OverBudget:
+    case BuyRefusal::Kind::Conflict:
+    case BuyRefusal::Kind::Ended: return book.state == PurchaseState::Refused;
+    }
+    return false;
+}
+
 std::vector<ledger::LedgerHop> hopsOf(const cartographer::Quote& quote, const cartographer::PacketPrice& price) {
     std::vector<ledger::LedgerHop> hops;
     for (size_t i = 0; i < quote.path.size(); ++i) {
@@ -144,7 +180,13 @@ void PurchaseService::buy(const BuyOrder& order, BuyDone done) {
         Entry* const known = entry(begun->id);
         if (known != nullptr && known->book.state < PurchaseState::Active) {
             known->waiting.push_back(std::move(done));
-        } else if (auto earlier = find(begun->id)) {
+        } else if (auto earlier = find(begun->id); earlier && neverRan(earlier->book)) {
+            const std::string& note = earlier->book.note;
+            done(tl::unexpected(BuyRefusal{kindOf(earlier->book.reason), begun->id,
+                                           "this request was refused before: " +
+                                               (note.empty() ? std::string(describe(earlier->book.reason)) : note),
+                                           "send a new Idempotency-Key to ask again"}));
+        } else if (earlier) {
             done(std::move(*earlier));
         } else {
             done(tl::unexpected(
@@ -319,13 +361,8 @@ void PurchaseService::beginStop(Entry& entry, EndReason reason, const std::strin
         if (const auto done = applyDiversion(); !done) m_ports.log(LogLevel::Error, "uncapture: " + done.error());
     }
     if (!entry.waiting.empty()) {
-        const bool refused = reason == EndReason::RefusedByIsp;
-        const bool far = refused || reason == EndReason::IspUnreachable;
-        const BuyRefusal::Kind kind = refused                               ? BuyRefusal::Kind::IspRefused
-                                      : reason == EndReason::IspUnreachable ? BuyRefusal::Kind::Unreachable
-                                      : reason == EndReason::PlaneFailed || reason == EndReason::CaptureFailed
-                                          ? BuyRefusal::Kind::Local
-                                          : BuyRefusal::Kind::Ended;
+        const BuyRefusal::Kind kind = kindOf(reason);
+        const bool far = kind == BuyRefusal::Kind::IspRefused || kind == BuyRefusal::Kind::Unreachable;
         answer(entry, tl::unexpected(BuyRefusal{
                           kind, id, std::string(describe(reason)) + (note.empty() ? "" : ": " + note),
                           far ? "the flow goes best effort; try again later" : "the flow goes best effort"}));

@@ -328,6 +328,34 @@ private slots:
         QCOMPARE(int(agent.answers.back().error().kind), int(BuyRefusal::Kind::Conflict));
     }
 
+    void aRefusedRequestStaysRefusedWhenItIsRepeated() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        BuyOrder keyed = order();
+        keyed.purchase.idempotencyKey = "no offer";
+        agent.quotes.fails = true;
+        agent.quotes.failure = {QuoteFailure::Kind::NoPath, "no paid path", {}};
+        agent.buy(keyed);
+        agent.timers.run(milliseconds(50));
+        agent.buy(keyed);
+        agent.quotes.fails = false;
+        keyed.purchase.idempotencyKey = "refused by the ISP";
+        m_isp.refuses = true;
+        agent.buy(keyed);
+        agent.timers.run(milliseconds(50));
+        agent.buy(keyed);
+        keyed.purchase.idempotencyKey = "too much";
+        keyed.purchase.cap = dollars("1.5");
+        agent.buy(keyed);
+        agent.timers.run(milliseconds(50));
+        agent.buy(keyed);
+        QCOMPARE(agent.answers.size(), size_t{6});
+        const auto kind = [&](size_t i) { return int(agent.answers[i].error().kind); };
+        for (const auto& answer : agent.answers) QVERIFY(!answer);
+        QCOMPARE(kind(1), int(BuyRefusal::Kind::NoOffer));
+        QCOMPARE(kind(3), int(BuyRefusal::Kind::IspRefused));
+        QCOMPARE(kind(5), int(BuyRefusal::Kind::Ended));
+    }
+
     void theSameFlowIsNotBoughtTwice() {
         Agent agent(*m_ledger, m_isp, m_clock);
         agent.buy(order());
