@@ -84,9 +84,11 @@ std::optional<HttpResponse> refuseBrowser(const HttpRequest& request) {
     if (!request.header("Origin").empty() || !request.header("Referer").empty()) {
         return refusal(403, "RESTRICTED", "requests of web pages are refused");
     }
-    const std::string_view host = request.header("Host");
-    if (!host.empty() && host != "netpas" && host != "localhost") {
-        return refusal(403, "RESTRICTED", "foreign Host header", "use Host: netpas");
+    for (const net::HttpHeader& header : request.headers) {
+        const bool own = header.value == "netpas" || header.value == "localhost" || header.value.empty();
+        if (net::sameHeaderName(header.name, "Host") && !own) {
+            return refusal(403, "RESTRICTED", "foreign Host header", "use Host: netpas");
+        }
     }
     return std::nullopt;
 }
