@@ -114,7 +114,10 @@ public:
         if (!listen()) return EXIT_FAILURE;
         if (const auto done = m_plane->start(); !done) return fail(done.error(), "see the system's log");
         if (const auto done = m_purchases->recover(); !done) {
-            return fail(std::string(describe(done.error())), "restore the state folder from a backup");
+            const bool damaged = done.error() == ledger::LedgerError::Damaged;
+            return fail(std::string(describe(done.error())),
+                        damaged ? "restore " + m_options.stateFolder.string() + " from a backup"
+                                : "free some disk space for " + m_options.stateFolder.string());
         }
         m_signals.async_wait([this](const boost::system::error_code& error, int) {
             if (!error) stop();
@@ -226,6 +229,7 @@ private:
         std::vector<Endpoint> edges;
         for (const IpAddress& address : home->descriptor.edges) edges.push_back({address, home->descriptor.edgePort});
         m_plane->setEdges(std::move(edges));
+        m_plane->setControl({home->descriptor.accounting, home->url.directory});
         m_isp->connect(home->descriptor);
     }
 

@@ -123,6 +123,7 @@ struct DataPlane::Impl {
     boost::asio::io_context& io;
     LogSink log;
     std::vector<Endpoint> edges;
+    std::vector<Endpoint> control;
     std::map<uint64_t, Kept> kept;
     // In order of construction; the plane refers to all but the capture.
     std::unique_ptr<tun::TunDevice> device;
@@ -189,6 +190,8 @@ tl::expected<std::unique_ptr<DataPlane>, DataPlaneFailure> DataPlane::open(boost
 }
 
 void DataPlane::setEdges(std::vector<Endpoint> edges) { m_impl->edges = std::move(edges); }
+
+void DataPlane::setControl(std::vector<Endpoint> servers) { m_impl->control = std::move(servers); }
 
 tl::expected<void, std::string> DataPlane::start() {
     if (const auto done = m_impl->plane->start(); !done) return tl::unexpected(std::string(describe(done.error())));
@@ -286,6 +289,13 @@ PlaneCounters DataPlane::retire(PurchaseId id) {
 tl::expected<void, std::string> DataPlane::set(const std::vector<FlowMatch>& flows) {
     if (!m_impl->capture) return tl::unexpected(std::string("the data plane is stopped"));
     std::vector<tun::CapturedFlow> captured;
+    for (const Endpoint& server : m_impl->control) {
+        FlowMatch match;
+        match.remote = IpPrefix::make(server.address, server.address.isV6() ? 128 : 32);
+        match.protocol = ipproto::tcp;
+        match.remotePort = server.port;
+        if (!flows.empty()) captured.push_back({match, tun::CaptureAction::Exempt});
+    }
     for (const FlowMatch& flow : flows) captured.push_back({flow});
     if (const auto done = m_impl->capture->set(captured); !done) {
         return tl::unexpected(std::string(describe(done.error())) + ": " + m_impl->capture->diagnosis());

@@ -40,6 +40,9 @@ public:
 
     // Of the first ISP, in its order of preference; for flows published from now on.
     void setEdges(std::vector<Endpoint> edges);
+    // The first ISP's servers: what this machine says to them is never diverted, whatever was bought. Else a purchase whose packets the
+    // ISP refuses could not be ended. For flows diverted from now on.
+    void setControl(std::vector<Endpoint> servers);
     // Call once, before publishing. Starts the packet threads.
     [[nodiscard]] tl::expected<void, std::string> start();
     // Diverts nothing any more, then sends what waits. Idempotent.

@@ -234,7 +234,9 @@ tl::expected<void, CaptureError> LinuxCapture::set(std::span<const CapturedFlow>
     }
     for (const CapturedFlow& flow : flows) {
         const auto& prefix = flow.match.remote ? flow.match.remote : flow.match.local;
-        if (!m_hasV6 && prefix && prefix->address().isV6()) return tl::unexpected(CaptureError::SystemRefused);
+        const bool diverted = flow.action == CaptureAction::Divert;
+        if (!m_hasV6 && diverted && prefix && prefix->address().isV6())
+            return tl::unexpected(CaptureError::SystemRefused);
     }
     if (!m_nftables.run(nftReplaceRules(m_options, flows))) {
         return fail(CaptureError::SystemRefused, m_nftables.complaint());
