@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <list>
@@ -119,17 +118,11 @@ public:
 
     tl::expected<uint16_t, NetError> listenTls(const Endpoint& endpoint, const Identity& identity) {
         if (!m_context) m_context.emplace(makeServerContext(identity, ClientCertificate::None));
-        error_code error;
-        const tcp::endpoint at = toAsio(endpoint);
-        tcp::acceptor acceptor(m_io);
-        acceptor.open(at.protocol(), error);
-        if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-        if (!error && at.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(true), error);
-        if (!error) acceptor.bind(at, error);
-        if (!error) acceptor.listen(128, error);
-        if (error) return tl::unexpected(NetError::CannotListen);
-        const uint16_t port = acceptor.local_endpoint(error).port();
-        m_tcp.push_back(std::move(acceptor));
+        auto acceptor = openAcceptor(m_io, endpoint);
+        if (!acceptor) return tl::unexpected(acceptor.error());
+        error_code ignored;
+        const uint16_t port = acceptor->local_endpoint(ignored).port();
+        m_tcp.push_back(std::move(*acceptor));
         acceptTls(m_tcp.back());
         return port;
     }

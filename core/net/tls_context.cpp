@@ -5,6 +5,8 @@
 #include <openssl/x509.h>
 #include <sodium.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <cstdlib>
 #include <memory>
 
@@ -122,6 +124,21 @@ Endpoint fromAsio(const asio::ip::tcp::endpoint& endpoint) {
     }
     const auto raw = endpoint.address().to_v6().to_bytes();
     return {IpAddress::fromBytes(raw).value_or(IpAddress{}), endpoint.port()};
+}
+
+tl::expected<asio::ip::tcp::acceptor, NetError> openAcceptor(asio::io_context& io, const Endpoint& endpoint) {
+    using asio::ip::tcp;
+    constexpr int callers = 128;
+    boost::system::error_code error;
+    const tcp::endpoint at = toAsio(endpoint);
+    tcp::acceptor acceptor(io);
+    acceptor.open(at.protocol(), error);
+    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error && at.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(true), error);
+    if (!error) acceptor.bind(at, error);
+    if (!error) acceptor.listen(callers, error);
+    if (error) return tl::unexpected(NetError::CannotListen);
+    return acceptor;
 }
 
 }  // namespace netpas::net

@@ -1,4 +1,4 @@
-// Inside core/net only: OpenSSL set up for TLS 1.3 with pinned Ed25519 keys and no certificate authorities.
+// Inside core/net only: OpenSSL set up for TLS 1.3 with pinned Ed25519 keys and no certificate authorities, and the TCP below it.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -6,7 +6,10 @@
 #include <functional>
 #include <optional>
 
+#include <tl/expected.hpp>
+
 #include "core/crypto/identity.h"
+#include "core/net/net_error.h"
 #include "core/net_address.h"
 
 namespace netpas::net {
@@ -27,5 +30,8 @@ void setKeyCheck(SSL* ssl, const KeyCheck* check);
 
 [[nodiscard]] boost::asio::ip::tcp::endpoint toAsio(const Endpoint& endpoint);
 [[nodiscard]] Endpoint fromAsio(const boost::asio::ip::tcp::endpoint& endpoint);
+// Listens there, for one family only. Port 0 takes a free one.
+[[nodiscard]] tl::expected<boost::asio::ip::tcp::acceptor, NetError> openAcceptor(boost::asio::io_context& io,
+                                                                                  const Endpoint& endpoint);
 
 }  // namespace netpas::net

@@ -1,7 +1,6 @@
 #include "core/net/tls_link.h"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <list>
 #include <set>
 
@@ -23,17 +22,11 @@ public:
           m_maxConnections(maxConnections) {}
 
     tl::expected<uint16_t, NetError> listen(const Endpoint& endpoint) {
-        error_code error;
-        const tcp::endpoint at = toAsio(endpoint);
-        tcp::acceptor acceptor(m_io);
-        acceptor.open(at.protocol(), error);
-        if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-        if (!error && at.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(true), error);
-        if (!error) acceptor.bind(at, error);
-        if (!error) acceptor.listen(128, error);
-        if (error) return tl::unexpected(NetError::CannotListen);
-        const uint16_t port = acceptor.local_endpoint(error).port();
-        m_acceptors.push_back(std::move(acceptor));
+        auto acceptor = openAcceptor(m_io, endpoint);
+        if (!acceptor) return tl::unexpected(acceptor.error());
+        error_code ignored;
+        const uint16_t port = acceptor->local_endpoint(ignored).port();
+        m_acceptors.push_back(std::move(*acceptor));
         accept(m_acceptors.back());
         return port;
     }
