@@ -445,14 +445,6 @@ Result<void> Ledger::settle(PurchaseId id, const Settlement& settlement, SystemT
     });
 }
 
-Result<void> Ledger::keepEvidence(PurchaseId id, const Evidence& evidence, SystemTime now) {
-    Database& database = m_impl->database;
-    return m_impl->atomically([&]() -> Result<void> {
-        if (auto known = standing(database, id); !known) return tl::unexpected(known.error());
-        return insertEvidence(database, id, evidence, now);
-    });
-}
-
 Result<Purchase> Ledger::find(PurchaseId id) const {
     Database& database = m_impl->database;
     auto statement = database.prepare(std::string(selectPurchase) + "WHERE p.id = ?");

@@ -74,8 +74,6 @@ public:
     [[nodiscard]] tl::expected<void, LedgerError> recordUsage(std::span<const UsageUpdate> updates);
     // Posts `charged` (voids the reservation when it is zero): Settled.
     [[nodiscard]] tl::expected<void, LedgerError> settle(PurchaseId id, const Settlement& settlement, SystemTime now);
-    // Keeps a statement that does not settle anything.
-    [[nodiscard]] tl::expected<void, LedgerError> keepEvidence(PurchaseId id, const Evidence& evidence, SystemTime now);
 
     [[nodiscard]] tl::expected<Purchase, LedgerError> find(PurchaseId id) const;
     // In order of their identifiers.
