@@ -232,11 +232,11 @@ private:
     std::optional<BadField> m_problem;
 };
 
-uint8_t protocolFrom(const std::string& text, const IpAddress& to, Fields& fields) {
+uint8_t protocolFrom(const std::string& text, Fields& fields) {
     if (text.empty() || text == "any") return 0;
     if (text == "tcp") return ipproto::tcp;
     if (text == "udp") return ipproto::udp;
-    if (text == "icmp") return to.isV6() ? ipproto::icmp6 : ipproto::icmp;
+    if (text == "icmp") return ipproto::icmp;  // of either family (FlowMatch)
     fields.fail("unknown protocol \"" + text + "\"", "one of tcp, udp, icmp, any");
     return 0;
 }
@@ -284,7 +284,7 @@ tl::expected<BuyOrder, BadField> orderFromJson(std::string_view body) {
     } else {
         order.what.destination = *destination;
         order.purchase.flow.remote = IpPrefix::make(*destination, destination->isV6() ? 128 : 32);
-        order.purchase.flow.protocol = protocolFrom(fields.text("protocol"), *destination, fields);
+        order.purchase.flow.protocol = protocolFrom(fields.text("protocol"), fields);
     }
     order.purchase.flow.remotePort = static_cast<uint16_t>(fields.number("to_port", 65535));
     order.purchase.flow.localPort = static_cast<uint16_t>(fields.number("from_port", 65535));
