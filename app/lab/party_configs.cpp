@@ -214,6 +214,9 @@ std::string edgeConfig(const PartyInput& input, const IspSpec& isp, const std::s
         for (const IpPrefix& prefix : input.plan.hostPrefix.at(host))
             out << "\n[[delivery]]\nprefix = " << quoted(prefix.toString()) << "\n";
     }
+    // What the directory sells a path to must be delivered: the kernel knows the way to the ISP's own addresses.
+    for (const IpPrefix& prefix : input.plan.ispPrefix.at(isp.name))
+        out << "\n[[delivery]]\nprefix = " << quoted(prefix.toString()) << "\n";
     return out.str();
 }
 
