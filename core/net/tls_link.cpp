@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <list>
+#include <map>
 #include <set>
 
 #include "core/net/tls_connection.h"
@@ -11,6 +12,30 @@ namespace netpas::net {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
+
+namespace {
+
+// Handshakes in progress and connections together. Shared with the connections, which may outlive the listener.
+struct OpenConnections {
+    size_t total = 0;
+    std::map<IpAddress, size_t> ofAddress;  // no zeros
+
+    [[nodiscard]] bool haveRoomFor(const IpAddress& address, size_t most) const {
+        const auto held = ofAddress.find(address);
+        return total < most && (held == ofAddress.end() || held->second < maxConnectionsOfAddress);
+    }
+    void add(const IpAddress& address) {
+        ++total;
+        ++ofAddress[address];
+    }
+    void remove(const IpAddress& address) {
+        --total;
+        const auto held = ofAddress.find(address);
+        if (held != ofAddress.end() && --held->second == 0) ofAddress.erase(held);
+    }
+};
+
+}  // namespace
 
 class TlsListener::Impl : public std::enable_shared_from_this<TlsListener::Impl> {
 public:
@@ -61,15 +86,15 @@ private:
     void welcome(tcp::socket socket) {
         error_code error;
         const tcp::endpoint at = socket.remote_endpoint(error);
-        if (error || *m_connections >= m_maxConnections) return;  // the socket closes itself
         const Endpoint remote = fromAsio(at);
+        if (error || !m_open->haveRoomFor(remote.address, m_maxConnections)) return;  // the socket closes itself
         auto check = [weak = weak_from_this(), remote](const PublicKey& key) {
             const auto self = weak.lock();
             return self && self->m_handlers.accepts && self->m_handlers.accepts(key, remote);
         };
         auto connection = std::make_shared<FramedTls>(std::move(socket), m_context, m_limits, check, remote);
-        ++*m_connections;
-        connection->onGone = [count = m_connections] { --*count; };
+        m_open->add(remote.address);
+        connection->onGone = [open = m_open, address = remote.address] { open->remove(address); };
         // Weak: the connection keeps this function until its handshake is over, and lives by its own operations.
         connection->handshake(
             asio::ssl::stream_base::server,
@@ -92,7 +117,7 @@ private:
     Handlers m_handlers;
     LinkLimits m_limits;
     size_t m_maxConnections;
-    std::shared_ptr<size_t> m_connections = std::make_shared<size_t>(0);
+    std::shared_ptr<OpenConnections> m_open = std::make_shared<OpenConnections>();
     std::list<tcp::acceptor> m_acceptors;  // addresses stay valid
     bool m_closed = false;
 };

@@ -47,6 +47,9 @@ public:
     std::function<void(NetError)> onClosed;
 };
 
+// One address cannot take every place of a listener.
+inline constexpr size_t maxConnectionsOfAddress = 64;
+
 // Accepts connections of known keys.
 class TlsListener {
 public:

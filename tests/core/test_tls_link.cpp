@@ -4,6 +4,8 @@
 #include <boost/asio/write.hpp>
 
 #include <QtTest>
+#include <array>
+#include <list>
 
 #include "core/net/tls_link.h"
 
@@ -168,6 +170,37 @@ private slots:
         QVERIFY(runUntil(io, [&] { return ninth.ups == 1; }));
     }
 
+    void oneAddressCannotTakeEveryPlace() {
+        asio::io_context io;
+        const Identity identity = Identity::generate();
+        TlsListener listener(io, identity, {anybody, {}, {}});
+        const asio::ip::tcp::endpoint at(asio::ip::make_address("127.0.0.1"), *listener.listen(loopback(0)));
+        size_t closed = 0;
+        std::list<asio::ip::tcp::socket> sockets;
+        std::array<char, 1> byte{};
+        const auto connectFrom = [&](const char* address) {
+            asio::ip::tcp::socket& socket = sockets.emplace_back(io, asio::ip::tcp::v4());
+            socket.bind({asio::ip::make_address(address), 0});
+            socket.connect(at);
+            socket.async_read_some(asio::buffer(byte), [&](const boost::system::error_code& error, size_t) {
+                if (error) ++closed;
+            });
+        };
+        for (size_t i = 0; i < maxConnectionsOfAddress + 3; ++i) connectFrom("127.0.0.1");
+        QVERIFY(runUntil(io, [&] { return closed == 3; }));
+        connectFrom("127.0.0.2");
+        io.restart();
+        io.run_for(200ms);
+        QCOMPARE(closed, size_t{3});
+        sockets.front().close();  // makes room for one more
+        QVERIFY(runUntil(io, [&] { return closed == 4; }));
+        io.restart();
+        io.run_for(100ms);
+        connectFrom("127.0.0.1");
+        io.restart();
+        io.run_for(200ms);
+        QCOMPARE(closed, size_t{4});
+    }
     void frameAboveTheLimitClosesTheLink() {
         asio::io_context io;
         const Identity a = Identity::generate();
