@@ -94,10 +94,10 @@ void TestLabParties::edgesKnowTheirExitsAndTheirFellows() {
     QCOMPARE(edge->edge.internals.size(), size_t{2});
     QCOMPARE(edge->edge.internals[0].router, std::string("y1"));
     QCOMPARE(edge->edge.internals[0].exits.size(), size_t{1});
-    QVERIFY(edge->edge.deliveries.empty());
+    QCOMPARE(edge->edge.deliveries.size(), size_t{2});  // no host here: only the ISP's own prefixes, one a family
     const auto last = isp::parseEdgeConfig(edgeConfig(input, *topology->isp("W"), "w1"), "edge.toml", "/run/x");
     QVERIFY(last.has_value());
-    QCOMPARE(last->edge.deliveries.size(), size_t{2});  // a's networks, one of each family
+    QCOMPARE(last->edge.deliveries.size(), size_t{4});  // a's networks and the ISP's own, one of each family
     QCOMPARE(last->edge.customers.size(), size_t{1});
 }
 
