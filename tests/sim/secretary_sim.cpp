@@ -1,0 +1,270 @@
+// netpas-secretary-sim: runs the engine, and two policies to compare it with, against simulated users. Reads JSON
+// lines in time order, one request a line, users interleaved; streams, and prints the same for the same input.
+#include <cmath>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "secretary/learning/engine.h"
+
+using namespace netpas;
+using namespace netpas::secretary::learning;
+
+namespace {
+
+// Figures count from here on, for each user.
+constexpr uint64_t warmUp = 200;
+// A population carries no times; a user is taken to make this many requests a day.
+constexpr int64_t requestsPerDay = 40;
+
+SystemTime timeOf(uint64_t request) {
+    return SystemTime(std::chrono::microseconds(86'400'000'000 / requestsPerDay * int64_t(request)));
+}
+
+struct Line {
+    std::string user;
+    Request request;
+    Money willing;
+    Answer answer = Answer::Refuse;
+};
+
+// Nanodollars, as a number or a decimal string.
+Money amountOf(const nlohmann::json& value) {
+    const int64_t nanodollars = value.is_string() ? std::stoll(value.get<std::string>()) : value.get<int64_t>();
+    const auto money = Money::fromNanodollars(nanodollars);
+    if (!money) throw std::invalid_argument("an amount is out of range");
+    return *money;
+}
+
+std::string textOf(const nlohmann::json& object, const char* key) {
+    const auto found = object.find(key);
+    return found == object.end() || found->is_null() ? std::string() : found->get<std::string>();
+}
+
+Line parseLine(const std::string& text) {
+    const auto object = nlohmann::json::parse(text);
+    Line line;
+    line.user = object.at("user").is_string() ? object.at("user").get<std::string>() : object.at("user").dump();
+    for (size_t i = 0; i < fieldCount; ++i) {
+        line.request.fields[i] = textOf(object, std::string(name(static_cast<Field>(i))).c_str());
+    }
+    const std::string per = object.at("per").get<std::string>();
+    if (per != "minute" && per != "item") throw std::invalid_argument("\"per\" is neither minute nor item");
+    line.request.unit = per == "minute" ? PriceUnit::Minute : PriceUnit::Item;
+    line.request.price = amountOf(object.at("price_nano"));
+    line.willing = amountOf(object.at("willing_nano"));
+    const std::string answer = object.at("answer").get<std::string>();
+    if (answer != "accept" && answer != "refuse")
+        throw std::invalid_argument("\"answer\" is neither accept nor refuse");
+    line.answer = answer == "accept" ? Answer::Accept : Answer::Refuse;
+    return line;
+}
+
+struct Outcome {
+    bool prompted = false;
+    Answer decided = Answer::Refuse;
+};
+
+// Sums are statistics (in eighths of a nanodollar), not accounts: a double neither overflows nor matters here.
+struct Tally {
+    uint64_t requests = 0;
+    uint64_t prompts = 0;
+    uint64_t promptsBefore = 0;
+    uint64_t wrongApprovals = 0;
+    uint64_t wrongRefusals = 0;
+    double spent = 0;
+    double overspent = 0;
+    double lost = 0;
+    double attainable = 0;
+
+    void add(const Line& line, const Outcome& outcome, bool warmingUp) {
+        if (warmingUp) {
+            promptsBefore += outcome.prompted ? 1 : 0;
+            return;
+        }
+        ++requests;
+        prompts += outcome.prompted ? 1 : 0;
+        const auto price = double(line.request.price.eighths());
+        const double surplus = double(line.willing.eighths()) - price;
+        attainable += std::max(0.0, surplus);
+        const bool accepted = outcome.decided == Answer::Accept;
+        if (accepted) spent += price;
+        if (accepted && surplus < 0) {
+            ++wrongApprovals;
+            overspent -= surplus;
+            lost -= surplus;
+        } else if (!accepted && surplus >= 0) {
+            ++wrongRefusals;
+            lost += surplus;
+        }
+    }
+
+    [[nodiscard]] nlohmann::ordered_json report(size_t users) const {
+        const auto rounded = [](double value) { return std::round(value * 1000) / 1000; };
+        const auto share = [&](double part, double whole, double scale) {
+            return whole > 0 ? rounded(part / whole * scale) : 0.0;
+        };
+        const auto perThousand = [&](uint64_t count) { return share(double(count), double(requests), 1000); };
+        return {{"prompts_per_1000", perThousand(prompts)},
+                {"wrong_approvals_per_1000", perThousand(wrongApprovals)},
+                {"wrong_refusals_per_1000", perThousand(wrongRefusals)},
+                {"overspend_percent", share(overspent, spent, 100)},
+                {"regret_percent", share(lost, attainable, 100)},
+                {"prompts_first_200", share(double(promptsBefore), double(users), 1)}};
+    }
+};
+
+struct User {
+    explicit User(const Settings& settings) : engine(settings) {}
+    Engine engine;
+    std::map<std::array<std::string, 4>, Answer> remembered;
+    uint64_t seen = 0;
+};
+
+// One line a decision, for finding out where figures come from.
+void traceDecision(std::ostream& out, const User& user, const Line& line, const Decision& decision) {
+    constexpr std::array<const char*, 3> verdicts{"ask", "approve", "refuse"};
+    out << line.user << '\t' << user.seen << '\t' << verdicts[static_cast<size_t>(decision.verdict)];
+    for (const std::string& text : line.request.fields) out << '\t' << text;
+    out << '\t' << line.request.price.toString() << '\t' << line.willing.toString() << '\t' << decision.acceptance
+        << '\t' << decision.thresholdLow.toString() << '\t' << decision.thresholdHigh.toString() << '\t'
+        << decision.answersHere << '\t' << decision.answersRelated << '\t'
+        << (line.answer == Answer::Accept ? "accept" : "refuse") << '\n';
+}
+
+Outcome decideByEngine(User& user, const Line& line, SystemTime now, std::ostream* trace) {
+    const Decision decision = user.engine.decide(line.request, now);
+    if (trace) traceDecision(*trace, user, line, decision);
+    switch (decision.verdict) {
+    case Verdict::Approve: return {false, Answer::Accept};
+    case Verdict::Refuse: return {false, Answer::Refuse};
+    case Verdict::Ask: break;
+    }
+    user.engine.observe(line.request, line.answer, now);
+    return {true, line.answer};
+}
+
+Outcome decideByMemory(User& user, const Line& line) {
+    const Request& request = line.request;
+    const auto [entry, isNew] = user.remembered.try_emplace(
+        {request[Field::App], request[Field::Purpose], request[Field::Payee], request[Field::Group]}, line.answer);
+    return {isNew, entry->second};
+}
+
+struct Report {
+    Tally engine;
+    Tally askAlways;
+    Tally remember;
+};
+
+using Population = std::unordered_map<std::string, User>;
+
+// Returns the number of requests.
+uint64_t simulate(std::istream& in, const Settings& settings, bool onlyEngine, std::ostream* trace, Report& report,
+                  Population& population) {
+    uint64_t requests = 0;
+    std::string text;
+    for (uint64_t number = 1; std::getline(in, text); ++number) {
+        if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+        Line line;
+        try {
+            line = parseLine(text);
+        } catch (const std::exception& error) {
+            throw std::runtime_error("line " + std::to_string(number) + ": " + error.what());
+        }
+        User& user = population.try_emplace(line.user, settings).first->second;
+        const bool warmingUp = user.seen < warmUp;
+        const SystemTime now = timeOf(user.seen);
+        ++user.seen;
+        ++requests;
+        report.engine.add(line, decideByEngine(user, line, now, trace), warmingUp);
+        if (onlyEngine) continue;
+        report.askAlways.add(line, {true, line.answer}, warmingUp);
+        report.remember.add(line, decideByMemory(user, line), warmingUp);
+    }
+    return requests;
+}
+
+void print(const std::string& policy, const nlohmann::ordered_json& figures) {
+    std::cout << policy << '\n';
+    for (const auto& [figure, value] : figures.items()) {
+        std::cout << "  " << figure << ' ' << value << '\n';
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app(
+        "Runs the secretary's engine against simulated users and judges its decisions by their true willingness.");
+    std::string population;
+    bool json = false;
+    bool onlyEngine = false;
+    std::string rulesOf;
+    std::string traceFile;
+    Settings settings;
+    app.add_option("--population", population, "JSON lines, one request a line; - reads standard input")->required();
+    app.add_flag("--json", json, "print JSON");
+    app.add_flag("--only-engine", onlyEngine, "leave out the policies that the engine is compared with");
+    app.add_option("--rules", rulesOf, "print the rules proposed to this user at the end");
+    app.add_option("--trace", traceFile, "write every decision of the engine to this file, tab-separated");
+    app.add_option("--prompt-cost", settings.promptCost);
+    app.add_option("--mistrust", settings.mistrust);
+    app.add_option("--most-doubt", settings.mostDoubt);
+    app.add_option("--horizon", settings.horizon);
+    app.add_option("--prompt-rate", settings.promptRate);
+    app.add_option("--first-prompts", settings.firstPrompts);
+    app.add_option("--outliers", settings.outliers);
+    app.add_option("--outlier-spread", settings.outlierSpread);
+    app.add_option("--acquaintance", settings.acquaintance);
+    app.add_option("--first-cost", settings.firstCost);
+    app.add_option("--doubt-rate", settings.doubtRate);
+    app.add_option("--patience", settings.patience);
+    CLI11_PARSE(app, argc, argv);
+    std::ifstream file;
+    if (population != "-") {
+        file.open(population);
+        if (!file) {
+            std::cerr << "netpas-secretary-sim: cannot read " << population << '\n';
+            return 1;
+        }
+    }
+    std::ofstream traced;
+    if (!traceFile.empty()) traced.open(traceFile);
+    std::ostream* trace = traceFile.empty() ? nullptr : &traced;
+    Report report;
+    Population users;
+    uint64_t requests = 0;
+    try {
+        requests = simulate(population == "-" ? std::cin : file, settings, onlyEngine, trace, report, users);
+    } catch (const std::exception& error) {
+        std::cerr << "netpas-secretary-sim: " << population << ": " << error.what() << '\n';
+        return 1;
+    }
+    nlohmann::ordered_json out{
+        {"users", users.size()}, {"requests", requests}, {"engine", report.engine.report(users.size())}};
+    if (!onlyEngine) {
+        out["ask_always"] = report.askAlways.report(users.size());
+        out["remember"] = report.remember.report(users.size());
+    }
+    if (const auto user = users.find(rulesOf); user != users.end()) {
+        for (const RuleProposal& rule : user->second.engine.proposals(timeOf(user->second.seen))) {
+            out["rules"].push_back(
+                {{"sentence", rule.sentence}, {"answers", rule.answers}, {"agreeing", rule.agreeing}});
+        }
+    }
+    if (json) {
+        std::cout << out.dump() << '\n';
+        return 0;
+    }
+    for (const auto& [key, value] : out.items()) {
+        if (value.is_object()) print(key, value);
+    }
+    return 0;
+}
