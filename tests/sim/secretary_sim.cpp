@@ -12,9 +12,11 @@
 #include <nlohmann/json.hpp>
 
 #include "secretary/learning/engine.h"
+#include "tests/sim/population_line.h"
 
 using namespace netpas;
 using namespace netpas::secretary::learning;
+using netpas::sim::PopulationLine;
 
 namespace {
 
@@ -25,45 +27,6 @@ constexpr int64_t requestsPerDay = 40;
 
 SystemTime timeOf(uint64_t request) {
     return SystemTime(std::chrono::microseconds(86'400'000'000 / requestsPerDay * int64_t(request)));
-}
-
-struct Line {
-    std::string user;
-    Request request;
-    Money willing;
-    Answer answer = Answer::Refuse;
-};
-
-// Nanodollars, as a number or a decimal string.
-Money amountOf(const nlohmann::json& value) {
-    const int64_t nanodollars = value.is_string() ? std::stoll(value.get<std::string>()) : value.get<int64_t>();
-    const auto money = Money::fromNanodollars(nanodollars);
-    if (!money) throw std::invalid_argument("an amount is out of range");
-    return *money;
-}
-
-std::string textOf(const nlohmann::json& object, const char* key) {
-    const auto found = object.find(key);
-    return found == object.end() || found->is_null() ? std::string() : found->get<std::string>();
-}
-
-Line parseLine(const std::string& text) {
-    const auto object = nlohmann::json::parse(text);
-    Line line;
-    line.user = object.at("user").is_string() ? object.at("user").get<std::string>() : object.at("user").dump();
-    for (size_t i = 0; i < fieldCount; ++i) {
-        line.request.fields[i] = textOf(object, std::string(name(static_cast<Field>(i))).c_str());
-    }
-    const std::string per = object.at("per").get<std::string>();
-    if (per != "minute" && per != "item") throw std::invalid_argument("\"per\" is neither minute nor item");
-    line.request.unit = per == "minute" ? PriceUnit::Minute : PriceUnit::Item;
-    line.request.price = amountOf(object.at("price_nano"));
-    line.willing = amountOf(object.at("willing_nano"));
-    const std::string answer = object.at("answer").get<std::string>();
-    if (answer != "accept" && answer != "refuse")
-        throw std::invalid_argument("\"answer\" is neither accept nor refuse");
-    line.answer = answer == "accept" ? Answer::Accept : Answer::Refuse;
-    return line;
 }
 
 struct Outcome {
@@ -83,7 +46,7 @@ struct Tally {
     double lost = 0;
     double attainable = 0;
 
-    void add(const Line& line, const Outcome& outcome, bool warmingUp) {
+    void add(const PopulationLine& line, const Outcome& outcome, bool warmingUp) {
         if (warmingUp) {
             promptsBefore += outcome.prompted ? 1 : 0;
             return;
@@ -128,7 +91,7 @@ struct User {
 };
 
 // One line a decision, for finding out where figures come from.
-void traceDecision(std::ostream& out, const User& user, const Line& line, const Decision& decision) {
+void traceDecision(std::ostream& out, const User& user, const PopulationLine& line, const Decision& decision) {
     constexpr std::array<const char*, 3> verdicts{"ask", "approve", "refuse"};
     out << line.user << '\t' << user.seen << '\t' << verdicts[static_cast<size_t>(decision.verdict)];
     for (const std::string& text : line.request.fields) out << '\t' << text;
@@ -138,7 +101,7 @@ void traceDecision(std::ostream& out, const User& user, const Line& line, const 
         << (line.answer == Answer::Accept ? "accept" : "refuse") << '\n';
 }
 
-Outcome decideByEngine(User& user, const Line& line, SystemTime now, std::ostream* trace) {
+Outcome decideByEngine(User& user, const PopulationLine& line, SystemTime now, std::ostream* trace) {
     const Decision decision = user.engine.decide(line.request, now);
     if (trace) traceDecision(*trace, user, line, decision);
     switch (decision.verdict) {
@@ -150,7 +113,7 @@ Outcome decideByEngine(User& user, const Line& line, SystemTime now, std::ostrea
     return {true, line.answer};
 }
 
-Outcome decideByMemory(User& user, const Line& line) {
+Outcome decideByMemory(User& user, const PopulationLine& line) {
     const Request& request = line.request;
     const auto [entry, isNew] = user.remembered.try_emplace(
         {request[Field::App], request[Field::Purpose], request[Field::Payee], request[Field::Group]}, line.answer);
@@ -172,12 +135,9 @@ uint64_t simulate(std::istream& in, const Settings& settings, bool onlyEngine, s
     std::string text;
     for (uint64_t number = 1; std::getline(in, text); ++number) {
         if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
-        Line line;
-        try {
-            line = parseLine(text);
-        } catch (const std::exception& error) {
-            throw std::runtime_error("line " + std::to_string(number) + ": " + error.what());
-        }
+        const auto parsed = netpas::sim::parsePopulationLine(text);
+        if (!parsed) throw std::runtime_error("line " + std::to_string(number) + ": " + parsed.error());
+        const PopulationLine& line = *parsed;
         User& user = population.try_emplace(line.user, settings).first->second;
         const bool warmingUp = user.seen < warmUp;
         const SystemTime now = timeOf(user.seen);
@@ -253,7 +213,13 @@ int main(int argc, char** argv) {
         out["ask_always"] = report.askAlways.report(users.size());
         out["remember"] = report.remember.report(users.size());
     }
-    if (const auto user = users.find(rulesOf); user != users.end()) {
+    if (!rulesOf.empty()) {
+        const auto user = users.find(rulesOf);
+        if (user == users.end()) {
+            std::cerr << "netpas-secretary-sim: " << population << " has no user " << rulesOf << '\n';
+            return 2;
+        }
+        out["rules"] = nlohmann::ordered_json::array();
         for (const RuleProposal& rule : user->second.engine.proposals(timeOf(user->second.seen))) {
             out["rules"].push_back(
                 {{"sentence", rule.sentence}, {"answers", rule.answers}, {"agreeing", rule.agreeing}});
@@ -265,6 +231,11 @@ int main(int argc, char** argv) {
     }
     for (const auto& [key, value] : out.items()) {
         if (value.is_object()) print(key, value);
+    }
+    if (!out.contains("rules")) return 0;
+    for (const auto& rule : out["rules"]) {
+        std::cout << rule["sentence"].get<std::string>() << " (" << rule["agreeing"] << " of " << rule["answers"]
+                  << " answers)\n";
     }
     return 0;
 }
