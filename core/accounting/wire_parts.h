@@ -1,4 +1,4 @@
-// Inside core/accounting only: how the parts of messages stand on the wire (PROTOCOL.md).
+// Inside core/accounting and core/payments: how the parts of messages stand on the wire (PROTOCOL.md).
 #pragma once
 
 #include <algorithm>
