@@ -57,7 +57,11 @@ BuyRefusal::Kind kindOf(EndReason reason) {
     case EndReason::AgentStopped:
     case EndReason::AgentRestarted:
     case EndReason::RefusedBySecretary:
-    case EndReason::KeyExpired: return BuyRefusal::Kind::Ended;
+    case EndReason::KeyExpired:
+    case EndReason::Locked:
+    case EndReason::Paused:
+    case EndReason::AgentLost:
+    case EndReason::Alarm: return BuyRefusal::Kind::Ended;
     }
     return BuyRefusal::Kind::Ended;
 }

@@ -1,11 +1,13 @@
 // The agent's book of purchases (NetPaS §5.3): double entry, transfers are never changed or deleted.
-// A reservation is a pending transfer of the cap from the wallet to the first ISP; it is posted with
-// what was really used, or voided. Each call is one transaction, durable before it returns.
-// Not thread-safe: the agent's control thread owns it.
+// A reservation is a pending transfer of the cap from the wallet to the first ISP. It is spent through a succession of
+// session keys, each with a slice of the cap, and in the end posted with the sum of what their final statements charge,
+// or voided, or expired. Each call is one transaction, durable before it returns, unless group() joins several.
+// Not thread-safe: the secretary's control thread owns it.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,27 +19,35 @@
 
 #include "core/ledger/types.h"
 #include "core/store/database.h"
+#include "core/store/documents.h"
 
 namespace netpas::ledger {
 
 enum class LedgerError {
     CannotOpen,   // missing folder, not a database, or encrypted with another key
-    InUse,        // another agent has it open
+    InUse,        // another process has it open
     NewerSchema,  // written by a newer version of the program
     Storage,      // the disk refused; nothing of the call was kept
     Damaged,      // what is stored cannot be true
-    KeyUsed,      // the session key identifier belongs to another purchase
+    KeyUsed,      // the session key identifier was used before
     UnknownPurchase,
+    UnknownKey,
+    KeyOpen,              // a session key of the purchase has not ended yet
     WrongState,           // the transition is not one of the purchase's life
     IdempotencyConflict,  // the same key was used for another request
-    AmountTooHigh,        // a posting above its reservation
+    AmountTooHigh,        // above what was set aside: for the purchase, or for the key
     Overflow,
 };
 [[nodiscard]] std::string_view describe(LedgerError error);
 
 struct UsageUpdate {
     PurchaseId id;
-    Usage usage;  // cumulative
+    Usage usage;  // cumulative, with all its keys
+};
+
+struct KeyUsageUpdate {
+    SessionKeyId key;
+    Usage usage;  // cumulative, with this key
 };
 
 // A book-keeping error found by check().
@@ -54,33 +64,68 @@ public:
     Ledger(const Ledger&) = delete;
     Ledger& operator=(const Ledger&) = delete;
 
+    // Small records of others in the same database, and in the same transaction inside group().
+    [[nodiscard]] store::Documents& documents();
+
+    // Runs `operations`, which call this object, as one durable transaction: concurrent requests share one wait for the
+    // disk. What one of them fails at is undone alone; all is undone when `operations` or the disk fails. Nothing that
+    // they answered may be acted on before this has returned.
+    [[nodiscard]] tl::expected<void, LedgerError> group(
+        const std::function<tl::expected<void, LedgerError>()>& operations);
+
     struct Begun {
         PurchaseId id;
         bool existing = false;  // the idempotency key was seen before with the same request
     };
     [[nodiscard]] tl::expected<Begun, LedgerError> begin(const NewPurchase& purchase, SystemTime now);
 
-    // Requested → Reserved: sets the purchase's cap aside and writes down path, key and deciding rule.
+    // Requested → Reserved: sets the purchase's cap aside and writes down path and deciding rule.
+    [[nodiscard]] tl::expected<void, LedgerError> reserve(PurchaseId id, const std::vector<LedgerHop>& path,
+                                                          const Why& why, SystemTime now);
+    // The same with one key for the whole cap.
     [[nodiscard]] tl::expected<void, LedgerError> reserve(PurchaseId id, SessionKeyId key,
                                                           const std::vector<LedgerHop>& path,
                                                           const std::string& decidedBy, SystemTime now);
+    // A further key of a purchase that runs. The caps of open keys and the charges of ended ones never exceed the
+    // purchase's cap together. An identifier is never used twice.
+    [[nodiscard]] tl::expected<void, LedgerError> addKey(PurchaseId id, SessionKeyId key, Money cap, SystemTime now);
+    // Once for each key, with the ISP's final statement where there is one.
+    [[nodiscard]] tl::expected<void, LedgerError> closeKey(SessionKeyId key, const KeyEnd& end,
+                                                           const std::optional<Evidence>& evidence, SystemTime now);
+
     // Requested → Refused.
     [[nodiscard]] tl::expected<void, LedgerError> refuse(PurchaseId id, EndReason reason, const std::string& note,
-                                                         SystemTime now);
+                                                         SystemTime now, const std::optional<Why>& why = {});
     // One step of an open purchase; a reason once written stays.
     [[nodiscard]] tl::expected<void, LedgerError> advance(PurchaseId id, PurchaseState to, EndReason reason,
                                                           const std::string& note, SystemTime now);
     // A group commit. Counters that would shrink are left as they are.
-    [[nodiscard]] tl::expected<void, LedgerError> recordUsage(std::span<const UsageUpdate> updates);
-    // Posts `charged` (voids the reservation when it is zero): Settled.
+    [[nodiscard]] tl::expected<void, LedgerError> recordUsage(std::span<const UsageUpdate> purchases,
+                                                              std::span<const KeyUsageUpdate> keys = {});
+    // Settled: posts the sum of what its keys were charged, all of them ended, and releases the rest. Returns the sum;
+    // when it is nothing, the reservation is voided, or expired if its time ran out.
+    [[nodiscard]] tl::expected<Money, LedgerError> settle(PurchaseId id, EndReason reason, const std::string& note,
+                                                          SystemTime now);
+    // The same after ending the one key that is still open.
     [[nodiscard]] tl::expected<void, LedgerError> settle(PurchaseId id, const Settlement& settlement, SystemTime now);
+    // The user's own words for it; the newest count.
+    [[nodiscard]] tl::expected<void, LedgerError> label(PurchaseId id, const std::string& text, SystemTime now);
 
     [[nodiscard]] tl::expected<Purchase, LedgerError> find(PurchaseId id) const;
     // In order of their identifiers.
     [[nodiscard]] tl::expected<std::vector<Purchase>, LedgerError> unfinished() const;
-    // Newest first; `uid` limits the answer to one user's.
+    // Newest first.
+    [[nodiscard]] tl::expected<std::vector<Purchase>, LedgerError> history(const HistoryFilter& filter) const;
+    // `uid` limits the answer to one user's.
     [[nodiscard]] tl::expected<std::vector<Purchase>, LedgerError> history(std::optional<uint32_t> uid,
                                                                            uint32_t limit) const;
+    // What budgets are made from again at a start: what is set aside now, and what was posted at or after `since`.
+    [[nodiscard]] tl::expected<std::vector<Reservation>, LedgerError> reservations() const;
+    [[nodiscard]] tl::expected<std::vector<Posting>, LedgerError> postedSince(SystemTime since) const;
+    // Largest first, days and months in order; posted within [since, until), one user's or everybody's.
+    [[nodiscard]] tl::expected<std::vector<Total>, LedgerError> totals(TotalsBy by, std::optional<SystemTime> since,
+                                                                       std::optional<SystemTime> until,
+                                                                       std::optional<uint32_t> uid = {}) const;
 
     // Set aside now, by everybody.
     [[nodiscard]] tl::expected<Money, LedgerError> reserved() const;
@@ -89,7 +134,7 @@ public:
     [[nodiscard]] tl::expected<Balance, LedgerError> wallet() const;
     [[nodiscard]] tl::expected<Balance, LedgerError> payable(IspId firstIsp) const;
 
-    // Recomputes every sum from the transfers. Empty: the book is consistent.
+    // Recomputes every sum from transfers and keys. Empty: the book is consistent.
     [[nodiscard]] tl::expected<std::vector<Discrepancy>, LedgerError> check() const;
 
 private:

@@ -100,6 +100,115 @@ CREATE TRIGGER evidence_u BEFORE UPDATE ON evidence BEGIN SELECT RAISE(ABORT, 'a
 CREATE TRIGGER evidence_d BEFORE DELETE ON evidence BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 )sql";
 
-inline constexpr std::array<std::string_view, 1> schemaSteps{schemaStep1};
+// Several session keys to a purchase, what a purchase is for and why it was granted, labels, expiry, and the small
+// records of the rest of the secretary. `key_usage` and `document` may change, everything else is append-only.
+inline constexpr std::string_view schemaStep2 = R"sql(
+CREATE TABLE slice (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key INTEGER NOT NULL UNIQUE,
+    purchase INTEGER NOT NULL REFERENCES purchase (id),
+    cap INTEGER NOT NULL CHECK (cap >= 0),
+    opened_at INTEGER NOT NULL);
+CREATE INDEX slice_purchase ON slice (purchase, id);
+
+CREATE TABLE slice_end (
+    slice INTEGER PRIMARY KEY REFERENCES slice (id),
+    charged INTEGER NOT NULL CHECK (charged >= 0),
+    disputed INTEGER NOT NULL,
+    evidence INTEGER REFERENCES evidence (id),
+    note TEXT NOT NULL,
+    at INTEGER NOT NULL);
+
+CREATE TABLE key_usage (
+    slice INTEGER PRIMARY KEY REFERENCES slice (id),
+    packets INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    amount INTEGER NOT NULL,
+    best_effort INTEGER NOT NULL);
+
+-- kind 4: expired, voided because its time ran out.
+CREATE TABLE transfer2 (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    purchase INTEGER NOT NULL REFERENCES purchase (id),
+    kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 4),
+    pending INTEGER REFERENCES transfer2 (id) CHECK ((kind = 1) = (pending IS NULL)),
+    debit INTEGER NOT NULL,
+    credit INTEGER NOT NULL CHECK (credit <> debit),
+    amount INTEGER NOT NULL CHECK (amount >= 0),
+    at INTEGER NOT NULL);
+INSERT INTO transfer2 SELECT id, purchase, kind, pending, debit, credit, amount, at FROM transfer ORDER BY id;
+
+INSERT INTO slice (key, purchase, cap, opened_at)
+    SELECT k.id, k.purchase, p.cap,
+        coalesce((SELECT min(at) FROM transition t WHERE t.purchase = k.purchase AND t.state = 2), p.requested_at)
+    FROM session_key k JOIN purchase p ON p.id = k.purchase ORDER BY k.purchase;
+INSERT INTO slice_end (slice, charged, disputed, evidence, note, at)
+    SELECT s.id, CASE r.kind WHEN 2 THEN r.amount ELSE 0 END,
+        EXISTS (SELECT 1 FROM evidence e WHERE e.purchase = s.purchase AND e.accepted = 0),
+        (SELECT max(id) FROM evidence e WHERE e.purchase = s.purchase), '', r.at
+    FROM slice s JOIN transfer r ON r.purchase = s.purchase AND r.kind <> 1 ORDER BY s.id;
+INSERT INTO key_usage SELECT s.id, u.packets, u.bytes, u.amount, u.best_effort
+    FROM slice s JOIN usage u ON u.purchase = s.purchase;
+
+DROP TABLE session_key;
+DROP TABLE transfer;
+ALTER TABLE transfer2 RENAME TO transfer;
+CREATE UNIQUE INDEX transfer_resolution ON transfer (pending) WHERE pending IS NOT NULL;
+CREATE INDEX transfer_purchase ON transfer (purchase);
+CREATE INDEX transfer_at ON transfer (at) WHERE kind = 2;
+
+CREATE TABLE context (
+    purchase INTEGER PRIMARY KEY REFERENCES purchase (id),
+    app TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    contact TEXT NOT NULL,
+    contact_group TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    node TEXT NOT NULL,
+    user_name TEXT NOT NULL,
+    quality TEXT NOT NULL,
+    unit INTEGER NOT NULL,
+    unit_price INTEGER NOT NULL);
+CREATE INDEX context_app ON context (app, purchase);
+CREATE INDEX context_payee ON context (payee, purchase);
+CREATE INDEX purchase_requested ON purchase (requested_at);
+
+CREATE TABLE decision (
+    purchase INTEGER PRIMARY KEY REFERENCES purchase (id),
+    rule TEXT NOT NULL,
+    decider TEXT NOT NULL,
+    sentence TEXT NOT NULL,
+    runner_up TEXT NOT NULL);
+
+-- The newest counts.
+CREATE TABLE label (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    purchase INTEGER NOT NULL REFERENCES purchase (id),
+    text TEXT NOT NULL,
+    at INTEGER NOT NULL);
+CREATE INDEX label_purchase ON label (purchase, id);
+
+CREATE TABLE document (
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    body BLOB NOT NULL);
+CREATE UNIQUE INDEX document_name ON document (kind, id);
+
+CREATE TRIGGER slice_u BEFORE UPDATE ON slice BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER slice_d BEFORE DELETE ON slice BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER slice_end_u BEFORE UPDATE ON slice_end BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER slice_end_d BEFORE DELETE ON slice_end BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER transfer_u BEFORE UPDATE ON transfer BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER transfer_d BEFORE DELETE ON transfer BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER context_u BEFORE UPDATE ON context BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER context_d BEFORE DELETE ON context BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER decision_u BEFORE UPDATE ON decision BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER decision_d BEFORE DELETE ON decision BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER label_u BEFORE UPDATE ON label BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER label_d BEFORE DELETE ON label BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+)sql";
+
+inline constexpr std::array<std::string_view, 2> schemaSteps{schemaStep1, schemaStep2};
 
 }  // namespace netpas::ledger

@@ -32,6 +32,10 @@ std::string_view describe(EndReason reason) {
     case EndReason::RefusedBySecretary: return "refused by the secretary";
     case EndReason::NoOffer: return "no offer";
     case EndReason::KeyExpired: return "key expired";
+    case EndReason::Locked: return "locked";
+    case EndReason::Paused: return "spending paused";
+    case EndReason::AgentLost: return "agent lost";
+    case EndReason::Alarm: return "alarm";
     }
     return "unknown";
 }
@@ -45,10 +49,17 @@ std::optional<PurchaseState> purchaseStateFromNumber(int64_t number) {
 }
 
 std::optional<EndReason> endReasonFromNumber(int64_t number) {
-    if (number < static_cast<int64_t>(EndReason::None) || number > static_cast<int64_t>(EndReason::KeyExpired)) {
+    if (number < static_cast<int64_t>(EndReason::None) || number > static_cast<int64_t>(EndReason::Alarm)) {
         return std::nullopt;
     }
     return static_cast<EndReason>(number);
+}
+
+std::optional<PriceUnit> priceUnitFromNumber(int64_t number) {
+    if (number < static_cast<int64_t>(PriceUnit::Minute) || number > static_cast<int64_t>(PriceUnit::Item)) {
+        return std::nullopt;
+    }
+    return static_cast<PriceUnit>(number);
 }
 
 bool mayFollow(PurchaseState from, PurchaseState to) {

@@ -43,6 +43,10 @@ enum class EndReason : uint8_t {
     RefusedBySecretary = 10,
     NoOffer = 11,  // no path, no such class, or no menu
     KeyExpired = 12,
+    Locked = 13,     // the user locked the secretary
+    Paused = 14,     // the user paused spending
+    AgentLost = 15,  // the secretary no longer hears the agent
+    Alarm = 16,      // the books or the key behave as they should not
 };
 
 [[nodiscard]] std::string_view describe(PurchaseState state);
@@ -70,6 +74,35 @@ struct LedgerHop {
     bool operator==(const LedgerHop&) const = default;
 };
 
+// What the price is for. Numbers are stored.
+enum class PriceUnit : uint8_t { Minute = 1, Item = 2 };
+[[nodiscard]] std::optional<PriceUnit> priceUnitFromNumber(int64_t number);
+
+// On whose behalf, to whom and for what: budgets, totals and "why?" are made from it. Texts are UTF-8; empty: not known.
+struct Context {
+    std::string app;  // verified executable of the local peer
+    std::string purpose;
+    std::string payee;
+    std::string contact;
+    std::string group;  // of the contact
+    std::string domain;
+    std::string node;  // device behind this one; empty: this machine
+    std::string user;  // name of the local user
+    std::string quality;
+    PriceUnit unit = PriceUnit::Minute;
+    Money unitPrice;
+    bool operator==(const Context&) const = default;
+};
+
+// Why a purchase was granted or refused.
+struct Why {
+    std::string rule;      // the one rule that decided
+    std::string decider;   // "rule", "learning", "person", "limit", …
+    std::string sentence;  // for people
+    std::string runnerUp;  // the rule that would have decided otherwise
+    bool operator==(const Why&) const = default;
+};
+
 // What is known when a purchase is asked for.
 struct NewPurchase {
     uint32_t uid = 0;  // of the local user who asked
@@ -79,6 +112,7 @@ struct NewPurchase {
     std::optional<std::chrono::seconds> duration;
     std::string idempotencyKey;  // empty: none
     std::string fingerprint;     // of the request; the same key with another one is a conflict
+    Context context;
 };
 
 // Counters of one purchase; each only grows.
@@ -90,18 +124,39 @@ struct Usage {
     bool operator==(const Usage&) const = default;
 };
 
+// The end of a session key: what its final statement says, or what was taken for it.
+struct KeyEnd {
+    Money charged;
+    bool disputed = false;  // the ISP's statement was refused as too high or badly signed
+    std::string note;       // for people
+};
+
+// One session key: it may spend a slice of the purchase's cap.
+struct KeySlice {
+    SessionKeyId key;
+    Money cap;
+    SystemTime openedAt;
+    Usage usage;  // as counted here
+    std::optional<KeyEnd> end;
+    SystemTime endedAt;
+};
+
 struct Purchase {
     PurchaseId id;
     NewPurchase request;
     std::vector<LedgerHop> path;      // empty until reserved
-    std::optional<SessionKeyId> key;  // from Reserved on
+    std::vector<KeySlice> keys;       // in the order in which they were opened
+    std::optional<SessionKeyId> key;  // the newest of them
     std::string decidedBy;            // the one rule that decided
+    std::optional<Why> why;           // not known of purchases of the first release
     PurchaseState state = PurchaseState::Requested;
     EndReason reason = EndReason::None;
     std::string note;  // for people, in addition to the reason
     Usage usage;
     std::optional<Money> charged;  // once settled
-    bool disputed = false;         // the ISP's statement was refused as too high or badly signed
+    bool expired = false;          // its time ran out with nothing charged
+    bool disputed = false;         // one of its statements was
+    std::string label;             // the user's own, newest
     SystemTime requestedAt;
     SystemTime changedAt;
 };
@@ -120,6 +175,44 @@ struct Settlement {
     EndReason reason = EndReason::None;  // only used when none was written before
     std::string note;
     std::optional<Evidence> evidence;
+};
+
+// A purchase that money is set aside for now.
+struct Reservation {
+    PurchaseId id;
+    uint32_t uid = 0;
+    Context context;
+    Money amount;   // set aside: the cap
+    Money charged;  // of keys that have ended
+    SystemTime since;
+};
+
+// A purchase that was paid for.
+struct Posting {
+    PurchaseId id;
+    uint32_t uid = 0;
+    Context context;
+    Money amount;
+    SystemTime at;
+};
+
+struct HistoryFilter {
+    std::optional<uint32_t> uid;
+    std::optional<SystemTime> since;  // requested at or after
+    std::optional<SystemTime> until;  // requested before
+    std::optional<std::string> app;
+    std::optional<std::string> payee;
+    std::string text;                  // somewhere in context, flow, note or label
+    std::optional<PurchaseId> before;  // older than this one: the next page
+    uint32_t limit = 100;
+};
+
+enum class TotalsBy : uint8_t { App, Payee, Purpose, Group, Domain, Node, User, Day, Month };
+
+struct Total {
+    std::string name;  // a day is 2031-01-31, a month 2031-01, both UTC
+    Money amount;      // posted
+    uint64_t purchases = 0;
 };
 
 // Both sides of an account as sums that only grow (double entry). What is set aside now is pending less resolved.

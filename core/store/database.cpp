@@ -178,12 +178,14 @@ tl::expected<Database, StoreError> Database::open(const DatabaseOptions& options
     return database;
 }
 
-Database::Database(Database&& other) noexcept : m_handle(std::exchange(other.m_handle, nullptr)) {}
+Database::Database(Database&& other) noexcept
+    : m_handle(std::exchange(other.m_handle, nullptr)), m_depth(std::exchange(other.m_depth, 0)) {}
 
 Database& Database::operator=(Database&& other) noexcept {
     if (this != &other) {
         sqlite3_close_v2(m_handle);
         m_handle = std::exchange(other.m_handle, nullptr);
+        m_depth = std::exchange(other.m_depth, 0);
     }
     return *this;
 }
@@ -250,16 +252,24 @@ int64_t Database::changes() const { return sqlite3_changes(m_handle); }
 std::string Database::lastMessage() const { return sqlite3_errmsg(m_handle); }
 
 tl::expected<Transaction, StoreError> Transaction::begin(Database& database) {
-    if (auto begun = database.begin(); !begun) return tl::unexpected(begun.error());
+    if (database.m_depth > 0 && !database.inTransaction()) return tl::unexpected(StoreError::Failed);
+    auto begun = database.m_depth > 0 ? database.execute("SAVEPOINT part;") : database.begin();
+    if (!begun) return tl::unexpected(begun.error());
     return Transaction(database);
 }
 
 Transaction::~Transaction() {
-    if (m_database != nullptr) m_database->rollback();
+    if (m_database == nullptr) return;
+    if (--m_database->m_depth == 0) {
+        m_database->rollback();
+    } else if (m_database->inTransaction()) {
+        (void)m_database->execute("ROLLBACK TO part; RELEASE part;");
+    }
 }
 
 tl::expected<void, StoreError> Transaction::commit() {
     Database* database = std::exchange(m_database, nullptr);
+    if (--database->m_depth > 0) return database->execute("RELEASE part;");
     return database->commit();
 }
 

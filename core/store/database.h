@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -113,17 +114,20 @@ public:
     [[nodiscard]] std::string lastMessage() const;
 
 private:
+    friend class Transaction;
     explicit Database(sqlite3* handle) : m_handle(handle) {}
     [[nodiscard]] tl::expected<int64_t, StoreError> pragmaInteger(std::string_view sql);
 
     sqlite3* m_handle = nullptr;
+    int m_depth = 0;  // of nested transactions
 };
 
-// Rolls back unless it was committed.
+// Rolls back unless it was committed. One inside another is a part of it: durable with the outermost, and rolled back
+// alone. Once SQLCipher itself has given the outermost one up (disk full), everything inside it fails.
 class Transaction {
 public:
     [[nodiscard]] static tl::expected<Transaction, StoreError> begin(Database& database);
-    Transaction(Transaction&& other) noexcept : m_database(other.m_database) { other.m_database = nullptr; }
+    Transaction(Transaction&& other) noexcept : m_database(std::exchange(other.m_database, nullptr)) {}
     Transaction& operator=(Transaction&&) = delete;
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
@@ -132,7 +136,7 @@ public:
     [[nodiscard]] tl::expected<void, StoreError> commit();
 
 private:
-    explicit Transaction(Database& database) : m_database(&database) {}
+    explicit Transaction(Database& database) : m_database(&database) { ++database.m_depth; }
     Database* m_database;
 };
 
