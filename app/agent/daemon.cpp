@@ -16,10 +16,11 @@
 #include <utility>
 
 #include "app/agent/api.h"
-#include "app/agent/asio_timers.h"
 #include "app/agent/data_plane.h"
-#include "app/agent/isp_link.h"
-#include "app/agent/purchase_service.h"
+#include "app/common/asio_timers.h"
+#include "app/secretary/isp_link.h"
+#include "app/secretary/purchase_service.h"
+#include "app/secretary/routes.h"
 #include "cartographer/cartographer.h"
 #include "core/net/http_server.h"
 #include "secretary/wallet.h"
@@ -29,6 +30,18 @@ namespace netpas::agent {
 namespace {
 
 namespace asio = boost::asio;
+using app::AsioTimers;
+using secretaryd::ApiFailure;
+using secretaryd::HomeIsp;
+using secretaryd::IspDesk;
+using secretaryd::IspFailure;
+using secretaryd::IspLink;
+using secretaryd::JoinedIsp;
+using secretaryd::KeyMint;
+using secretaryd::PurchaseService;
+using secretaryd::PurchaseSettings;
+using secretaryd::QuoteFailure;
+using secretaryd::Quotes;
 
 constexpr std::chrono::seconds refreshEvery{30};
 
@@ -103,7 +116,7 @@ bool makePrivateFolder(const std::filesystem::path& folder) {
     return !error && ::chmod(folder.c_str(), 0700) == 0;
 }
 
-class Daemon {
+class Daemon final : public IspDesk {
 public:
     Daemon(const DaemonOptions& options, LogSink log) : m_options(options), m_log(std::move(log)) {}
 
@@ -209,18 +222,53 @@ private:
         });
         useHome();
 
-        ApiContext context{
-            *m_purchases, *m_ledger, *m_cartographer, systemClock(), settings.limits, ::geteuid(), m_options.version,
-            {},           {}};
+        m_state.ledger = m_ledger.get();
+        m_state.purchases = m_purchases.get();
+        m_state.isp = this;
+        secretaryd::addRoutes(m_router, m_state);
+        ApiContext context{*m_cartographer, systemClock(), {}, {}};
         context.state = [this] {
             const DataPlane::State plane = m_plane->state();
-            return AgentState{m_isp->isUp(), plane.up, plane.trouble, plane.unreachableEdges, plane.unownedPackets};
+            return AgentState{plane.up, plane.trouble, plane.unreachableEdges, plane.unownedPackets};
         };
-        context.enrol = [this](const cartographer::Home&, auto done) {
-            useHome();
-            m_isp->enrol(std::move(done));
+        context.forward = [this](const net::HttpRequest& request, Reply reply) {
+            secretaryd::Caller caller;
+            caller.uid = request.peer->uid;
+            caller.pid = request.peer->pid;
+            caller.door = secretaryd::Door::Secretary;
+            caller.may = secretaryd::capabilitiesOf(caller.door, caller.uid, ::geteuid());
+            m_router.handle(request, std::move(caller), std::move(reply));
         };
         m_api = std::make_unique<Api>(std::move(context));
+    }
+
+    [[nodiscard]] std::optional<HomeIsp> home() const override {
+        const auto& home = m_cartographer->home();
+        if (!home) return std::nullopt;
+        return HomeIsp{home->descriptor.validity.isp, home->descriptor.name, home->url.directory, m_isp->isUp()};
+    }
+
+    void join(const std::string& url, std::function<void(tl::expected<JoinedIsp, ApiFailure>)> done) override {
+        const auto parsed = directory::parseJoinUrl(url);
+        const auto& home = m_cartographer->home();
+        // What is open can only be settled with the ISP that it was bought from.
+        if (home && parsed && parsed->key != home->url.key && !m_purchases->idle()) {
+            return done(tl::unexpected(ApiFailure{409, "CONFLICT", "purchases with the present ISP are not settled yet",
+                                                  "netpas stop --all"}));
+        }
+        m_cartographer->join(url, [this, done = std::move(done)](auto joined) {
+            if (!joined) return done(tl::unexpected(failureFor(joined.error())));
+            useHome();
+            m_isp->enrol([done, joined](const auto& customer) {
+                if (!customer) {
+                    const bool refused = customer.error().kind == IspFailure::Kind::Refused;
+                    return done(tl::unexpected(ApiFailure{
+                        refused ? 403U : 503U, refused ? "ISP_REFUSED" : "ISP_UNREACHABLE", customer.error().what,
+                        refused ? "ask your ISP whether this line is its customer's" : "netpas join again later"}));
+                }
+                done(JoinedIsp{joined->descriptor.validity.isp, joined->descriptor.name, *customer});
+            });
+        });
     }
 
     void useHome() {
@@ -281,6 +329,9 @@ private:
 
     DaemonOptions m_options;
     LogSink m_log;
+    secretaryd::SecretaryState m_state{
+        systemClock(), m_options.version, {m_options.maxPerPurchase, m_options.maxPerDay}};
+    secretaryd::Router m_router;
     asio::io_context m_io{1};
     asio::signal_set m_signals{m_io, SIGTERM, SIGINT};
     AsioTimers m_timers{m_io};

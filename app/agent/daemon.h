@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "app/agent/ports.h"
+#include "app/common/log.h"
 #include "core/money.h"
 
 namespace netpas::agent {
@@ -22,6 +22,6 @@ struct DaemonOptions {
 };
 
 // Returns the process's exit status. Reports through `log`.
-[[nodiscard]] int runDaemon(const DaemonOptions& options, const LogSink& log);
+[[nodiscard]] int runDaemon(const DaemonOptions& options, const app::LogSink& log);
 
 }  // namespace netpas::agent

@@ -8,7 +8,7 @@
 
 #include <tl/expected.hpp>
 
-#include "app/agent/ports.h"
+#include "app/secretary/ports.h"
 #include "core/clock.h"
 
 namespace boost::asio {
@@ -16,6 +16,13 @@ class io_context;
 }
 
 namespace netpas::agent {
+
+using app::LogLevel;
+using app::LogSink;
+using secretaryd::Diversion;
+using secretaryd::PaidFlow;
+using secretaryd::Plane;
+using secretaryd::PlaneCounters;
 
 struct DataPlaneFailure {
     std::string what;

@@ -23,11 +23,11 @@ void startLog(const std::string& level) {
     spdlog::set_default_logger(std::move(logger));
 }
 
-void writeLog(netpas::agent::LogLevel level, const std::string& line) {
+void writeLog(netpas::app::LogLevel level, const std::string& line) {
     switch (level) {
-    case netpas::agent::LogLevel::Info: spdlog::info("{}", line); return;
-    case netpas::agent::LogLevel::Warning: spdlog::warn("{}", line); return;
-    case netpas::agent::LogLevel::Error: spdlog::error("{}", line); return;
+    case netpas::app::LogLevel::Info: spdlog::info("{}", line); return;
+    case netpas::app::LogLevel::Warning: spdlog::warn("{}", line); return;
+    case netpas::app::LogLevel::Error: spdlog::error("{}", line); return;
     }
 }
 

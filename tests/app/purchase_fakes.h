@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "app/agent/ports.h"
+#include "app/secretary/ports.h"
 #include "core/clock.h"
 
-namespace netpas::agent::fake {
+namespace netpas::secretaryd::fake {
 
 struct Killed {};
 
@@ -25,7 +25,7 @@ struct KillSwitch {
     }
 };
 
-class Timers final : public agent::Timers {
+class Timers final : public secretaryd::Timers {
 public:
     explicit Timers(ManualClock& clock) : m_clock(clock) {}
     Id after(std::chrono::milliseconds delay, std::function<void()> fire) override {
@@ -55,7 +55,7 @@ private:
     std::map<std::pair<SteadyTime, Id>, std::function<void()>> m_due;
 };
 
-class Quotes final : public agent::Quotes {
+class Quotes final : public secretaryd::Quotes {
 public:
     Quotes(Timers& timers, KillSwitch& kill) : m_timers(timers), m_kill(kill) {}
     void quote(const cartographer::QuoteRequest& request,
@@ -100,7 +100,7 @@ public:
     Money overcharge;             // added to every final statement
 };
 
-class FirstIsp final : public agent::FirstIsp {
+class FirstIsp final : public secretaryd::FirstIsp {
 public:
     FirstIsp(Isp& isp, Timers& timers, KillSwitch& kill) : m_isp(isp), m_timers(timers), m_kill(kill) {}
     void registerKey(const SessionKey& key, std::function<void(tl::expected<void, IspFailure>)> done) override {
@@ -139,7 +139,7 @@ private:
     KillSwitch& m_kill;
 };
 
-class Diversion final : public agent::Diversion {
+class Diversion final : public secretaryd::Diversion {
 public:
     explicit Diversion(KillSwitch& kill) : m_kill(kill) {}
     tl::expected<void, std::string> set(const std::vector<FlowMatch>& wanted) override {
@@ -155,7 +155,7 @@ private:
     KillSwitch& m_kill;
 };
 
-class Plane final : public agent::Plane {
+class Plane final : public secretaryd::Plane {
 public:
     Plane(Isp& isp, Diversion& diversion, Timers& timers, KillSwitch& kill)
         : m_isp(isp), m_diversion(diversion), m_timers(timers), m_kill(kill) {}
@@ -239,4 +239,4 @@ private:
     KillSwitch& m_kill;
 };
 
-}  // namespace netpas::agent::fake
+}  // namespace netpas::secretaryd::fake

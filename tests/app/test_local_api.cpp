@@ -5,16 +5,19 @@
 #include <optional>
 
 #include "app/agent/api.h"
+#include "app/secretary/purchase_service.h"
+#include "app/secretary/routes.h"
 #include "tests/app/purchase_fakes.h"
 
 using namespace netpas;
 using namespace netpas::agent;
+using namespace netpas::secretaryd;
 using nlohmann::json;
 using std::chrono::milliseconds;
 
 namespace {
 
-constexpr uint32_t daemonUid = 990;
+constexpr uint32_t ownerUid = 990;
 constexpr uint32_t alice = 1000;
 constexpr uint32_t bob = 1001;
 
@@ -26,6 +29,17 @@ public:
         done(tl::unexpected(cartographer::FetchFailure{}));
     }
     int fetches = 0;
+};
+
+// Nobody is joined, and nobody can be.
+class OneIsp final : public IspDesk {
+public:
+    [[nodiscard]] std::optional<HomeIsp> home() const override { return std::nullopt; }
+    void join(const std::string&, std::function<void(tl::expected<JoinedIsp, ApiFailure>)> done) override {
+        ++joins;
+        done(tl::unexpected(ApiFailure{400, "INVALID_ARGUMENT", "not a join URL", {}}));
+    }
+    int joins = 0;
 };
 
 }  // namespace
@@ -53,15 +67,18 @@ class TestLocalApi : public QObject {
             return settings;
         }
         ApiContext context() {
-            return {purchases,
-                    *ledger,
-                    cartographer,
-                    clock,
-                    settings().limits,
-                    daemonUid,
-                    "1.2.3",
-                    [] { return AgentState{}; },
-                    [](const cartographer::Home&, auto done) { done(std::string("B")); }};
+            state.ledger = ledger.get();
+            state.purchases = &purchases;
+            state.isp = &isps;
+            addRoutes(router, state);
+            return {cartographer, clock, [] { return AgentState{}; },
+                    [this](const net::HttpRequest& request, secretaryd::Reply reply) {
+                        Caller caller;
+                        caller.uid = request.peer->uid;
+                        caller.door = door;
+                        caller.may = capabilitiesOf(door, caller.uid, ownerUid);
+                        router.handle(request, caller, std::move(reply));
+                    }};
         }
         QTemporaryDir folder;
         ManualClock clock{SystemTime{std::chrono::hours{24 * 365 * 50}}};
@@ -77,6 +94,10 @@ class TestLocalApi : public QObject {
         std::unique_ptr<ledger::Ledger> ledger;
         PurchaseService purchases;
         cartographer::Cartographer cartographer;
+        OneIsp isps;
+        SecretaryState state{clock, "1.2.3", settings().limits};
+        Router router;
+        Door door = Door::Secretary;
         Api api;
     };
     std::unique_ptr<World> m_world;
@@ -152,7 +173,7 @@ private slots:
         QVERIFY(call("GET", "/v1/purchases", bob).body["purchases"].empty());
         QVERIFY(call("GET", "/v1/history", bob).body["entries"].empty());
         QCOMPARE(call("GET", "/v1/status", bob).body["purchases"]["active"], 0);
-        for (const uint32_t admin : {0U, daemonUid}) {
+        for (const uint32_t admin : {0U, ownerUid}) {
             QCOMPARE(call("GET", "/v1/purchases", admin).body["purchases"].size(), size_t{1});
         }
         QCOMPARE(m_world->diversion.flows.size(), size_t{1});
@@ -164,6 +185,17 @@ private slots:
         QCOMPARE(call("POST", "/v1/join", 0, "{\"url\":\"https://192.0.2.9:1/#00\"}").status, 400U);
         QCOMPARE(call("POST", "/v1/join", 0, "{}").body["code"], "INVALID_ARGUMENT");
         QCOMPARE(m_world->web.fetches, 0);
+        QCOMPARE(m_world->isps.joins, 1);
+    }
+
+    void throughAnAgentNobodyIsMoreThanARequester() {
+        m_world->door = Door::Agent;
+        const std::string id = call("POST", "/v1/purchases", alice, order()).body["id"];
+        QCOMPARE(call("POST", "/v1/join", 0, "{\"url\":\"https://192.0.2.9:1/#00\"}").status, 403U);
+        QVERIFY(call("GET", "/v1/purchases", 0).body["purchases"].empty());
+        QCOMPARE(call("DELETE", "/v1/purchases/" + id, ownerUid).status, 404U);
+        QCOMPARE(call("GET", "/v1/status", 0).body["role"], "request");
+        QCOMPARE(m_world->isps.joins, 0);
     }
 
     void webPagesAndStrangersAreRefused_data() {

@@ -3,11 +3,11 @@
 #include <memory>
 #include <optional>
 
-#include "app/agent/purchase_service.h"
+#include "app/secretary/purchase_service.h"
 #include "tests/app/purchase_fakes.h"
 
 using namespace netpas;
-using namespace netpas::agent;
+using namespace netpas::secretaryd;
 using ledger::EndReason;
 using ledger::PurchaseState;
 using std::chrono::milliseconds;

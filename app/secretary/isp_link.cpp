@@ -1,4 +1,4 @@
-#include "app/agent/isp_link.h"
+#include "app/secretary/isp_link.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -7,7 +7,7 @@
 
 #include "core/accounting/client.h"
 
-namespace netpas::agent {
+namespace netpas::secretaryd {
 
 using accounting::AccountingClient;
 using accounting::ClientError;
@@ -123,4 +123,4 @@ void IspLink::revokeKey(SessionKeyId key,
     });
 }
 
-}  // namespace netpas::agent
+}  // namespace netpas::secretaryd

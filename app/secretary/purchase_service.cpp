@@ -1,11 +1,11 @@
-#include "app/agent/purchase_service.h"
+#include "app/secretary/purchase_service.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "core/price_model.h"
 
-namespace netpas::agent {
+namespace netpas::secretaryd {
 
 using ledger::EndReason;
 using ledger::PurchaseState;
@@ -569,4 +569,4 @@ void PurchaseService::storageFailed(ledger::LedgerError error) {
     }
 }
 
-}  // namespace netpas::agent
+}  // namespace netpas::secretaryd

@@ -1,9 +1,8 @@
-// What the purchase service needs from the rest of the agent. Each port has one real implementation
+// What the purchase service needs from the rest of the world. Each port has one real implementation
 // and a fake in the tests. All calls and all callbacks happen on the control thread; a callback never
 // runs inside the call that was given it.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -13,6 +12,8 @@
 
 #include <tl/expected.hpp>
 
+#include "app/common/log.h"
+#include "app/common/timers.h"
 #include "cartographer/quote.h"
 #include "core/flow.h"
 #include "core/ids.h"
@@ -20,7 +21,7 @@
 #include "core/net_address.h"
 #include "core/session_key.h"
 
-namespace netpas::agent {
+namespace netpas::secretaryd {
 
 // A flow that the data plane pays for.
 struct PaidFlow {
@@ -99,14 +100,6 @@ public:
                        std::function<void(tl::expected<cartographer::Quote, QuoteFailure>)> done) = 0;
 };
 
-class Timers {
-public:
-    using Id = uint64_t;  // 0 is never used
-    virtual ~Timers() = default;
-    virtual Id after(std::chrono::milliseconds delay, std::function<void()> fire) = 0;
-    virtual void cancel(Id id) = 0;  // of one that fired: nothing
-};
-
 // Makes keys; the secretary's wallet behind it.
 class KeyMint {
 public:
@@ -114,8 +107,8 @@ public:
     virtual SessionKey mint(Money cap, Money capPerSecond, std::vector<IspId> allowed, SystemTime expires) = 0;
 };
 
-enum class LogLevel { Info, Warning, Error };
-// Never receives a secret.
-using LogSink = std::function<void(LogLevel, const std::string&)>;
+using app::LogLevel;
+using app::LogSink;
+using app::Timers;
 
-}  // namespace netpas::agent
+}  // namespace netpas::secretaryd

@@ -13,12 +13,12 @@
 
 #include <tl/expected.hpp>
 
-#include "app/agent/ports.h"
+#include "app/secretary/ports.h"
 #include "core/clock.h"
 #include "core/ledger/ledger.h"
 #include "secretary/budget.h"
 
-namespace netpas::agent {
+namespace netpas::secretaryd {
 
 struct PurchaseSettings {
     std::chrono::milliseconds harvestEvery{50};
@@ -143,4 +143,4 @@ private:
     bool m_broken = false;
 };
 
-}  // namespace netpas::agent
+}  // namespace netpas::secretaryd

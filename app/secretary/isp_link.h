@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "app/agent/ports.h"
+#include "app/secretary/ports.h"
 #include "core/crypto/identity.h"
 #include "core/directory/documents.h"
 
@@ -12,7 +12,7 @@ namespace boost::asio {
 class io_context;
 }
 
-namespace netpas::agent {
+namespace netpas::secretaryd {
 
 class IspLink final : public FirstIsp {
 public:
@@ -36,4 +36,4 @@ private:
     std::shared_ptr<Impl> m_impl;
 };
 
-}  // namespace netpas::agent
+}  // namespace netpas::secretaryd

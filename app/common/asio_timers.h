@@ -3,13 +3,13 @@
 
 #include <memory>
 
-#include "app/agent/ports.h"
+#include "app/common/timers.h"
 
 namespace boost::asio {
 class io_context;
 }
 
-namespace netpas::agent {
+namespace netpas::app {
 
 class AsioTimers final : public Timers {
 public:
@@ -23,4 +23,4 @@ private:
     std::shared_ptr<Impl> m_impl;
 };
 
-}  // namespace netpas::agent
+}  // namespace netpas::app

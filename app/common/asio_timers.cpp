@@ -1,11 +1,11 @@
-#include "app/agent/asio_timers.h"
+#include "app/common/asio_timers.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <utility>
 
-namespace netpas::agent {
+namespace netpas::app {
 
 struct AsioTimers::Impl {
     boost::asio::io_context& io;
@@ -31,4 +31,4 @@ Timers::Id AsioTimers::after(std::chrono::milliseconds delay, std::function<void
 
 void AsioTimers::cancel(Id id) { m_impl->waiting.erase(id); }
 
-}  // namespace netpas::agent
+}  // namespace netpas::app

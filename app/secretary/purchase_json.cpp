@@ -1,0 +1,146 @@
+#include "app/secretary/purchase_json.h"
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "app/secretary/quote_json.h"
+
+namespace netpas::secretaryd {
+
+using nlohmann::json;
+
+namespace {
+
+json optionalMoney(Money amount) { return amount > Money::zero() ? json(amount.toString()) : json(nullptr); }
+
+// Path of a purchase whose quote is not in memory any more: what the ledger kept.
+json bookPathJson(const ledger::Purchase& book) {
+    json path = json::array();
+    for (const ledger::LedgerHop& hop : book.path) {
+        path.push_back({{"isp", hop.isp.value()},
+                        {"class", hop.service.value()},
+                        {"class_name", hop.className},
+                        {"exit", hop.exit.value()},
+                        {"price_per_packet", hop.quotedPrice.toString()}});
+    }
+    return path;
+}
+
+std::string_view stateText(const PurchaseView& view) {
+    // To people a purchase that only waits for the ISP is "settling", whichever way it came there.
+    const bool waits = view.book.state == ledger::PurchaseState::Stopping && view.waitingForIsp;
+    return describe(waits ? ledger::PurchaseState::Settling : view.book.state);
+}
+
+}  // namespace
+
+json purchaseJson(const PurchaseView& view, SystemTime now) {
+    const ledger::Purchase& book = view.book;
+    json object{
+        {"id", std::to_string(book.id.value())},
+        {"state", stateText(view)},
+        {"reason", describe(book.reason)},
+        {"note", book.note},
+        {"trouble", view.trouble},
+        {"uid", book.request.uid},
+        {"flow", book.request.flow.toString()},
+        {"cap", book.request.cap.toString()},
+        {"cap_per_second", optionalMoney(book.request.capPerSecond)},
+        {"duration_s", book.request.duration ? json(book.request.duration->count()) : json(nullptr)},
+        {"session_key", book.key ? json(book.key->value()) : json(nullptr)},
+        {"decided_by", book.decidedBy},
+        {"sent",
+         {{"packets", book.usage.packets}, {"bytes", book.usage.bytes}, {"amount", book.usage.amount.toString()}}},
+        {"best_effort_packets", book.usage.bestEffortPackets},
+        {"charged", book.charged ? json(book.charged->toString()) : json(nullptr)},
+        {"disputed", book.disputed},
+        {"currency", "USD"},
+        {"requested_at", timeText(book.requestedAt)},
+        {"changed_at", timeText(book.changedAt)}};
+    if (view.quote) {
+        object["path"] = quotePathJson(view.quote->path, now);
+        object.update(pricesJson(view.quote->path, now));
+    } else {
+        object["path"] = bookPathJson(book);
+    }
+    return object;
+}
+
+namespace {
+
+uint8_t protocolFrom(const std::string& text, JsonFields& fields) {
+    if (text.empty() || text == "any") return 0;
+    if (text == "tcp") return ipproto::tcp;
+    if (text == "udp") return ipproto::udp;
+    if (text == "icmp") return ipproto::icmp;  // of either family (FlowMatch)
+    fields.fail("unknown protocol \"" + text + "\"", "one of tcp, udp, icmp, any");
+    return 0;
+}
+
+void choicesFrom(JsonFields& fields, cartographer::QuoteRequest& what) {
+    what.everywhere = cartographer::ClassChoice::parse(fields.text("class"));
+    const json* const special = fields.get("per_isp");
+    if (special == nullptr) return;
+    constexpr size_t maxHops = 16;
+    if (!special->is_object() || special->size() > maxHops) {
+        fields.fail("per_isp must be an object of at most 16 members", "for example {\"24\": \"gold\"}");
+        return;
+    }
+    for (const auto& [name, value] : special->items()) {
+        const bool digits = !name.empty() && name.size() <= 5 &&
+                            std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+        const auto isp = digits ? IspId::from(std::stoul(name)) : std::nullopt;
+        if (!isp || !value.is_string()) {
+            fields.fail("per_isp has no ISP number \"" + name + "\" with a class name",
+                        "for example {\"24\": \"gold\"}");
+            return;
+        }
+        what.perIsp[*isp] = cartographer::ClassChoice::parse(value.get<std::string>());
+    }
+}
+
+}  // namespace
+
+tl::expected<BuyOrder, BadField> orderFromJson(const json& object) {
+    JsonFields fields(object);
+    BuyOrder order;
+    const std::string to = fields.text("to");
+    const auto destination = IpAddress::parse(to);
+    if (!destination) {
+        fields.fail(to.empty() ? "to is missing" : "to is not an IP address: " + to,
+                    "an address such as \"192.0.2.10\"");
+    } else {
+        order.what.destination = *destination;
+        order.purchase.flow.remote = IpPrefix::make(*destination, destination->isV6() ? 128 : 32);
+        order.purchase.flow.protocol = protocolFrom(fields.text("protocol"), fields);
+    }
+    order.purchase.flow.remotePort = static_cast<uint16_t>(fields.number("to_port", 65535));
+    order.purchase.flow.localPort = static_cast<uint16_t>(fields.number("from_port", 65535));
+    const bool ports = order.purchase.flow.remotePort != 0 || order.purchase.flow.localPort != 0;
+    const uint8_t protocol = order.purchase.flow.protocol;
+    if (ports && destination && protocol != ipproto::tcp && protocol != ipproto::udp) {
+        fields.fail("a port needs a protocol that has ports", "set protocol to tcp or udp");
+    }
+    order.purchase.cap = fields.money("cap", true);
+    order.purchase.capPerSecond = fields.money("cap_per_second", false);
+    constexpr uint64_t longest = 30 * 24 * 3600;  // ISPs take no key that lives for more than 31 days
+    if (const uint64_t seconds = fields.number("duration_s", longest); seconds > 0) {
+        order.purchase.duration = std::chrono::seconds(seconds);
+    }
+    choicesFrom(fields, order.what);
+    if (auto problem = fields.problem()) return tl::unexpected(std::move(*problem));
+    // nlohmann keeps members sorted: the same request gives the same text.
+    order.purchase.fingerprint = object.dump();
+    return order;
+}
+
+tl::expected<std::string, BadField> joinUrlFromJson(const json& object) {
+    JsonFields fields(object);
+    std::string url = fields.text("url");
+    if (url.empty()) fields.fail("url is missing", "https://ADDRESS:PORT/#KEY, as your ISP gave it to you");
+    if (auto problem = fields.problem()) return tl::unexpected(std::move(*problem));
+    return url;
+}
+
+}  // namespace netpas::secretaryd

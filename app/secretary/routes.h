@@ -1,0 +1,14 @@
+// All routes of the secretary's API, one function for each topic. `state` outlives the router.
+#pragma once
+
+#include "app/secretary/router.h"
+#include "app/secretary/state.h"
+
+namespace netpas::secretaryd {
+
+void addPurchaseRoutes(Router& router, SecretaryState& state);  // status, purchases, history, join
+
+// Every topic: what the secretary's process calls.
+inline void addRoutes(Router& router, SecretaryState& state) { addPurchaseRoutes(router, state); }
+
+}  // namespace netpas::secretaryd

@@ -1,0 +1,167 @@
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "app/secretary/purchase_json.h"
+#include "app/secretary/purchase_service.h"
+#include "app/secretary/routes.h"
+
+namespace netpas::secretaryd {
+
+using net::HttpResponse;
+using nlohmann::json;
+
+namespace {
+
+constexpr uint32_t maxHistory = 10'000;
+constexpr uint32_t defaultHistory = 100;
+
+HttpResponse refusalFor(const BuyRefusal& why) {
+    switch (why.kind) {
+    case BuyRefusal::Kind::NotJoined: return refusal(409, "NOT_JOINED", why.message, why.hint);
+    case BuyRefusal::Kind::NoOffer: return refusal(404, "NO_OFFER", why.message, why.hint);
+    case BuyRefusal::Kind::Invalid: return refusal(400, "INVALID_ARGUMENT", why.message, why.hint);
+    case BuyRefusal::Kind::OverBudget: return refusal(402, "QUOTA_EXCEEDED", why.message, why.hint);
+    case BuyRefusal::Kind::Conflict: return refusal(409, "CONFLICT", why.message, why.hint);
+    case BuyRefusal::Kind::IspRefused: return refusal(403, "ISP_REFUSED", why.message, why.hint);
+    case BuyRefusal::Kind::Unreachable: return refusal(503, "ISP_UNREACHABLE", why.message, why.hint);
+    case BuyRefusal::Kind::Local: return refusal(500, "LOCAL_FAILURE", why.message, why.hint);
+    case BuyRefusal::Kind::Ended: return refusal(409, "ENDED", why.message, why.hint);
+    }
+    return refusal(500, "LOCAL_FAILURE", why.message, why.hint);
+}
+
+HttpResponse refusalFor(ledger::LedgerError error) {
+    return refusal(500, "LOCAL_FAILURE", describe(error), "see the log of netpasd");
+}
+
+HttpResponse refusalFor(const BadField& field) { return refusal(400, "INVALID_ARGUMENT", field.message, field.hint); }
+
+std::optional<PurchaseId> purchaseIdFrom(std::string_view text) {
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size() || number > INT64_MAX) return std::nullopt;
+    return PurchaseId{number};
+}
+
+bool maySee(const Caller& caller, const ledger::Purchase& purchase) {
+    return caller.admin() || purchase.request.uid == caller.uid;
+}
+
+void status(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
+    const auto reserved = state.ledger->reserved();
+    const auto spent = state.ledger->spentSince(std::chrono::floor<std::chrono::days>(state.clock.now()));
+    if (!reserved || !spent) return reply(refusalFor(reserved ? spent.error() : reserved.error()));
+    size_t active = 0, settling = 0;
+    for (const PurchaseView& view : state.purchases->open()) {
+        if (!maySee(call.caller, view.book)) continue;
+        active += view.book.state == ledger::PurchaseState::Active ? 1 : 0;
+        settling += view.book.state >= ledger::PurchaseState::Stopping ? 1 : 0;
+    }
+    json isp = nullptr;
+    if (const auto home = state.isp->home()) {
+        isp = {{"id", home->isp.value()},
+               {"name", home->name},
+               {"directory", home->directory.toString()},
+               {"connected", home->connected}};
+    }
+    reply(
+        answer({{"version", state.version},
+                {"isp", isp},
+                {"purchases", {{"active", active}, {"settling", settling}}},
+                {"ledger", state.purchases->broken() ? "failed" : "ok"},
+                {"reserved", reserved->toString()},
+                {"spent_today", spent->toString()},
+                {"limits",
+                 {{"per_purchase", state.limits.perPurchase.toString()}, {"per_day", state.limits.perDay.toString()}}},
+                {"role", call.caller.admin() ? "admin" : "request"},
+                {"currency", "USD"}}));
+}
+
+void list(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
+    json list = json::array();
+    for (const PurchaseView& view : state.purchases->open()) {
+        if (maySee(call.caller, view.book)) list.push_back(purchaseJson(view, state.clock.now()));
+    }
+    reply(answer({{"purchases", std::move(list)}}));
+}
+
+void one(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
+    const std::string text = call.parameter("id");
+    const auto id = purchaseIdFrom(text);
+    const auto found = id ? state.purchases->find(*id) : std::nullopt;
+    // Whether another user's purchase exists is nobody's business.
+    if (!found || !maySee(call.caller, found->book)) {
+        return reply(refusal(404, "NOT_FOUND", "there is no purchase " + text, "netpas purchases"));
+    }
+    if (call.method == "GET") return reply(answer(purchaseJson(*found, state.clock.now())));
+    const bool running = state.purchases->stop(*id, ledger::EndReason::StoppedByUser);
+    const auto after = state.purchases->find(*id);
+    reply(answer(purchaseJson(after ? *after : *found, state.clock.now()),
+                 running && after && !isFinal(after->book.state) ? 202 : 200));
+}
+
+void buy(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
+    auto order = orderFromJson(call.body());
+    if (!order) return reply(refusalFor(order.error()));
+    constexpr size_t longestKey = 128;
+    order->purchase.idempotencyKey = call.header("Idempotency-Key");
+    if (order->purchase.idempotencyKey.size() > longestKey) {
+        return reply(refusal(400, "INVALID_ARGUMENT", "the Idempotency-Key is too long", "use at most 128 characters"));
+    }
+    order->purchase.uid = call.caller.uid;
+    state.purchases->buy(*order, [&clock = state.clock, reply](const auto& result) {
+        reply(result ? answer(purchaseJson(*result, clock.now())) : refusalFor(result.error()));
+    });
+}
+
+void history(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
+    uint32_t limit = defaultHistory;
+    if (const std::string text = call.queryValue("limit"); !text.empty()) {
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+        if (error != std::errc{} || end != text.data() + text.size() || limit == 0 || limit > maxHistory) {
+            return reply(refusal(400, "INVALID_ARGUMENT", "limit must be from 1 to " + std::to_string(maxHistory)));
+        }
+    }
+    const auto scope = call.caller.admin() ? std::nullopt : std::optional(call.caller.uid);
+    const auto entries = state.ledger->history(scope, limit);
+    if (!entries) return reply(refusalFor(entries.error()));
+    json list = json::array();
+    for (const ledger::Purchase& book : *entries) {
+        // What runs has newer counters in memory than in the ledger.
+        const auto live = isFinal(book.state) ? std::nullopt : state.purchases->find(book.id);
+        list.push_back(purchaseJson(live ? *live : PurchaseView{book, std::nullopt, false, {}}, state.clock.now()));
+    }
+    reply(answer({{"entries", std::move(list)}}));
+}
+
+void join(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
+    const auto url = joinUrlFromJson(call.body());
+    if (!url) return reply(refusalFor(url.error()));
+    state.isp->join(*url, [reply](const auto& joined) {
+        if (!joined) {
+            const ApiFailure& why = joined.error();
+            return reply(refusal(why.status, why.code, why.message, why.hint));
+        }
+        reply(answer({{"isp", joined->isp.value()}, {"name", joined->name}, {"customer", joined->customer}}));
+    });
+}
+
+}  // namespace
+
+void addPurchaseRoutes(Router& router, SecretaryState& state) {
+    const auto with = [&state](auto function) {
+        return [&state, function](const ApiCall& call, const Reply& reply) { function(state, call, reply); };
+    };
+    router.add("GET", "/v1/status", Capability::Read, with(status));
+    router.add("GET", "/v1/purchases", Capability::Read, with(list));
+    router.add("POST", "/v1/purchases", Capability::Request, with(buy));
+    router.add("GET", "/v1/purchases/{id}", Capability::Read, with(one));
+    router.add("DELETE", "/v1/purchases/{id}", Capability::Request, with(one));
+    router.add("GET", "/v1/history", Capability::Read, with(history));
+    router.add("POST", "/v1/join", Capability::Policy, with(join));
+}
+
+}  // namespace netpas::secretaryd

@@ -1,0 +1,63 @@
+// What the routes work on: everything that the secretary owns. Each part is composed in secretary_process; a test composes
+// what its routes use and leaves the rest null. Control thread.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "core/clock.h"
+#include "core/ids.h"
+#include "core/ledger/ledger.h"
+#include "core/net_address.h"
+#include "core/store/documents.h"
+#include "secretary/budget.h"
+
+namespace netpas::secretaryd {
+
+class PurchaseService;
+
+// The ISP that everything is bought through.
+struct HomeIsp {
+    IspId isp;
+    std::string name;
+    Endpoint directory;
+    bool connected = false;  // the accounting server
+};
+
+struct JoinedIsp {
+    IspId isp;
+    std::string name;
+    std::string customer;  // what the ISP calls this customer
+};
+
+// As it is answered to who asked.
+struct ApiFailure {
+    unsigned status = 500;
+    std::string code;
+    std::string message;
+    std::string hint;
+};
+
+class IspDesk {
+public:
+    virtual ~IspDesk() = default;
+    [[nodiscard]] virtual std::optional<HomeIsp> home() const = 0;
+    // Makes the ISP of this URL the one that is bought through, and enrols there.
+    virtual void join(const std::string& url, std::function<void(tl::expected<JoinedIsp, ApiFailure>)> done) = 0;
+};
+
+struct SecretaryState {
+    const Clock& clock;
+    std::string version;
+    secretary::HardLimits limits;
+    ledger::Ledger* ledger = nullptr;
+    PurchaseService* purchases = nullptr;
+    IspDesk* isp = nullptr;
+    store::Documents* documents = nullptr;
+    // Add your part here, as a pointer, and compose it in secretary_process.
+};
+
+}  // namespace netpas::secretaryd
