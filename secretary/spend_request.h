@@ -5,13 +5,21 @@
 #include <string>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/ids.h"
 #include "core/money.h"
+#include "core/price_unit.h"
 
 namespace netpas::secretary {
 
-// What the price is for. Prices of the two units are never compared with each other.
-enum class PriceUnit : uint8_t { Minute, Item };
+using netpas::PriceUnit;
+
+// One of the qualities that could be bought, as a prompt shows them.
+struct QualityTier {
+    std::string name;
+    Money price;  // for one unit
+    friend bool operator==(const QualityTier&, const QualityTier&) = default;
+};
 
 // Texts are UTF-8, at most 256 bytes, and empty where nothing is known: "none" is a value like any other.
 struct SpendRequest {
@@ -30,6 +38,15 @@ struct SpendRequest {
     Money price;          // for one unit, as shown to people: the encoded price
     Money worstCase;      // the most that the whole purchase can cost; what budgets set aside
     std::string quality;  // service class or tier, for people
+
+    // For the prompt, if there is one; rules and budgets do not look at these.
+    std::vector<std::string> facts;  // that were observed: "3 stalls in the last minute"; at most eight
+    std::vector<QualityTier> tiers;  // cheapest first; at most four
+    bool attended = false;           // after a person's act, or of the application in front
+    SystemTime quoteExpires;         // nothing is paid after that; zero: not known
+    uint32_t process = 0;            // of the local peer; 0: not known
+
+    friend bool operator==(const SpendRequest&, const SpendRequest&) = default;
 };
 
 }  // namespace netpas::secretary

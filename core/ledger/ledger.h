@@ -119,7 +119,8 @@ public:
     // `uid` limits the answer to one user's.
     [[nodiscard]] tl::expected<std::vector<Purchase>, LedgerError> history(std::optional<uint32_t> uid,
                                                                            uint32_t limit) const;
-    // What budgets are made from again at a start: what is set aside now, and what was posted at or after `since`.
+    // What budgets are made from again at a start: what is set aside now, and what was posted at or after `since`; also
+    // what was posted after the first of those while the clock had been set back.
     [[nodiscard]] tl::expected<std::vector<Reservation>, LedgerError> reservations() const;
     [[nodiscard]] tl::expected<std::vector<Posting>, LedgerError> postedSince(SystemTime since) const;
     // Largest first, days and months in order; posted within [since, until), one user's or everybody's.

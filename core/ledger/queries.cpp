@@ -118,15 +118,17 @@ Result<std::vector<Reservation>> Ledger::reservations() const {
         "SELECT p.id, p.uid, x.amount, x.at, (SELECT coalesce(sum(e.charged), 0) FROM slice s"
         " JOIN slice_end e ON e.slice = s.id WHERE s.purchase = p.id), " +
         std::string(contextColumns) +
+        ", coalesce(d.rule, '')"
         " FROM unfinished f JOIN purchase p ON p.id = f.purchase JOIN transfer x ON x.purchase = p.id AND x.kind = 1"
-        " LEFT JOIN context c ON c.purchase = p.id ORDER BY p.id");
+        " LEFT JOIN context c ON c.purchase = p.id LEFT JOIN decision d ON d.purchase = p.id ORDER BY p.id");
     if (!statement) return fail(statement.error());
     std::vector<Reservation> found;
     const auto read = forEachRow(*statement, [&](const Statement& row) -> Result<void> {
         auto context = readContext(row, 5);
         if (!context) return tl::unexpected(context.error());
         found.push_back({PurchaseId{static_cast<uint64_t>(row.integer(0))}, static_cast<uint32_t>(row.integer(1)),
-                         std::move(*context), Money::fromEighths(row.integer(2)), Money::fromEighths(row.integer(4)),
+                         std::move(*context), std::string(row.text(5 + contextWidth)),
+                         Money::fromEighths(row.integer(2)), Money::fromEighths(row.integer(4)),
                          timeFromStored(row.integer(3))});
         return {};
     });
@@ -137,8 +139,10 @@ Result<std::vector<Reservation>> Ledger::reservations() const {
 Result<std::vector<Posting>> Ledger::postedSince(SystemTime since) const {
     auto statement = m_impl->database.prepare(
         "SELECT p.id, p.uid, x.amount, x.at, " + std::string(contextColumns) +
+        ", coalesce(d.rule, '')"
         " FROM transfer x JOIN purchase p ON p.id = x.purchase LEFT JOIN context c ON c.purchase = p.id"
-        " WHERE x.kind = 2 AND x.at >= ? ORDER BY x.id");
+        " LEFT JOIN decision d ON d.purchase = p.id WHERE x.kind = 2"
+        " AND x.id >= (SELECT min(id) FROM transfer WHERE kind = 2 AND at >= ?) ORDER BY x.id");
     if (!statement) return fail(statement.error());
     statement->bind(1, toStored(since));
     std::vector<Posting> found;
@@ -146,7 +150,8 @@ Result<std::vector<Posting>> Ledger::postedSince(SystemTime since) const {
         auto context = readContext(row, 4);
         if (!context) return tl::unexpected(context.error());
         found.push_back({PurchaseId{static_cast<uint64_t>(row.integer(0))}, static_cast<uint32_t>(row.integer(1)),
-                         std::move(*context), Money::fromEighths(row.integer(2)), timeFromStored(row.integer(3))});
+                         std::move(*context), std::string(row.text(4 + contextWidth)),
+                         Money::fromEighths(row.integer(2)), timeFromStored(row.integer(3))});
         return {};
     });
     if (!read) return tl::unexpected(read.error());

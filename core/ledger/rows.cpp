@@ -156,7 +156,7 @@ Result<void> writeContext(Database& database, PurchaseId id, const Context& cont
     return run(database, "INSERT INTO context VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rowOf(id),
                text(context.app), text(context.purpose), text(context.payee), text(context.contact),
                text(context.group), text(context.domain), text(context.node), text(context.user), text(context.quality),
-               static_cast<int64_t>(context.unit), context.unitPrice.eighths());
+               numberOf(context.unit), context.unitPrice.eighths());
 }
 
 Result<void> writeWhy(Database& database, PurchaseId id, const Why& why) {

@@ -69,6 +69,7 @@ Result<void> forEachRow(store::Statement& statement, Take&& take) {
 extern const std::string_view selectPurchase;
 [[nodiscard]] Result<std::vector<Purchase>> readPurchases(store::Database& database, store::Statement& statement);
 // The eleven columns of a context from `column` on, NULL where there is none.
+inline constexpr int contextWidth = 11;
 inline constexpr std::string_view contextColumns =
     "c.app, c.purpose, c.payee, c.contact, c.contact_group, c.domain, c.node, c.user_name, c.quality, c.unit,"
     " c.unit_price";

@@ -55,11 +55,19 @@ std::optional<EndReason> endReasonFromNumber(int64_t number) {
     return static_cast<EndReason>(number);
 }
 
-std::optional<PriceUnit> priceUnitFromNumber(int64_t number) {
-    if (number < static_cast<int64_t>(PriceUnit::Minute) || number > static_cast<int64_t>(PriceUnit::Item)) {
-        return std::nullopt;
+int64_t numberOf(PriceUnit unit) {
+    switch (unit) {
+    case PriceUnit::Minute: return 1;
+    case PriceUnit::Item: return 2;
     }
-    return static_cast<PriceUnit>(number);
+    return 0;
+}
+
+std::optional<PriceUnit> priceUnitFromNumber(int64_t number) {
+    for (const PriceUnit unit : {PriceUnit::Minute, PriceUnit::Item}) {
+        if (numberOf(unit) == number) return unit;
+    }
+    return std::nullopt;
 }
 
 bool mayFollow(PurchaseState from, PurchaseState to) {

@@ -12,6 +12,7 @@
 #include "core/flow.h"
 #include "core/ids.h"
 #include "core/money.h"
+#include "core/price_unit.h"
 
 namespace netpas::ledger {
 
@@ -74,8 +75,9 @@ struct LedgerHop {
     bool operator==(const LedgerHop&) const = default;
 };
 
-// What the price is for. Numbers are stored.
-enum class PriceUnit : uint8_t { Minute = 1, Item = 2 };
+using netpas::PriceUnit;
+// As it is stored.
+[[nodiscard]] int64_t numberOf(PriceUnit unit);
 [[nodiscard]] std::optional<PriceUnit> priceUnitFromNumber(int64_t number);
 
 // On whose behalf, to whom and for what: budgets, totals and "why?" are made from it. Texts are UTF-8; empty: not known.
@@ -182,8 +184,9 @@ struct Reservation {
     PurchaseId id;
     uint32_t uid = 0;
     Context context;
-    Money amount;   // set aside: the cap
-    Money charged;  // of keys that have ended
+    std::string rule;  // that decided
+    Money amount;      // set aside: the cap
+    Money charged;     // of keys that have ended
     SystemTime since;
 };
 
@@ -192,6 +195,7 @@ struct Posting {
     PurchaseId id;
     uint32_t uid = 0;
     Context context;
+    std::string rule;  // that decided
     Money amount;
     SystemTime at;
 };

@@ -8,11 +8,11 @@
 
 #include "core/clock.h"
 #include "core/money.h"
+#include "core/price_unit.h"
 
 namespace netpas::secretary::learning {
 
-// Prices of the two units are never compared with each other.
-enum class PriceUnit : uint8_t { Minute, Item };
+using netpas::PriceUnit;
 inline constexpr size_t unitCount = 2;
 
 // What a user's willingness to pay may depend on.

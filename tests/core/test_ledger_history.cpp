@@ -139,6 +139,18 @@ private slots:
         QCOMPARE(postings[0].id, late);
         QCOMPARE(postings[0].amount, dollars("0.04"));
         QCOMPARE(postings[0].context.node, std::string("tv"));
+        QCOMPARE(postings[0].rule, f.ledger->find(late)->why->rule);
+    }
+
+    void whatIsPostedWhileTheClockIsSetBackStillCounts() {
+        LedgerFolder f;
+        bought(f, video("vlc", "p"), "0.01", now - day);
+        const PurchaseId first = bought(f, video("vlc", "p"), "0.02", now);
+        const PurchaseId earlier = bought(f, video("vlc", "p"), "0.03", now - 2 * day);
+        const auto postings = *f.ledger->postedSince(now);
+        QCOMPARE(postings.size(), size_t{2});
+        QCOMPARE(postings[0].id, first);
+        QCOMPARE(postings[1].id, earlier);
     }
 
     void totalsArePerAppPayeeNodeAndPeriod() {
