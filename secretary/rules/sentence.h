@@ -1,0 +1,25 @@
+// Rules in words: "Up to 50¢ a minute for video calls with business partners; ask above that." Pure.
+#pragma once
+
+#include <string>
+
+#include "core/time_zone.h"
+#include "secretary/rules/rule.h"
+
+namespace netpas::secretary::rules {
+
+[[nodiscard]] std::string priceText(Money amount);                  // "50¢", "$2", "$1.50"
+[[nodiscard]] std::string priceText(Money amount, PriceUnit unit);  // "50¢ a minute"
+// Times are shown in `zone`, which is named after them.
+struct Wording {
+    TimeZone zone;
+    std::string zoneName = "UTC";
+};
+[[nodiscard]] std::string sentence(const RuleText& rule, const Wording& wording = {});
+// What the rule names, for comparing two: "purpose and group"; "nothing".
+[[nodiscard]] std::string namedFields(const Match& match);
+
+[[nodiscard]] std::string timeText(SystemTime time);  // 2026-11-21T22:00:00Z, with a fraction where there is one
+[[nodiscard]] std::optional<SystemTime> parseTime(std::string_view text);
+
+}  // namespace netpas::secretary::rules
