@@ -148,6 +148,10 @@ bool applies(const Entry& entry, const Question& question) {
     }
     if (rule.grant.unit && *rule.grant.unit != request.unit) return false;
     if (rule.lifetime.kind == Lifetime::Kind::Until && rule.lifetime.until <= question.now) return false;
+    if (rule.lifetime.kind == Lifetime::Kind::AppExit && rule.lifetime.process != request.process) {
+        // Another instance of the app. Where the agent does not say which one it is, nothing is granted.
+        if (request.process != 0 || rule.grant.action == Action::Allow) return false;
+    }
     if (!rule.match.schedule) return true;
     if (entry.zone == nullptr) return rule.grant.action != Action::Allow;
     return scheduleIsOpen(*rule.match.schedule, *entry.zone, question.now);

@@ -203,14 +203,19 @@ private slots:
         RuleText rule = allow(app("/usr/bin/mpv"), "1");
         rule.lifetime = Lifetime::untilExit(4711, 99);
         static_cast<void>(book.add(rule, noon).value());
+        SpendRequest request = videoRequest();
+        QCOMPARE(book.decide(request, noon).outcome, Outcome::None);
+        request.process = 4712;
+        QCOMPARE(book.decide(request, noon).outcome, Outcome::None);
+        request.process = 4711;
         QVERIFY(book.endThoseOfExitedApps([](const std::string& app, uint32_t process, uint64_t started) {
             return app == "/usr/bin/mpv" && process == 4711 && started == 99;
         }));
-        QCOMPARE(book.decide(videoRequest(), noon).outcome, Outcome::Allow);
+        QCOMPARE(book.decide(request, noon).outcome, Outcome::Allow);
         QVERIFY(book.endThoseOfExitedApps([](const std::string&, uint32_t, uint64_t) { return false; }));
-        QCOMPARE(book.decide(videoRequest(), noon).outcome, Outcome::None);
+        QCOMPARE(book.decide(request, noon).outcome, Outcome::None);
         auto again = RuleBook::open(documents, noon).value();
-        QCOMPARE(again.decide(videoRequest(), noon).outcome, Outcome::None);
+        QCOMPARE(again.decide(request, noon).outcome, Outcome::None);
     }
 
     void contradictionsAreRefusedAndNameBoth() {
