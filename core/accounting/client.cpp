@@ -28,8 +28,13 @@ std::string_view describe(ClientError error) {
 
 class AccountingClient::Impl : public std::enable_shared_from_this<Impl> {
 public:
-    Impl(asio::io_context& io, const Identity& identity, ServerAddress server, Handlers handlers)
-        : m_io(io), m_identity(identity), m_server(server), m_handlers(std::move(handlers)) {}
+    Impl(asio::io_context& io, const Identity& identity, ServerAddress server, Handlers handlers,
+         net::Connector connector)
+        : m_io(io),
+          m_identity(identity),
+          m_server(server),
+          m_handlers(std::move(handlers)),
+          m_connector(std::move(connector)) {}
 
     void start() {
         auto up = [weak = weak_from_this()](std::shared_ptr<net::TlsConnection> connection) {
@@ -42,7 +47,8 @@ public:
             if (self->m_handlers.onDown) self->m_handlers.onDown(error);
         };
         m_dialer = std::make_unique<net::TlsDialer>(m_io, m_identity, m_server.endpoint, m_server.key,
-                                                    net::TlsDialer::Handlers{up, down});
+                                                    net::TlsDialer::Handlers{up, down}, net::LinkLimits{},
+                                                    net::DialBackoff{}, m_connector);
         m_dialer->start();
     }
 
@@ -144,6 +150,7 @@ private:
     const Identity& m_identity;
     ServerAddress m_server;
     Handlers m_handlers;
+    net::Connector m_connector;
     std::unique_ptr<net::TlsDialer> m_dialer;
     std::shared_ptr<net::TlsConnection> m_connection;
     std::map<uint32_t, std::unique_ptr<Waiting>> m_waiting;
@@ -151,8 +158,8 @@ private:
 };
 
 AccountingClient::AccountingClient(asio::io_context& io, const Identity& identity, ServerAddress server,
-                                   Handlers handlers)
-    : m_impl(std::make_shared<Impl>(io, identity, server, std::move(handlers))) {}
+                                   Handlers handlers, net::Connector connector)
+    : m_impl(std::make_shared<Impl>(io, identity, server, std::move(handlers), std::move(connector))) {}
 AccountingClient::~AccountingClient() { m_impl->stop(); }
 void AccountingClient::start() { m_impl->start(); }
 void AccountingClient::stop() { m_impl->stop(); }

@@ -11,6 +11,7 @@
 #include "core/accounting/messages.h"
 #include "core/crypto/identity.h"
 #include "core/net/net_error.h"
+#include "core/net/tls_link.h"
 #include "core/net_address.h"
 
 namespace boost::asio {
@@ -51,9 +52,9 @@ public:
         std::function<void(net::NetError)> onDown;
     };
 
-    // `identity` must outlive the client.
+    // `identity` must outlive the client. `connector`: how to reach the server; empty: TCP.
     AccountingClient(boost::asio::io_context& io, const Identity& identity, ServerAddress server,
-                     Handlers handlers = {});
+                     Handlers handlers = {}, net::Connector connector = {});
     ~AccountingClient();
     AccountingClient(const AccountingClient&) = delete;
     AccountingClient& operator=(const AccountingClient&) = delete;

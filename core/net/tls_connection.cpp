@@ -1,5 +1,6 @@
 #include "core/net/tls_connection.h"
 
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 
 namespace netpas::net {
@@ -12,8 +13,8 @@ constexpr size_t readChunk = 16384;  // one TLS record
 constexpr auto drainTime = std::chrono::seconds(2);
 }  // namespace
 
-FramedTls::FramedTls(asio::ip::tcp::socket socket, asio::ssl::context& context, const LinkLimits& limits,
-                     KeyCheck check, const Endpoint& remote)
+FramedTls::FramedTls(asio::generic::stream_protocol::socket socket, asio::ssl::context& context,
+                     const LinkLimits& limits, KeyCheck check, const Endpoint& remote)
     : m_stream(std::move(socket), context),
       m_timer(m_stream.get_executor()),
       m_limits(limits),
@@ -21,7 +22,7 @@ FramedTls::FramedTls(asio::ip::tcp::socket socket, asio::ssl::context& context, 
       m_remote(remote),
       m_heard(std::chrono::steady_clock::now()) {
     error_code ignored;
-    m_stream.next_layer().set_option(asio::ip::tcp::no_delay(true), ignored);
+    m_stream.next_layer().set_option(asio::ip::tcp::no_delay(true), ignored);  // not on a local socket
 }
 
 void FramedTls::handshake(asio::ssl::stream_base::handshake_type side,
@@ -195,7 +196,7 @@ void FramedTls::shut() {
     m_state = State::Closed;
     m_timer.cancel();
     error_code ignored;
-    m_stream.next_layer().shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
+    m_stream.next_layer().shutdown(asio::socket_base::shutdown_both, ignored);
     m_stream.next_layer().close(ignored);
     // Handlers own whoever set them; they run no more, and may be running now.
     asio::post(m_stream.get_executor(), [self = shared_from_this()] {

@@ -1,7 +1,7 @@
 // Inside core/net only: one TLS connection with framing, a bounded queue and signs of life.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -12,10 +12,11 @@ namespace netpas::net {
 
 class FramedTls final : public TlsConnection, public std::enable_shared_from_this<FramedTls> {
 public:
-    using Stream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket>;
+    using Stream = boost::asio::ssl::stream<boost::asio::generic::stream_protocol::socket>;
 
-    FramedTls(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context& context, const LinkLimits& limits,
-              KeyCheck check, const Endpoint& remote);
+    // Over TCP, or over a local socket whose other end is carried to the peer.
+    FramedTls(boost::asio::generic::stream_protocol::socket socket, boost::asio::ssl::context& context,
+              const LinkLimits& limits, KeyCheck check, const Endpoint& remote);
 
     // `done` is called once. A client is ready when the server's first frame is in, because only then has the server
     // accepted its key (TLS 1.3 lets the client finish first); a server sends that frame.

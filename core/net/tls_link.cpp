@@ -132,7 +132,7 @@ void TlsListener::close() { m_impl->close(); }
 class TlsDialer::Impl : public std::enable_shared_from_this<TlsDialer::Impl> {
 public:
     Impl(asio::io_context& io, const Identity& identity, Endpoint server, PublicKey serverKey, Handlers handlers,
-         LinkLimits limits, DialBackoff backoff)
+         LinkLimits limits, DialBackoff backoff, Connector connector)
         : m_context(makeClientContext(&identity)),
           m_io(io),
           m_timer(io),
@@ -141,6 +141,7 @@ public:
           m_handlers(std::move(handlers)),
           m_limits(limits),
           m_backoff(backoff),
+          m_connector(std::move(connector)),
           m_pause(backoff.first) {}
 
     void start() {
@@ -153,6 +154,7 @@ public:
 
     void stop() {
         m_stopped = true;
+        ++m_attempt;
         m_timer.cancel();
         error_code ignored;
         if (m_socket) m_socket->close(ignored);
@@ -164,6 +166,34 @@ public:
 
 private:
     void connect() {
+        if (m_connector) {
+            connectElsewhere();
+        } else {
+            connectTcp();
+        }
+    }
+
+    void connectElsewhere() {
+        const uint64_t attempt = ++m_attempt;
+        m_timer.expires_after(m_limits.handshakeTimeout);
+        m_timer.async_wait([self = shared_from_this(), attempt](const error_code& error) {
+            if (!error && self->m_attempt == attempt) self->lost(NetError::TimedOut);
+        });
+        m_connector(m_server, [self = shared_from_this(), attempt](tl::expected<int, NetError> made) {
+            asio::generic::stream_protocol::socket socket(self->m_io);
+            error_code failed;
+            if (made) socket.assign({AF_UNIX, 0}, *made, failed);
+            if (self->m_stopped || self->m_attempt != attempt) return;  // the socket closes itself
+            self->m_timer.cancel();
+            if (!made || failed) {
+                self->lost(made ? NetError::CannotConnect : made.error());
+            } else {
+                self->secure(std::move(socket));
+            }
+        });
+    }
+
+    void connectTcp() {
         m_socket = std::make_shared<tcp::socket>(m_io);
         m_timer.expires_after(m_limits.handshakeTimeout);
         m_timer.async_wait([socket = m_socket](const error_code& error) {
@@ -182,7 +212,7 @@ private:
             });
     }
 
-    void secure(tcp::socket socket) {
+    void secure(asio::generic::stream_protocol::socket socket) {
         auto check = [expected = m_serverKey](const PublicKey& key) { return key == expected; };
         auto connection = std::make_shared<FramedTls>(std::move(socket), m_context, m_limits, check, m_server);
         m_connection = connection;
@@ -211,6 +241,7 @@ private:
     }
 
     void lost(NetError error) {
+        ++m_attempt;
         m_connection = nullptr;
         m_socket = nullptr;
         if (m_handlers.onDown) m_handlers.onDown(error);
@@ -230,15 +261,18 @@ private:
     Handlers m_handlers;
     LinkLimits m_limits;
     DialBackoff m_backoff;
+    Connector m_connector;
     std::chrono::milliseconds m_pause;
     std::shared_ptr<tcp::socket> m_socket;
     std::shared_ptr<FramedTls> m_connection;
     bool m_stopped = true;
+    uint64_t m_attempt = 0;  // what an older one brings is not wanted any more
 };
 
 TlsDialer::TlsDialer(asio::io_context& io, const Identity& identity, Endpoint server, PublicKey serverKey,
-                     Handlers handlers, LinkLimits limits, DialBackoff backoff)
-    : m_impl(std::make_shared<Impl>(io, identity, server, serverKey, std::move(handlers), limits, backoff)) {}
+                     Handlers handlers, LinkLimits limits, DialBackoff backoff, Connector connector)
+    : m_impl(std::make_shared<Impl>(io, identity, server, serverKey, std::move(handlers), limits, backoff,
+                                    std::move(connector))) {}
 TlsDialer::~TlsDialer() { m_impl->stop(); }
 void TlsDialer::start() { m_impl->start(); }
 void TlsDialer::stop() { m_impl->stop(); }

@@ -83,6 +83,10 @@ struct DialBackoff {
     std::chrono::milliseconds longest{5000};
 };
 
+// Makes a connection in another way than TCP: `done` gets a connected stream socket, owned by the receiver from then on. Called once for
+// every attempt; after the receiver has given up, `done` closes what it gets.
+using Connector = std::function<void(const Endpoint& server, std::function<void(tl::expected<int, NetError>)> done)>;
+
 // Keeps one connection to a known server: connects, and connects again after a pause that doubles up to a limit.
 class TlsDialer {
 public:
@@ -92,7 +96,7 @@ public:
         std::function<void(NetError)> onDown;  // after every loss and every failed attempt
     };
     TlsDialer(boost::asio::io_context& io, const Identity& identity, Endpoint server, PublicKey serverKey,
-              Handlers handlers, LinkLimits limits = {}, DialBackoff backoff = {});
+              Handlers handlers, LinkLimits limits = {}, DialBackoff backoff = {}, Connector connector = {});
     ~TlsDialer();
     TlsDialer(const TlsDialer&) = delete;
     TlsDialer& operator=(const TlsDialer&) = delete;
