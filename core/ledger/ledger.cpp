@@ -36,9 +36,17 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& file, 
     options.path = file;
     options.key = key;
     auto database = Database::open(options);
+    store::wipeKey(options.key);
     if (!database) return fail(database.error());
     if (auto done = database->migrate(schemaSteps); !done) return fail(done.error());
     return std::unique_ptr<Ledger>(new Ledger(std::make_unique<Impl>(std::move(*database))));
+}
+
+int64_t Ledger::schemaVersion() { return static_cast<int64_t>(schemaSteps.size()); }
+
+tl::expected<store::Snapshot, store::StoreError> Ledger::snapshot(const std::filesystem::path& file,
+                                                                  const store::DatabaseKey& key) {
+    return store::Snapshot::begin(m_impl->database, file, key);
 }
 
 store::Documents& Ledger::documents() { return m_impl->documents; }

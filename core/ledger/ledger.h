@@ -20,6 +20,7 @@
 #include "core/ledger/types.h"
 #include "core/store/database.h"
 #include "core/store/documents.h"
+#include "core/store/snapshot.h"
 
 namespace netpas::ledger {
 
@@ -134,6 +135,16 @@ public:
     [[nodiscard]] tl::expected<Money, LedgerError> spentSince(SystemTime since) const;
     [[nodiscard]] tl::expected<Balance, LedgerError> wallet() const;
     [[nodiscard]] tl::expected<Balance, LedgerError> payable(IspId firstIsp) const;
+
+    // A copy of everything, documents too; see store::Snapshot.
+    [[nodiscard]] tl::expected<store::Snapshot, store::StoreError> snapshot(const std::filesystem::path& file,
+                                                                            const store::DatabaseKey& key);
+    // What SQLCipher finds wrong with the file itself.
+    [[nodiscard]] tl::expected<std::vector<std::string>, LedgerError> integrityCheck() const;
+    // Of the newest entry; nothing in an empty book. An earlier clock was set back.
+    [[nodiscard]] tl::expected<std::optional<SystemTime>, LedgerError> lastEntry() const;
+    // The newest schema that this program knows.
+    [[nodiscard]] static int64_t schemaVersion();
 
     // Recomputes every sum from transfers and keys. Empty: the book is consistent.
     [[nodiscard]] tl::expected<std::vector<Discrepancy>, LedgerError> check() const;

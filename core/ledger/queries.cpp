@@ -197,6 +197,19 @@ Result<Money> Ledger::spentSince(SystemTime since) const {
     return Money::fromEighths(sum->value_or(0));
 }
 
+Result<std::vector<std::string>> Ledger::integrityCheck() const {
+    auto found = m_impl->database.integrityCheck();
+    if (!found) return fail(found.error());
+    return std::move(*found);
+}
+
+Result<std::optional<SystemTime>> Ledger::lastEntry() const {
+    auto at = single(m_impl->database, "SELECT max(at) FROM transition");
+    if (!at) return tl::unexpected(at.error());
+    if (!*at) return std::optional<SystemTime>{};
+    return std::optional<SystemTime>{timeFromStored(**at)};
+}
+
 Result<Balance> Ledger::wallet() const { return readBalance(m_impl->database, walletAccount); }
 Result<Balance> Ledger::payable(IspId firstIsp) const {
     return readBalance(m_impl->database, payableAccount(firstIsp));

@@ -36,6 +36,10 @@ enum class StoreError {
 
 // A raw key: it encrypts pages directly, with no derivation from a passphrase.
 using DatabaseKey = std::array<uint8_t, 32>;
+void wipeKey(DatabaseKey& key);
+
+// What a result code of SQLCipher means.
+[[nodiscard]] StoreError errorOf(int code);
 
 // Reads the key kept in `path`; on the first start makes it from system randomness, durably and readable by
 // the owner only. A file that others may read is refused.
@@ -109,11 +113,15 @@ public:
     [[nodiscard]] tl::expected<void, StoreError> migrate(std::span<const std::string_view> steps);
     [[nodiscard]] tl::expected<int64_t, StoreError> schemaVersion();
 
+    // What SQLCipher finds wrong when it reads and authenticates every page. Empty: nothing.
+    [[nodiscard]] tl::expected<std::vector<std::string>, StoreError> integrityCheck();
+
     [[nodiscard]] int64_t lastRowId() const;
     [[nodiscard]] int64_t changes() const;
     [[nodiscard]] std::string lastMessage() const;
 
 private:
+    friend class Snapshot;
     friend class Transaction;
     explicit Database(sqlite3* handle) : m_handle(handle) {}
     [[nodiscard]] tl::expected<int64_t, StoreError> pragmaInteger(std::string_view sql);

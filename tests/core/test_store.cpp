@@ -10,6 +10,7 @@
 #include <QtTest>
 
 #include "core/store/database.h"
+#include "core/store/snapshot.h"
 
 using namespace netpas::store;
 
@@ -226,6 +227,73 @@ private slots:
         database->rollback();
         QCOMPARE(countRows(*database), int64_t{0});
         QVERIFY(database->execute("INSERT INTO t (a) VALUES (1);").has_value());
+    }
+
+    void aSnapshotIsWholeWhileItsSourceGoesOn() {
+        Folder f;
+        auto database = Database::open(f.options());
+        QVERIFY(database->migrate(firstSteps).has_value());
+        QVERIFY(database->execute("INSERT INTO t (b) VALUES (hex(randomblob(400000)));").has_value());
+        DatabaseOptions options = f.options(9);
+        options.path = f.file("copy.db");
+        {
+            auto snapshot = Snapshot::begin(*database, options.path, options.key);
+            QVERIFY(snapshot.has_value());
+            int steps = 0;
+            for (;;) {
+                const auto done = snapshot->step(20);
+                QVERIFY2(done.has_value(), done ? "" : describe(done.error()).data());
+                if (*done) break;
+                if (++steps <= 3) {
+                    QVERIFY(database->execute("INSERT INTO t (b) VALUES ('meanwhile');").has_value());
+                }
+            }
+            QVERIFY(steps > 3);
+        }
+        QVERIFY(!std::filesystem::exists(f.file("copy.db-wal")));
+        QCOMPARE(Snapshot::begin(*database, options.path, options.key).error(), StoreError::Constraint);
+        auto copy = Database::open(options);
+        QVERIFY(copy.has_value());
+        QCOMPARE(countRows(*copy), int64_t{4});
+        QCOMPARE(copy->schemaVersion().value(), int64_t{1});
+        QVERIFY(copy->integrityCheck()->empty());
+        QCOMPARE(countRows(*database), int64_t{4});
+        options.key.fill(1);
+        options.path = f.file("copy.db");
+        copy = tl::unexpected(StoreError::Failed);
+        QCOMPARE(Database::open(options).error(), StoreError::WrongKey);
+    }
+
+    void nestedTransactionsAreKeptWithTheOutermostOnly() {
+        Folder f;
+        auto database = Database::open(f.options());
+        QVERIFY(database->migrate(firstSteps).has_value());
+        {
+            auto outer = Transaction::begin(*database);
+            {
+                auto inner = Transaction::begin(*database);
+                QVERIFY(database->execute("INSERT INTO t (a) VALUES (1);").has_value());
+            }
+            {
+                auto inner = Transaction::begin(*database);
+                QVERIFY(database->execute("INSERT INTO t (a) VALUES (2);").has_value());
+                QVERIFY(inner->commit().has_value());
+            }
+            QCOMPARE(countRows(*database), int64_t{1});
+        }
+        QCOMPARE(countRows(*database), int64_t{0});
+        // Given up from within by SQLCipher: what comes after in the same transaction fails too.
+        QVERIFY(database->execute("PRAGMA max_page_count = 20;").has_value());
+        {
+            auto outer = Transaction::begin(*database);
+            QCOMPARE(database->execute("INSERT INTO t (b) VALUES (hex(randomblob(200000)));").error(),
+                     StoreError::Full);
+            if (!database->inTransaction()) {
+                QCOMPARE(Transaction::begin(*database).error(), StoreError::Failed);
+                QVERIFY(!outer->commit().has_value());
+            }
+        }
+        QVERIFY(Transaction::begin(*database)->commit().has_value());
     }
 
     void keyFileIsMadeOnceAndPrivate() {
