@@ -281,6 +281,19 @@ tl::expected<void, Refusal> Budgets::reserve(PurchaseId purchase, const Tags& ta
     return {};
 }
 
+Money Budgets::left(const Cap& ofRule) {
+    if (!roll() || !learn({&ofRule, 1})) return Money::zero();
+    const State* known = find(ofRule, Origin::OfRule);
+    const auto found = known->counts.find(ofRule.subject);
+    const Count counted = found == known->counts.end() ? Count{} : found->second;
+    return less(ofRule.amount, sum(counted.spent, counted.reserved));
+}
+
+const Tags* Budgets::tagsOf(PurchaseId purchase) const {
+    const auto found = m_reservations.find(purchase.value());
+    return found == m_reservations.end() ? nullptr : &found->second.tags;
+}
+
 void Budgets::progressed(PurchaseId purchase, Money used) {
     const auto found = m_reservations.find(purchase.value());
     if (found == m_reservations.end()) return;

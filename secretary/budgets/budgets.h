@@ -89,6 +89,10 @@ public:
                                                       std::span<const Cap> extra = {});
     // Whether reserve() would succeed now; nothing is set aside.
     [[nodiscard]] tl::expected<void, Refusal> test(const Tags& tags, Money worstCase, std::span<const Cap> extra = {});
+    // What is left of a cap of a rule, whether it was met before or not; nothing when that cannot be told.
+    [[nodiscard]] Money left(const Cap& ofRule);
+    // What a purchase with a reservation is for.
+    [[nodiscard]] const Tags* tagsOf(PurchaseId purchase) const;
     // What a running purchase has used so far; for warnings only.
     void progressed(PurchaseId purchase, Money used);
     // The purchase is over and cost this much; its reservation is gone. Without a reservation: nothing.

@@ -293,9 +293,12 @@ std::optional<Entry> Queue::find(EntryId id) const {
     return found->second.entry;
 }
 
-size_t Queue::ticketsOf(EntryId id) const {
+std::vector<Taken::Waiting> Queue::waitingFor(EntryId id) const {
+    std::vector<Taken::Waiting> list;
     const auto found = m_items.find(id.value());
-    return found == m_items.end() ? 0 : found->second.waiters.size();
+    if (found == m_items.end()) return list;
+    for (const Waiter& waiter : found->second.waiters) list.push_back({waiter.ticket, waiter.request});
+    return list;
 }
 
 tl::expected<void, store::StoreError> Queue::setMode(Mode mode) {

@@ -94,7 +94,7 @@ public:
     [[nodiscard]] std::optional<Entry> find(EntryId id) const;
     // The one that is shown now.
     [[nodiscard]] std::optional<EntryId> visible() const { return m_visible; }
-    [[nodiscard]] size_t ticketsOf(EntryId id) const;
+    [[nodiscard]] std::vector<Taken::Waiting> waitingFor(EntryId id) const;
     [[nodiscard]] const std::deque<Closed>& closed() const { return m_closed; }
 
     [[nodiscard]] Mode mode() const { return m_mode; }
