@@ -6,6 +6,7 @@
 #include "core/crypto/hex.h"
 #include "core/crypto/identity.h"
 #include "core/domain_name.h"
+#include "core/plain_text.h"
 #include "core/random.h"
 
 namespace netpas::secretary::contacts {
@@ -13,26 +14,6 @@ namespace netpas::secretary::contacts {
 namespace {
 
 constexpr std::string_view uuidUrn = "urn:uuid:";
-
-// The length of the UTF-8 character at the front, 0 when there is none: RFC 3629, no surrogates, shortest form only.
-size_t characterAt(std::string_view text) {
-    const auto byte = [text](size_t i) { return static_cast<uint8_t>(text[i]); };
-    const uint8_t first = byte(0);
-    if (first < 0x80) return 1;
-    const size_t length = first >= 0xc2 && first <= 0xdf   ? 2
-                          : (first & 0xf0) == 0xe0         ? 3
-                          : first >= 0xf0 && first <= 0xf4 ? 4
-                                                           : 0;
-    if (length == 0 || text.size() < length) return 0;
-    for (size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return 0;
-    }
-    if (first == 0xe0 && byte(1) < 0xa0) return 0;
-    if (first == 0xed && byte(1) > 0x9f) return 0;
-    if (first == 0xf0 && byte(1) < 0x90) return 0;
-    if (first == 0xf4 && byte(1) > 0x8f) return 0;
-    return length;
-}
 
 std::string uuidText(std::array<uint8_t, 16> bytes, uint8_t version) {
     bytes[6] = static_cast<uint8_t>((bytes[6] & 0x0f) | (version << 4));
@@ -84,18 +65,6 @@ std::string_view code(ContactError error) {
     case ContactError::Storage: return "STORAGE";
     }
     return "UNKNOWN";
-}
-
-bool isPlainText(std::string_view text, bool lineBreaks) {
-    while (!text.empty()) {
-        const size_t length = characterAt(text);
-        if (length == 0) return false;
-        const auto first = static_cast<uint8_t>(text[0]);
-        if ((first < 0x20 && !(lineBreaks && first == '\n')) || first == 0x7f) return false;
-        if (length == 2 && first == 0xc2 && static_cast<uint8_t>(text[1]) < 0xa0) return false;  // C1
-        text.remove_prefix(length);
-    }
-    return true;
 }
 
 std::optional<ContactProblem> faultOf(const Contact& contact) {

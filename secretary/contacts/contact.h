@@ -56,8 +56,6 @@ struct ContactProblem {
 };
 [[nodiscard]] std::string_view code(ContactError error);  // stable, for programs
 
-// UTF-8 without control characters; a note may have line breaks.
-[[nodiscard]] bool isPlainText(std::string_view text, bool lineBreaks = false);
 // A contact's own limits; not what others have.
 [[nodiscard]] std::optional<ContactProblem> faultOf(const Contact& contact);
 

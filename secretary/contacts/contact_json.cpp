@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/domain_name.h"
+#include "core/plain_text.h"
 #include "secretary/contacts/contact.h"
 
 namespace netpas::secretary::contacts {

@@ -244,15 +244,6 @@ private slots:
         QCOMPARE(fault([](Contact& c) { c.groups.assign(33, "g"); }), int(ContactError::TooMany));
     }
 
-    void onlyPlainTextIsText() {
-        QVERIFY(isPlainText("B\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80"));
-        QVERIFY(isPlainText("a\nb", true));
-        for (const std::string bad : {"a\nb", "\x1b[2J", "\x7f", "\xc2\x9b", "\xc0\x80", "\xed\xa0\x80",
-                                      "\xf4\x90\x80\x80", "\xe2\x82", "\x80", "\xe0\x80\x80", "\xf0\x80\x80\x80"}) {
-            QVERIFY2(!isPlainText(bad), bad.c_str());
-        }
-    }
-
     void jsonIsStrict() {
         Contact contact = ana();
         contact.id = newContactId();
