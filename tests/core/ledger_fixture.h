@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QTemporaryDir>
+#include <QtGlobal>
 #include <filesystem>
 #include <memory>
 
@@ -40,7 +41,7 @@ struct LedgerFolder {
     void reopen() {
         ledger.reset();
         if (auto opened = Ledger::open(file(), key())) ledger = std::move(*opened);
-        Q_ASSERT(ledger);
+        if (!ledger) qFatal("cannot open the ledger");
     }
     // What check() finds first, or nothing.
     [[nodiscard]] std::string discrepancy() const {
@@ -50,8 +51,7 @@ struct LedgerFolder {
     }
     PurchaseId reserved(const NewPurchase& purchase, const Why& why = {"rule", "rule", "Because.", ""}) const {
         const PurchaseId id = ledger->begin(purchase, ledgerStart)->id;
-        [[maybe_unused]] const auto done = ledger->reserve(id, pathOfTwo(), why, ledgerStart);
-        Q_ASSERT(done);
+        if (!ledger->reserve(id, pathOfTwo(), why, ledgerStart)) qFatal("cannot reserve");
         return id;
     }
 };
