@@ -106,6 +106,9 @@ void Router::handle(const HttpRequest& request, Caller caller, Reply reply) cons
         if (!caller.may.has(method->needed)) {
             return reply(refusal(403, "UNAUTHORIZED", "you may not do this here", hintFor(method->needed)));
         }
+        if (m_gate && !method->limits.always) {
+            if (auto closed = m_gate()) return reply(std::move(*closed));
+        }
         if (request.body.size() > method->limits.maxBody) {
             return reply(refusal(413, "INVALID_ARGUMENT", "the body is too long",
                                  "at most " + std::to_string(method->limits.maxBody) + " bytes"));

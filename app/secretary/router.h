@@ -65,7 +65,8 @@ using Handler = std::function<void(const ApiCall&, Reply)>;
 
 struct RouteLimits {
     size_t maxBody = 8192;
-    bool raw = false;  // the body is not JSON
+    bool raw = false;     // the body is not JSON
+    bool always = false;  // also while the gate is closed
 };
 
 class Router {
@@ -73,6 +74,8 @@ public:
     // `pattern` is a path whose segments may be {names}: /v1/rules/{id}. A method is added once for each pattern. Where two
     // patterns match the same path, the one added first is used.
     void add(std::string method, std::string_view pattern, Capability needed, Handler handler, RouteLimits limits = {});
+    // Asked before every request but those that are answered always: the refusal while the secretary is locked or damaged.
+    void setGate(std::function<std::optional<net::HttpResponse>()> gate) { m_gate = std::move(gate); }
     // `request.peer` is not looked at: `caller` is who it is.
     void handle(const net::HttpRequest& request, Caller caller, Reply reply) const;
 
@@ -90,6 +93,7 @@ private:
     static std::optional<std::map<std::string, std::string>> match(const Route& route,
                                                                    const std::vector<std::string>& segments);
     std::vector<Route> m_routes;
+    std::function<std::optional<net::HttpResponse>()> m_gate;
 };
 
 // A browser is never a legitimate client, whichever page drives it: the refusal, if this is one.

@@ -42,7 +42,7 @@ bool finishRestore(const StateFolder& folder) {
                 const fs::path log = with(folder.database(), suffix);
                 if (isThere(log) && !move(log, with(folder.replaced(), suffix))) return false;
             }
-            if (::link(folder.database().c_str(), folder.replaced().c_str()) != 0) return false;
+            if (!move(folder.database(), folder.replaced())) return false;
         }
         if (!syncFolderOf(folder.database()) || !move(folder.restored(), folder.database())) return false;
     }

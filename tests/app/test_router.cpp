@@ -71,6 +71,22 @@ private slots:
         QCOMPARE(m_call->body()["a"], 1);
     }
 
+    void aClosedGateAnswersForAllButWhatIsAlwaysAnswered() {
+        RouteLimits always;
+        always.always = true;
+        add("GET", "/v1/vault", Capability::Read, always);
+        bool closed = true;
+        m_router.setGate([&]() -> std::optional<net::HttpResponse> {
+            if (!closed) return std::nullopt;
+            return refusal(423, "LOCKED", "locked", "netpas unlock");
+        });
+        QCOMPARE(ask("GET", "/v1/rules").first, 423U);
+        QCOMPARE(ask("GET", "/v1/vault").first, 200U);
+        QCOMPARE(ask("GET", "/v1/rules", {}, Capability::Read).first, 403U);
+        closed = false;
+        QCOMPARE(ask("GET", "/v1/rules").first, 200U);
+    }
+
     void whatIsNotThereIsSaidSo() {
         for (const char* path : {"/v1/rule", "/v1/rules/", "/v1/rules/7/8", "/", "", "v1/rules", "/v1//rules"}) {
             QCOMPARE(ask("GET", path).first, 404U);
