@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "core/certificates/openssl_parts.h"
+#include "core/crypto/hex.h"
 #include "core/domain_name.h"
 #include "core/plain_text.h"
 
@@ -202,6 +203,33 @@ tl::expected<Statement, CertificateProblem> inspect(const Chain& chain) {
                      serialOf(certificate.get()),
                      *notBefore,
                      *notAfter};
+}
+
+tl::expected<RevocationStatement, CertificateProblem> inspectRevocations(const Bytes& der) {
+    const Owned<X509_CRL> list = revocationsFrom(der);
+    const auto issued = list ? timeOf(X509_CRL_get0_lastUpdate(list.get())) : std::nullopt;
+    if (!issued) {
+        return tl::unexpected(CertificateProblem{CertificateFault::Malformed,
+                                                 "this is not a list of revoked certificates (CRL)",
+                                                 "get the authority's list anew, as PEM"});
+    }
+    const X509_NAME* issuer = X509_CRL_get_issuer(list.get());
+    const Bytes name = encoded(issuer, i2d_X509_NAME);
+    const STACK_OF(X509_REVOKED)* revoked = X509_CRL_get_REVOKED(list.get());
+    return RevocationStatement{plainName(issuer), toHex(blake2b256(name)),
+                               revoked == nullptr ? size_t{0} : static_cast<size_t>(sk_X509_REVOKED_num(revoked)),
+                               *issued, timeOf(X509_CRL_get0_nextUpdate(list.get()))};
+}
+
+bool isSignedBy(const Bytes& der, const Bytes& authority) {
+    const Owned<X509_CRL> list = revocationsFrom(der);
+    const Owned<X509> certificate = certificateFrom(authority);
+    EVP_PKEY* key = certificate ? X509_get0_pubkey(certificate.get()) : nullptr;
+    const bool good = list && key != nullptr &&
+                      X509_NAME_cmp(X509_CRL_get_issuer(list.get()), X509_get_subject_name(certificate.get())) == 0 &&
+                      X509_CRL_verify(list.get(), key) == 1;
+    ERR_clear_error();
+    return good;
 }
 
 tl::expected<Chain, CertificateProblem> chainFromPem(std::string_view pem) {

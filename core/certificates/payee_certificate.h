@@ -1,6 +1,7 @@
 // Certificates of payees (X.509, RFC 5280; NetPaS §4.1.2) as bytes, and what they state. core/certificates/README.md has the profile.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,6 +62,17 @@ struct Statement {
 };
 
 [[nodiscard]] tl::expected<Statement, CertificateProblem> inspect(const Chain& chain);
+
+// What a list of revoked certificates says of itself; nothing of it is checked.
+struct RevocationStatement {
+    std::string issuer;    // made plain
+    std::string issuerId;  // hash of the whole name: the same for all lists of one authority
+    size_t revoked = 0;
+    SystemTime issued;
+    std::optional<SystemTime> expires;
+};
+[[nodiscard]] tl::expected<RevocationStatement, CertificateProblem> inspectRevocations(const Bytes& list);
+[[nodiscard]] bool isSignedBy(const Bytes& list, const Bytes& authority);
 
 // PEM blocks "CERTIFICATE", nothing else between them but text that is no block.
 [[nodiscard]] tl::expected<Chain, CertificateProblem> chainFromPem(std::string_view pem);
