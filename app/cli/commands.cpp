@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "app/cli/answers.h"
 #include "app/cli/text.h"
 #include "core/crypto/hex.h"
 #include "core/crypto/identity.h"
@@ -21,30 +22,8 @@ using nlohmann::json;
 
 namespace {
 
-using Rows = std::vector<std::vector<std::string>>;
-
 constexpr std::chrono::seconds stopPatience{5};
 constexpr std::chrono::milliseconds stopPoll{100};
-
-void print(const std::string& text) { std::fputs(text.c_str(), stdout); }
-void printJson(const json& body) { print(body.dump(-1, ' ', false, json::error_handler_t::replace) + "\n"); }
-
-// Answers come from an agent that may be of another version: what is missing reads as nothing.
-std::string textAt(const json& object, const char* name) {
-    const auto found = object.find(name);
-    if (found == object.end() || found->is_null()) return {};
-    return found->is_string() ? harmless(found->get_ref<const std::string&>()) : found->dump();
-}
-
-json at(const json& object, std::initializer_list<const char*> path) {
-    const json* value = &object;
-    for (const char* name : path) {
-        const auto found = value->is_object() ? value->find(name) : value->end();
-        if (found == value->end()) return nullptr;
-        value = &*found;
-    }
-    return *value;
-}
 
 std::string ispText(const json& hop) {
     const std::string name = textAt(hop, "name");
@@ -111,10 +90,6 @@ std::optional<std::string> addressOf(const std::string& host) {
     const int failed = ::getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
     ::freeaddrinfo(found);
     return failed == 0 ? std::optional<std::string>(text) : std::nullopt;
-}
-
-Problem usage(std::string message, std::string hint) {
-    return {Exit::Usage, "INVALID_ARGUMENT", std::move(message), std::move(hint)};
 }
 
 std::string freshKey() {

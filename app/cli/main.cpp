@@ -1,25 +1,28 @@
 // netpas: the command line.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/cli/commands.h"
 #include "app/cli/text.h"
+#include "app/cli/topics.h"
 
 namespace {
 
 using namespace netpas::cli;
 
-constexpr std::array<std::string_view, 8> verbs{"status",    "services", "buy",  "stop",
-                                                "purchases", "history",  "join", "version"};
-
 int exitCode(Exit exit) { return static_cast<int>(exit); }
 
 // What to say about a command line that CLI11 cannot parse. It says that a word is wrong, but not which one was meant.
-Problem problemWith(const CLI::ParseError& error, int argc, char** argv) {
+Problem problemWith(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+    std::vector<std::string> names;
+    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+        names.push_back(verb->get_name());
+    }
+    const std::vector<std::string_view> verbs(names.begin(), names.end());
     Problem problem{Exit::Usage, "INVALID_ARGUMENT", error.what(), "netpas --help"};
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];
@@ -44,6 +47,7 @@ struct Commands {
     std::vector<std::string> ids;
     bool all = false;
     uint32_t limit = 100;
+    Action chosen;  // of a topic
 };
 
 void addBuy(CLI::App& app, Commands& given) {
@@ -63,6 +67,7 @@ void addBuy(CLI::App& app, Commands& given) {
 
 Exit runVerb(const CLI::App& app, const Commands& given) {
     const Client client(given.socket);
+    if (given.chosen) return given.chosen(client, given.output);
     if (app.got_subcommand("status")) return status(client, given.output);
     if (app.got_subcommand("services")) return services(client, given.output, given.to);
     if (app.got_subcommand("buy")) return buy(client, given.output, given.wish);
@@ -105,6 +110,7 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     CLI::App* const joinVerb = app.add_subcommand("join", "buy through this ISP from now on");
     joinVerb->add_option("url", given.url, "https://ADDRESS:PORT/#KEY, from the ISP")->required();
+    addTopics(app, given.chosen);
     app.add_subcommand("version", "the version of this program");
     try {
         app.parse(argc, argv);
@@ -114,7 +120,7 @@ int main(int argc, char** argv) {
         // The flag counts even when it stands behind the wrong word.
         given.output.json =
             given.output.json || std::find(argv + 1, argv + argc, std::string_view("--json")) != argv + argc;
-        return exitCode(report(problemWith(error, argc, argv), given.output));
+        return exitCode(report(problemWith(app, error, argc, argv), given.output));
     }
     return exitCode(runVerb(app, given));
 }

@@ -1,0 +1,28 @@
+// The verbs of each topic. A topic adds its own to the command line: add<Topic>Verbs in <topic>_commands.cpp, declared here
+// and called in addTopics.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "app/cli/commands.h"
+
+namespace netpas::cli {
+
+using Action = std::function<Exit(const Client&, Output)>;
+
+// `action` becomes what is done when this verb is given.
+inline CLI::App* addVerb(CLI::App& parent, Action& chosen, const std::string& name, const std::string& help,
+                         Action action) {
+    CLI::App* const verb = parent.add_subcommand(name, help);
+    verb->callback([&chosen, action = std::move(action)] { chosen = action; });
+    return verb;
+}
+
+void addDecisionVerbs(CLI::App& app, Action& chosen);  // budget, pending, review, mode
+
+inline void addTopics(CLI::App& app, Action& chosen) { addDecisionVerbs(app, chosen); }
+
+}  // namespace netpas::cli
