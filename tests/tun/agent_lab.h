@@ -261,6 +261,11 @@ public:
         close(probe);
         return answered;
     }
+    // Networks behind this host.
+    bool routeBack(const std::string& prefix) {
+        const bool v6 = prefix.find(':') != std::string::npos;
+        return m_router.exec("ip route add " + prefix + " via " + (v6 ? "2001:db8:1::1" : "192.0.2.1"));
+    }
     void stopEdge() { m_edgeProcess.stop(); }
     bool setMiddleMtu(int mtu) {
         const std::string text = std::to_string(mtu);
@@ -285,9 +290,11 @@ private:
 // Sends bytes over TCP in a thread until it is told to finish, then asks the server what arrived.
 class Transfer {
 public:
-    explicit Transfer(const std::string& host) {
+    // `where`: the namespace that sends; null: the caller's.
+    explicit Transfer(const std::string& host, const netlab::Namespace* where = nullptr) {
         const netlab::Address address(host, serverPort);
-        m_socket = ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+        m_socket = where == nullptr ? ::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)
+                                    : where->socket(address.family(), SOCK_STREAM);
         const timeval patience{20, 0};
         setsockopt(m_socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         setsockopt(m_socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);

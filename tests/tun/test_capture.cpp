@@ -81,6 +81,30 @@ private slots:
         QVERIFY(text.find("netpas") == std::string::npos);
     }
 
+    void forwardedFlowsAreMarkedOnTheirWayAndTakenBehindTheTranslation() {
+        CapturedFlow forwarded = flow("tcp 10.0.0.2:* -> 192.0.2.10:443");
+        forwarded.point = CapturePoint::Forwarded;
+        forwarded.sender = LinkAddress{2, 0, 0, 0xab, 0, 1};
+        const CapturedFlow flows[] = {flow("udp *:* -> 192.0.2.10:53"), forwarded};
+        const std::string text = nftReplaceRules({}, flows, true);
+        QVERIFY2(
+            hasLine(
+                text,
+                "add rule inet netpas through ip saddr 10.0.0.2/32 ip daddr 192.0.2.10/32 meta l4proto 6 th dport 443 "
+                "ether saddr 02:00:00:ab:00:01 meta mark set meta mark & 0x000fffff | 0x4e500000 return"),
+            text.c_str());
+        QVERIFY(text.find("divert ip saddr 10.0.0.2") == std::string::npos);
+        QVERIFY(text.find("through ip daddr 192.0.2.10/32 meta l4proto 17") == std::string::npos);
+        for (const char* family : {"ip", "ip6"}) {
+            const std::string rule = std::string("add rule ") + family + " netpas take ";
+            const size_t copy = text.find(rule + "oifname \"netpas0\" return\n");
+            const size_t take = text.find(rule + "meta mark & 0xfff00000 == 0x4e500000 ct status confirmed dup to ");
+            QVERIFY(copy != std::string::npos && take != std::string::npos && copy < take);
+        }
+        // Without forwarded flows nothing asks for connection tracking.
+        QVERIFY(nftReplaceRules({}, std::span(flows, 1), true).find(" ct ") == std::string::npos);
+    }
+
     void namesCannotCarryCommands() {
         QVERIFY(isNftName("netpas-2"));
         QVERIFY(!isNftName(""));
@@ -98,7 +122,10 @@ private slots:
         QCOMPARE(validate(std::span(&portless, 1)).error(), CaptureError::InvalidFlow);
         CapturedFlow forwarded = flow("any *:* -> *:*");
         forwarded.point = CapturePoint::Forwarded;
-        QCOMPARE(validate(std::span(&forwarded, 1)).error(), CaptureError::PointUnsupported);
+        QCOMPARE(validate(std::span(&forwarded, 1)).error(), CaptureError::InvalidFlow);  // of whom?
+        CapturedFlow own = flow("any *:* -> *:*");
+        own.sender = LinkAddress{2, 0, 0, 0, 0, 1};  // this machine's own packets have no sender yet
+        QCOMPARE(validate(std::span(&own, 1)).error(), CaptureError::InvalidFlow);
         const std::vector<CapturedFlow> many(maxCapturedFlows + 1, flow("any *:* -> *:*"));
         QCOMPARE(validate(many).error(), CaptureError::TooManyFlows);
     }

@@ -50,7 +50,8 @@ struct AgentPlane::Impl {
           clock(time),
           options(std::move(settings)),
           edgeSettings{options.mark, options.firstRetry, options.lastRetry, options.edgeChanged} {
-        const PacketSender::Environment environment{tun, factory, around, bypassMutex, time, edgeSettings};
+        const PacketSender::Environment environment{
+            tun, factory, around, bypassMutex, time, edgeSettings, options.translation};
         for (unsigned queue = 0; queue < std::max(tun.queues(), 1U); ++queue) {
             senders.push_back(std::make_unique<SenderThread>(environment, queue, state));
         }

@@ -27,6 +27,7 @@
 namespace netpas::tun {
 
 class Bypass;
+class Translation;
 class TunDevice;
 class UdpFactory;
 
@@ -47,6 +48,7 @@ struct AgentFlow {
     SystemTime expires = SystemTime::max();  // of the key; later packets go best effort
     Endpoint edge;                           // the first ISP's edge router, UDP
     std::shared_ptr<SpendGate> gate;
+    bool forwarded = false;  // of a host behind this machine: `match` has its local side as that host calls itself
 };
 
 struct AgentSnapshot {
@@ -74,6 +76,8 @@ struct AgentPlaneOptions {
     // Unreachable edges are tried again after this, doubling up to the second.
     std::chrono::milliseconds firstRetry{250};
     std::chrono::milliseconds lastRetry{4000};
+    // Finds the hosts behind this machine for forwarded flows; null: their packets are never translated. Outlives the plane.
+    Translation* translation = nullptr;
     // A participating endpoint also receives (DESIGN §6): where Delivery datagrams may arrive, and from which prefixes. Nothing is received
     // unless both are given, and only for inner destinations that are one of the addresses.
     std::vector<IpAddress> deliverTo;

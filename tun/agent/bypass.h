@@ -27,6 +27,8 @@ enum class BypassOutcome : uint8_t {
 struct BypassPacket {
     std::span<const uint8_t> packet;                 // a whole IP packet with complete checksums
     BypassOutcome outcome = BypassOutcome::Pending;  // set by send()
+    // Forwarded, and its source address is not the one that its host gave it: the kernel must not track it a second time.
+    bool translated = false;
 };
 
 // One sending thread at a time.
@@ -42,7 +44,9 @@ public:
     virtual void send(std::span<BypassPacket> packets) noexcept = 0;
 };
 
-// Raw sockets of both families with the given mark, in the calling thread's network namespace.
-[[nodiscard]] tl::expected<std::unique_ptr<Bypass>, BypassError> openLinuxBypass(uint32_t mark);
+// Raw sockets of both families with the given marks, in the calling thread's network namespace. `translatedMark`: of translated packets;
+// 0: there are none.
+[[nodiscard]] tl::expected<std::unique_ptr<Bypass>, BypassError> openLinuxBypass(uint32_t mark,
+                                                                                 uint32_t translatedMark = 0);
 
 }  // namespace netpas::tun

@@ -110,7 +110,7 @@ void EdgeLink::update(SteadyTime now) {
         if (newReports()) {
             goDown(now);
         } else if (now >= m_deadline) {
-            goUp();
+            goUp(now);
         }
         return;
     }
@@ -118,6 +118,8 @@ void EdgeLink::update(SteadyTime now) {
 
 void EdgeLink::goDown(SteadyTime now) {
     const bool wasUp = m_state == State::Up;
+    // Hosts answer only so many datagrams a second with "unreachable": silence after a try may be no good news, and soon proves so.
+    if (wasUp && now - m_upSince > m_settings.lastRetry) m_retry = m_settings.firstRetry;
     m_state = State::Down;
     m_deadline = now + m_retry;
     m_retry = std::min(m_retry * 2, m_settings.lastRetry);
@@ -127,9 +129,9 @@ void EdgeLink::goDown(SteadyTime now) {
     if (m_settings.changed) m_settings.changed(m_status->read());
 }
 
-void EdgeLink::goUp() {
+void EdgeLink::goUp(SteadyTime now) {
     m_state = State::Up;
-    m_retry = m_settings.firstRetry;
+    m_upSince = now;
     m_hostSilent = false;
     m_status->reachable.store(true, std::memory_order_relaxed);
     if (m_settings.changed) m_settings.changed(m_status->read());

@@ -52,7 +52,7 @@ private:
     void drainSocket() noexcept;
     [[nodiscard]] bool newReports() noexcept;
     void goDown(SteadyTime now);
-    void goUp();
+    void goUp(SteadyTime now);
     void probe(SteadyTime now);
 
     UdpFactory& m_sockets;
@@ -65,6 +65,7 @@ private:
     bool m_hostSilent = false;  // the last report said that the host or its network, not the port, is unreachable
     UdpStatistics m_seen;
     std::chrono::milliseconds m_retry;
+    SteadyTime m_upSince{};
     SteadyTime m_deadline{};  // of Down: the next try; of Probing: believed to be up
     SteadyTime m_mtuRead{};
     size_t m_payloadLimit = 0;

@@ -7,8 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/crypto/tag.h"
 #include "tun/agent/plane_state.h"
+#include "tun/capture/translation.h"
 #include "tun/packet/ip_packet.h"
 
 namespace netpas::tun {
@@ -44,16 +46,19 @@ public:
         int32_t flow = noFlow;    // index in the list
         uint32_t train = 0;       // for the caller, see TrainPlanner
         uint64_t round = 0;       // the caller's round in which `train` was set
+        bool translated = false;  // the packet's source is not what its host calls itself
+        SteadyTime asked{};       // when that was asked about, with flows of hosts behind this machine
     };
 
-    FlowCache();
+    // `translation`: asked about each new flow while some of the paid ones are forwarded; may be null.
+    explicit FlowCache(Translation* translation = nullptr);
 
     // From now on packets belong to these flows. The list outlives the next call.
     void assign(std::span<const PaidFlow> flows) noexcept;
 
     // The entry of the packet's flow; stays valid until the next call. Fragments follow their first one; those whose first was never seen
     // belong to a flow only if that has no ports.
-    [[nodiscard]] Entry& find(const PacketView& packet) noexcept;
+    [[nodiscard]] Entry& find(const PacketView& packet, SteadyTime now) noexcept;
 
 private:
     struct Fragments {
@@ -64,12 +69,18 @@ private:
         uint8_t protocol = 0;
         uint64_t generation = 0;
         int32_t flow = noFlow;
+        bool translated = false;
     };
+    // What a new entry for the packet says.
+    void fill(Entry& entry, const PacketView& packet, SteadyTime now) noexcept;
+    [[nodiscard]] bool isCurrent(const Entry& entry, const PacketView& packet, SteadyTime now) const noexcept;
     [[nodiscard]] Fragments& fragmentsOf(const PacketView& packet, const TagIdentity& identity) noexcept;
     [[nodiscard]] bool isSame(const Fragments& fragments, const PacketView& packet,
                               const TagIdentity& identity) const noexcept;
-    [[nodiscard]] int32_t match(const PacketView& packet) const noexcept;
+    [[nodiscard]] int32_t match(const FlowKey& key) const noexcept;
 
+    Translation* m_translation;
+    bool m_forwards = false;  // some flow is a forwarded one
     std::span<const PaidFlow> m_flows;
     uint64_t m_generation = 1;
     std::vector<Entry> m_entries;  // a power of 2; a newer flow takes an older one's place

@@ -62,26 +62,39 @@ BypassOutcome outcomeOf(int error) { return error == EMSGSIZE ? BypassOutcome::T
 
 class LinuxBypass final : public Bypass {
 public:
-    tl::expected<void, BypassError> open(uint32_t mark);
+    tl::expected<void, BypassError> open(uint32_t mark, uint32_t translatedMark);
     void send(std::span<BypassPacket> packets) noexcept override;
 
 private:
     // A run of packets of one family.
     void sendRun(const RawSocket& socket, std::span<BypassPacket> packets);
 
-    RawSocket m_v4, m_v6;
-    bool m_hasV6 = false;
+    struct Sockets {
+        RawSocket v4, v6;
+        bool hasV6 = false;
+    };
+    [[nodiscard]] static int open(Sockets& sockets, uint32_t mark);
+
+    Sockets m_ordinary, m_translated;
+    bool m_hasTranslated = false;
     std::array<mmsghdr, batchSize> m_messages{};
     std::array<iovec, batchSize> m_parts{};
     std::array<sockaddr_storage, batchSize> m_addresses{};
 };
 
-tl::expected<void, BypassError> LinuxBypass::open(uint32_t mark) {
-    const int error = m_v4.open(AF_INET, mark);
+int LinuxBypass::open(Sockets& sockets, uint32_t mark) {
+    const int error = sockets.v4.open(AF_INET, mark);
+    sockets.hasV6 = error == 0 && sockets.v6.open(AF_INET6, mark) == 0;  // kernels may have no IPv6
+    return error;
+}
+
+tl::expected<void, BypassError> LinuxBypass::open(uint32_t mark, uint32_t translatedMark) {
+    int error = open(m_ordinary, mark);
+    m_hasTranslated = translatedMark != 0;
+    if (error == 0 && m_hasTranslated) error = open(m_translated, translatedMark);
     if (error != 0) {
         return tl::unexpected(error == EPERM ? BypassError::NotPermitted : BypassError::SystemRefused);
     }
-    m_hasV6 = m_v6.open(AF_INET6, mark) == 0;  // kernels may have no IPv6
     return {};
 }
 
@@ -95,11 +108,16 @@ void LinuxBypass::send(std::span<BypassPacket> packets) noexcept {
     size_t next = 0;
     while (next < packets.size()) {
         const uint8_t version = versionOf(packets[next]);
+        const bool translated = packets[next].translated;
         size_t end = next + 1;
-        while (end < packets.size() && end - next < batchSize && versionOf(packets[end]) == version) ++end;
+        while (end < packets.size() && end - next < batchSize && versionOf(packets[end]) == version &&
+               packets[end].translated == translated) {
+            ++end;
+        }
         const auto run = packets.subspan(next, end - next);
-        if (version == 4 || (version == 6 && m_hasV6)) {
-            sendRun(version == 4 ? m_v4 : m_v6, run);
+        const Sockets& sockets = translated && m_hasTranslated ? m_translated : m_ordinary;
+        if (version == 4 || (version == 6 && sockets.hasV6)) {
+            sendRun(version == 4 ? sockets.v4 : sockets.v6, run);
         } else {
             for (BypassPacket& packet : run) packet.outcome = BypassOutcome::Refused;
         }
@@ -150,9 +168,9 @@ void LinuxBypass::sendRun(const RawSocket& socket, std::span<BypassPacket> packe
 
 }  // namespace
 
-tl::expected<std::unique_ptr<Bypass>, BypassError> openLinuxBypass(uint32_t mark) {
+tl::expected<std::unique_ptr<Bypass>, BypassError> openLinuxBypass(uint32_t mark, uint32_t translatedMark) {
     auto bypass = std::make_unique<LinuxBypass>();
-    if (auto opened = bypass->open(mark); !opened) return tl::unexpected(opened.error());
+    if (auto opened = bypass->open(mark, translatedMark); !opened) return tl::unexpected(opened.error());
     return bypass;
 }
 

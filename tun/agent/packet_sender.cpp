@@ -32,6 +32,13 @@ BestEffortReason reasonOf(SpendLimit limit) {
     return BestEffortReason::CapReached;
 }
 
+// To a multicast group of the link. Nothing of the kind is ever diverted: it is the kernel speaking for the device itself, as it does on
+// every interface of a router (MLD reports).
+bool staysOnTheLink(const PacketView& packet) {
+    const auto to = packet.destination();
+    return packet.version == 6 ? to[0] == 0xff && (to[1] & 0x0f) <= 2 : to[0] == 224 && to[1] == 0 && to[2] == 0;
+}
+
 }  // namespace
 
 PacketSender::Flow::Flow(const PaidFlow& flow, EdgeLink& link, CounterCell& cell)
@@ -49,6 +56,7 @@ PacketSender::PacketSender(const Environment& environment, unsigned queue, const
       m_totals(totals),
       m_frameMemory(TrainPlan::maxFrames * maxFrameSize),
       m_slots(TrainPlan::maxFrames),
+      m_cache(environment.translation),
       m_arena(arenaSize) {
     for (size_t i = 0; i < m_slots.size(); ++i) {
         m_slots[i].buffer = std::span(m_frameMemory).subspan(i * maxFrameSize, maxFrameSize);
@@ -115,42 +123,44 @@ void PacketSender::beginRound() {
 void PacketSender::planSlot(const ReadSlot& slot) {
     const auto packet = parseHeaders(slot.packet());
     if (!packet) {
-        queueBypass(slot.packet(), noFlow, BestEffortReason::NotUnderstood);
+        queueBypass(slot.packet(), noFlow, BestEffortReason::NotUnderstood, false);
         return;
     }
-    FlowCache::Entry& entry = m_cache.find(*packet);
+    FlowCache::Entry& entry = m_cache.find(*packet, m_now);
     if (entry.flow == noFlow) {
-        planUnpaid(slot, *packet, noFlow, BestEffortReason::NoPurchase);
+        if (staysOnTheLink(*packet)) return;
+        planUnpaid(slot, *packet, noFlow, BestEffortReason::NoPurchase, entry.translated);
         return;
     }
     const Flow& flow = m_flows[static_cast<size_t>(entry.flow)];
     if (!flow.edge->usable()) {
-        planUnpaid(slot, *packet, entry.flow, BestEffortReason::EdgeUnreachable);
+        planUnpaid(slot, *packet, entry.flow, BestEffortReason::EdgeUnreachable, entry.translated);
     } else if (m_wall >= flow.paid->flow.expires) {
-        planUnpaid(slot, *packet, entry.flow, BestEffortReason::KeyExpired);
+        planUnpaid(slot, *packet, entry.flow, BestEffortReason::KeyExpired, entry.translated);
     } else {
         planPaid(slot, *packet, entry);
     }
 }
 
-void PacketSender::planUnpaid(const ReadSlot& slot, const PacketView& packet, int32_t flow, BestEffortReason reason) {
+void PacketSender::planUnpaid(const ReadSlot& slot, const PacketView& packet, int32_t flow, BestEffortReason reason,
+                              bool translated) {
     const auto segmenter = Segmenter::plan(slot.vnet, packet, unlimited);
     if (!segmenter) {
-        queueBypass(slot.packet(), flow, BestEffortReason::NotUnderstood);
+        queueBypass(slot.packet(), flow, BestEffortReason::NotUnderstood, translated);
         return;
     }
-    m_plan.addUnpaid(m_plan.addFrame(*segmenter), flow, reason);
+    m_plan.addUnpaid(m_plan.addFrame(*segmenter), flow, reason, translated);
 }
 
 void PacketSender::planPaid(const ReadSlot& slot, const PacketView& packet, FlowCache::Entry& entry) {
     Flow& flow = m_flows[static_cast<size_t>(entry.flow)];
     const auto segmenter = Segmenter::plan(slot.vnet, packet, flow.innerLimit());
     if (!segmenter) {
-        planUnpaid(slot, packet, entry.flow, BestEffortReason::NotUnderstood);
+        planUnpaid(slot, packet, entry.flow, BestEffortReason::NotUnderstood, entry.translated);
         return;
     }
     if (segmenter->packetSize() + flow.headroom > (flow.edge->v6() ? maxDatagramV6 : maxDatagramV4)) {
-        planUnpaid(slot, packet, entry.flow, BestEffortReason::TooLong);
+        planUnpaid(slot, packet, entry.flow, BestEffortReason::TooLong, entry.translated);
         return;
     }
     if (segmenter->exceeds()) reportTooBig(packet, flow, entry.identity.hash());
@@ -241,7 +251,7 @@ void PacketSender::refuseRest(const Train& train, uint32_t from, BestEffortReaso
         from -= skipped;
         piece.first += skipped;
         piece.count -= skipped;
-        if (piece.count > 0) sendUnpaid({piece, train.flow, reason});
+        if (piece.count > 0) sendUnpaid({piece, train.flow, reason, train.translated});
     }
     flushBypass();
 }
@@ -273,7 +283,7 @@ void PacketSender::settle(const Train& train, uint8_t packets, const OutgoingTra
         sent.outcome == SendOutcome::Unreachable ? BestEffortReason::EdgeUnreachable : BestEffortReason::SendFailed;
     for (size_t at = done * stride; at < sent.data.size(); at += stride) {
         const auto datagram = sent.data.subspan(at, std::min(stride, sent.data.size() - at));
-        queueBypass(datagram.subspan(train.headroom), train.flow, reason);
+        queueBypass(datagram.subspan(train.headroom), train.flow, reason, train.translated);
     }
 }
 
@@ -286,14 +296,15 @@ void PacketSender::sendUnpaid(const Unpaid& unpaid) {
             m_used = 0;
         }
         const size_t size = segmenter.write(index, 1, 0, room());
-        queueBypass(std::span(m_arena).subspan(m_used, size), unpaid.flow, unpaid.reason);
+        queueBypass(std::span(m_arena).subspan(m_used, size), unpaid.flow, unpaid.reason, unpaid.translated);
         m_used += size;
     }
 }
 
-void PacketSender::queueBypass(std::span<const uint8_t> packet, int32_t flow, BestEffortReason reason) {
+void PacketSender::queueBypass(std::span<const uint8_t> packet, int32_t flow, BestEffortReason reason,
+                               bool translated) {
     if (m_bypassCount == m_bypass.size()) flushBypass();
-    m_bypass[m_bypassCount] = {packet, BypassOutcome::Pending};
+    m_bypass[m_bypassCount] = {packet, BypassOutcome::Pending, translated};
     m_bypassNotes[m_bypassCount] = {flow, reason};
     ++m_bypassCount;
 }
@@ -307,21 +318,21 @@ void PacketSender::flushBypass() {
     }
     for (size_t i = 0; i < count; ++i) {
         const BypassPacket& packet = m_bypass[i];
-        const bool sent = packet.outcome == BypassOutcome::Sent ||
-                          (packet.outcome == BypassOutcome::TooBig && rescueTooBig(packet.packet));
+        const bool sent =
+            packet.outcome == BypassOutcome::Sent || (packet.outcome == BypassOutcome::TooBig && rescueTooBig(packet));
         const BypassNote& note = m_bypassNotes[i];
         cellOf(note.flow).addBestEffort(note.reason, 1, sent ? 0 : 1);
     }
 }
 
 // The ordinary way carries less than the device promised: TCP is cut smaller, other senders are told.
-bool PacketSender::rescueTooBig(std::span<const uint8_t> packet) {
-    const auto parsed = parseHeaders(packet);
+bool PacketSender::rescueTooBig(const BypassPacket& packet) {
+    const auto parsed = parseHeaders(packet.packet);
     if (!parsed) return false;
     std::array<uint8_t, maxIcmpErrorSize> memory;
     BypassPacket part;
-    const auto sendPart = [&](std::span<const uint8_t> bytes) {
-        part = {bytes, BypassOutcome::Pending};
+    const auto sendPart = [&](std::span<const uint8_t> bytes, bool translated) {
+        part = {bytes, BypassOutcome::Pending, translated};
         const std::lock_guard lock(m_environment.bypassMutex);
         m_environment.bypass.send(std::span(&part, 1));
         return part.outcome == BypassOutcome::Sent;
@@ -331,11 +342,11 @@ bool PacketSender::rescueTooBig(std::span<const uint8_t> packet) {
         bool all = true;
         for (size_t i = 0; i < segmenter->count(); ++i) {
             const size_t size = segmenter->write(i, 1, 0, memory);
-            all = sendPart(std::span(memory).first(size)) && all;
+            all = sendPart(std::span(memory).first(size), packet.translated) && all;
         }
         return all;
     }
-    if (const auto length = buildTooBig(*parsed, safeMtu, memory)) sendPart(std::span(memory).first(*length));
+    if (const auto length = buildTooBig(*parsed, safeMtu, memory)) sendPart(std::span(memory).first(*length), false);
     return false;
 }
 

@@ -37,6 +37,7 @@ public:
         std::mutex& bypassMutex;  // several senders share the bypass
         const Clock& clock;
         const EdgeLink::Settings& edges;
+        Translation* translation;  // may be null
     };
     enum class Round : uint8_t {
         Idle,  // nothing waited
@@ -74,7 +75,8 @@ private:
     void beginRound();
     void planSlot(const ReadSlot& slot);
     void planPaid(const ReadSlot& slot, const PacketView& packet, FlowCache::Entry& entry);
-    void planUnpaid(const ReadSlot& slot, const PacketView& packet, int32_t flow, BestEffortReason reason);
+    void planUnpaid(const ReadSlot& slot, const PacketView& packet, int32_t flow, BestEffortReason reason,
+                    bool translated);
     void reportTooBig(const PacketView& packet, const Flow& flow, uint64_t flowHash);
 
     void carryOut();
@@ -85,9 +87,9 @@ private:
     void settle(const Train& train, uint8_t packets, const OutgoingTrain& sent);
 
     void sendUnpaid(const Unpaid& unpaid);
-    void queueBypass(std::span<const uint8_t> packet, int32_t flow, BestEffortReason reason);
+    void queueBypass(std::span<const uint8_t> packet, int32_t flow, BestEffortReason reason, bool translated);
     void flushBypass();
-    [[nodiscard]] bool rescueTooBig(std::span<const uint8_t> packet);
+    [[nodiscard]] bool rescueTooBig(const BypassPacket& packet);
     [[nodiscard]] CounterCell& cellOf(int32_t flow) noexcept;
     [[nodiscard]] std::span<uint8_t> room() noexcept { return std::span(m_arena).subspan(m_used); }
 

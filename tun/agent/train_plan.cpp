@@ -39,8 +39,8 @@ uint32_t TrainPlan::addFrame(const Segmenter& segmenter) noexcept {
     return static_cast<uint32_t>(m_frames.size() - 1);
 }
 
-void TrainPlan::addUnpaid(uint32_t frame, int32_t flow, BestEffortReason reason) noexcept {
-    m_unpaid.push_back({{frame, 0, static_cast<uint32_t>(m_frames[frame].count()), noPiece}, flow, reason});
+void TrainPlan::addUnpaid(uint32_t frame, int32_t flow, BestEffortReason reason, bool translated) noexcept {
+    m_unpaid.push_back({{frame, 0, static_cast<uint32_t>(m_frames[frame].count()), noPiece}, flow, reason, translated});
 }
 
 void TrainPlan::addPaid(uint32_t frame, FlowCache::Entry& entry, HeaderTemplates& templates, uint16_t minute,
@@ -58,7 +58,7 @@ void TrainPlan::addRun(Piece run, uint16_t size, FlowCache::Entry& entry, Header
                        bool alone) noexcept {
     const HeaderTemplate& header = templates.at(size, minute);
     if (!header.payable) {
-        m_unpaid.push_back({run, entry.flow, BestEffortReason::PriceTooHigh});
+        m_unpaid.push_back({run, entry.flow, BestEffortReason::PriceTooHigh, entry.translated});
         return;
     }
     const size_t headerSize = templates.headerSize();
@@ -66,7 +66,8 @@ void TrainPlan::addRun(Piece run, uint16_t size, FlowCache::Entry& entry, Header
         Train* train = alone ? nullptr : openTrain(entry);
         size_t room = train == nullptr ? 0 : roomFor(*train, size, header, headerSize);
         if (m_pieces.size() == maxPieces || (room == 0 && m_trains.size() == maxTrains)) {
-            m_unpaid.push_back({run, entry.flow, BestEffortReason::SendFailed});  // no frame of a device comes to that
+            m_unpaid.push_back({run, entry.flow, BestEffortReason::SendFailed,
+                                entry.translated});  // no frame of a device comes to that
             return;
         }
         if (room == 0) {
@@ -77,6 +78,7 @@ void TrainPlan::addRun(Piece run, uint16_t size, FlowCache::Entry& entry, Header
             std::copy_n(header.bytes.begin(), headerSize, train->header.begin());
             train->each = header.total;
             train->flow = entry.flow;
+            train->translated = entry.translated;
             train->innerSize = size;
             train->headroom = static_cast<uint16_t>(customerShimSize + headerSize);
             room = alone ? 1 : roomFor(*train, size, header, headerSize);

@@ -35,7 +35,8 @@ struct Train {
     uint16_t innerSize = 0;  // of every packet but the last, which may be shorter
     uint16_t headroom = 0;   // shim and header
     uint8_t count = 0;
-    bool closed = false;  // takes no more packets
+    bool translated = false;  // see BypassPacket
+    bool closed = false;      // takes no more packets
 };
 
 // Packets that are not paid for.
@@ -43,6 +44,7 @@ struct Unpaid {
     Piece piece;
     int32_t flow = noFlow;
     BestEffortReason reason{};
+    bool translated = false;  // see BypassPacket
 };
 
 // A round plans frames until it is full, then everything is carried out in the order of planning; clear() begins the next one.
@@ -61,7 +63,7 @@ public:
     // All packets of the frame; `entry` is its flow's, `templates` that of the flow. `alone`: too long to travel in a train.
     void addPaid(uint32_t frame, FlowCache::Entry& entry, HeaderTemplates& templates, uint16_t minute,
                  bool alone) noexcept;
-    void addUnpaid(uint32_t frame, int32_t flow, BestEffortReason reason) noexcept;
+    void addUnpaid(uint32_t frame, int32_t flow, BestEffortReason reason, bool translated) noexcept;
 
     [[nodiscard]] std::span<const Train> trains() const noexcept { return m_trains; }
     [[nodiscard]] std::span<const Unpaid> unpaid() const noexcept { return m_unpaid; }

@@ -131,6 +131,7 @@ private:
     tl::expected<void, CaptureError> startGuard();
     tl::expected<void, CaptureError> makeRoutes();
     tl::expected<void, int> makeRoute6();
+    tl::expected<void, CaptureError> prepareForwarding();
 
     const LinuxCaptureOptions m_options;
     LockFile m_lock;  // given up last
@@ -139,6 +140,7 @@ private:
     Nftables m_nftables;
     unsigned m_device = 0;
     bool m_hasV6 = true;
+    bool m_forwarding = false;  // what forwarded flows need has been made
     std::string m_diagnosis;
 };
 
@@ -222,6 +224,21 @@ tl::expected<void, int> LinuxCapture::makeRoute6() {
     return m_route.replaceDefaultRoute(IpFamily::V6, m_device, m_options.routeTable);
 }
 
+// The route that copies of forwarded IPv6 packets take into the device; like the others it goes with the device.
+tl::expected<void, CaptureError> LinuxCapture::prepareForwarding() {
+    const auto gateway = IpAddress::parse(deviceGateway6);
+    if (auto added = gateway ? m_route.replaceHostRoute(*gateway, m_device) : tl::unexpected(EINVAL); !added) {
+        m_hasV6 = false;
+        m_diagnosis = "adding the IPv6 route for forwarded packets: " + systemError(added.error());
+    }
+    if (m_forwarding) return {};
+    if (!m_nftables.run(nftCreateForwarding(m_options))) {
+        return fail(CaptureError::SystemRefused, "diverting forwarded packets: " + m_nftables.complaint());
+    }
+    m_forwarding = true;
+    return {};
+}
+
 tl::expected<void, CaptureError> LinuxCapture::set(std::span<const CapturedFlow> flows) {
     if (auto valid = validate(flows); !valid) return valid;
     const bool diverts =
@@ -232,13 +249,18 @@ tl::expected<void, CaptureError> LinuxCapture::set(std::span<const CapturedFlow>
         }
         if (auto made = makeRoutes(); !made) return made;
     }
+    const bool forwards =
+        std::any_of(flows.begin(), flows.end(), [](const auto& flow) { return flow.point == CapturePoint::Forwarded; });
+    if (forwards) {
+        if (auto prepared = prepareForwarding(); !prepared) return prepared;
+    }
     for (const CapturedFlow& flow : flows) {
         const auto& prefix = flow.match.remote ? flow.match.remote : flow.match.local;
         const bool diverted = flow.action == CaptureAction::Divert;
         if (!m_hasV6 && diverted && prefix && prefix->address().isV6())
             return tl::unexpected(CaptureError::SystemRefused);
     }
-    if (!m_nftables.run(nftReplaceRules(m_options, flows))) {
+    if (!m_nftables.run(nftReplaceRules(m_options, flows, m_forwarding))) {
         return fail(CaptureError::SystemRefused, m_nftables.complaint());
     }
     return {};

@@ -3,6 +3,10 @@
 // Everything vanishes with the process, however it ends: the table is owned by our netlink socket (`flags owner`), the route goes with the TUN
 // device, and a guard process removes the two policy rules. Rules that a killed guard left behind point to an empty table, which
 // changes nothing, and are removed by the next agent. Addresses, routes and sysctls of other interfaces are never touched.
+//
+// Forwarded packets take their whole ordinary way first: firewall, connection tracking, address translation. Behind all that, in the
+// postrouting hook, a copy is sent into the device in the packet's place. So nothing that decides by the outgoing interface (masquerade
+// above all, which drops a connection whose interface changes) ever sees another one.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +30,9 @@ struct LinuxCaptureOptions {
 
 // The mark of what must never be diverted: the agent's own datagrams and what it sends best effort.
 inline constexpr uint32_t bypassMark = 0x4e600000;
+// The same for a forwarded packet whose address was translated before it was diverted: connection tracking leaves it alone, for it knows the
+// connection by its other name only, and would take this for a second one.
+inline constexpr uint32_t translatedBypassMark = 0x4e800000;
 
 struct CaptureFailure {
     CaptureError error = CaptureError::SystemRefused;

@@ -1,15 +1,19 @@
 #include "tun/capture/route_socket.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <span>
 
-#include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sys/socket.h>
+
+#include "tun/capture/netlink_attributes.h"
 
 namespace netpas::tun {
 
@@ -148,6 +152,79 @@ tl::expected<void, int> RouteSocket::replaceDefaultRoute(IpFamily family, unsign
     mnl_attr_put_u32(header, RTA_TABLE, table);
     mnl_attr_put_u32(header, RTA_OIF, index);
     return transact(buffer);
+}
+
+tl::expected<void, int> RouteSocket::replaceHostRoute(const IpAddress& host, unsigned index) {
+    const auto bytes = host.bytes();
+    alignas(nlmsghdr) uint8_t buffer[requestSize];
+    nlmsghdr* header = beginRequest(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+    auto* route = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(rtmsg)));
+    route->rtm_family = host.isV6() ? AF_INET6 : AF_INET;
+    route->rtm_dst_len = static_cast<uint8_t>(bytes.size() * 8);
+    route->rtm_table = RT_TABLE_MAIN;
+    route->rtm_protocol = RTPROT_STATIC;
+    route->rtm_scope = host.isV6() ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+    route->rtm_type = RTN_UNICAST;
+    mnl_attr_put(header, RTA_DST, bytes.size(), bytes.data());
+    mnl_attr_put_u32(header, RTA_OIF, index);
+    mnl_attr_put_u32(header, RTA_PRIORITY, 1U << 20 | index);  // routes of other devices stay
+    return transact(buffer);
+}
+
+namespace {
+
+struct NeighbourSearch {
+    std::span<const uint8_t> wanted;
+    std::vector<Neighbour> found;
+};
+
+int onNeighbour(const nlmsghdr* header, void* data) {
+    auto& search = *static_cast<NeighbourSearch*>(data);
+    const auto* entry = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(header));
+    constexpr unsigned valid = NUD_PERMANENT | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE;
+    if (header->nlmsg_type != RTM_NEWNEIGH || (entry->ndm_state & valid) == 0) return MNL_CB_OK;
+    Neighbour neighbour;
+    neighbour.interface = static_cast<unsigned>(entry->ndm_ifindex);
+    bool same = false, addressed = false;
+    forEachAttribute(header, sizeof(ndmsg), [&](uint16_t type, const nlattr* attribute) {
+        const auto value = attributeBytes(attribute);
+        if (type == NDA_DST) {
+            same = std::equal(value.begin(), value.end(), search.wanted.begin(), search.wanted.end());
+        } else if (type == NDA_LLADDR && value.size() == neighbour.address.size()) {
+            std::copy(value.begin(), value.end(), neighbour.address.begin());
+            addressed = true;
+        }
+    });
+    if (same && addressed) search.found.push_back(neighbour);
+    return MNL_CB_OK;
+}
+
+}  // namespace
+
+tl::expected<std::optional<Neighbour>, int> RouteSocket::neighbour(const IpAddress& address) {
+    alignas(nlmsghdr) uint8_t buffer[requestSize];
+    nlmsghdr* header = mnl_nlmsg_put_header(buffer);
+    header->nlmsg_type = RTM_GETNEIGH;
+    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    header->nlmsg_seq = ++m_sequence;
+    auto* body = static_cast<ndmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(ndmsg)));
+    body->ndm_family = address.isV6() ? AF_INET6 : AF_INET;
+    if (mnl_socket_sendto(m_socket.get(), header, header->nlmsg_len) < 0) return tl::unexpected(errno);
+    NeighbourSearch search{address.bytes(), {}};
+    std::vector<uint8_t> answer(1 << 16);
+    for (;;) {
+        const ssize_t size = mnl_socket_recvfrom(m_socket.get(), answer.data(), answer.size());
+        if (size < 0) {
+            if (errno == EINTR) continue;
+            return tl::unexpected(errno);
+        }
+        const int state = mnl_cb_run(answer.data(), static_cast<size_t>(size), header->nlmsg_seq,
+                                     mnl_socket_get_portid(m_socket.get()), onNeighbour, &search);
+        if (state < 0) return tl::unexpected(errno);
+        if (state == MNL_CB_STOP) break;
+    }
+    if (search.found.size() != 1) return std::optional<Neighbour>{};
+    return search.found.front();
 }
 
 tl::expected<void, int> RouteSocket::addRule(const PolicyRule& rule) {

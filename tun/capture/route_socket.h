@@ -9,6 +9,9 @@
 
 #include <tl/expected.hpp>
 
+#include "core/net_address.h"
+#include "tun/capture/capture.h"
+
 struct mnl_socket;
 
 namespace netpas::tun {
@@ -24,6 +27,12 @@ struct PolicyRule {
     uint32_t table = 0;
 
     friend bool operator==(const PolicyRule&, const PolicyRule&) = default;
+};
+
+// Who has an address on one of this machine's links.
+struct Neighbour {
+    LinkAddress address{};
+    unsigned interface = 0;
 };
 
 // Requests with the sequence number 0, ready to be sent; a guard process sends them without allocating memory.
@@ -42,6 +51,10 @@ public:
     // Sets the interface up: what comes in through it passes every reverse path filter, and the kernel sends nothing of its own out of it.
     [[nodiscard]] tl::expected<void, int> prepareDevice(unsigned index);
     [[nodiscard]] tl::expected<void, int> replaceDefaultRoute(IpFamily family, unsigned index, uint32_t table);
+    // In the main table; a route of its own for each device.
+    [[nodiscard]] tl::expected<void, int> replaceHostRoute(const IpAddress& host, unsigned index);
+    // The link-layer address of a neighbour, if the kernel knows a valid one. Nothing when two links disagree.
+    [[nodiscard]] tl::expected<std::optional<Neighbour>, int> neighbour(const IpAddress& address);
     [[nodiscard]] tl::expected<void, int> addRule(const PolicyRule& rule);
     // All rules like this; returns how many there were.
     [[nodiscard]] tl::expected<unsigned, int> deleteRules(const PolicyRule& rule);
