@@ -44,9 +44,9 @@ const std::vector<long>& allowedCalls() {
             SYS_epoll_ctl, SYS_epoll_pwait, SYS_eventfd2, SYS_timerfd_create, SYS_timerfd_settime, SYS_pipe2,
             // files; Landlock says which
             SYS_openat, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs, SYS_faccessat, SYS_faccessat2,
-            SYS_getdents64, SYS_readlinkat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_mkdirat, SYS_fchmod,
-            SYS_fchmodat, SYS_fchown, SYS_umask, SYS_truncate, SYS_ftruncate, SYS_fallocate, SYS_fsync, SYS_fdatasync,
-            SYS_sync_file_range, SYS_utimensat, SYS_flock, SYS_fadvise64, SYS_getcwd,
+            SYS_getdents64, SYS_readlinkat, SYS_unlinkat, SYS_renameat, SYS_renameat2, SYS_mkdirat, SYS_linkat,
+            SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_umask, SYS_truncate, SYS_ftruncate, SYS_fallocate, SYS_fsync,
+            SYS_fdatasync, SYS_sync_file_range, SYS_utimensat, SYS_flock, SYS_fadvise64, SYS_getcwd,
             // sockets that it was given
             SYS_accept, SYS_accept4, SYS_sendto, SYS_recvfrom, SYS_sendmsg, SYS_recvmsg, SYS_shutdown, SYS_getsockopt,
             SYS_setsockopt, SYS_getsockname, SYS_getpeername,
@@ -62,8 +62,8 @@ const std::vector<long>& allowedCalls() {
             SYS_getresgid, SYS_getgroups, SYS_getrusage, SYS_times, SYS_sysinfo, SYS_uname, SYS_getrandom,
 #if defined(__x86_64__) || defined(__arm__)
             // older names of the same
-            SYS_open, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_unlink, SYS_rename, SYS_mkdir, SYS_rmdir,
-            SYS_chmod, SYS_poll, SYS_select, SYS_epoll_create, SYS_epoll_wait, SYS_dup2, SYS_pipe, SYS_time,
+            SYS_open, SYS_stat, SYS_lstat, SYS_access, SYS_readlink, SYS_unlink, SYS_link, SYS_rename, SYS_mkdir,
+            SYS_rmdir, SYS_chmod, SYS_poll, SYS_select, SYS_epoll_create, SYS_epoll_wait, SYS_dup2, SYS_pipe, SYS_time,
 #endif
     };
     return calls;
