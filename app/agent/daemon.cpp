@@ -18,6 +18,7 @@
 #include "app/agent/api.h"
 #include "app/agent/data_plane.h"
 #include "app/common/asio_timers.h"
+#include "app/secretary/hard_limits.h"
 #include "app/secretary/isp_link.h"
 #include "app/secretary/purchase_service.h"
 #include "app/secretary/routes.h"
@@ -32,6 +33,8 @@ namespace {
 namespace asio = boost::asio;
 using app::AsioTimers;
 using secretaryd::ApiFailure;
+using secretaryd::Flows;
+using secretaryd::HardLimitsAuthority;
 using secretaryd::HomeIsp;
 using secretaryd::IspDesk;
 using secretaryd::IspFailure;
@@ -44,6 +47,7 @@ using secretaryd::QuoteFailure;
 using secretaryd::Quotes;
 
 constexpr std::chrono::seconds refreshEvery{30};
+constexpr std::chrono::milliseconds harvestEvery{50};
 
 class CartographerQuotes final : public Quotes {
 public:
@@ -78,6 +82,22 @@ private:
         return {QuoteFailure::Kind::Unreachable, failure.detail, {}};
     }
     cartographer::Cartographer& m_cartographer;
+};
+
+// The data plane of the same process as the purchase service's port.
+class LocalFlows final : public Flows {
+public:
+    LocalFlows(asio::io_context& io, DataPlane& plane) : m_io(io), m_plane(plane) {}
+    void set(const std::vector<PaidFlow>& flows, std::function<void(tl::expected<void, FlowsFailure>)> done) override {
+        asio::post(m_io, [result = m_plane.apply(flows), done = std::move(done)] { done(result); });
+    }
+    void drain(PurchaseId id, SessionKeyId key, std::function<void(std::optional<FlowCounters>)> done) override {
+        m_plane.drain(id, key, std::move(done));
+    }
+
+private:
+    asio::io_context& m_io;
+    DataPlane& m_plane;
 };
 
 class WalletMint final : public KeyMint {
@@ -135,7 +155,9 @@ public:
         m_signals.async_wait([this](const boost::system::error_code& error, int) {
             if (!error) stop();
         });
+        m_purchases->agentUp({});
         keepDescriptorFresh();
+        keepCounting();
         m_log(LogLevel::Info, "ready on " + m_options.socket.string());
         notifyReady();
         m_io.run();
@@ -210,12 +232,12 @@ private:
         m_isp = std::make_unique<IspLink>(m_io, m_wallet->identity(), m_log);
         m_quotes = std::make_unique<CartographerQuotes>(*m_cartographer);
         m_mint = std::make_unique<WalletMint>(*m_wallet);
-        PurchaseSettings settings;
-        settings.limits = {m_options.maxPerPurchase, m_options.maxPerDay};
+        m_flows = std::make_unique<LocalFlows>(m_io, *m_plane);
+        m_authority = std::make_unique<HardLimitsAuthority>(*m_ledger, systemClock(), m_state.limits);
         m_purchases =
-            std::make_unique<PurchaseService>(PurchaseService::Ports{*m_ledger, *m_quotes, *m_mint, *m_isp, *m_plane,
-                                                                     *m_plane, m_timers, systemClock(), m_log},
-                                              settings);
+            std::make_unique<PurchaseService>(PurchaseService::Ports{*m_ledger, *m_quotes, *m_mint, *m_isp, *m_flows,
+                                                                     *m_authority, m_timers, systemClock(), m_log},
+                                              PurchaseSettings{});
         m_purchases->onSettled([this](PurchaseId) {
             // Not from here: this is the inside of a call of the ISP link's.
             if (m_stopping && m_purchases->idle()) asio::post(m_io, [this] { finish(); });
@@ -309,6 +331,13 @@ private:
         });
     }
 
+    void keepCounting() {
+        m_timers.after(harvestEvery, [this] {
+            if (const auto counters = m_plane->harvest(); !counters.empty()) m_purchases->countersCame(counters);
+            keepCounting();
+        });
+    }
+
     void stop() {
         m_log(LogLevel::Info, "stopping; purchases are being settled");
         m_stopping = true;
@@ -343,6 +372,8 @@ private:
     std::unique_ptr<IspLink> m_isp;
     std::unique_ptr<CartographerQuotes> m_quotes;
     std::unique_ptr<WalletMint> m_mint;
+    std::unique_ptr<LocalFlows> m_flows;
+    std::unique_ptr<HardLimitsAuthority> m_authority;
     std::unique_ptr<PurchaseService> m_purchases;
     std::unique_ptr<Api> m_api;
     std::unique_ptr<net::HttpServer> m_server;

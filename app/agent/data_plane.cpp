@@ -109,14 +109,19 @@ std::string troubleFrom(const tun::PurchaseCounters& before, const tun::Purchase
     return {};
 }
 
+// The plane keeps an account for each session key, under the key's own number: identifiers are never used twice.
+PurchaseId accountOf(SessionKeyId key) { return PurchaseId{key.value()}; }
+
 }  // namespace
 
 struct DataPlane::Impl {
-    // What a published purchase keeps while it stays published.
+    // A session key from its first publication until it is drained.
     struct Kept {
+        PurchaseId purchase;
         std::shared_ptr<tun::SpendGate> gate;
         Endpoint edge;
         tun::PurchaseCounters last;  // at the harvest before
+        bool lastCapReached = false;
         std::string trouble;
     };
 
@@ -124,7 +129,8 @@ struct DataPlane::Impl {
     LogSink log;
     std::vector<Endpoint> edges;
     std::vector<Endpoint> control;
-    std::map<uint64_t, Kept> kept;
+    std::map<uint32_t, Kept> kept;
+    std::vector<FlowMatch> diverted;
     // In order of construction; the plane refers to all but the capture.
     std::unique_ptr<tun::TunDevice> device;
     std::unique_ptr<tun::Capture> capture;
@@ -134,7 +140,9 @@ struct DataPlane::Impl {
     bool started = false;
 
     Impl(boost::asio::io_context& context, LogSink sink) : io(context), log(std::move(sink)) {}
-    PlaneCounters countersOf(PurchaseId id, const tun::PurchaseCounters& counted);
+    [[nodiscard]] std::optional<Kept> keptFor(const PaidFlow& flow) const;
+    [[nodiscard]] FlowCounters countersOf(uint32_t key, Kept& flow, const tun::PurchaseCounters& counted) const;
+    [[nodiscard]] tl::expected<void, std::string> divert(const std::vector<FlowMatch>& flows);
 };
 
 DataPlane::DataPlane(std::shared_ptr<Impl> impl) : m_impl(std::move(impl)) {}
@@ -216,21 +224,35 @@ DataPlane::State DataPlane::state() const {
     return state;
 }
 
-tl::expected<void, std::string> DataPlane::publish(const std::vector<PaidFlow>& flows) {
+// What is known of the key, or what it begins with.
+std::optional<DataPlane::Impl::Kept> DataPlane::Impl::keptFor(const PaidFlow& flow) const {
+    if (const auto known = kept.find(flow.key.id.value()); known != kept.end()) return known->second;
+    Kept fresh;
+    fresh.purchase = flow.id;
+    fresh.gate = std::make_shared<tun::SpendGate>(flow.key.cap, flow.capPerSecond);
+    for (const auto& [key, before] : kept) {
+        if (before.purchase != flow.id) continue;
+        fresh.edge = before.edge;
+        fresh.gate->continueRateOf(*before.gate);
+    }
+    if (fresh.edge.port != 0) return fresh;
+    const auto edge = chooseEdge(edges, flow.flow);
+    if (!edge) return std::nullopt;
+    fresh.edge = *edge;
+    return fresh;
+}
+
+tl::expected<void, FlowsFailure> DataPlane::apply(const std::vector<PaidFlow>& flows) {
     tun::AgentSnapshot snapshot;
-    std::map<uint64_t, Impl::Kept> next;
+    std::map<uint32_t, Impl::Kept> next = m_impl->kept;
+    std::vector<FlowMatch> wanted;
     for (const PaidFlow& flow : flows) {
-        const auto before = m_impl->kept.find(flow.id.value());
-        Impl::Kept kept;
-        if (before != m_impl->kept.end()) {
-            kept = before->second;
-        } else {
-            const auto edge = chooseEdge(m_impl->edges, flow.flow);
-            if (!edge) return tl::unexpected(std::string("the ISP names no edge router"));
-            kept = {std::make_shared<tun::SpendGate>(flow.key.cap, flow.capPerSecond), *edge, {}, {}};
+        auto kept = m_impl->keptFor(flow);
+        if (!kept) {
+            return tl::unexpected(FlowsFailure{FlowsFailure::Kind::Plane, "the ISP names no edge router"});
         }
         tun::AgentFlow published;
-        published.purchase = flow.id;
+        published.purchase = accountOf(flow.key.id);
         published.match = flow.flow;
         for (const cartographer::QuotedHop& hop : flow.path) {
             published.path.push_back({hop.isp, hop.service, hop.exit, hop.prices});
@@ -238,58 +260,100 @@ tl::expected<void, std::string> DataPlane::publish(const std::vector<PaidFlow>& 
         published.key = flow.key.id;
         published.secret = flow.key.secret;
         published.expires = flow.key.expires;
-        published.edge = kept.edge;
-        published.gate = kept.gate;
+        published.edge = kept->edge;
+        published.gate = kept->gate;
         snapshot.flows.push_back(std::move(published));
-        next.emplace(flow.id.value(), std::move(kept));
+        if (flow.diverted) wanted.push_back(flow.flow);
+        next.insert_or_assign(flow.key.id.value(), std::move(*kept));
     }
-    if (const auto done = m_impl->plane->publish(snapshot); !done)
-        return tl::unexpected(std::string(describe(done.error())));
+    // What is not wanted any more leaves the capture first: its last packets are still paid for by the set from before.
+    const std::vector<FlowMatch> before = m_impl->diverted;
+    std::vector<FlowMatch> staying;
+    std::copy_if(before.begin(), before.end(), std::back_inserter(staying),
+                 [&](const FlowMatch& flow) { return std::find(wanted.begin(), wanted.end(), flow) != wanted.end(); });
+    if (staying.size() != before.size()) {
+        if (auto done = m_impl->divert(staying); !done) {
+            return tl::unexpected(FlowsFailure{FlowsFailure::Kind::Capture, std::move(done.error())});
+        }
+    }
+    if (const auto done = m_impl->plane->publish(snapshot); !done) {
+        return tl::unexpected(FlowsFailure{FlowsFailure::Kind::Plane, std::string(describe(done.error()))});
+    }
     m_impl->kept = std::move(next);
+    if (wanted.size() == staying.size()) return {};
+    if (auto done = m_impl->divert(wanted); !done) {
+        return tl::unexpected(FlowsFailure{FlowsFailure::Kind::Capture, std::move(done.error())});
+    }
     return {};
 }
 
-void DataPlane::drain(PurchaseId id, std::function<void()> done) {
-    m_impl->plane->drain(id, [weak = std::weak_ptr<Impl>(m_impl), done = std::move(done)](PurchaseId) {
-        if (const auto impl = weak.lock()) boost::asio::post(impl->io, done);
-    });
+void DataPlane::drain(PurchaseId id, SessionKeyId key, std::function<void(const FlowCounters&)> done) {
+    m_impl->plane->drain(
+        accountOf(key), [weak = std::weak_ptr<Impl>(m_impl), id, key, done = std::move(done)](PurchaseId) {
+            const auto alive = weak.lock();
+            if (!alive) return;
+            boost::asio::post(alive->io, [weak, id, key, done] {
+                const auto impl = weak.lock();
+                if (!impl) return;
+                FlowCounters counters;
+                counters.id = id;
+                counters.key = key;
+                if (const auto found = impl->kept.find(key.value()); found != impl->kept.end()) {
+                    counters = impl->countersOf(key.value(), found->second, impl->plane->counters(accountOf(key)));
+                    impl->kept.erase(found);
+                }
+                impl->plane->forget(accountOf(key));
+                done(counters);
+            });
+        });
 }
 
-PlaneCounters DataPlane::Impl::countersOf(PurchaseId id, const tun::PurchaseCounters& counted) {
-    PlaneCounters counters;
-    counters.id = id;
+FlowCounters DataPlane::Impl::countersOf(uint32_t key, Kept& flow, const tun::PurchaseCounters& counted) const {
+    FlowCounters counters;
+    counters.id = flow.purchase;
+    counters.key = SessionKeyId{key};
     counters.usage = {counted.packets, counted.bytes, counted.amount, counted.bestEffortPackets()};
-    if (const auto found = kept.find(id.value()); found != kept.end()) {
-        Kept& flow = found->second;
-        // A trouble is over when packets are paid again.
-        if (auto trouble = troubleFrom(flow.last, counted); !trouble.empty()) {
-            flow.trouble = std::move(trouble);
-        } else if (counted.packets > flow.last.packets) {
-            flow.trouble.clear();
-        }
-        flow.last = counted;
-        counters.trouble = flow.trouble;
-        counters.capReached = flow.gate->capReached();
+    // A trouble is over when packets are paid again.
+    if (auto trouble = troubleFrom(flow.last, counted); !trouble.empty()) {
+        flow.trouble = std::move(trouble);
+    } else if (counted.packets > flow.last.packets) {
+        flow.trouble.clear();
     }
+    flow.last = counted;
+    flow.lastCapReached = flow.gate->capReached();
+    counters.trouble = flow.trouble;
+    counters.capReached = flow.lastCapReached;
     return counters;
 }
 
-std::vector<PlaneCounters> DataPlane::harvest() {
-    std::vector<PlaneCounters> all;
-    for (const auto& [id, counted] : m_impl->plane->harvest()) all.push_back(m_impl->countersOf(id, counted));
+std::vector<FlowCounters> DataPlane::harvest() {
+    std::vector<FlowCounters> changed;
+    for (auto& [key, flow] : m_impl->kept) {
+        const tun::PurchaseCounters counted = m_impl->plane->counters(accountOf(SessionKeyId{key}));
+        if (counted == flow.last && flow.gate->capReached() == flow.lastCapReached) continue;
+        changed.push_back(m_impl->countersOf(key, flow, counted));
+    }
+    return changed;
+}
+
+std::vector<FlowCounters> DataPlane::held() {
+    std::vector<FlowCounters> all;
+    for (auto& [key, flow] : m_impl->kept) {
+        all.push_back(m_impl->countersOf(key, flow, m_impl->plane->counters(accountOf(SessionKeyId{key}))));
+    }
     return all;
 }
 
-PlaneCounters DataPlane::retire(PurchaseId id) {
-    PlaneCounters counters = m_impl->countersOf(id, m_impl->plane->counters(id));
-    m_impl->plane->forget(id);
-    return counters;
+bool DataPlane::diverting() const { return !m_impl->diverted.empty(); }
+
+void DataPlane::undivertAll() {
+    if (const auto done = m_impl->divert({}); !done) m_impl->log(LogLevel::Error, "uncapture: " + done.error());
 }
 
-tl::expected<void, std::string> DataPlane::set(const std::vector<FlowMatch>& flows) {
-    if (!m_impl->capture) return tl::unexpected(std::string("the data plane is stopped"));
+tl::expected<void, std::string> DataPlane::Impl::divert(const std::vector<FlowMatch>& flows) {
+    if (!capture) return tl::unexpected(std::string("the data plane is stopped"));
     std::vector<tun::CapturedFlow> captured;
-    for (const Endpoint& server : m_impl->control) {
+    for (const Endpoint& server : control) {
         FlowMatch match;
         match.remote = IpPrefix::make(server.address, server.address.isV6() ? 128 : 32);
         match.protocol = ipproto::tcp;
@@ -297,9 +361,10 @@ tl::expected<void, std::string> DataPlane::set(const std::vector<FlowMatch>& flo
         if (!flows.empty()) captured.push_back({match, tun::CaptureAction::Exempt});
     }
     for (const FlowMatch& flow : flows) captured.push_back({flow});
-    if (const auto done = m_impl->capture->set(captured); !done) {
-        return tl::unexpected(std::string(describe(done.error())) + ": " + m_impl->capture->diagnosis());
+    if (const auto done = capture->set(captured); !done) {
+        return tl::unexpected(std::string(describe(done.error())) + ": " + capture->diagnosis());
     }
+    diverted = flows;
     return {};
 }
 

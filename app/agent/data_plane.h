@@ -1,7 +1,8 @@
-// The agent's side of the kernel: TUN device, capture and the plane that pays, behind the purchase service's ports.
-// Control thread. Must be opened before any secret is in memory and any thread runs: the capture forks a guard.
+// The agent's side of the kernel: TUN device, capture and the plane that pays. It does what the secretary's set of flows
+// says, and counts by session key. Control thread. Must be opened before any secret is in memory and any thread runs: the capture forks a guard.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,17 +20,16 @@ namespace netpas::agent {
 
 using app::LogLevel;
 using app::LogSink;
-using secretaryd::Diversion;
+using secretaryd::FlowCounters;
+using secretaryd::FlowsFailure;
 using secretaryd::PaidFlow;
-using secretaryd::Plane;
-using secretaryd::PlaneCounters;
 
 struct DataPlaneFailure {
     std::string what;
     std::string remedy;
 };
 
-class DataPlane final : public Plane, public Diversion {
+class DataPlane {
 public:
     struct State {
         bool up = false;
@@ -43,7 +43,9 @@ public:
                                                                                          const Clock& clock,
                                                                                          const std::string& device,
                                                                                          LogSink log);
-    ~DataPlane() override;
+    ~DataPlane();
+    DataPlane(const DataPlane&) = delete;
+    DataPlane& operator=(const DataPlane&) = delete;
 
     // Of the first ISP, in its order of preference; for flows published from now on.
     void setEdges(std::vector<Endpoint> edges);
@@ -56,11 +58,20 @@ public:
     void stop();
     [[nodiscard]] State state() const;
 
-    tl::expected<void, std::string> publish(const std::vector<PaidFlow>& flows) override;
-    void drain(PurchaseId id, std::function<void()> done) override;
-    std::vector<PlaneCounters> harvest() override;
-    PlaneCounters retire(PurchaseId id) override;
-    tl::expected<void, std::string> set(const std::vector<FlowMatch>& flows) override;
+    // Exactly these flows are paid for, and those of them that say so are diverted. Another key of a purchase takes the
+    // place of the one before, between two packets. On failure the set from before stays.
+    [[nodiscard]] tl::expected<void, FlowsFailure> apply(const std::vector<PaidFlow>& flows);
+    // `done` when every packet that was taken in under this key has been handed to the network; then the key is
+    // forgotten. The flow must not be diverted any more, or have another key.
+    void drain(PurchaseId id, SessionKeyId key, std::function<void(const FlowCounters&)> done);
+    // Best effort for everything, at once; gates and counters stay, so that the next apply() goes on where they are.
+    void undivertAll();
+    // What has changed since the harvest before.
+    std::vector<FlowCounters> harvest();
+    // Every key that is not forgotten.
+    std::vector<FlowCounters> held();
+    // Something is diverted.
+    [[nodiscard]] bool diverting() const;
 
 private:
     struct Impl;

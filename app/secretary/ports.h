@@ -1,13 +1,12 @@
-// What the purchase service needs from the rest of the world. Each port has one real implementation
-// and a fake in the tests. All calls and all callbacks happen on the control thread; a callback never
-// runs inside the call that was given it.
+// What the purchase service needs from the rest of the world. Each port has one real implementation and a fake in the
+// tests. All calls and all callbacks happen on the control thread; a callback never runs inside the call that was given it.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -18,45 +17,56 @@
 #include "core/flow.h"
 #include "core/ids.h"
 #include "core/ledger/types.h"
-#include "core/net_address.h"
 #include "core/session_key.h"
+#include "secretary/spend_request.h"
 
 namespace netpas::secretaryd {
 
-// A flow that the data plane pays for.
+using app::LogLevel;
+using app::LogSink;
+using app::Timers;
+
+// A flow that the agent shall pay for.
 struct PaidFlow {
     PurchaseId id;
     FlowMatch flow;
     std::vector<cartographer::QuotedHop> path;
     SessionKey key;
-    Money capPerSecond;  // zero: none
+    Money capPerSecond;  // the user's; zero: none
+    bool diverted = false;
+    std::string node;  // the device behind the agent whose flow it is; empty: the agent's own machine
 };
 
-struct PlaneCounters {
+// Of one purchase under one key; each only grows.
+struct FlowCounters {
     PurchaseId id;
-    ledger::Usage usage;      // cumulative since the flow was first published
-    bool capReached = false;  // a packet could not be paid for, because the cap is used up
+    SessionKeyId key;
+    ledger::Usage usage;
+    bool capReached = false;  // a packet could not be paid for, because the key's cap is used up
     std::string trouble;      // why packets go unpaid at the moment, for people; empty when they do not
 };
 
-class Plane {
-public:
-    virtual ~Plane() = default;
-    // Replaces the whole set; what was published before and stays keeps its counters and sequence. On
-    // failure the set from before stays.
-    virtual tl::expected<void, std::string> publish(const std::vector<PaidFlow>& flows) = 0;
-    // `done` when every packet of the flow that had been taken in has been handed to the network.
-    virtual void drain(PurchaseId id, std::function<void()> done) = 0;
-    virtual std::vector<PlaneCounters> harvest() = 0;
-    // The counters of a flow that is no longer published: they do not change any more, and this forgets them.
-    virtual PlaneCounters retire(PurchaseId id) = 0;
+struct FlowsFailure {
+    enum class Kind {
+        Plane,
+        Capture,
+        AgentLost,  // nobody there, or gone before it answered
+    };
+    Kind kind = Kind::Plane;
+    std::string what;  // for people
 };
 
-class Diversion {
+// The agent's data plane. What it counts comes in through PurchaseService::countersCame().
+class Flows {
 public:
-    virtual ~Diversion() = default;
-    // Declarative and atomic: exactly these flows are diverted afterwards. On failure nothing changed.
-    virtual tl::expected<void, std::string> set(const std::vector<FlowMatch>& flows) = 0;
+    virtual ~Flows() = default;
+    // Replaces the whole set. Another key of a purchase takes the place of the one before, between two packets. On
+    // failure the set from before stays.
+    virtual void set(const std::vector<PaidFlow>& flows,
+                     std::function<void(tl::expected<void, FlowsFailure>)> done) = 0;
+    // The flow is not diverted any more, or has another key: `done` when every packet that was taken in under this one
+    // has been handed to the network, with counters that do not change any more. Nothing: the agent is lost.
+    virtual void drain(PurchaseId id, SessionKeyId key, std::function<void(std::optional<FlowCounters>)> done) = 0;
 };
 
 struct IspFailure {
@@ -107,8 +117,35 @@ public:
     virtual SessionKey mint(Money cap, Money capPerSecond, std::vector<IspId> allowed, SystemTime expires) = 0;
 };
 
-using app::LogLevel;
-using app::LogSink;
-using app::Timers;
+struct Approved {
+    ledger::Why why;
+};
+// A person will be asked, or nobody is there to ask: the flow stays best effort until the second answer.
+struct Pending {
+    std::string decision;  // its identifier in the queue
+    std::string sentence;
+};
+struct Denied {
+    std::string code;  // of the API: QUOTA_EXCEEDED, LOCKED, …
+    std::string sentence;
+    std::string hint;
+    std::optional<ledger::Why> why;
+};
+using Verdict = std::variant<Approved, Pending, Denied>;
+
+// Whether money may be spent: hard limits, rules, what was learnt, people (UX, Rules).
+class Authority {
+public:
+    virtual ~Authority() = default;
+    // What can be refused without a quote. At once.
+    [[nodiscard]] virtual std::optional<Denied> precheck(const ledger::NewPurchase& purchase) = 0;
+    // Approved: the worst case is set aside until settled(). `byPerson`: the owner asked for it in person, which is an
+    // answer; hard limits and budgets hold all the same. `done` comes once, or a second time after Pending; unlike other
+    // callbacks it may come inside the call, so that nothing happens between verdict and reservation.
+    virtual void authorize(PurchaseId id, const secretary::SpendRequest& request, bool byPerson,
+                           std::function<void(Verdict)> done) = 0;
+    // The purchase is over, or was given up before it began; also of one that was never authorized.
+    virtual void settled(PurchaseId id, Money amount) = 0;
+};
 
 }  // namespace netpas::secretaryd

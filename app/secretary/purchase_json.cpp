@@ -27,6 +27,18 @@ json bookPathJson(const ledger::Purchase& book) {
     return path;
 }
 
+json keysJson(const ledger::Purchase& book) {
+    json keys = json::array();
+    for (const ledger::KeySlice& slice : book.keys) {
+        keys.push_back({{"key", slice.key.value()},
+                        {"cap", slice.cap.toString()},
+                        {"sent", slice.usage.amount.toString()},
+                        {"charged", slice.end ? json(slice.end->charged.toString()) : json(nullptr)},
+                        {"disputed", slice.end && slice.end->disputed}});
+    }
+    return keys;
+}
+
 std::string_view stateText(const PurchaseView& view) {
     // To people a purchase that only waits for the ISP is "settling", whichever way it came there.
     const bool waits = view.book.state == ledger::PurchaseState::Stopping && view.waitingForIsp;
@@ -50,6 +62,14 @@ json purchaseJson(const PurchaseView& view, SystemTime now) {
         {"duration_s", book.request.duration ? json(book.request.duration->count()) : json(nullptr)},
         {"session_key", book.key ? json(book.key->value()) : json(nullptr)},
         {"decided_by", book.decidedBy},
+        {"why", book.why ? json(book.why->sentence) : json(nullptr)},
+        {"decision", view.decision.empty() ? json(nullptr) : json(view.decision)},
+        {"app", book.request.context.app},
+        {"node", book.request.context.node},
+        {"purpose", book.request.context.purpose},
+        {"payee", book.request.context.payee},
+        {"domain", book.request.context.domain},
+        {"keys", keysJson(book)},
         {"sent",
          {{"packets", book.usage.packets}, {"bytes", book.usage.bytes}, {"amount", book.usage.amount.toString()}}},
         {"best_effort_packets", book.usage.bestEffortPackets},
@@ -129,6 +149,10 @@ tl::expected<BuyOrder, BadField> orderFromJson(const json& object) {
         order.purchase.duration = std::chrono::seconds(seconds);
     }
     choicesFrom(fields, order.what);
+    ledger::Context& context = order.purchase.context;
+    context.purpose = fields.text("purpose");
+    context.payee = fields.text("payee");
+    context.domain = fields.text("domain");
     if (auto problem = fields.problem()) return tl::unexpected(std::move(*problem));
     // nlohmann keeps members sorted: the same request gives the same text.
     order.purchase.fingerprint = object.dump();

@@ -3,33 +3,16 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/price_model.h"
+#include "app/secretary/purchase_alive.h"
+#include "app/secretary/purchase_entry.h"
+#include "app/secretary/spend_terms.h"
 
 namespace netpas::secretaryd {
 
 using ledger::EndReason;
 using ledger::PurchaseState;
 
-struct PurchaseService::Entry {
-    ledger::Purchase book;
-    std::optional<cartographer::Quote> quote;
-    std::optional<SessionKey> key;
-    bool published = false;
-    bool diverted = false;
-    bool uncounted = false;    // usage that the ledger does not have yet
-    bool interrupted = false;  // taken up from a run that was killed: our own count may be short
-    bool revoking = false;
-    std::optional<std::pair<EndReason, std::string>> endWanted;  // came while the registration was on its way
-    Timers::Id end = 0;
-    Timers::Id retry = 0;
-    std::chrono::milliseconds retryDelay{0};
-    std::string trouble;
-    std::vector<BuyDone> waiting;
-};
-
 namespace {
-
-std::string nameOf(PurchaseId id) { return "purchase " + std::to_string(id.value()); }
 
 BuyRefusal::Kind kindOf(QuoteFailure::Kind kind) {
     switch (kind) {
@@ -58,9 +41,9 @@ BuyRefusal::Kind kindOf(EndReason reason) {
     case EndReason::AgentRestarted:
     case EndReason::RefusedBySecretary:
     case EndReason::KeyExpired:
+    case EndReason::AgentLost:
     case EndReason::Locked:
     case EndReason::Paused:
-    case EndReason::AgentLost:
     case EndReason::Alarm: return BuyRefusal::Kind::Ended;
     }
     return BuyRefusal::Kind::Ended;
@@ -75,7 +58,7 @@ bool neverRan(const ledger::Purchase& book) {
     case BuyRefusal::Kind::NoOffer: return true;
     case BuyRefusal::Kind::NotJoined:
     case BuyRefusal::Kind::Invalid:
-    case BuyRefusal::Kind::OverBudget:
+    case BuyRefusal::Kind::Denied:
     case BuyRefusal::Kind::Conflict:
     case BuyRefusal::Kind::Ended: return book.state == PurchaseState::Refused;
     }
@@ -91,6 +74,10 @@ std::vector<ledger::LedgerHop> hopsOf(const cartographer::Quote& quote, const ca
     return hops;
 }
 
+BuyRefusal local(std::optional<PurchaseId> id, std::string message, std::string hint = {}) {
+    return {BuyRefusal::Kind::Local, id, std::move(message), std::move(hint), {}};
+}
+
 }  // namespace
 
 PurchaseService::PurchaseService(Ports ports, PurchaseSettings settings)
@@ -99,17 +86,14 @@ PurchaseService::PurchaseService(Ports ports, PurchaseSettings settings)
 PurchaseService::~PurchaseService() {
     for (auto& [id, entry] : m_open) {
         m_ports.timers.cancel(entry.end);
-        m_ports.timers.cancel(entry.retry);
+        m_ports.timers.cancel(entry.renewal);
+        for (const Key& key : entry.keys) {
+            m_ports.timers.cancel(key.timer);
+            m_ports.timers.cancel(key.patience);
+        }
     }
-    m_ports.timers.cancel(m_tick);
-}
-
-// Callbacks of ports may come after the service is gone.
-template <typename Function>
-auto PurchaseService::whileAlive(Function function) {
-    return [alive = std::weak_ptr<bool>(m_alive), function = std::move(function)](auto&&... arguments) {
-        if (!alive.expired()) function(std::forward<decltype(arguments)>(arguments)...);
-    };
+    m_ports.timers.cancel(m_commit);
+    m_ports.timers.cancel(m_patience);
 }
 
 PurchaseService::Entry* PurchaseService::entry(PurchaseId id) {
@@ -117,14 +101,20 @@ PurchaseService::Entry* PurchaseService::entry(PurchaseId id) {
     return found == m_open.end() ? nullptr : &found->second;
 }
 
-bool PurchaseService::flowIsTaken(const FlowMatch& flow) const {
+bool PurchaseService::flowIsTaken(const FlowMatch& flow, const std::string& node) const {
     return std::any_of(m_open.begin(), m_open.end(), [&](const auto& item) {
-        return item.second.book.request.flow == flow && item.second.book.state < PurchaseState::Stopping;
+        const ledger::NewPurchase& other = item.second.book.request;
+        return other.flow == flow && other.context.node == node && !item.second.stopping();
     });
 }
 
-PurchaseView PurchaseService::view(const Entry& entry) const {
-    return {entry.book, entry.quote, entry.revoking || entry.retry != 0, entry.trouble};
+PurchaseView PurchaseService::view(const Entry& entry) {
+    const bool waits = entry.stopping() && std::any_of(entry.keys.begin(), entry.keys.end(), [](const Key& key) {
+                           return key.phase == KeyPhase::Revoking && !key.statementCame;
+                       });
+    std::string trouble = entry.stopping() ? entry.settleTrouble : entry.trouble;
+    if (trouble.empty()) trouble = entry.renewTrouble;
+    return {entry.book, entry.quote, waits, std::move(trouble), entry.decision};
 }
 
 std::vector<PurchaseView> PurchaseService::open() const {
@@ -137,213 +127,174 @@ std::optional<PurchaseView> PurchaseService::find(PurchaseId id) const {
     if (const auto found = m_open.find(id.value()); found != m_open.end()) return view(found->second);
     auto book = m_ports.ledger.find(id);
     if (!book) return std::nullopt;
-    return PurchaseView{std::move(*book), std::nullopt, false, {}};
-}
-
-tl::expected<void, ledger::LedgerError> PurchaseService::recover() {
-    auto left = m_ports.ledger.unfinished();
-    if (!left) return tl::unexpected(left.error());
-    for (ledger::Purchase& book : *left) {
-        const PurchaseId id = book.id;
-        Entry& taken = m_open[id.value()];
-        taken.book = std::move(book);
-        if (taken.book.state == PurchaseState::Requested) {
-            refuse(taken, BuyRefusal::Kind::Ended, EndReason::AgentRestarted, "the agent was restarted", {});
-            continue;
-        }
-        m_ports.log(LogLevel::Info, nameOf(id) + " was left open; asking the ISP what it used");
-        taken.interrupted = taken.book.state != PurchaseState::Settling;
-        if (taken.book.state < PurchaseState::Stopping &&
-            !advance(taken, PurchaseState::Stopping, EndReason::AgentRestarted, {})) {
-            return tl::unexpected(ledger::LedgerError::Storage);
-        }
-        revoke(id);
-    }
-    return {};
+    return PurchaseView{std::move(*book), std::nullopt, false, {}, {}};
 }
 
 void PurchaseService::buy(const BuyOrder& order, BuyDone done) {
     if (m_broken) {
-        done(tl::unexpected(BuyRefusal{BuyRefusal::Kind::Local,
-                                       {},
-                                       "the ledger cannot be written",
-                                       "free some disk space, then restart netpasd"}));
-        return;
+        return done(
+            tl::unexpected(local({}, "the ledger cannot be written", "free some disk space, then restart netpasd")));
     }
     const auto begun = m_ports.ledger.begin(order.purchase, m_ports.clock.now());
     if (!begun) {
-        const bool conflict = begun.error() == ledger::LedgerError::IdempotencyConflict;
-        if (!conflict) storageFailed(begun.error());
-        done(tl::unexpected(BuyRefusal{conflict ? BuyRefusal::Kind::Conflict : BuyRefusal::Kind::Local,
-                                       {},
-                                       std::string(describe(begun.error())),
-                                       conflict ? "send a new Idempotency-Key" : ""}));
-        return;
-    }
-    if (begun->existing) {
-        Entry* const known = entry(begun->id);
-        if (known != nullptr && known->book.state < PurchaseState::Active) {
-            known->waiting.push_back(std::move(done));
-        } else if (auto earlier = find(begun->id); earlier && neverRan(earlier->book)) {
-            const std::string& note = earlier->book.note;
-            done(tl::unexpected(BuyRefusal{kindOf(earlier->book.reason), begun->id,
-                                           "this request was refused before: " +
-                                               (note.empty() ? std::string(describe(earlier->book.reason)) : note),
-                                           "send a new Idempotency-Key to ask again"}));
-        } else if (earlier) {
-            done(std::move(*earlier));
-        } else {
-            done(tl::unexpected(
-                BuyRefusal{BuyRefusal::Kind::Local, begun->id, "the earlier purchase cannot be read", {}}));
+        const std::string why(describe(begun.error()));
+        if (begun.error() == ledger::LedgerError::IdempotencyConflict) {
+            return done(
+                tl::unexpected(BuyRefusal{BuyRefusal::Kind::Conflict, {}, why, "send a new Idempotency-Key", {}}));
         }
-        return;
+        storageFailed(begun.error());
+        return done(tl::unexpected(local({}, why)));
     }
+    if (begun->existing) return repeated(begun->id, std::move(done));
     auto book = m_ports.ledger.find(begun->id);
     if (!book) {
         storageFailed(book.error());
-        done(tl::unexpected(BuyRefusal{BuyRefusal::Kind::Local, begun->id, std::string(describe(book.error())), {}}));
-        return;
+        return done(tl::unexpected(local(begun->id, std::string(describe(book.error())))));
     }
-    const bool taken = flowIsTaken(order.purchase.flow);
+    const bool taken = flowIsTaken(order.purchase.flow, order.purchase.context.node);
     Entry& fresh = m_open[begun->id.value()];
     fresh.book = std::move(*book);
+    fresh.byPerson = order.byPerson;
+    fresh.process = order.process;
     fresh.waiting.push_back(std::move(done));
     if (taken) {
-        refuse(fresh, BuyRefusal::Kind::Conflict, EndReason::RefusedBySecretary, "this flow is bought already",
-               "see `netpas purchases`, or `netpas stop` the other one first");
-        return;
+        return refuse(fresh,
+                      {BuyRefusal::Kind::Conflict,
+                       begun->id,
+                       "this flow is bought already",
+                       "see `netpas purchases`, or `netpas stop` the other one first",
+                       {}},
+                      EndReason::RefusedBySecretary);
+    }
+    if (auto denied = m_ports.authority.precheck(order.purchase)) {
+        return refuse(fresh, {BuyRefusal::Kind::Denied, begun->id, denied->sentence, denied->hint, denied->code},
+                      EndReason::RefusedBySecretary, denied->why);
     }
     m_ports.quotes.quote(order.what, whileAlive([this, id = begun->id](auto quote) { onQuote(id, std::move(quote)); }));
+}
+
+// The idempotency key was seen before with the same request.
+void PurchaseService::repeated(PurchaseId id, BuyDone done) {
+    Entry* const known = entry(id);
+    if (known != nullptr && known->book.state < PurchaseState::Active && known->decision.empty()) {
+        known->waiting.push_back(std::move(done));
+        return;
+    }
+    auto earlier = find(id);
+    if (!earlier) return done(tl::unexpected(local(id, "the earlier purchase cannot be read")));
+    if (!neverRan(earlier->book)) return done(std::move(*earlier));
+    const std::string& note = earlier->book.note;
+    done(tl::unexpected(BuyRefusal{
+        kindOf(earlier->book.reason),
+        id,
+        "this request was refused before: " + (note.empty() ? std::string(describe(earlier->book.reason)) : note),
+        "send a new Idempotency-Key to ask again",
+        {}}));
 }
 
 void PurchaseService::onQuote(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote) {
     Entry* const asked = entry(id);
     if (asked == nullptr || asked->book.state != PurchaseState::Requested) return;
     if (!quote) {
-        refuse(*asked, kindOf(quote.error().kind), EndReason::NoOffer, quote.error().message, quote.error().hint);
-        return;
+        return refuse(
+            *asked,
+            {kindOf(quote.error().kind), id, std::move(quote.error().message), std::move(quote.error().hint), {}},
+            EndReason::NoOffer);
     }
     const auto dearest = cartographer::dearestPacket(quote->path, cartographer::fullPacketBytes);
     if (quote->path.empty() || !dearest) {
-        refuse(*asked, BuyRefusal::Kind::NoOffer, EndReason::NoOffer, "the prices on the way are not usable", {});
-        return;
+        return refuse(*asked, {BuyRefusal::Kind::NoOffer, id, "the prices on the way are not usable", {}, {}},
+                      EndReason::NoOffer);
     }
-    const auto reserved = m_ports.ledger.reserved();
-    const auto spent = m_ports.ledger.spentSince(std::chrono::floor<std::chrono::days>(m_ports.clock.now()));
-    if (!reserved || !spent) {
-        storageFailed(reserved ? spent.error() : reserved.error());
-        return;
-    }
-    const ledger::NewPurchase& request = asked->book.request;
-    const secretary::Decision decision =
-        secretary::decide({request.cap, request.capPerSecond, dearest->total}, m_settings.limits, {*reserved, *spent});
-    if (decision.verdict != secretary::Verdict::Approved) {
-        const bool over = isOverBudget(decision.verdict);
-        refuse(*asked, over ? BuyRefusal::Kind::OverBudget : BuyRefusal::Kind::Invalid, EndReason::RefusedBySecretary,
-               decision.sentence, over ? "ask for a smaller --cap, or stop another purchase" : "ask for a larger cap");
-        return;
-    }
-    if (!reserve(*asked, *quote, decision.rule)) return;
+    asked->dearest = dearest->total;
     asked->quote = std::move(*quote);
-    m_ports.isp.registerKey(*asked->key, whileAlive([this, id](const auto& answer) { onRegistered(id, answer); }));
+    const ledger::NewPurchase& request = asked->book.request;
+    if (const auto senseless = termsTrouble(request, dearest->total)) {
+        return refuse(*asked, {BuyRefusal::Kind::Invalid, id, *senseless, "ask for a larger cap", {}},
+                      EndReason::RefusedBySecretary);
+    }
+    asked->judged = true;
+    m_ports.authority.authorize(id, spendRequestOf(request, *asked->quote, asked->process), asked->byPerson,
+                                whileAlive([this, id](const Verdict& verdict) { onVerdict(id, verdict); }));
 }
 
-bool PurchaseService::reserve(Entry& entry, const cartographer::Quote& quote, const std::string& rule) {
+void PurchaseService::onVerdict(PurchaseId id, const Verdict& verdict) {
+    Entry* const asked = entry(id);
+    if (asked == nullptr || asked->book.state != PurchaseState::Requested) return;
+    if (const auto* pending = std::get_if<Pending>(&verdict)) {
+        asked->decision = pending->decision;
+        return answer(*asked, view(*asked));
+    }
+    asked->decision.clear();
+    if (const auto* denied = std::get_if<Denied>(&verdict)) {
+        return refuse(*asked, {BuyRefusal::Kind::Denied, id, denied->sentence, denied->hint, denied->code},
+                      EndReason::RefusedBySecretary, denied->why);
+    }
+    if (asked->quote->validUntil <= m_ports.clock.now()) {
+        return refuse(
+            *asked,
+            {BuyRefusal::Kind::Denied, id, "the prices of the quote are not valid any more", "ask again", "EXPIRED"},
+            EndReason::NoOffer);
+    }
+    if (!reserve(*asked, std::get<Approved>(verdict).why)) return;
+    registerKey(id, asked->keys.front().key);
+}
+
+bool PurchaseService::reserve(Entry& entry, const ledger::Why& why) {
     const SystemTime now = m_ports.clock.now();
-    const ledger::NewPurchase& request = entry.book.request;
-    const auto price = cartographer::priceOfPacket(quote.path, cartographer::fullPacketBytes, minuteOfDay(now));
+    const PurchaseId id = entry.book.id;
+    const auto price = cartographer::priceOfPacket(entry.quote->path, cartographer::fullPacketBytes, minuteOfDay(now));
     if (!price) {
-        refuse(entry, BuyRefusal::Kind::NoOffer, EndReason::NoOffer, "the prices on the way are not usable", {});
+        refuse(entry, {BuyRefusal::Kind::NoOffer, id, "the prices on the way are not usable", {}, {}},
+               EndReason::NoOffer);
         return false;
     }
-    std::vector<IspId> allowed;
-    for (const cartographer::QuotedHop& hop : quote.path) allowed.push_back(hop.isp);
-    const SystemTime expires =
-        request.duration ? now + *request.duration + m_settings.keyMargin : now + m_settings.keyLifetime;
-    // The data plane keeps the user's cap per second exactly. The edge router's is there against a stolen key: twice as much,
-    // so that packets which the way there has bunched together are not refused.
-    const auto twice = checkedMul(request.capPerSecond, 2);
-    const bool limited = request.capPerSecond > Money::zero() && twice && *twice < request.cap;
-    const Money perSecond = limited ? *twice : request.cap;
+    const auto hops = hopsOf(*entry.quote, *price);
+    const auto slice = nextSlice(entry);
     constexpr int attempts = 3;  // identifiers are random: a collision is rare, three in a row are not chance
-    for (int attempt = 0; attempt < attempts; ++attempt) {
-        SessionKey key = m_ports.mint.mint(request.cap, perSecond, allowed, expires);
-        const auto done = m_ports.ledger.reserve(entry.book.id, key.id, hopsOf(quote, *price), rule, now);
+    for (int attempt = 0; slice && attempt < attempts; ++attempt) {
+        auto key = mintFor(entry, *slice);
+        if (!key) break;
+        const auto done = m_ports.ledger.group([&]() -> tl::expected<void, ledger::LedgerError> {
+            if (auto reserved = m_ports.ledger.reserve(id, hops, why, now); !reserved) return reserved;
+            return m_ports.ledger.addKey(id, key->id, key->cap, now);
+        });
         if (!done && done.error() == ledger::LedgerError::KeyUsed) continue;
         if (!done) {
             storageFailed(done.error());
             return false;
         }
         entry.book.state = PurchaseState::Reserved;
-        entry.book.key = key.id;
-        entry.book.decidedBy = rule;
-        entry.book.path = hopsOf(quote, *price);
-        entry.key = std::move(key);
+        entry.book.decidedBy = why.rule;
+        entry.book.why = why;
+        entry.book.path = hops;
+        hold(entry, *key);
         return true;
     }
-    refuse(entry, BuyRefusal::Kind::Local, EndReason::PlaneFailed, "no fresh session key could be made", {});
+    refuse(entry, local(id, "no fresh session key could be made"), EndReason::PlaneFailed);
     return false;
 }
 
-void PurchaseService::onRegistered(PurchaseId id, const tl::expected<void, IspFailure>& answer) {
-    Entry* const asked = entry(id);
-    if (asked == nullptr || asked->book.state != PurchaseState::Reserved || m_broken) return;
-    if (!answer) {
-        const bool refused = answer.error().kind == IspFailure::Kind::Refused;
-        beginStop(*asked, refused ? EndReason::RefusedByIsp : EndReason::IspUnreachable, answer.error().what);
-        return;
-    }
-    if (!advance(*asked, PurchaseState::KeyReady, EndReason::None, {})) return;
-    if (asked->endWanted) {
-        beginStop(*asked, asked->endWanted->first, asked->endWanted->second);
-        return;
-    }
-    activate(*asked);
-}
-
-void PurchaseService::activate(Entry& entry) {
-    entry.published = true;
-    if (const auto done = applyPlane(); !done) {
-        entry.published = false;
-        beginStop(entry, EndReason::PlaneFailed, done.error());
-        return;
-    }
-    if (!advance(entry, PurchaseState::Published, EndReason::None, {})) return;
-    entry.diverted = true;
-    if (const auto done = applyDiversion(); !done) {
-        entry.diverted = false;
-        beginStop(entry, EndReason::CaptureFailed, done.error());
-        return;
-    }
+// The agent pays for the flow.
+void PurchaseService::becomeActive(Entry& entry) {
     if (!advance(entry, PurchaseState::Active, EndReason::None, {})) return;
     const PurchaseId id = entry.book.id;
     const auto lifetime = std::chrono::duration_cast<std::chrono::milliseconds>(
-        entry.book.request.duration ? *entry.book.request.duration : m_settings.keyLifetime - m_settings.keyMargin);
+        entry.book.request.duration ? *entry.book.request.duration : m_settings.longest);
     const EndReason then = entry.book.request.duration ? EndReason::DurationOver : EndReason::KeyExpired;
     entry.end = m_ports.timers.after(lifetime, whileAlive([this, id, then] { stop(id, then); }));
     m_ports.log(LogLevel::Info, nameOf(id) + " is active: " + entry.book.request.flow.toString() + ", cap " +
                                     entry.book.request.cap.toString() + " USD");
-    armTick();
-    this->answer(entry, view(entry));
+    answer(entry, view(entry));
 }
 
 bool PurchaseService::stop(PurchaseId id, EndReason reason) {
     Entry* const found = entry(id);
     if (found == nullptr) return false;
-    switch (found->book.state) {
-    case PurchaseState::Requested:
-        refuse(*found, BuyRefusal::Kind::Ended, reason, std::string(describe(reason)), {});
-        break;
-    case PurchaseState::Reserved:
-        if (!found->endWanted) found->endWanted.emplace(reason, std::string{});
-        break;
-    case PurchaseState::KeyReady:
-    case PurchaseState::Published:
-    case PurchaseState::Active: beginStop(*found, reason, {}); break;
-    case PurchaseState::Stopping:
-    case PurchaseState::Settling:
-    case PurchaseState::Settled:
-    case PurchaseState::Refused: break;
+    if (found->book.state == PurchaseState::Requested) {
+        refuse(*found, {BuyRefusal::Kind::Ended, id, std::string(describe(reason)), {}, {}}, reason);
+    } else if (!found->stopping()) {
+        beginStop(*found, reason, {});
     }
     return true;
 }
@@ -354,111 +305,103 @@ void PurchaseService::stopAll(EndReason reason) {
     for (const PurchaseId id : ids) stop(id, reason);
 }
 
-void PurchaseService::beginStop(Entry& entry, EndReason reason, const std::string& note) {
+void PurchaseService::revokeAll(EndReason reason) {
+    std::vector<PurchaseId> ids;
+    for (const auto& [id, entry] : m_open) ids.emplace_back(id);
+    for (const PurchaseId id : ids) {
+        Entry* const found = entry(id);
+        if (found == nullptr) continue;
+        if (found->book.state == PurchaseState::Requested) {
+            stop(id, reason);
+        } else {
+            beginStop(*found, reason, {}, true);
+        }
+    }
+}
+
+// `now`: the keys are revoked at once, and what the agent counted is asked for meanwhile.
+void PurchaseService::beginStop(Entry& entry, EndReason reason, const std::string& note, bool now) {
     const PurchaseId id = entry.book.id;
+    entry.suspended = entry.resuming = false;
     m_ports.timers.cancel(std::exchange(entry.end, 0));
-    if (!advance(entry, PurchaseState::Stopping, reason, note)) return;
-    m_ports.log(LogLevel::Info, nameOf(id) + " stops: " + std::string(describe(entry.book.reason)) +
-                                    (note.empty() ? "" : " (" + note + ")"));
-    if (std::exchange(entry.diverted, false)) {
-        // Where the rule stays, the data plane sends the flow best effort until the next change removes it.
-        if (const auto done = applyDiversion(); !done) m_ports.log(LogLevel::Error, "uncapture: " + done.error());
+    m_ports.timers.cancel(std::exchange(entry.renewal, 0));
+    if (!entry.stopping()) {
+        if (!advance(entry, PurchaseState::Stopping, reason, note)) return;
+        m_ports.log(LogLevel::Info, nameOf(id) + " stops: " + std::string(describe(entry.book.reason)) +
+                                        (note.empty() ? "" : " (" + note + ")"));
     }
     if (!entry.waiting.empty()) {
         const BuyRefusal::Kind kind = kindOf(reason);
         const bool far = kind == BuyRefusal::Kind::IspRefused || kind == BuyRefusal::Kind::Unreachable;
-        answer(entry, tl::unexpected(BuyRefusal{
-                          kind, id, std::string(describe(reason)) + (note.empty() ? "" : ": " + note),
-                          far ? "the flow goes best effort; try again later" : "the flow goes best effort"}));
+        answer(entry, tl::unexpected(
+                          BuyRefusal{kind,
+                                     id,
+                                     std::string(describe(reason)) + (note.empty() ? "" : ": " + note),
+                                     far ? "the flow goes best effort; try again later" : "the flow goes best effort",
+                                     {}}));
     }
-    if (!entry.published) {
-        finishStop(id);
-        return;
-    }
-    m_ports.plane.drain(id, whileAlive([this, id] {
-                            m_ports.timers.after(m_settings.drainGrace, whileAlive([this, id] { finishStop(id); }));
-                        }));
-}
-
-void PurchaseService::finishStop(PurchaseId id) {
-    Entry* const stopping = entry(id);
-    if (stopping == nullptr || stopping->book.state != PurchaseState::Stopping || m_broken) return;
-    if (std::exchange(stopping->published, false)) {
-        if (const auto done = applyPlane(); !done) m_ports.log(LogLevel::Error, "data plane: " + done.error());
-        take(m_ports.plane.retire(id));
-    }
-    if (stopping->key) stopping->key->secret = {};
-    if (!commitUsage() || !advance(*stopping, PurchaseState::Settling, EndReason::None, {})) return;
-    revoke(id);
-}
-
-void PurchaseService::revoke(PurchaseId id) {
-    Entry* const ending = entry(id);
-    if (ending == nullptr || ending->revoking || !ending->book.key || m_broken) return;
-    ending->revoking = true;
-    m_ports.isp.revokeKey(*ending->book.key, whileAlive([this, id](const auto& answer) { onRevoked(id, answer); }));
-}
-
-void PurchaseService::onRevoked(PurchaseId id, const tl::expected<std::optional<FinalUsage>, IspFailure>& answer) {
-    Entry* const ending = entry(id);
-    if (ending == nullptr || m_broken) return;
-    ending->revoking = false;
-    if (answer) {
-        settle(*ending, *answer);
-    } else {
-        retryLater(*ending, answer.error().what);
-    }
-}
-
-void PurchaseService::retryLater(Entry& entry, const std::string& why) {
-    const PurchaseId id = entry.book.id;
-    if (entry.trouble != why) {
-        m_ports.log(LogLevel::Warning, nameOf(id) + " cannot be settled yet: " + why);
-        entry.trouble = why;
-    }
-    entry.retryDelay =
-        entry.retryDelay.count() == 0 ? m_settings.retryFirst : std::min(entry.retryDelay * 2, m_settings.retryLongest);
-    entry.retry = m_ports.timers.after(entry.retryDelay, whileAlive([this, id] {
-                                           if (Entry* const again = this->entry(id)) again->retry = 0;
-                                           revoke(id);
-                                       }));
-}
-
-void PurchaseService::settle(Entry& entry, const std::optional<FinalUsage>& statement) {
-    const PurchaseId id = entry.book.id;
-    const Money counted = std::min(entry.book.usage.amount, entry.book.request.cap);
-    // After a kill the data plane may have spent more than was written down, but never more than the cap.
-    const Money bound = entry.interrupted ? entry.book.request.cap : counted;
-    ledger::Settlement settlement;
-    if (statement) {
-        settlement.disputed = statement->amount > bound || statement->amount.isNegative();
-        settlement.charged = settlement.disputed ? counted : statement->amount;
-        settlement.evidence = ledger::Evidence{"final-usage", statement->message, statement->signature, false};
-        if (settlement.disputed) {
-            settlement.note = "the ISP states " + statement->amount.toString() + ", counted here " + counted.toString();
-            m_ports.log(LogLevel::Error, nameOf(id) + " is disputed: " + settlement.note);
+    std::vector<SessionKeyId> unused, used;
+    for (Key& key : entry.keys) {
+        switch (key.phase) {
+        case KeyPhase::Ready:
+        case KeyPhase::Live:
+            key.phase = KeyPhase::Leaving;
+            key.countDone = !key.published;
+            used.push_back(key.key.id);
+            break;
+        case KeyPhase::Leaving: used.push_back(key.key.id); break;
+        case KeyPhase::Registering: unused.push_back(key.key.id); break;  // revoked when the answer is there
+        case KeyPhase::Revoking: break;
         }
-    } else if (entry.book.usage.packets > 0) {
-        settlement.note = "the ISP knows no such key: nothing is owed";
-        m_ports.log(LogLevel::Warning, nameOf(id) + ": " + settlement.note);
     }
-    if (const auto done = m_ports.ledger.settle(id, settlement, m_ports.clock.now()); !done) {
-        storageFailed(done.error());
-        return;
+    push();
+    if (!now) {
+        for (const SessionKeyId key : used) {
+            Entry* const still = this->entry(id);
+            const Key* const left = still != nullptr ? still->find(key) : nullptr;
+            if (left != nullptr && left->countDone && left->timer == 0) revoke(id, key);
+        }
+        return settleIfDone(id);
     }
-    m_ports.log(LogLevel::Info, nameOf(id) + " settled: " + settlement.charged.toString() + " USD of a cap of " +
-                                    entry.book.request.cap.toString());
+    for (const SessionKeyId key : unused) revoke(id, key);
+    for (const SessionKeyId key : used) {
+        revoke(id, key);
+        Entry* const still = this->entry(id);
+        if (Key* const left = still != nullptr ? still->find(key) : nullptr; left != nullptr && !left->countDone) {
+            drain(id, *left);
+            left->patience = m_ports.timers.after(m_settings.countPatience,
+                                                  whileAlive([this, id, key] { giveUpCounting(id, key); }));
+        }
+    }
+    settleIfDone(id);
+}
+
+// Every key has its final statement: what they were charged is what the purchase cost.
+void PurchaseService::settleIfDone(PurchaseId id) {
+    Entry* const ending = entry(id);
+    if (ending == nullptr || !ending->stopping() || m_broken) return;
+    const bool all = std::all_of(ending->keys.begin(), ending->keys.end(),
+                                 [](const Key& key) { return key.countDone || key.countShort; });
+    if (all && ending->book.state == PurchaseState::Stopping) {
+        if (!commitUsage() || !advance(*ending, PurchaseState::Settling, EndReason::None, {})) return;
+    }
+    if (!ending->keys.empty()) return;
+    const auto charged = m_ports.ledger.settle(id, EndReason::None, ending->disputes, m_ports.clock.now());
+    if (!charged) return storageFailed(charged.error());
+    m_ports.log(LogLevel::Info, nameOf(id) + " settled: " + charged->toString() + " USD of a cap of " +
+                                    ending->book.request.cap.toString());
+    m_ports.authority.settled(id, *charged);
     close(id);
 }
 
-void PurchaseService::refuse(Entry& entry, BuyRefusal::Kind kind, EndReason reason, const std::string& message,
-                             const std::string& hint) {
+void PurchaseService::refuse(Entry& entry, BuyRefusal refusal, EndReason reason,
+                             const std::optional<ledger::Why>& why) {
     const PurchaseId id = entry.book.id;
-    if (const auto done = m_ports.ledger.refuse(id, reason, message, m_ports.clock.now()); !done) {
-        storageFailed(done.error());
-        return;
+    if (const auto done = m_ports.ledger.refuse(id, reason, refusal.message, m_ports.clock.now(), why); !done) {
+        return storageFailed(done.error());
     }
-    answer(entry, tl::unexpected(BuyRefusal{kind, id, message, hint}));
+    if (entry.judged) m_ports.authority.settled(id, Money::zero());
+    answer(entry, tl::unexpected(std::move(refusal)));
     close(id);
 }
 
@@ -469,28 +412,10 @@ void PurchaseService::answer(Entry& entry, tl::expected<PurchaseView, BuyRefusal
 void PurchaseService::close(PurchaseId id) {
     if (Entry* const ending = entry(id)) {
         m_ports.timers.cancel(ending->end);
-        m_ports.timers.cancel(ending->retry);
+        m_ports.timers.cancel(ending->renewal);
         m_open.erase(id.value());
     }
     if (m_settled) m_settled(id);
-}
-
-tl::expected<void, std::string> PurchaseService::applyPlane() {
-    std::vector<PaidFlow> flows;
-    for (const auto& [id, entry] : m_open) {
-        if (!entry.published) continue;
-        const ledger::NewPurchase& request = entry.book.request;
-        flows.push_back({entry.book.id, request.flow, entry.quote->path, *entry.key, request.capPerSecond});
-    }
-    return m_ports.plane.publish(flows);
-}
-
-tl::expected<void, std::string> PurchaseService::applyDiversion() {
-    std::vector<FlowMatch> flows;
-    for (const auto& [id, entry] : m_open) {
-        if (entry.diverted) flows.push_back(entry.book.request.flow);
-    }
-    return m_ports.diversion.set(flows);
 }
 
 bool PurchaseService::advance(Entry& entry, PurchaseState to, EndReason reason, const std::string& note) {
@@ -506,66 +431,18 @@ bool PurchaseService::advance(Entry& entry, PurchaseState to, EndReason reason, 
     return true;
 }
 
-// Runs only while something is published: an idle agent does not wake up.
-void PurchaseService::armTick() {
-    const bool needed =
-        std::any_of(m_open.begin(), m_open.end(), [](const auto& item) { return item.second.published; });
-    if (m_tick == 0 && needed) m_tick = m_ports.timers.after(m_settings.harvestEvery, whileAlive([this] { tick(); }));
-}
-
-void PurchaseService::tick() {
-    m_tick = 0;
-    if (m_broken) return;
-    std::vector<PurchaseId> exhausted;
-    for (const PlaneCounters& counters : m_ports.plane.harvest()) {
-        take(counters);
-        if (counters.capReached) exhausted.push_back(counters.id);
-    }
-    const SteadyTime now = m_ports.clock.steady();
-    if (now - m_lastCommit >= m_settings.commitEvery) {
-        m_lastCommit = now;
-        if (!commitUsage()) return;
-    }
-    for (const PurchaseId id : exhausted) stop(id, EndReason::CapReached);
-    armTick();
-}
-
-void PurchaseService::take(const PlaneCounters& counters) {
-    Entry* const counted = entry(counters.id);
-    if (counted == nullptr) return;
-    counted->trouble = counters.trouble;
-    if (counted->book.usage == counters.usage) return;
-    counted->book.usage = counters.usage;
-    counted->uncounted = true;
-}
-
-bool PurchaseService::commitUsage() {
-    std::vector<ledger::UsageUpdate> updates;
-    for (auto& [id, entry] : m_open) {
-        if (std::exchange(entry.uncounted, false)) updates.push_back({entry.book.id, entry.book.usage});
-    }
-    if (const auto done = m_ports.ledger.recordUsage(updates); !done) {
-        storageFailed(done.error());
-        return false;
-    }
-    return true;
-}
-
 // What cannot be written down is not spent: everything goes best effort, and the next start settles it.
 void PurchaseService::storageFailed(ledger::LedgerError error) {
     if (std::exchange(m_broken, true)) return;
     m_ports.log(LogLevel::Error, std::string(describe(error)) + ": every flow goes back to best effort");
     std::vector<BuyDone> waiting;
     for (auto& [id, entry] : m_open) {
-        entry.published = entry.diverted = false;
-        entry.trouble = describe(error);
+        entry.trouble = entry.settleTrouble = describe(error);
         for (BuyDone& done : std::exchange(entry.waiting, {})) waiting.push_back(std::move(done));
     }
-    if (const auto done = applyDiversion(); !done) m_ports.log(LogLevel::Error, "uncapture: " + done.error());
-    if (const auto done = applyPlane(); !done) m_ports.log(LogLevel::Error, "data plane: " + done.error());
+    m_ports.flows.set({}, [](const auto&) {});
     for (BuyDone& done : waiting) {
-        done(tl::unexpected(BuyRefusal{
-            BuyRefusal::Kind::Local, {}, std::string(describe(error)), "free some disk space, then restart netpasd"}));
+        done(tl::unexpected(local({}, std::string(describe(error)), "free some disk space, then restart netpasd")));
     }
 }
 

@@ -1,6 +1,7 @@
 // The life of every purchase, from the request to the settlement (NetPaS §5.3; core/ledger/types.h has its states).
-// Each step is durable in the ledger before anybody can see it. Whatever fails on the way, the flow goes back to best
-// effort and the reservation is settled. One control thread owns this and everything it calls.
+// Each step is durable in the ledger before anybody can see it. A purchase is paid through a succession of session keys,
+// each with a slice of its cap (DESIGN §6). Whatever fails on the way, the flow goes back to best effort and what was set
+// aside is settled. One control thread owns this and everything it calls.
 #pragma once
 
 #include <chrono>
@@ -8,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,33 +18,43 @@
 #include "app/secretary/ports.h"
 #include "core/clock.h"
 #include "core/ledger/ledger.h"
-#include "secretary/budget.h"
 
 namespace netpas::secretaryd {
 
 struct PurchaseSettings {
-    std::chrono::milliseconds harvestEvery{50};
     std::chrono::milliseconds commitEvery{250};
     // Between the last diverted packet and the revocation: what is queued on the way to the edge router still arrives.
     std::chrono::milliseconds drainGrace{500};
+    // A key that is revoked at once: how long its agent may take to say what it counted.
+    std::chrono::milliseconds countPatience{2000};
     std::chrono::milliseconds retryFirst{500};
     std::chrono::milliseconds retryLongest{30'000};
-    std::chrono::hours keyLifetime{24};  // of a purchase without a duration
-    std::chrono::minutes keyMargin{5};   // beyond the duration
-    secretary::HardLimits limits;
+    std::chrono::hours longest{24};     // of a purchase without a duration
+    std::chrono::minutes keyMargin{5};  // a purchase's last key lives so much longer than the purchase
+    std::chrono::minutes keyLifetime{10};
+    int renewAtUsedPercent = 75;
+    int renewAtAgePercent = 80;
+    // A slice is the largest of: this part of the cap, what so many seconds cost, so many full packets.
+    int slicesOfCap = 8;
+    std::chrono::seconds sliceFor{10};
+    int fewestPackets = 16;
+    // Without an agent for so long, purchases end.
+    std::chrono::minutes agentPatience{5};
 };
 
 struct BuyOrder {
     ledger::NewPurchase purchase;
     cartographer::QuoteRequest what;
+    bool byPerson = false;  // the owner asks in person
+    uint32_t process = 0;   // of the local peer; 0: not known
 };
 
 struct BuyRefusal {
     enum class Kind {
         NotJoined,
-        NoOffer,  // no path, no such class
-        Invalid,  // the request makes no sense
-        OverBudget,
+        NoOffer,   // no path, no such class
+        Invalid,   // the request makes no sense
+        Denied,    // by the user's limits, rules or answer; see `code`
         Conflict,  // of idempotency keys, or the flow is bought already
         IspRefused,
         Unreachable,
@@ -53,13 +65,15 @@ struct BuyRefusal {
     std::optional<PurchaseId> id;
     std::string message;
     std::string hint;
+    std::string code;  // with Denied
 };
 
 struct PurchaseView {
     ledger::Purchase book;                     // as it is durable, with the live counters
     std::optional<cartographer::Quote> quote;  // not known of purchases of an earlier run
-    bool waitingForIsp = false;                // its final statement is being asked for
+    bool waitingForIsp = false;                // a final statement is being asked for
     std::string trouble;                       // why packets go unpaid or the settlement waits; may be empty
+    std::string decision;                      // waits for this decision; empty: it does not
 };
 
 class PurchaseService {
@@ -69,8 +83,8 @@ public:
         Quotes& quotes;
         KeyMint& mint;
         FirstIsp& isp;
-        Plane& plane;
-        Diversion& diversion;
+        Flows& flows;
+        Authority& authority;
         Timers& timers;
         const Clock& clock;
         LogSink log;
@@ -82,55 +96,94 @@ public:
     PurchaseService(const PurchaseService&) = delete;
     PurchaseService& operator=(const PurchaseService&) = delete;
 
-    // Call once, before anything else: takes up what an earlier run left open.
+    // Call once, before anything else: takes up what an earlier run left open. What ran then goes on, with fresh keys, if
+    // the agent that comes up next still has it.
     [[nodiscard]] tl::expected<void, ledger::LedgerError> recover();
 
-    // `done` is called once: when the purchase is active, or has ended before it came so far. May be called at once.
+    // `done` is called once: when the purchase is active, waits for a decision (PurchaseView::decision), or has ended
+    // before it came so far. May be called at once.
     void buy(const BuyOrder& order, BuyDone done);
     // False: there is no such open purchase. A purchase that is ending already stays as it is.
     bool stop(PurchaseId id, ledger::EndReason reason);
     void stopAll(ledger::EndReason reason);
+    // Lock, pause, alarm: every session key is revoked now, whatever the agent says or does not say.
+    void revokeAll(ledger::EndReason reason);
     // Nothing is left to settle.
     [[nodiscard]] bool idle() const { return m_open.empty(); }
     // Called whenever a purchase has reached a final state.
     void onSettled(std::function<void(PurchaseId)> listener) { m_settled = std::move(listener); }
 
+    // The agent's side. `held`: what it has counted and can still pay for.
+    void agentUp(std::span<const FlowCounters> held);
+    void agentDown();
+    void countersCame(std::span<const FlowCounters> counters);
+    // Something is paid for: silence of the agent matters.
+    [[nodiscard]] bool paying() const;
+
     [[nodiscard]] std::vector<PurchaseView> open() const;
     [[nodiscard]] std::optional<PurchaseView> find(PurchaseId id) const;
-    // The ledger refused a write: nothing is bought until the agent is started again.
+    // The ledger refused a write: nothing is bought until the secretary is started again.
     [[nodiscard]] bool broken() const { return m_broken; }
 
 private:
+    struct Key;
     struct Entry;
 
     template <typename Function>
     auto whileAlive(Function function);
     Entry* entry(PurchaseId id);
-    [[nodiscard]] bool flowIsTaken(const FlowMatch& flow) const;
-    [[nodiscard]] PurchaseView view(const Entry& entry) const;
+    [[nodiscard]] bool flowIsTaken(const FlowMatch& flow, const std::string& node) const;
+    [[nodiscard]] static PurchaseView view(const Entry& entry);
 
+    // Until it is active (purchase_service.cpp)
+    void repeated(PurchaseId id, BuyDone done);
     void onQuote(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote);
-    bool reserve(Entry& entry, const cartographer::Quote& quote, const std::string& rule);
-    void onRegistered(PurchaseId id, const tl::expected<void, IspFailure>& answer);
-    void activate(Entry& entry);
-    void beginStop(Entry& entry, ledger::EndReason reason, const std::string& note);
-    void finishStop(PurchaseId id);
-    void revoke(PurchaseId id);
-    void onRevoked(PurchaseId id, const tl::expected<std::optional<FinalUsage>, IspFailure>& answer);
-    void settle(Entry& entry, const std::optional<FinalUsage>& statement);
-    void retryLater(Entry& entry, const std::string& why);
-    void refuse(Entry& entry, BuyRefusal::Kind kind, ledger::EndReason reason, const std::string& message,
-                const std::string& hint);
+    void onVerdict(PurchaseId id, const Verdict& verdict);
+    bool reserve(Entry& entry, const ledger::Why& why);
+    void becomeActive(Entry& entry);
+    void refuse(Entry& entry, BuyRefusal refusal, ledger::EndReason reason, const std::optional<ledger::Why>& why = {});
     void answer(Entry& entry, tl::expected<PurchaseView, BuyRefusal> what);
+
+    // Session keys (purchase_keys.cpp)
+    [[nodiscard]] Money remaining(const Entry& entry) const;
+    [[nodiscard]] std::optional<Money> nextSlice(const Entry& entry) const;
+    [[nodiscard]] std::optional<SessionKey> mintFor(const Entry& entry, Money cap);
+    void hold(Entry& entry, const SessionKey& key);
+    bool addKey(Entry& entry);
+    void registerKey(PurchaseId id, const SessionKey& key);
+    void onRegistered(PurchaseId id, SessionKeyId key, const tl::expected<void, IspFailure>& answer);
+    void considerRenewal(Entry& entry);
+    void renewLater(Entry& entry, const std::string& why);
+    void armRenewal(Entry& entry);
+    void drain(PurchaseId id, Key& key);
+    void onDrained(PurchaseId id, SessionKeyId key, const std::optional<FlowCounters>& counters);
+    void counted(Entry& entry, Key& key);
+    void giveUpCounting(PurchaseId id, SessionKeyId key);
+    void revoke(PurchaseId id, SessionKeyId key);
+    void onRevoked(PurchaseId id, SessionKeyId key, const tl::expected<std::optional<FinalUsage>, IspFailure>& answer);
+    void retryRevocation(PurchaseId id, Key& key, const std::string& why);
+    void closeIfComplete(PurchaseId id, SessionKeyId key);
+
+    // The end (purchase_service.cpp)
+    void beginStop(Entry& entry, ledger::EndReason reason, const std::string& note, bool now = false);
+    void settleIfDone(PurchaseId id);
     void close(PurchaseId id);
 
-    [[nodiscard]] tl::expected<void, std::string> applyPlane();
-    [[nodiscard]] tl::expected<void, std::string> applyDiversion();
-    bool advance(Entry& entry, ledger::PurchaseState to, ledger::EndReason reason, const std::string& note);
-    void armTick();
-    void tick();
-    void take(const PlaneCounters& counters);
+    // The agent (purchase_agent.cpp)
+    void reconcile(PurchaseId id, std::span<const FlowCounters> held);
+    void awaitAgent();
+    static Key* keyInUse(Entry& entry);
+    void push();
+    void onSet(const tl::expected<void, FlowsFailure>& result);
+    void setApplied(Entry& entry);
+    void setFailed(Entry& entry, const FlowsFailure& failure);
+    void resume(Entry& entry);
+    void onResumeQuote(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote);
+    void take(const FlowCounters& counters);
+    void armCommit();
     bool commitUsage();
+
+    bool advance(Entry& entry, ledger::PurchaseState to, ledger::EndReason reason, const std::string& note);
     void storageFailed(ledger::LedgerError error);
 
     Ports m_ports;
@@ -138,8 +191,11 @@ private:
     std::map<uint64_t, Entry> m_open;
     std::function<void(PurchaseId)> m_settled;
     std::shared_ptr<bool> m_alive;
-    Timers::Id m_tick = 0;
-    SteadyTime m_lastCommit{};
+    Timers::Id m_commit = 0;
+    Timers::Id m_patience = 0;  // with a lost agent
+    bool m_agentUp = false;
+    bool m_setting = false;  // a set is on its way
+    bool m_stale = false;    // … and another one is wanted
     bool m_broken = false;
 };
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -18,12 +19,20 @@ namespace {
 constexpr uint32_t maxHistory = 10'000;
 constexpr uint32_t defaultHistory = 100;
 
+// Of a refusal by the user's own limits, rules or answer.
+unsigned statusOf(std::string_view code) {
+    if (code == "QUOTA_EXCEEDED" || code == "INSUFFICIENT_BALANCE") return 402;
+    if (code == "UNAUTHORIZED" || code == "RESTRICTED" || code == "LOCKED" || code == "PAUSED") return 403;
+    if (code == "INVALID_ARGUMENT") return 400;
+    return code == "LOCAL_FAILURE" ? 500 : 409;
+}
+
 HttpResponse refusalFor(const BuyRefusal& why) {
     switch (why.kind) {
     case BuyRefusal::Kind::NotJoined: return refusal(409, "NOT_JOINED", why.message, why.hint);
     case BuyRefusal::Kind::NoOffer: return refusal(404, "NO_OFFER", why.message, why.hint);
     case BuyRefusal::Kind::Invalid: return refusal(400, "INVALID_ARGUMENT", why.message, why.hint);
-    case BuyRefusal::Kind::OverBudget: return refusal(402, "QUOTA_EXCEEDED", why.message, why.hint);
+    case BuyRefusal::Kind::Denied: return refusal(statusOf(why.code), why.code, why.message, why.hint);
     case BuyRefusal::Kind::Conflict: return refusal(409, "CONFLICT", why.message, why.hint);
     case BuyRefusal::Kind::IspRefused: return refusal(403, "ISP_REFUSED", why.message, why.hint);
     case BuyRefusal::Kind::Unreachable: return refusal(503, "ISP_UNREACHABLE", why.message, why.hint);
@@ -46,8 +55,9 @@ std::optional<PurchaseId> purchaseIdFrom(std::string_view text) {
     return PurchaseId{number};
 }
 
+// The same user name means different people on different devices.
 bool maySee(const Caller& caller, const ledger::Purchase& purchase) {
-    return caller.admin() || purchase.request.uid == caller.uid;
+    return caller.admin() || (purchase.request.uid == caller.uid && purchase.request.context.node == caller.node);
 }
 
 void status(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
@@ -112,8 +122,14 @@ void buy(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
         return reply(refusal(400, "INVALID_ARGUMENT", "the Idempotency-Key is too long", "use at most 128 characters"));
     }
     order->purchase.uid = call.caller.uid;
+    order->purchase.context.app = call.caller.executable;
+    order->purchase.context.node = call.caller.node;
+    order->process = static_cast<uint32_t>(std::max(call.caller.pid, 0));
+    // The owner's own words through the secretary's own door are an answer already.
+    order->byPerson = call.caller.door == Door::Secretary && call.caller.may.has(Capability::Decide);
     state.purchases->buy(*order, [&clock = state.clock, reply](const auto& result) {
-        reply(result ? answer(purchaseJson(*result, clock.now())) : refusalFor(result.error()));
+        if (!result) return reply(refusalFor(result.error()));
+        reply(answer(purchaseJson(*result, clock.now()), result->decision.empty() ? 200 : 202));
     });
 }
 
@@ -130,9 +146,10 @@ void history(const SecretaryState& state, const ApiCall& call, const Reply& repl
     if (!entries) return reply(refusalFor(entries.error()));
     json list = json::array();
     for (const ledger::Purchase& book : *entries) {
+        if (!maySee(call.caller, book)) continue;
         // What runs has newer counters in memory than in the ledger.
         const auto live = isFinal(book.state) ? std::nullopt : state.purchases->find(book.id);
-        list.push_back(purchaseJson(live ? *live : PurchaseView{book, std::nullopt, false, {}}, state.clock.now()));
+        list.push_back(purchaseJson(live ? *live : PurchaseView{book, std::nullopt, false, {}, {}}, state.clock.now()));
     }
     reply(answer({{"entries", std::move(list)}}));
 }

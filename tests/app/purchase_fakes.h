@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "app/secretary/ports.h"
+#include "app/secretary/purchase_service.h"
 #include "core/clock.h"
 
 namespace netpas::secretaryd::fake {
@@ -139,59 +139,46 @@ private:
     KillSwitch& m_kill;
 };
 
-class Diversion final : public secretaryd::Diversion {
+// The agent: pays 15 n$ for each packet of a diverted flow while the cap of its key lasts, then sends best effort.
+class Flows final : public secretaryd::Flows {
 public:
-    explicit Diversion(KillSwitch& kill) : m_kill(kill) {}
-    tl::expected<void, std::string> set(const std::vector<FlowMatch>& wanted) override {
-        m_kill.step();
-        if (fails) return tl::unexpected(std::string("no nftables"));
-        flows = wanted;
-        return {};
-    }
-    std::vector<FlowMatch> flows;
-    bool fails = false;
+    Flows(Isp& isp, Timers& timers, KillSwitch& kill) : m_isp(isp), m_timers(timers), m_kill(kill) {}
 
-private:
-    KillSwitch& m_kill;
-};
-
-class Plane final : public secretaryd::Plane {
-public:
-    Plane(Isp& isp, Diversion& diversion, Timers& timers, KillSwitch& kill)
-        : m_isp(isp), m_diversion(diversion), m_timers(timers), m_kill(kill) {}
-
-    tl::expected<void, std::string> publish(const std::vector<PaidFlow>& flows) override {
+    void set(const std::vector<PaidFlow>& wanted, std::function<void(tl::expected<void, FlowsFailure>)> done) override {
         m_kill.step();
-        if (fails) return tl::unexpected(std::string("device gone"));
-        published = flows;
-        return {};
+        ++sets;
+        tl::expected<void, FlowsFailure> result;
+        const bool grows = wanted.size() > flows.size();
+        if (away) {
+            result = tl::unexpected(FlowsFailure{FlowsFailure::Kind::AgentLost, "no agent"});
+        } else if (fails && grows) {
+            result = tl::unexpected(*fails);
+        } else {
+            flows = wanted;
+            for (const PaidFlow& flow : flows) {
+                FlowCounters& mine = counters[flow.key.id.value()];
+                mine.id = flow.id;
+                mine.key = flow.key.id;
+            }
+        }
+        m_timers.after(std::chrono::milliseconds(1), [done = std::move(done), result] { done(result); });
     }
-    void drain(PurchaseId, std::function<void()> done) override {
+    void drain(PurchaseId, SessionKeyId key, std::function<void(std::optional<FlowCounters>)> done) override {
         m_kill.step();
-        m_timers.after(std::chrono::milliseconds(5), std::move(done));
+        if (mute) return;
+        m_timers.after(std::chrono::milliseconds(5), [this, key, done = std::move(done)] {
+            if (away || !counters.contains(key.value())) return done(std::nullopt);
+            const FlowCounters last = counters[key.value()];
+            counters.erase(key.value());
+            done(last);
+        });
     }
-    std::vector<PlaneCounters> harvest() override {
-        m_kill.step();
-        std::vector<PlaneCounters> all;
-        for (const auto& [id, counters] : m_counters) all.push_back(counters);
-        return all;
-    }
-    PlaneCounters retire(PurchaseId id) override {
-        m_kill.step();
-        auto counters = m_counters[id.value()];
-        counters.id = id;
-        m_counters.erase(id.value());
-        return counters;
-    }
-    // Packets of every diverted flow: 15 n$ each while the cap lasts, then best effort. `lost` of the paid ones never
-    // reach the edge router.
+    // Packets of every diverted flow. `lost` of the paid ones never reach the edge router.
     void traffic(uint64_t packets, uint64_t lost = 0) {
         const Money price = *Money::fromNanodollars(15);
-        for (const PaidFlow& flow : published) {
-            if (std::find(m_diversion.flows.begin(), m_diversion.flows.end(), flow.flow) == m_diversion.flows.end())
-                continue;
-            PlaneCounters& mine = m_counters[flow.id.value()];
-            mine.id = flow.id;
+        for (const PaidFlow& flow : flows) {
+            if (!flow.diverted) continue;
+            FlowCounters& mine = counters[flow.key.id.value()];
             Isp::Key& theirs = m_isp.keys.at(flow.key.id.value());
             for (uint64_t i = 0; i < packets; ++i) {
                 const Money after = *checkedAdd(mine.usage.amount, price);
@@ -208,16 +195,73 @@ public:
                 ++theirs.packets;
             }
         }
+        if (service != nullptr) m_timers.after(std::chrono::milliseconds(50), [this] { report(); });
     }
-    std::vector<PaidFlow> published;
-    bool fails = false;
+    void report() {
+        if (!away && service != nullptr) service->countersCame(held());
+    }
+    [[nodiscard]] std::vector<FlowCounters> held() const {
+        std::vector<FlowCounters> all;
+        for (const auto& [key, one] : counters) all.push_back(one);
+        return all;
+    }
+    [[nodiscard]] size_t diverted() const {
+        size_t count = 0;
+        for (const PaidFlow& flow : flows) count += flow.diverted ? 1 : 0;
+        return count;
+    }
+    std::vector<PaidFlow> flows;
+    std::map<uint32_t, FlowCounters> counters;  // by key
+    std::optional<FlowsFailure> fails;          // of sets that grow
+    bool away = false;
+    bool mute = false;  // never says what it counted
+    int sets = 0;
+    PurchaseService* service = nullptr;
 
 private:
     Isp& m_isp;
-    Diversion& m_diversion;
     Timers& m_timers;
     KillSwitch& m_kill;
-    std::map<uint64_t, PlaneCounters> m_counters;
+};
+
+// Grants what fits into a cap for each purchase and one for all of them.
+class Authority final : public secretaryd::Authority {
+public:
+    explicit Authority(KillSwitch& kill) : m_kill(kill) {}
+    std::optional<Denied> precheck(const ledger::NewPurchase& purchase) override {
+        if (purchase.cap <= mostEach) return std::nullopt;
+        return Denied{"QUOTA_EXCEEDED", "too much", "ask for less", std::nullopt};
+    }
+    void authorize(PurchaseId id, const secretary::SpendRequest& request, bool byPerson,
+                   std::function<void(Verdict)> done) override {
+        m_kill.step();
+        requests.push_back(request);
+        person = byPerson;
+        if (asks) {
+            waiting = done;
+            return done(Pending{"7", "asking"});
+        }
+        Money sum = request.worstCase;
+        for (const auto& [other, amount] : reserved) sum = *checkedAdd(sum, amount);
+        if (sum > mostTogether) return done(Denied{"QUOTA_EXCEEDED", "too much together", {}, std::nullopt});
+        reserved[id.value()] = request.worstCase;
+        done(Approved{{"explicit request", "limit", "You asked for it.", {}}});
+    }
+    void settled(PurchaseId id, Money amount) override {
+        reserved.erase(id.value());
+        spent = *checkedAdd(spent, amount);
+    }
+    Money mostEach = *Money::parse("1");
+    Money mostTogether = *Money::parse("2");
+    std::map<uint64_t, Money> reserved;
+    Money spent;
+    std::vector<secretary::SpendRequest> requests;
+    bool person = false;
+    bool asks = false;
+    std::function<void(Verdict)> waiting;
+
+private:
+    KillSwitch& m_kill;
 };
 
 class Mint final : public KeyMint {

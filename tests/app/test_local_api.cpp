@@ -53,20 +53,17 @@ class TestLocalApi : public QObject {
               quotes(timers, kill),
               mint(kill),
               first(isp, timers, kill),
-              diversion(kill),
-              plane(isp, diversion, timers, kill),
+              plane(isp, timers, kill),
+              authority(kill),
               ledger(std::move(*ledger::Ledger::open(folder.filePath("l.db").toStdString(), store::DatabaseKey{}))),
               purchases(
-                  {*ledger, quotes, mint, first, plane, diversion, timers, clock, [](LogLevel, const std::string&) {}},
-                  settings()),
+                  {*ledger, quotes, mint, first, plane, authority, timers, clock, [](LogLevel, const std::string&) {}},
+                  PurchaseSettings{}),
               cartographer(web, clock, folder.path().toStdString()),
               api(context()) {}
-        static PurchaseSettings settings() {
-            PurchaseSettings settings;
-            settings.limits = {*Money::parse("1"), *Money::parse("2")};
-            return settings;
-        }
         ApiContext context() {
+            plane.service = &purchases;
+            purchases.agentUp({});
             state.ledger = ledger.get();
             state.purchases = &purchases;
             state.isp = &isps;
@@ -88,14 +85,14 @@ class TestLocalApi : public QObject {
         fake::Quotes quotes;
         fake::Mint mint;
         fake::FirstIsp first;
-        fake::Diversion diversion;
-        fake::Plane plane;
+        fake::Flows plane;
+        fake::Authority authority;
         NoWeb web;
         std::unique_ptr<ledger::Ledger> ledger;
         PurchaseService purchases;
         cartographer::Cartographer cartographer;
         OneIsp isps;
-        SecretaryState state{clock, "1.2.3", settings().limits};
+        SecretaryState state{clock, "1.2.3", {*Money::parse("1"), *Money::parse("2")}};
         Router router;
         Door door = Door::Secretary;
         Api api;
@@ -176,7 +173,7 @@ private slots:
         for (const uint32_t admin : {0U, ownerUid}) {
             QCOMPARE(call("GET", "/v1/purchases", admin).body["purchases"].size(), size_t{1});
         }
-        QCOMPARE(m_world->diversion.flows.size(), size_t{1});
+        QCOMPARE(m_world->plane.diverted(), size_t{1});
         QCOMPARE(call("DELETE", "/v1/purchases/" + id, 0).status, 202U);
     }
 

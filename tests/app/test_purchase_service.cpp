@@ -30,22 +30,23 @@ BuyOrder order(const char* cap = "0.05", uint16_t port = 80) {
 
 // One life of the agent: everything but the ledger's file and the ISP goes with it.
 struct Agent {
-    Agent(ledger::Ledger& ledger, fake::Isp& isp, ManualClock& clock, int killAt = -1)
-        : kill{0, killAt},
-          timers(clock),
+    Agent(ledger::Ledger& ledger, fake::Isp& isp, ManualClock& clock)
+        : timers(clock),
           quotes(timers, kill),
           mint(kill),
           first(isp, timers, kill),
-          diversion(kill),
-          plane(isp, diversion, timers, kill),
-          service({ledger, quotes, mint, first, plane, diversion, timers, clock,
+          plane(isp, timers, kill),
+          authority(kill),
+          service({ledger, quotes, mint, first, plane, authority, timers, clock,
                    [this](LogLevel, const std::string& line) { log.push_back(line); }},
-                  settings()) {}
+                  PurchaseSettings{}) {
+        plane.service = &service;
+    }
 
-    static PurchaseSettings settings() {
-        PurchaseSettings settings;
-        settings.limits = {dollars("1"), dollars("2")};
-        return settings;
+    // The agent is there from the start, and has nothing of an earlier life.
+    Agent& up() {
+        service.agentUp({});
+        return *this;
     }
     void buy(const BuyOrder& what) {
         service.buy(what, [this](auto result) { answers.push_back(std::move(result)); });
@@ -57,8 +58,8 @@ struct Agent {
     fake::Quotes quotes;
     fake::Mint mint;
     fake::FirstIsp first;
-    fake::Diversion diversion;
-    fake::Plane plane;
+    fake::Flows plane;
+    fake::Authority authority;
     std::vector<std::string> log;
     std::vector<tl::expected<PurchaseView, BuyRefusal>> answers;
     PurchaseService service;
@@ -95,19 +96,20 @@ private slots:
 
     void aPurchaseRunsAndSettlesToTheEighth() {
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         agent.buy(order());
         agent.timers.run(milliseconds(20));
         QVERIFY(agent.answers.size() == 1 && agent.answers[0].has_value());
         const PurchaseId id = agent.bought();
         QCOMPARE(int(book(id).state), int(PurchaseState::Active));
-        QCOMPARE(agent.diversion.flows.size(), size_t{1});
+        QCOMPARE(agent.plane.diverted(), size_t{1});
         QCOMPARE(*m_ledger->reserved(), dollars("0.05"));
         agent.plane.traffic(1000, 7);
         agent.timers.run(milliseconds(400));
         QCOMPARE(book(id).usage.amount, nano(15'000));  // group-committed while it runs
         agent.plane.traffic(1);
         QVERIFY(agent.service.stop(id, EndReason::StoppedByUser));
-        QVERIFY(agent.diversion.flows.empty());
+        QVERIFY((agent.plane.diverted() == 0));
         agent.timers.run(milliseconds(600));
         QVERIFY(agent.service.idle());
         const ledger::Purchase done = book(id);
@@ -122,19 +124,26 @@ private slots:
 
     void theCapEndsThePurchaseAndIsNeverPassed() {
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         agent.buy(order("0.0000151"));
         agent.timers.run(milliseconds(20));
-        agent.plane.traffic(5000);
-        agent.timers.run(milliseconds(700));
+        for (int i = 0; i < 200; ++i) {
+            agent.plane.traffic(37);
+            agent.timers.run(milliseconds(100));
+        }
         const ledger::Purchase done = book(agent.bought());
         QCOMPARE(int(done.state), int(PurchaseState::Settled));
         QCOMPARE(int(done.reason), int(EndReason::CapReached));
-        QCOMPARE(*done.charged, nano(15 * 1006));
-        QCOMPARE(done.usage.bestEffortPackets, uint64_t{5000 - 1006});
+        QVERIFY(*done.charged <= dollars("0.0000151"));
+        // No more is left than what the last key and the rest of the cap are each too short of a packet.
+        QVERIFY(*done.charged > *checkedSub(dollars("0.0000151"), nano(30)));
+        QVERIFY(done.keys.size() > 3);
+        for (const ledger::KeySlice& key : done.keys) QVERIFY(key.end && key.end->charged <= key.cap);
     }
 
     void theDurationEndsThePurchase() {
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         BuyOrder timed = order();
         timed.purchase.duration = std::chrono::seconds(10);
         agent.buy(timed);
@@ -152,7 +161,10 @@ private slots:
         for (; !survived; ++killAt) {
             init();
             try {
-                Agent agent(*m_ledger, m_isp, m_clock, killAt);
+                Agent agent(*m_ledger, m_isp, m_clock);
+                agent.up();
+                agent.timers.run(milliseconds(5));
+                agent.kill = {0, killAt};
                 agent.buy(order());
                 agent.timers.run(milliseconds(20));
                 agent.plane.traffic(100);
@@ -167,6 +179,7 @@ private slots:
             Agent next(*m_ledger, m_isp, m_clock);
             next.mint.next = 100;
             QVERIFY(next.service.recover());
+            next.up();
             next.timers.run(milliseconds(100));
             QVERIFY2(next.service.idle(), qPrintable(QString("killed at call %1").arg(killAt)));
             QVERIFY(m_ledger->unfinished()->empty());
@@ -179,15 +192,16 @@ private slots:
             QCOMPARE(m_ledger->wallet()->debitsPosted, owed);
             QVERIFY(!m_ledger->history(std::nullopt, 1)->front().disputed);
             QVERIFY(m_ledger->check()->empty());
-            QVERIFY(next.diversion.flows.empty());
+            QVERIFY((next.plane.diverted() == 0));
         }
-        QVERIFY2(killAt > 10, "every port is called at least once");
+        QVERIFY2(killAt > 7, "every port is called at least once");
     }
 
     void aSilentIspIsAskedUntilItAnswers() {
         std::optional<PurchaseId> id;
         {
             Agent agent(*m_ledger, m_isp, m_clock);
+            agent.up();
             agent.buy(order());
             agent.timers.run(milliseconds(20));
             id = agent.bought();
@@ -204,6 +218,7 @@ private slots:
         reopen();
         Agent next(*m_ledger, m_isp, m_clock);
         QVERIFY(next.service.recover());
+        next.up();
         next.timers.run(std::chrono::minutes(1));
         QCOMPARE(int(book(*id).state), int(PurchaseState::Settling));
         m_isp.silent = false;
@@ -214,6 +229,7 @@ private slots:
 
     void anInflatedStatementIsDisputed() {
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         agent.buy(order());
         agent.timers.run(milliseconds(20));
         agent.plane.traffic(10);
@@ -227,6 +243,7 @@ private slots:
     void afterAKillAStatementAboveTheCapIsDisputed() {
         {
             Agent agent(*m_ledger, m_isp, m_clock);
+            agent.up();
             agent.buy(order());
             agent.timers.run(milliseconds(20));
             agent.plane.traffic(10);
@@ -236,6 +253,7 @@ private slots:
         m_isp.overcharge = dollars("0.05");
         Agent next(*m_ledger, m_isp, m_clock);
         QVERIFY(next.service.recover());
+        next.up();
         next.timers.run(milliseconds(100));
         const auto last = m_ledger->history(std::nullopt, 1)->front();
         QVERIFY(last.disputed);
@@ -246,17 +264,19 @@ private slots:
     void aRefusingIspCostsNothing() {
         m_isp.refuses = true;
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         agent.buy(order());
         agent.timers.run(milliseconds(100));
         QCOMPARE(int(agent.answers[0].error().kind), int(BuyRefusal::Kind::IspRefused));
         QVERIFY(agent.service.idle());
         QCOMPARE(*m_ledger->reserved(), Money::zero());
-        QVERIFY(agent.plane.published.empty() && agent.diversion.flows.empty());
+        QVERIFY(agent.plane.flows.empty());
     }
 
     void aLostAnswerToTheRegistrationLeavesNoKeyBehind() {
         m_isp.losesTheAnswer = true;
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         agent.buy(order());
         agent.timers.run(milliseconds(100));
         QCOMPARE(int(agent.answers[0].error().kind), int(BuyRefusal::Kind::Unreachable));
@@ -272,7 +292,8 @@ private slots:
     void planeOrCaptureThatFailMeanBestEffort() {
         QFETCH(bool, plane);
         Agent agent(*m_ledger, m_isp, m_clock);
-        (plane ? agent.plane.fails : agent.diversion.fails) = true;
+        agent.up();
+        agent.plane.fails = FlowsFailure{plane ? FlowsFailure::Kind::Plane : FlowsFailure::Kind::Capture, "no"};
         agent.buy(order());
         agent.timers.run(milliseconds(700));
         QCOMPARE(int(agent.answers[0].error().kind), int(BuyRefusal::Kind::Local));
@@ -283,6 +304,7 @@ private slots:
 
     void noOfferMeansNothingIsReserved() {
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         agent.quotes.fails = true;
         agent.quotes.failure = {QuoteFailure::Kind::NoPath, "no paid path", "buy elsewhere"};
         agent.buy(order());
@@ -296,6 +318,7 @@ private slots:
 
     void limitsHoldForWhatIsSetAsideTogether() {
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         agent.buy(order("1.01", 1));
         agent.buy(order("1", 2));
         agent.buy(order("1", 3));
@@ -304,7 +327,7 @@ private slots:
         int active = 0, over = 0;
         for (const auto& answer : agent.answers) {
             active += answer.has_value() ? 1 : 0;
-            over += !answer && answer.error().kind == BuyRefusal::Kind::OverBudget ? 1 : 0;
+            over += !answer && answer.error().kind == BuyRefusal::Kind::Denied ? 1 : 0;
         }
         QCOMPARE(active, 2);
         QCOMPARE(over, 2);
@@ -313,6 +336,7 @@ private slots:
 
     void oneIdempotencyKeyBuysOnce() {
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         BuyOrder keyed = order();
         keyed.purchase.idempotencyKey = "abc";
         keyed.purchase.fingerprint = "1";
@@ -330,6 +354,7 @@ private slots:
 
     void aRefusedRequestStaysRefusedWhenItIsRepeated() {
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         BuyOrder keyed = order();
         keyed.purchase.idempotencyKey = "no offer";
         agent.quotes.fails = true;
@@ -358,6 +383,7 @@ private slots:
 
     void theSameFlowIsNotBoughtTwice() {
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         agent.buy(order());
         agent.timers.run(milliseconds(50));
         agent.buy(order());
@@ -367,6 +393,7 @@ private slots:
 
     void aStopThatOvertakesTheRegistrationEndsIt() {
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         agent.buy(order());
         agent.timers.run(milliseconds(2));  // quoted, reserved, the registration is on its way
         const auto open = agent.service.open();
@@ -374,13 +401,14 @@ private slots:
         QVERIFY(agent.service.stop(open[0].book.id, EndReason::StoppedByUser));
         agent.timers.run(milliseconds(600));
         QCOMPARE(int(agent.answers.at(0).error().kind), int(BuyRefusal::Kind::Ended));
-        QVERIFY(agent.diversion.flows.empty());
+        QVERIFY((agent.plane.diverted() == 0));
         QVERIFY(m_isp.keys.begin()->second.revoked);
         QVERIFY(agent.service.idle());
     }
 
     void oneReservedKeyIdentifierIsReplaced() {
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         agent.buy(order("0.01", 1));
         agent.timers.run(milliseconds(50));
         agent.mint.next = 1;  // as if chance had drawn it again
@@ -390,16 +418,244 @@ private slots:
         QCOMPARE(agent.answers.back()->book.key->value(), uint32_t{2});
     }
 
+    void aKeyMayOnlySpendItsSliceAndTheNextOneTakesOverInTime() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order("0.008"));
+        agent.timers.run(milliseconds(20));
+        const SessionKey first = agent.plane.flows.at(0).key;
+        QCOMPARE(first.cap, dollars("0.001"));  // an eighth of the purchase's
+        QVERIFY(first.expires <= m_clock.now() + std::chrono::minutes(10));
+        agent.plane.traffic(49'000);  // 73.5 %
+        agent.timers.run(milliseconds(200));
+        QCOMPARE(m_isp.keys.size(), size_t{1});
+        agent.plane.traffic(2'000);  // 76.5 %
+        agent.timers.run(milliseconds(60));
+        QCOMPARE(m_isp.keys.size(), size_t{2});
+        QCOMPARE(agent.plane.flows.size(), size_t{1});
+        QVERIFY(agent.plane.flows[0].key.id != first.id && agent.plane.flows[0].diverted);
+        QCOMPARE(m_isp.keys.at(first.id.value()).revoked, false);  // what is on its way still arrives
+        agent.timers.run(milliseconds(600));
+        QVERIFY(m_isp.keys.at(first.id.value()).revoked);
+        const ledger::Purchase now = book(agent.bought());
+        QCOMPARE(int(now.state), int(PurchaseState::Active));
+        QCOMPARE(now.keys.size(), size_t{2});
+        QCOMPARE(now.keys[0].end->charged, nano(15 * 51'000));
+        agent.plane.traffic(10);
+        agent.service.stop(agent.bought(), EndReason::StoppedByUser);
+        agent.timers.run(milliseconds(700));
+        QCOMPARE(*book(agent.bought()).charged, nano(15 * 51'010));
+        QCOMPARE(agent.authority.spent, nano(15 * 51'010));
+        for (const auto& entry : agent.plane.counters) QVERIFY2(false, qPrintable(QString::number(entry.first)));
+    }
+
+    void aKeyIsRenewedByAgeToo() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order("0.008"));
+        agent.timers.run(std::chrono::minutes(7));
+        QCOMPARE(m_isp.keys.size(), size_t{1});
+        agent.timers.run(std::chrono::minutes(2));
+        QCOMPARE(m_isp.keys.size(), size_t{2});
+        QVERIFY(m_isp.keys.at(1).revoked && !m_isp.keys.at(2).revoked);
+        agent.timers.run(std::chrono::minutes(60));
+        QCOMPARE(int(book(agent.bought()).state), int(PurchaseState::Active));
+        QVERIFY(m_isp.keys.size() > 7);
+    }
+
+    void aFastFlowGetsLargerSlices() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order("0.8"));  // slices of 0.1
+        agent.timers.run(milliseconds(20));
+        agent.plane.traffic(5'500'000);  // 0.0825 in a tenth of a second: 10 seconds of that are more than there is
+        agent.timers.run(milliseconds(100));
+        QCOMPARE(m_isp.keys.size(), size_t{2});
+        QCOMPARE(m_isp.keys.at(2).key.cap, dollars("0.7"));
+    }
+
+    void anIspThatTakesNoFurtherKeyIsAskedAgain() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order("0.008"));
+        agent.timers.run(milliseconds(20));
+        m_isp.refuses = true;
+        agent.plane.traffic(80'000);
+        agent.timers.run(milliseconds(200));
+        QCOMPARE(m_isp.keys.size(), size_t{1});
+        QCOMPARE(int(book(agent.bought()).state), int(PurchaseState::Active));
+        QVERIFY(!agent.service.find(agent.bought())->trouble.empty());
+        m_isp.refuses = false;
+        agent.timers.run(std::chrono::seconds(2));
+        QCOMPARE(m_isp.keys.size(), size_t{2});
+        QVERIFY(agent.service.find(agent.bought())->trouble.empty());
+        QVERIFY(m_ledger->check()->empty());
+    }
+
+    void lockRevokesEveryKeyNowWhateverTheAgentDoes_data() {
+        QTest::addColumn<bool>("mute");
+        QTest::newRow("agent answers") << false;
+        QTest::newRow("agent is mute") << true;
+    }
+    void lockRevokesEveryKeyNowWhateverTheAgentDoes() {
+        QFETCH(bool, mute);
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order("0.008", 1));
+        agent.buy(order("0.008", 2));
+        agent.timers.run(milliseconds(50));
+        agent.plane.traffic(100);
+        agent.plane.mute = mute;
+        if (mute) agent.plane.service = nullptr;
+        agent.service.revokeAll(EndReason::Locked);
+        agent.timers.run(milliseconds(10));
+        QVERIFY(m_isp.keys.at(1).revoked && m_isp.keys.at(2).revoked);
+        QCOMPARE(agent.plane.diverted(), size_t{0});
+        agent.timers.run(milliseconds(3'000));
+        QVERIFY(agent.service.idle());
+        const auto all = m_ledger->history(std::nullopt, 5);
+        for (const ledger::Purchase& book : *all) {
+            QCOMPARE(int(book.reason), int(EndReason::Locked));
+            QCOMPARE(*book.charged, nano(1500));
+            QVERIFY(!book.disputed);
+        }
+        QCOMPARE(agent.timers.waiting(), size_t{0});
+    }
+
+    void aSecretaryThatWasKilledGoesOnWithFreshKeys() {
+        std::optional<PurchaseId> id;
+        std::map<uint32_t, FlowCounters> atAgent;
+        {
+            Agent agent(*m_ledger, m_isp, m_clock);
+            agent.up();
+            agent.buy(order("0.008"));
+            agent.timers.run(milliseconds(20));
+            id = agent.bought();
+            agent.plane.traffic(1'000);
+            atAgent = agent.plane.counters;  // the secretary has not heard of these
+        }
+        reopen();
+        Agent next(*m_ledger, m_isp, m_clock);
+        next.mint.next = 50;
+        next.plane.counters = atAgent;
+        QVERIFY(next.service.recover());
+        next.timers.run(std::chrono::seconds(10));
+        QCOMPARE(int(book(*id).state), int(PurchaseState::Active));  // waits for the agent
+        next.service.agentUp(next.plane.held());
+        next.timers.run(milliseconds(700));
+        QCOMPARE(int(book(*id).state), int(PurchaseState::Active));
+        QVERIFY(m_isp.keys.at(1).revoked);
+        QCOMPARE(next.plane.flows.size(), size_t{1});
+        QCOMPARE(next.plane.flows[0].key.id.value(), uint32_t{50});
+        QVERIFY(next.plane.flows[0].diverted);
+        QCOMPARE(book(*id).keys[0].end->charged, nano(15'000));
+        next.plane.traffic(10);
+        next.service.stop(*id, EndReason::StoppedByUser);
+        next.timers.run(milliseconds(700));
+        QCOMPARE(*book(*id).charged, nano(15'150));
+        QVERIFY(!book(*id).disputed);
+        QCOMPARE(book(*id).usage.packets, uint64_t{1'010});
+    }
+
+    void aLostAgentThatComesBackKeepsItsKeysAndANewOneHasNone() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order("0.008"));
+        agent.timers.run(milliseconds(20));
+        agent.plane.traffic(10);
+        agent.plane.away = true;
+        agent.service.agentDown();
+        agent.timers.run(std::chrono::seconds(20));
+        QCOMPARE(int(book(agent.bought()).state), int(PurchaseState::Active));
+        QVERIFY(!agent.service.find(agent.bought())->trouble.empty());
+        agent.plane.away = false;
+        agent.plane.flows.clear();
+        agent.service.agentUp(agent.plane.held());
+        agent.timers.run(milliseconds(50));
+        QCOMPARE(agent.plane.flows.at(0).key.id.value(), uint32_t{1});  // the same
+        agent.plane.traffic(10);
+        // Another process: what the first one counted is gone.
+        agent.service.agentDown();
+        agent.plane.counters.clear();
+        agent.plane.flows.clear();
+        agent.service.agentUp({});
+        agent.timers.run(milliseconds(700));
+        const ledger::Purchase done = book(agent.bought());
+        QCOMPARE(int(done.state), int(PurchaseState::Settled));
+        QCOMPARE(int(done.reason), int(EndReason::AgentRestarted));
+        QCOMPARE(*done.charged, nano(300));
+    }
+
+    void anAgentThatStaysAwayEndsWhatItPaidFor() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order("0.008"));
+        agent.timers.run(milliseconds(20));
+        agent.plane.traffic(10);
+        agent.timers.run(milliseconds(100));
+        agent.plane.away = true;
+        agent.service.agentDown();
+        agent.timers.run(std::chrono::minutes(6));
+        QCOMPARE(int(book(agent.bought()).state), int(PurchaseState::Settled));
+        QCOMPARE(int(book(agent.bought()).reason), int(EndReason::AgentLost));
+        QCOMPARE(*book(agent.bought()).charged, nano(150));
+        QCOMPARE(agent.timers.waiting(), size_t{0});
+    }
+
+    void aPendingDecisionSpendsNothingUntilItIsMade() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.authority.asks = true;
+        BuyOrder asked = order();
+        asked.purchase.idempotencyKey = "p";
+        agent.buy(asked);
+        agent.timers.run(milliseconds(20));
+        QCOMPARE(agent.answers.at(0)->decision, std::string("7"));
+        QVERIFY(m_isp.keys.empty());
+        agent.buy(asked);
+        QCOMPARE(agent.answers.at(1)->decision, std::string("7"));
+        agent.authority.waiting(Approved{{"approved once", "person", "You approved it.", {}}});
+        agent.timers.run(milliseconds(20));
+        QCOMPARE(int(book(agent.bought()).state), int(PurchaseState::Active));
+        QCOMPARE(book(agent.bought()).decidedBy, std::string("approved once"));
+        agent.buy(order("0.01", 5));
+        agent.timers.run(milliseconds(20));
+        agent.authority.waiting(Denied{"EXPIRED", "nobody answered in time", {}, std::nullopt});
+        QCOMPARE(agent.service.open().size(), size_t{1});
+        QCOMPARE(int(m_ledger->history(std::nullopt, 1)->front().state), int(PurchaseState::Refused));
+    }
+
+    void thePriceIsPerMinuteWhereTimeIsLimited() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        BuyOrder what = order("0.05", 1);
+        what.purchase.capPerSecond = dollars("0.0001");
+        agent.buy(what);
+        what = order("0.05", 2);
+        what.purchase.duration = std::chrono::minutes(5);
+        agent.buy(what);
+        agent.buy(order("0.05", 3));
+        agent.timers.run(milliseconds(20));
+        QCOMPARE(agent.authority.requests.size(), size_t{3});
+        QCOMPARE(agent.authority.requests[0].price, dollars("0.006"));
+        QCOMPARE(agent.authority.requests[1].price, dollars("0.01"));
+        QCOMPARE(int(agent.authority.requests[1].unit), int(secretary::PriceUnit::Minute));
+        QCOMPARE(agent.authority.requests[2].price, dollars("0.05"));
+        QCOMPARE(int(agent.authority.requests[2].unit), int(secretary::PriceUnit::Item));
+        QCOMPARE(agent.authority.requests[2].isps.size(), size_t{3});
+    }
+
     void theRouterAllowsTwiceTheUsersRateAndNeverMoreThanTheCap() {
         Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
         BuyOrder limited = order("0.05", 1);
         limited.purchase.capPerSecond = dollars("0.001");
         agent.buy(limited);
         agent.buy(order("0.05", 2));
         agent.timers.run(milliseconds(50));
         QCOMPARE(m_isp.keys.at(1).key.capPerSecond, dollars("0.002"));
-        QCOMPARE(agent.plane.published[0].capPerSecond, dollars("0.001"));
-        QCOMPARE(m_isp.keys.at(2).key.capPerSecond, dollars("0.05"));
+        QCOMPARE(agent.plane.flows[0].capPerSecond, dollars("0.001"));
+        QCOMPARE(m_isp.keys.at(2).key.capPerSecond, dollars("0.00625"));  // its slice
     }
 };
 

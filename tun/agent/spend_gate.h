@@ -38,6 +38,11 @@ public:
         return m_nextSequence.fetch_add(packets, std::memory_order_relaxed);
     }
 
+    // The gate of the next key of the same purchase: the second that runs now counts for both.
+    void continueRateOf(const SpendGate& before) noexcept {
+        m_fullAt.store(before.m_fullAt.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    }
+
     [[nodiscard]] Money cap() const noexcept { return m_cap; }
     [[nodiscard]] Money remaining() const noexcept {
         return Money::fromEighths(m_remaining.load(std::memory_order_relaxed));
