@@ -54,7 +54,8 @@ SpendRequest spendRequestOf(const ledger::NewPurchase& purchase, const cartograp
     request.price = timed ? perMinute(purchase) : purchase.cap;
     request.worstCase = purchase.cap;
     request.quality = quote.path.empty() ? std::string{} : quote.path.front().className;
-    (void)process;
+    request.process = process;
+    request.quoteExpires = quote.validUntil;
     return request;
 }
 
