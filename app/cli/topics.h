@@ -22,7 +22,13 @@ inline CLI::App* addVerb(CLI::App& parent, Action& chosen, const std::string& na
 }
 
 void addDecisionVerbs(CLI::App& app, Action& chosen);  // budget, pending, review, mode
+void addContactVerbs(CLI::App& app, Action& chosen);
+void addPayeeVerbs(CLI::App& app, Action& chosen);
 
-inline void addTopics(CLI::App& app, Action& chosen) { addDecisionVerbs(app, chosen); }
+inline void addTopics(CLI::App& app, Action& chosen) {
+    addDecisionVerbs(app, chosen);
+    addContactVerbs(app, chosen);
+    addPayeeVerbs(app, chosen);
+}
 
 }  // namespace netpas::cli

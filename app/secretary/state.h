@@ -15,6 +15,13 @@
 #include "core/store/documents.h"
 #include "secretary/budget.h"
 
+namespace netpas::secretary::contacts {
+class ContactBook;
+}
+namespace netpas::secretary::payees {
+class PayeeBook;
+}
+
 namespace netpas::secretaryd {
 
 class PurchaseService;
@@ -57,6 +64,8 @@ struct SecretaryState {
     PurchaseService* purchases = nullptr;
     IspDesk* isp = nullptr;
     store::Documents* documents = nullptr;
+    secretary::contacts::ContactBook* contacts = nullptr;
+    secretary::payees::PayeeBook* payees = nullptr;
     // Add your part here, as a pointer, and compose it in secretary_process.
 };
 
