@@ -80,6 +80,22 @@ install_packages() {
   case " ${missing[*]} " in *" nginx-light "*) update-rc.d nginx disable >/dev/null 2>&1 || true ;; esac
 }
 
+# The users that agent and secretary run as once they have what they need of root, and the group of who may use them. With both
+# users missing netpasd still runs, as root without root's capabilities, and says so.
+create_users() {
+  local name
+  getent group netpas >/dev/null || groupadd --system netpas || return 0
+  for name in netpas netpas-secretary; do
+    getent passwd "$name" >/dev/null && continue
+    say "Creating the system user $name"
+    local group=(--gid netpas)
+    # The secretary is in no group with anybody.
+    [ "$name" = netpas-secretary ] && group=(--user-group)
+    useradd --system "${group[@]}" --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$name" ||
+      say "The user $name could not be created: netpasd will run as root without root's capabilities."
+  done
+}
+
 # configure ON|OFF: with or without the tests. One build folder serves both commands, so that the
 # programs are compiled once; a folder already configured with tests keeps them.
 configure() {

@@ -10,8 +10,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
+#include <filesystem>
 #include <vector>
 
+#include "app/agent/executables.h"
 #include "app/agent/privileges.h"
 #include "tests/app/sandbox_child.h"
 #include "tests/tun/private_namespace.h"
@@ -99,6 +102,66 @@ private slots:
             QVERIFY2(outcome == "EPERM" || outcome == "EACCES", (what + ": " + outcome).c_str());
         }
         QCOMPARE(forbidden, 7);
+    }
+
+    void otherUsersProgramsAreKnownAfterwards() {
+        const pid_t other = ::fork();
+        if (other == 0) {
+            if (::setuid(1) == 0) ::execl("/bin/sleep", "sleep", "100", nullptr);
+            ::_exit(1);
+        }
+        const auto nowRuns = [&] {
+            return std::filesystem::read_symlink("/proc/" + std::to_string(other) + "/exe").filename() == "sleep";
+        };
+        QTRY_VERIFY(nowRuns());
+        const auto found = inChild([&](Findings& findings) {
+            auto executables = agent::Executables::start();
+            const auto done = agent::dropAgentPrivileges("nobody");
+            if (!executables || !done) return;
+            std::array<char, 256> path{};
+            const std::string link = "/proc/" + std::to_string(other) + "/exe";
+            findings.tried("readlink by itself", ::readlink(link.c_str(), path.data(), path.size()));
+            findings.tell("other", (*executables)->of(other));
+            findings.tell("itself", (*executables)->of(::getpid()));
+            findings.tell("nobody there", (*executables)->of(0x3ffffff) + ".");
+        });
+        const auto sleep = std::filesystem::read_symlink("/proc/" + std::to_string(other) + "/exe").string();
+        ::kill(other, SIGKILL);
+        ::waitpid(other, nullptr, 0);
+        QCOMPARE(found.at("ended"), std::string("0"));
+        QCOMPARE(found.at("readlink by itself"), std::string("EACCES"));
+        QCOMPARE(found.at("other"), sleep);
+        QCOMPARE(found.at("itself"), std::filesystem::read_symlink("/proc/self/exe").string());
+        QCOMPARE(found.at("nobody there"), std::string("."));
+    }
+
+    // A program that poses as another by mounting itself over it, in a namespace of its own.
+    void aPathThatMeansAnotherFileToItsProcessIsNotBelieved() {
+        const auto found = inChild([](Findings& findings) {
+            auto executables = agent::Executables::start();
+            if (!executables) return;
+            const pid_t impostor = ::fork();
+            if (impostor == 0) {
+                (void)::unshare(CLONE_NEWNS);
+                (void)::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+                (void)::mount("/bin/sleep", "/bin/ls", nullptr, MS_BIND, nullptr);
+                ::execl("/bin/ls", "ls", "100", nullptr);
+                ::_exit(1);
+            }
+            std::string claimed;
+            for (int i = 0; i < 200; ++i) {
+                std::error_code ignored;
+                claimed = std::filesystem::read_symlink("/proc/" + std::to_string(impostor) + "/exe", ignored).string();
+                if (claimed.ends_with("/ls")) break;
+                ::usleep(10000);
+            }
+            findings.tell("claimed", claimed.substr(claimed.rfind('/') + 1));
+            findings.tell("verified", (*executables)->of(impostor) + ".");
+            ::kill(impostor, SIGKILL);
+            ::waitpid(impostor, nullptr, 0);
+        });
+        QCOMPARE(found.at("claimed"), std::string("ls"));
+        QCOMPARE(found.at("verified"), std::string("."));
     }
 
     void withoutItsUserItSaysSo() {

@@ -1,0 +1,103 @@
+#include "app/agent/executables.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstring>
+
+namespace netpas::agent {
+
+namespace {
+
+constexpr int patience = 100;  // ms
+constexpr int helperSocket = 3;
+
+struct Question {
+    uint32_t number;
+    pid_t process;
+};
+
+// The path behind /proc/PID/exe, if it is the same file from here.
+std::string verifiedPath(pid_t process) {
+    const std::string link = "/proc/" + std::to_string(process) + "/exe";
+    std::array<char, PATH_MAX> path{};
+    const ssize_t length = ::readlink(link.c_str(), path.data(), path.size() - 1);
+    if (length <= 0) return {};
+    struct stat running {};
+    struct stat here {};
+    if (::stat(link.c_str(), &running) != 0 || ::stat(path.data(), &here) != 0) return {};
+    const bool same = running.st_dev == here.st_dev && running.st_ino == here.st_ino;
+    return same ? std::string(path.data(), static_cast<size_t>(length)) : std::string();
+}
+
+[[noreturn]] void helperMain(int socket) {
+    ::prctl(PR_SET_NAME, "netpas-who");
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2}) ::signal(number, SIG_IGN);
+    if (socket != helperSocket && ::dup2(socket, helperSocket) < 0) ::_exit(1);
+    if (::syscall(SYS_close_range, helperSocket + 1, ~0U, 0) != 0) ::_exit(1);
+    auto user = app::findUser("nobody");
+    if (::geteuid() != 0) user.reset();
+    if (!app::dropPrivileges(user, {CAP_SYS_PTRACE})) ::_exit(1);
+    Question question{};
+    while (::recv(helperSocket, &question, sizeof question, 0) == static_cast<ssize_t>(sizeof question)) {
+        std::string answer(reinterpret_cast<const char*>(&question.number), sizeof question.number);
+        answer += verifiedPath(question.process);
+        (void)::send(helperSocket, answer.data(), answer.size(), MSG_NOSIGNAL);
+    }
+    ::_exit(0);
+}
+
+}  // namespace
+
+tl::expected<std::unique_ptr<Executables>, app::PrivilegeFailure> Executables::start() {
+    int ends[2];
+    const auto failed = [] {
+        return tl::unexpected(app::PrivilegeFailure{
+            std::string("the helper that verifies programs cannot be started: ") + std::strerror(errno),
+            "free some memory and processes, then try again"});
+    };
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return failed();
+    const pid_t helper = ::fork();
+    if (helper == 0) helperMain(ends[1]);
+    ::close(ends[1]);
+    if (helper < 0) {
+        ::close(ends[0]);
+        return failed();
+    }
+    return std::unique_ptr<Executables>(new Executables(helper, ends[0]));
+}
+
+Executables::~Executables() {
+    ::close(m_socket);
+    (void)::kill(m_helper, SIGKILL);  // fails once this process has another user: closing the socket ends it too
+    while (::waitpid(m_helper, nullptr, 0) < 0 && errno == EINTR) {
+    }
+}
+
+std::string Executables::of(pid_t process) {
+    const Question question{++m_last, process};
+    if (::send(m_socket, &question, sizeof question, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return {};
+    std::array<char, sizeof question.number + PATH_MAX> answer{};
+    pollfd ready{m_socket, POLLIN, 0};
+    while (::poll(&ready, 1, patience) > 0) {
+        const ssize_t count = ::recv(m_socket, answer.data(), answer.size(), MSG_DONTWAIT);
+        if (count < static_cast<ssize_t>(sizeof question.number)) return {};
+        // An answer that came too late for its question is not this one's.
+        if (std::memcmp(answer.data(), &question.number, sizeof question.number) != 0) continue;
+        return std::string(answer.data() + sizeof question.number, static_cast<size_t>(count) - sizeof question.number);
+    }
+    return {};
+}
+
+}  // namespace netpas::agent
