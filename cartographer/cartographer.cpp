@@ -79,13 +79,13 @@ void Cartographer::loadHome() {
     const auto payload = directory::open(*envelope, url->key);
     const auto descriptor = payload ? directory::descriptorFromJson(*payload) : tl::unexpected(payload.error());
     if (!descriptor) return;
-    m_home = Home{*url, *descriptor};
+    m_home = Home{*url, *descriptor, *envelope};
     if (const auto keys = readCacheFile(fileOf(keysFile))) {
         if (auto read = directory::openKeys(*keys, url->key, descriptor->validity.isp, m_clock.now())) m_keys = *read;
     }
 }
 
-void Cartographer::remember(const Home& home, const std::string& envelope) {
+void Cartographer::remember(const Home& home) {
     if (!m_home || m_home->url.key != home.url.key) {
         m_keys.reset();
         m_menus.clear();
@@ -94,7 +94,7 @@ void Cartographer::remember(const Home& home, const std::string& envelope) {
     m_paths.clear();
     m_home = home;
     // The descriptor first: without "home" it means nothing.
-    (void)(writeCacheFile(fileOf(descriptorFile), envelope) && writeCacheFile(fileOf(homeFile), toString(home.url)));
+    (void)(writeCacheFile(fileOf(descriptorFile), home.envelope) && writeCacheFile(fileOf(homeFile), toString(home.url)));
 }
 
 void Cartographer::join(const std::string& text, Done<Home> done) {
@@ -108,12 +108,12 @@ void Cartographer::join(const std::string& text, Done<Home> done) {
                       if (!body) return done(tl::unexpected(fromFetch(url.directory, body.error())));
                       auto descriptor = directory::openDescriptor(*body, url.key, m_clock.now());
                       if (!descriptor) return done(tl::unexpected(untrusted("the descriptor", descriptor.error())));
-                      const Home home{url, std::move(*descriptor)};
+                      const Home home{url, std::move(*descriptor), *body};
                       if (!isWritable(m_folder)) {
                           return done(tl::unexpected(
                               Failure{CartographerError::CannotStore, "cannot write to " + m_folder.string()}));
                       }
-                      remember(home, *body);
+                      remember(home);
                       done(home);
                   }));
 }

@@ -53,6 +53,7 @@ struct Survey {
 struct Home {
     directory::JoinUrl url;
     directory::Descriptor descriptor;
+    std::string envelope;  // the descriptor as the directory published it
 };
 
 class Cartographer {
@@ -91,7 +92,7 @@ private:
     auto whileAlive(Function function);
     [[nodiscard]] std::filesystem::path fileOf(const std::string& name) const { return m_folder / name; }
     void loadHome();
-    void remember(const Home& home, const std::string& envelope);
+    void remember(const Home& home);
 
     Fetcher& m_fetcher;
     const Clock& m_clock;

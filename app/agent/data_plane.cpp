@@ -344,6 +344,8 @@ std::vector<FlowCounters> DataPlane::held() {
     return all;
 }
 
+bool DataPlane::counting() const { return !m_impl->kept.empty(); }
+
 bool DataPlane::diverting() const { return !m_impl->diverted.empty(); }
 
 void DataPlane::undivertAll() {

@@ -70,6 +70,8 @@ public:
     std::vector<FlowCounters> harvest();
     // Every key that is not forgotten.
     std::vector<FlowCounters> held();
+    // A key is kept: there is something to harvest.
+    [[nodiscard]] bool counting() const;
     // Something is diverted.
     [[nodiscard]] bool diverting() const;
 

@@ -1,0 +1,245 @@
+#include "app/agent/agent_process.h"
+
+#include <grp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "app/agent/api.h"
+#include "app/agent/data_plane.h"
+#include "app/agent/privileges.h"
+#include "app/agent/secretary_link.h"
+#include "app/common/asio_timers.h"
+#include "app/common/privileges.h"
+#include "cartographer/cartographer.h"
+#include "core/net/http_server.h"
+
+namespace netpas::agent {
+
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::seconds refreshEvery{30};
+
+// Tells the service manager that the API answers; without one, nothing.
+void notifyReady() {
+    const char* const path = std::getenv("NOTIFY_SOCKET");
+    if (path == nullptr) return;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const size_t length = std::strlen(path);
+    if (length == 0 || length >= sizeof address.sun_path) return;
+    std::memcpy(address.sun_path, path, length);
+    if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
+    const int descriptor = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return;
+    constexpr char message[] = "READY=1";
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
+    (void)::sendto(descriptor, message, sizeof message - 1, MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+                   size);
+    ::close(descriptor);
+}
+
+std::string hostName() {
+    std::array<char, 64> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("agent");
+}
+
+class AgentProcess {
+public:
+    AgentProcess(const AgentOptions& options, SecretaryAccess secretary, app::LogSink log)
+        : m_options(options), m_secretary(std::move(secretary)), m_log(std::move(log)) {}
+
+    int run() {
+        // The capture forks its guard; what needs root comes before it is given up, and threads come after.
+        if (!openFolders() || !openDataPlane()) return EXIT_FAILURE;
+        compose();
+        if (!listen() || !dropPrivileges()) return EXIT_FAILURE;
+        if (const auto done = m_plane->start(); !done) return fail(done.error(), "see the system's log");
+        m_signals.async_wait([this](const boost::system::error_code& error, int) {
+            if (!error) stop();
+        });
+        watchSecretary();
+        m_link->start();
+        keepDescriptorFresh();
+        m_log(LogLevel::Info, "ready on " + m_options.socket.string());
+        notifyReady();
+        m_io.run();
+        return EXIT_SUCCESS;
+    }
+
+private:
+    int fail(const std::string& what, const std::string& remedy) {
+        m_log(LogLevel::Error, what + (remedy.empty() ? "" : " (" + remedy + ")"));
+        return EXIT_FAILURE;
+    }
+
+    bool openFolders() {
+        if (!initCrypto()) {
+            fail("cryptography cannot start", {});
+            return false;
+        }
+        std::error_code error;
+        std::filesystem::create_directories(m_options.stateFolder, error);
+        const auto cache = cacheFolder();
+        if (!m_options.formerCache.empty() && !std::filesystem::exists(cache, error)) {
+            std::filesystem::rename(m_options.formerCache, cache, error);  // without it menus are fetched again
+        }
+        std::filesystem::create_directories(cache, error);
+        if (m_options.socket.has_parent_path())
+            std::filesystem::create_directories(m_options.socket.parent_path(), error);
+        const auto prepared = app::preparePrivateFolder(m_options.stateFolder, app::findUser(m_options.user));
+        if (!prepared) fail(prepared.error().what, prepared.error().remedy);
+        return prepared.has_value();
+    }
+
+    [[nodiscard]] std::filesystem::path cacheFolder() const { return m_options.stateFolder / "directory"; }
+
+    bool openDataPlane() {
+        auto plane = DataPlane::open(m_io, systemClock(), m_options.device, m_log);
+        if (!plane) {
+            fail(plane.error().what, plane.error().remedy);
+            return false;
+        }
+        m_plane = std::move(*plane);
+        return true;
+    }
+
+    void compose() {
+        m_cartographer = std::make_unique<cartographer::Cartographer>(m_fetcher, systemClock(), cacheFolder());
+        std::unique_ptr<channel::LineSource> source;
+        if (m_secretary.launched) {
+            auto inherited = channel::inheritedSource(m_io);
+            m_inherited = inherited.get();
+            source = std::move(inherited);
+        } else {
+            source = m_secretary.line(m_io);
+        }
+        m_link = std::make_unique<SecretaryLink>(
+            LinkContext{m_io, *m_plane, *m_cartographer, m_timers, m_log, hostName(), [this] { useHome(); }},
+            std::move(source));
+        useHome();
+
+        ApiContext context{*m_cartographer, systemClock(), {}, {}};
+        context.state = [this] {
+            const DataPlane::State plane = m_plane->state();
+            return AgentState{plane.up, plane.trouble, plane.unreachableEdges, plane.unownedPackets};
+        };
+        context.forward = [this](const net::HttpRequest& request, Reply reply) {
+            m_link->forward(request, {}, std::move(reply));
+        };
+        m_api = std::make_unique<Api>(std::move(context));
+    }
+
+    void useHome() {
+        const auto& home = m_cartographer->home();
+        if (!home) return;
+        std::vector<Endpoint> edges;
+        for (const IpAddress& address : home->descriptor.edges) edges.push_back({address, home->descriptor.edgePort});
+        m_plane->setEdges(std::move(edges));
+        m_plane->setControl({home->descriptor.accounting, home->url.directory});
+    }
+
+    bool listen() {
+        net::HttpHandler handler = [this](const net::HttpRequest& request, net::HttpReply reply) {
+            m_api->handle(request, std::move(reply));
+        };
+        m_server = std::make_unique<net::HttpServer>(m_io, std::move(handler));
+        std::string group = m_options.group;
+        if (!group.empty() && ::getgrnam(group.c_str()) == nullptr) {
+            m_log(LogLevel::Warning, "there is no group \"" + group +
+                                         "\": only root may use the socket (addgroup --system " + group + ")");
+            group.clear();
+        }
+        const auto listening = m_server->listenUnix(m_options.socket, 0660, group);
+        if (!listening) {
+            fail("cannot listen on " + m_options.socket.string() + ": " + std::string(describe(listening.error())),
+                 "stop the other netpasd, or choose another --socket");
+        }
+        return listening.has_value();
+    }
+
+    bool dropPrivileges() {
+        const auto dropped = dropAgentPrivileges(m_options.user);
+        if (!dropped) {
+            fail(dropped.error().what, dropped.error().remedy);
+            return false;
+        }
+        for (const std::string& warning : dropped->warnings) m_log(LogLevel::Warning, warning);
+        return true;
+    }
+
+    void watchSecretary() {
+        if (!m_secretary.launched) return;
+        m_secretary.launched->watch(
+            m_io, [this](int descriptor) { m_inherited->give(descriptor); },
+            [this] {
+                if (!m_stopping) m_log(LogLevel::Error, "the secretary has ended: nothing can be bought");
+                finish();
+            });
+    }
+
+    void keepDescriptorFresh() {
+        m_timers.after(std::chrono::duration_cast<std::chrono::milliseconds>(refreshEvery), [this] {
+            m_cartographer->refresh([this](const auto& home) {
+                if (!home) return;
+                useHome();
+                m_link->homeChanged();
+            });
+            keepDescriptorFresh();
+        });
+    }
+
+    // A secretary beside us settles what is open first, over our network. One elsewhere does that when an agent is back.
+    void stop() {
+        if (std::exchange(m_stopping, true)) return;
+        m_server->close();
+        if (!m_secretary.launched) return finish();
+        m_log(LogLevel::Info, "stopping; purchases are being settled");
+        m_secretary.launched->askToStop();
+        m_timers.after(m_options.stopWithin, [this] {
+            m_log(LogLevel::Warning, "some purchases are not settled yet: the next start does it");
+            finish();
+        });
+    }
+
+    void finish() {
+        m_server->close();
+        m_link->stop();
+        m_plane->stop();
+        m_io.stop();
+    }
+
+    AgentOptions m_options;
+    SecretaryAccess m_secretary;
+    app::LogSink m_log;
+    asio::io_context m_io{1};
+    asio::signal_set m_signals{m_io, SIGTERM, SIGINT};
+    app::AsioTimers m_timers{m_io};
+    cartographer::HttpsFetcher m_fetcher{m_io};
+    std::unique_ptr<DataPlane> m_plane;
+    std::unique_ptr<cartographer::Cartographer> m_cartographer;
+    channel::InheritedSource* m_inherited = nullptr;  // the link's, when the secretary was launched
+    std::unique_ptr<SecretaryLink> m_link;
+    std::unique_ptr<Api> m_api;
+    std::unique_ptr<net::HttpServer> m_server;
+    bool m_stopping = false;
+};
+
+}  // namespace
+
+int runAgent(const AgentOptions& options, SecretaryAccess secretary, const app::LogSink& log) {
+    return AgentProcess(options, std::move(secretary), log).run();
+}
+
+}  // namespace netpas::agent

@@ -1,0 +1,40 @@
+// The agent as a process: data plane, cartographer, the local API's socket, and a channel to its secretary. It holds no private
+// key and no ledger. Control thread.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "app/common/log.h"
+#include "app/secretary/launch.h"
+#include "core/channel/line.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace netpas::agent {
+
+struct AgentOptions {
+    std::filesystem::path stateFolder = "/var/lib/netpas/agent";
+    std::filesystem::path formerCache;  // of menus, from an earlier layout; taken over when it is there
+    std::filesystem::path socket = "/run/netpas/netpasd.sock";
+    std::string group = "netpas";
+    std::string user = "netpas";  // to become, when started by root
+    std::string device = "netpas0";
+    std::chrono::milliseconds stopWithin{4000};
+};
+
+// How the secretary is reached: one that was started beside the agent, or a line to one elsewhere.
+struct SecretaryAccess {
+    std::unique_ptr<secretary::LaunchedSecretary> launched;
+    std::function<std::unique_ptr<channel::LineSource>(boost::asio::io_context&)> line;  // used when none was launched
+};
+
+// Returns the process's exit status. Reports through `log`. Before any other thread runs.
+[[nodiscard]] int runAgent(const AgentOptions& options, SecretaryAccess secretary, const app::LogSink& log);
+
+}  // namespace netpas::agent
