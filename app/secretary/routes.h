@@ -9,12 +9,14 @@ namespace netpas::secretaryd {
 void addPurchaseRoutes(Router& router, SecretaryState& state);  // status, purchases, history, join
 void addContactRoutes(Router& router, SecretaryState& state);
 void addPayeeRoutes(Router& router, SecretaryState& state);
+void addDecisionRoutes(Router& router, SecretaryState& state);  // pending, mode, budget
 
 // Every topic: what the secretary's process calls.
 inline void addRoutes(Router& router, SecretaryState& state) {
     addPurchaseRoutes(router, state);
     addContactRoutes(router, state);
     addPayeeRoutes(router, state);
+    addDecisionRoutes(router, state);
 }
 
 }  // namespace netpas::secretaryd

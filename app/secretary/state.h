@@ -24,6 +24,7 @@ class PayeeBook;
 
 namespace netpas::secretaryd {
 
+class DecisionDesk;
 class PurchaseService;
 
 // The ISP that everything is bought through.
@@ -66,6 +67,7 @@ struct SecretaryState {
     store::Documents* documents = nullptr;
     secretary::contacts::ContactBook* contacts = nullptr;
     secretary::payees::PayeeBook* payees = nullptr;
+    DecisionDesk* decisions = nullptr;
     // Add your part here, as a pointer, and compose it in secretary_process.
 };
 

@@ -1,0 +1,20 @@
+// The ledger as budgets read it. Control thread.
+#pragma once
+
+#include "core/ledger/ledger.h"
+#include "secretary/budgets/budgets.h"
+
+namespace netpas::secretaryd {
+
+class LedgerSpending final : public secretary::budgets::SpendingBook {
+public:
+    explicit LedgerSpending(const ledger::Ledger& ledger) : m_ledger(ledger) {}
+    [[nodiscard]] std::optional<std::vector<secretary::budgets::OpenSpending>> open() const override;
+    [[nodiscard]] std::optional<std::vector<secretary::budgets::PostedSpending>> postedSince(
+        SystemTime since) const override;
+
+private:
+    const ledger::Ledger& m_ledger;
+};
+
+}  // namespace netpas::secretaryd
