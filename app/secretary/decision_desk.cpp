@@ -70,7 +70,8 @@ DecisionDesk::~DecisionDesk() {
 }
 
 std::optional<Denied> DecisionDesk::precheck(const ledger::NewPurchase& purchase) {
-    if (auto denied = m_decider->precheck(purchase.cap)) return refused(*denied);
+    const budgets::Tags tags = spendingTags(purchase.context, purchase.uid, {});
+    if (auto denied = m_decider->precheck(tags, purchase.cap)) return refused(*denied);
     return std::nullopt;
 }
 

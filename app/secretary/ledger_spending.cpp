@@ -6,18 +6,14 @@ namespace netpas::secretaryd {
 
 namespace budgets = secretary::budgets;
 
-namespace {
-
-budgets::Tags tagsOf(const ledger::Context& context, uint32_t uid, const std::string& rule) {
+budgets::Tags spendingTags(const ledger::Context& context, uint32_t uid, std::string rule) {
     return {context.app,
             context.payee,
             context.purpose,
             context.node,
             context.user.empty() ? std::to_string(uid) : context.user,
-            rule};
+            std::move(rule)};
 }
-
-}  // namespace
 
 std::optional<std::vector<budgets::OpenSpending>> LedgerSpending::open() const {
     const auto held = m_ledger.reservations();
@@ -25,7 +21,7 @@ std::optional<std::vector<budgets::OpenSpending>> LedgerSpending::open() const {
     std::vector<budgets::OpenSpending> list;
     for (const ledger::Reservation& one : *held) {
         // What ended keys were charged is posted with the purchase, and set aside until then.
-        list.push_back({one.id, tagsOf(one.context, one.uid, one.rule), one.amount});
+        list.push_back({one.id, spendingTags(one.context, one.uid, one.rule), one.amount});
     }
     return list;
 }
@@ -34,7 +30,8 @@ std::optional<std::vector<budgets::PostedSpending>> LedgerSpending::postedSince(
     const auto posted = m_ledger.postedSince(since);
     if (!posted) return std::nullopt;
     std::vector<budgets::PostedSpending> list;
-    for (const ledger::Posting& one : *posted) list.push_back({tagsOf(one.context, one.uid, one.rule), one.amount});
+    for (const ledger::Posting& one : *posted)
+        list.push_back({spendingTags(one.context, one.uid, one.rule), one.amount});
     return list;
 }
 

@@ -6,6 +6,9 @@
 
 namespace netpas::secretaryd {
 
+// What the ledger's words are to budgets.
+[[nodiscard]] secretary::budgets::Tags spendingTags(const ledger::Context& context, uint32_t uid, std::string rule);
+
 class LedgerSpending final : public secretary::budgets::SpendingBook {
 public:
     explicit LedgerSpending(const ledger::Ledger& ledger) : m_ledger(ledger) {}

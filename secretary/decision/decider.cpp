@@ -114,7 +114,12 @@ std::optional<Denied> Decider::hardLimit(Money worstCase) const {
     return std::nullopt;
 }
 
-std::optional<Denied> Decider::precheck(Money worstCase) const { return hardLimit(worstCase); }
+std::optional<Denied> Decider::precheck(budgets::Tags tags, Money worstCase) {
+    if (auto limit = hardLimit(worstCase)) return limit;
+    tags.rule = personRule;
+    if (auto fits = m_parts.budgets.test(tags, worstCase); !fits) return overBudget(fits.error());
+    return std::nullopt;
+}
 
 void Decider::authorize(PurchaseId id, const SpendRequest& request, bool byPerson, Done done) {
     if (auto limit = hardLimit(request.worstCase)) return done(std::move(*limit));

@@ -87,8 +87,9 @@ public:
     Decider(const Decider&) = delete;
     Decider& operator=(const Decider&) = delete;
 
-    // What is refused whatever rules and people say, before anybody was asked for a price.
-    [[nodiscard]] std::optional<Denied> precheck(Money worstCase) const;
+    // What is refused whatever rules and people say, before anybody was asked for a price: limits, and budgets that hold
+    // whichever rule decides. Of `tags` the rule is not looked at.
+    [[nodiscard]] std::optional<Denied> precheck(budgets::Tags tags, Money worstCase);
     // `byPerson`: the owner asks for it in person, which is an answer. `done` is called once, or twice after Pending.
     void authorize(PurchaseId id, const SpendRequest& request, bool byPerson, Done done);
     // The purchase is over and cost this much; also of one that waits, or that was never authorized.

@@ -193,7 +193,7 @@ private slots:
         QVERIFY(world.decider->setMode(prompts::Mode::Ask));
         world.decider->setLocked(true);
         QCOMPARE(refused(world.ask(3, request()))->code, std::string("LOCKED"));
-        QVERIFY(world.decider->precheck(cents(1)));
+        QVERIFY(world.decider->precheck({}, cents(1)));
         world.decider->setLocked(false);
         QVERIFY(granted(world.ask(4, request())));
         QCOMPARE(stops, (std::vector<bool>{true, false}));
@@ -369,6 +369,14 @@ private slots:
         QVERIFY(!answered->note.empty());
         QVERIFY(granted(one));
         QCOMPARE(refused(two)->code, std::string("QUOTA_EXCEEDED"));
+    }
+    void budgetsAreLookedAtBeforeAnybodyAsksForAPrice() {
+        World world;
+        QVERIFY(world.budgets->set({budgets::Scope::App, "mpv", budgets::Period::Day, cents(5)}));
+        QCOMPARE(world.decider->precheck({"mpv", {}, {}, {}, {}, {}}, cents(6))->code, std::string("QUOTA_EXCEEDED"));
+        QVERIFY(!world.decider->precheck({"mpv", {}, {}, {}, {}, {}}, cents(5)));
+        QVERIFY(!world.decider->precheck({"vlc", {}, {}, {}, {}, {}}, cents(6)));
+        QCOMPARE(world.budgets->reservations(), size_t(0));
     }
     void nobodyIsAskedForWhatTheBudgetForbids() {
         World world;
