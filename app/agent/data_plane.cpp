@@ -19,6 +19,7 @@
 #include "tun/agent/agent_plane.h"
 #include "tun/agent/bypass.h"
 #include "tun/capture/linux_capture.h"
+#include "tun/capture/linux_conntrack.h"
 #include "tun/device/linux_tun.h"
 #include "tun/udp/linux_udp_socket.h"
 
@@ -125,24 +126,33 @@ struct DataPlane::Impl {
         std::string trouble;
     };
 
+    struct Diverted {
+        FlowMatch match;
+        std::string node;
+        friend bool operator==(const Diverted&, const Diverted&) = default;
+    };
+
     boost::asio::io_context& io;
     LogSink log;
     std::vector<Endpoint> edges;
     std::vector<Endpoint> control;
     std::map<uint32_t, Kept> kept;
-    std::vector<FlowMatch> diverted;
+    std::vector<Diverted> diverted;
+    std::function<std::optional<LinkAddress>(const std::string&)> senders;
     // In order of construction; the plane refers to all but the capture.
     std::unique_ptr<tun::TunDevice> device;
     std::unique_ptr<tun::Capture> capture;
     tun::LinuxUdpFactory sockets;
     std::unique_ptr<tun::Bypass> bypass;
+    std::unique_ptr<tun::Translation> translation;  // null on a kernel without connection tracking
     std::unique_ptr<tun::AgentPlane> plane;
     bool started = false;
 
     Impl(boost::asio::io_context& context, LogSink sink) : io(context), log(std::move(sink)) {}
     [[nodiscard]] std::optional<Kept> keptFor(const PaidFlow& flow) const;
     [[nodiscard]] FlowCounters countersOf(uint32_t key, Kept& flow, const tun::PurchaseCounters& counted) const;
-    [[nodiscard]] tl::expected<void, std::string> divert(const std::vector<FlowMatch>& flows);
+    [[nodiscard]] tl::expected<void, std::string> divert(const std::vector<Diverted>& flows);
+    [[nodiscard]] std::optional<tun::CapturedFlow> captureOf(const Diverted& flow) const;
 };
 
 DataPlane::DataPlane(std::shared_ptr<Impl> impl) : m_impl(std::move(impl)) {}
@@ -171,7 +181,7 @@ tl::expected<std::unique_ptr<DataPlane>, DataPlaneFailure> DataPlane::open(boost
     }
     impl->capture = std::move(*capture);
 
-    auto bypass = tun::openLinuxBypass(tun::bypassMark);
+    auto bypass = tun::openLinuxBypass(tun::bypassMark, tun::translatedBypassMark);
     if (!bypass) {
         return tl::unexpected(
             DataPlaneFailure{"best-effort packets cannot be sent: " + std::string(describe(bypass.error())),
@@ -179,7 +189,10 @@ tl::expected<std::unique_ptr<DataPlane>, DataPlaneFailure> DataPlane::open(boost
     }
     impl->bypass = std::move(*bypass);
 
+    if (auto translation = tun::openLinuxConntrack()) impl->translation = std::move(*translation);
+
     tun::AgentPlaneOptions options;
+    options.translation = impl->translation.get();
     options.mark = tun::bypassMark;
     options.edgeChanged = [weak = std::weak_ptr<Impl>(impl)](const tun::EdgeState& edge) {
         const auto alive = weak.lock();
@@ -198,6 +211,10 @@ tl::expected<std::unique_ptr<DataPlane>, DataPlaneFailure> DataPlane::open(boost
 }
 
 void DataPlane::setEdges(std::vector<Endpoint> edges) { m_impl->edges = std::move(edges); }
+
+void DataPlane::setSenders(std::function<std::optional<LinkAddress>(const std::string& node)> senders) {
+    m_impl->senders = std::move(senders);
+}
 
 void DataPlane::setControl(std::vector<Endpoint> servers) { m_impl->control = std::move(servers); }
 
@@ -245,8 +262,11 @@ std::optional<DataPlane::Impl::Kept> DataPlane::Impl::keptFor(const PaidFlow& fl
 tl::expected<void, FlowsFailure> DataPlane::apply(const std::vector<PaidFlow>& flows) {
     tun::AgentSnapshot snapshot;
     std::map<uint32_t, Impl::Kept> next = m_impl->kept;
-    std::vector<FlowMatch> wanted;
+    std::vector<Impl::Diverted> wanted;
     for (const PaidFlow& flow : flows) {
+        if (!flow.node.empty() && !flow.flow.local) {
+            return tl::unexpected(FlowsFailure{FlowsFailure::Kind::Plane, "a device's flow without its address"});
+        }
         auto kept = m_impl->keptFor(flow);
         if (!kept) {
             return tl::unexpected(FlowsFailure{FlowsFailure::Kind::Plane, "the ISP names no edge router"});
@@ -262,15 +282,19 @@ tl::expected<void, FlowsFailure> DataPlane::apply(const std::vector<PaidFlow>& f
         published.expires = flow.key.expires;
         published.edge = kept->edge;
         published.gate = kept->gate;
+        published.forwarded = !flow.node.empty();
         snapshot.flows.push_back(std::move(published));
-        if (flow.diverted) wanted.push_back(flow.flow);
+        if (flow.diverted) wanted.push_back({flow.flow, flow.node});
         next.insert_or_assign(flow.key.id.value(), std::move(*kept));
     }
+    // A match of this machine's own flows may name no address, and would take a device's packets for its own.
+    std::stable_partition(snapshot.flows.begin(), snapshot.flows.end(),
+                          [](const tun::AgentFlow& flow) { return flow.forwarded; });
     // What is not wanted any more leaves the capture first: its last packets are still paid for by the set from before.
-    const std::vector<FlowMatch> before = m_impl->diverted;
-    std::vector<FlowMatch> staying;
+    const std::vector<Impl::Diverted> before = m_impl->diverted;
+    std::vector<Impl::Diverted> staying;
     std::copy_if(before.begin(), before.end(), std::back_inserter(staying),
-                 [&](const FlowMatch& flow) { return std::find(wanted.begin(), wanted.end(), flow) != wanted.end(); });
+                 [&](const auto& flow) { return std::find(wanted.begin(), wanted.end(), flow) != wanted.end(); });
     if (staying.size() != before.size()) {
         if (auto done = m_impl->divert(staying); !done) {
             return tl::unexpected(FlowsFailure{FlowsFailure::Kind::Capture, std::move(done.error())});
@@ -352,7 +376,15 @@ void DataPlane::undivertAll() {
     if (const auto done = m_impl->divert({}); !done) m_impl->log(LogLevel::Error, "uncapture: " + done.error());
 }
 
-tl::expected<void, std::string> DataPlane::Impl::divert(const std::vector<FlowMatch>& flows) {
+// Nothing for a device that is not paired any more: its packets stay best effort.
+std::optional<tun::CapturedFlow> DataPlane::Impl::captureOf(const Diverted& flow) const {
+    if (flow.node.empty()) return tun::CapturedFlow{flow.match};
+    const auto sender = senders ? senders(flow.node) : std::nullopt;
+    if (!sender) return std::nullopt;
+    return tun::CapturedFlow{flow.match, tun::CaptureAction::Divert, tun::CapturePoint::Forwarded, *sender};
+}
+
+tl::expected<void, std::string> DataPlane::Impl::divert(const std::vector<Diverted>& flows) {
     if (!capture) return tl::unexpected(std::string("the data plane is stopped"));
     std::vector<tun::CapturedFlow> captured;
     for (const Endpoint& server : control) {
@@ -362,7 +394,9 @@ tl::expected<void, std::string> DataPlane::Impl::divert(const std::vector<FlowMa
         match.remotePort = server.port;
         if (!flows.empty()) captured.push_back({match, tun::CaptureAction::Exempt});
     }
-    for (const FlowMatch& flow : flows) captured.push_back({flow});
+    for (const Diverted& flow : flows) {
+        if (const auto one = captureOf(flow)) captured.push_back(*one);
+    }
     if (const auto done = capture->set(captured); !done) {
         return tl::unexpected(std::string(describe(done.error())) + ": " + capture->diagnosis());
     }

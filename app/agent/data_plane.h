@@ -4,11 +4,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <tl/expected.hpp>
 
+#include "app/agent/household.h"
 #include "app/secretary/ports.h"
 #include "core/clock.h"
 
@@ -52,6 +54,8 @@ public:
     // The first ISP's servers: what this machine says to them is never diverted, whatever was bought. Else a purchase whose packets the
     // ISP refuses could not be ended. For flows diverted from now on.
     void setControl(std::vector<Endpoint> servers);
+    // Where the packets of a device behind this machine come from (its name as in PaidFlow::node); flows of unknown devices are not diverted.
+    void setSenders(std::function<std::optional<LinkAddress>(const std::string& node)> senders);
     // Call once, before publishing. Starts the packet threads.
     [[nodiscard]] tl::expected<void, std::string> start();
     // Diverts nothing any more, then sends what waits. Idempotent.

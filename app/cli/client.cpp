@@ -38,6 +38,20 @@ Problem unreachable(const std::filesystem::path& socket, net::NetError error) {
             "sudo systemctl start netpasd"};
 }
 
+Problem unreachable(const RemoteAgent& agent, net::NetError error) {
+    if (error == net::NetError::CannotConnect || error == net::NetError::TimedOut) {
+        return {Exit::NotRunning, "NOT_RUNNING", "the agent at " + agent.at.toString() + " does not answer",
+                "is this machine in its network? on it: systemctl status netpasd"};
+    }
+    if (error == net::NetError::Refused) {
+        return {Exit::Denied, "UNTRUSTED",
+                "who answers at " + agent.at.toString() + " is not the agent that this machine was paired with",
+                "on the modem netpas pair list shows its address; then netpas pair request again"};
+    }
+    return {Exit::Failed, "AGENT_SILENT", "the agent at " + agent.at.toString() + ": " + std::string(describe(error)),
+            "try again"};
+}
+
 std::string textOf(const json& object, const char* name) {
     const auto found = object.find(name);
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
@@ -57,10 +71,16 @@ tl::expected<Answer, Problem> Client::call(const std::string& method, const std:
         call.headers.push_back({"Content-Type", "application/json"});
     }
     if (!idempotencyKey.empty()) call.headers.push_back({"Idempotency-Key", idempotencyKey});
-    auto answer = net::httpCall(net::UnixTarget{m_socket}, call);
+    const net::HttpTarget where =
+        m_remote ? net::HttpTarget(net::TlsTarget{m_remote->at, m_remote->key, m_remote->identity.get()})
+                 : net::HttpTarget(net::UnixTarget{m_socket});
+    auto answer = net::httpCall(where, call);
     const bool lost = !answer && answer.error() == net::NetError::Closed;
-    if (lost && !idempotencyKey.empty()) answer = net::httpCall(net::UnixTarget{m_socket}, call);
-    if (!answer) return tl::unexpected(unreachable(m_socket, answer.error()));
+    if (lost && !idempotencyKey.empty()) answer = net::httpCall(where, call);
+    if (!answer) {
+        return tl::unexpected(m_remote ? unreachable(*m_remote, answer.error())
+                                       : unreachable(m_socket, answer.error()));
+    }
     json parsed = json::parse(answer->body, nullptr, false);
     if (parsed.is_discarded()) {
         return tl::unexpected(

@@ -3,9 +3,12 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include <tl/expected.hpp>
+
+#include "app/cli/remote_agent.h"
 
 namespace netpas::cli {
 
@@ -27,6 +30,8 @@ struct Answer {
 class Client {
 public:
     explicit Client(std::filesystem::path socket) : m_socket(std::move(socket)) {}
+    // An agent on another machine, over TLS.
+    explicit Client(RemoteAgent agent) : m_remote(std::move(agent)) {}
 
     // With an idempotency key a lost answer is asked for again, without the risk of doing it twice.
     [[nodiscard]] tl::expected<Answer, Problem> call(const std::string& method, const std::string& target,
@@ -35,6 +40,7 @@ public:
 
 private:
     std::filesystem::path m_socket;
+    std::optional<RemoteAgent> m_remote;
 };
 
 }  // namespace netpas::cli

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/cli/commands.h"
+#include "app/cli/remote_agent.h"
 #include "app/cli/text.h"
 #include "app/cli/topics.h"
 
@@ -26,7 +27,7 @@ Problem problemWith(const CLI::App& app, const CLI::ParseError& error, int argc,
     Problem problem{Exit::Usage, "INVALID_ARGUMENT", error.what(), "netpas --help"};
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];
-        if (word == "--socket") ++i;
+        if (word == "--socket" || word == "--agent") ++i;
         if (word.starts_with("-")) continue;
         if (std::find(verbs.begin(), verbs.end(), word) != verbs.end()) {
             problem.hint = "netpas " + std::string(word) + " --help";
@@ -42,6 +43,7 @@ Problem problemWith(const CLI::App& app, const CLI::ParseError& error, int argc,
 struct Commands {
     std::string socket = "/run/netpas/netpasd.sock";
     Output output;
+    std::string agent;  // a paired one, on another machine
     std::string to, url;
     BuyWish wish;
     std::vector<std::string> ids;
@@ -55,6 +57,7 @@ void addBuy(CLI::App& app, Commands& given) {
     buy->add_option("--to", given.wish.to, "address or name of the other end")->required();
     buy->add_option("--to-port", given.wish.toPort, "its port")->check(CLI::Range(1, 65535));
     buy->add_option("--from-port", given.wish.fromPort, "port of this machine")->check(CLI::Range(1, 65535));
+    buy->add_option("--from", given.wish.from, "with --agent: another address of this machine's");
     buy->add_option("--proto", given.wish.protocol, "tcp, udp, icmp or any; with a port tcp, else any")
         ->check(CLI::IsMember({"tcp", "udp", "icmp", "any"}));
     buy->add_option("--class", given.wish.className,
@@ -66,7 +69,15 @@ void addBuy(CLI::App& app, Commands& given) {
 }
 
 Exit runVerb(const CLI::App& app, const Commands& given) {
-    const Client client(given.socket);
+    if (!given.agent.empty() && !netpas::initCrypto()) {
+        return report({Exit::Failed, "LOCAL_FAILURE", "cryptography cannot start", ""}, given.output);
+    }
+    const auto remote = given.agent.empty() ? tl::unexpected(std::string{}) : loadRemote(given.agent);
+    if (!given.agent.empty() && !remote) {
+        return report({Exit::Usage, "INVALID_ARGUMENT", remote.error(), "netpas pair request URL --name NAME"},
+                      given.output);
+    }
+    const Client client = remote ? Client(*remote) : Client(given.socket);
     if (given.chosen) return given.chosen(client, given.output);
     if (app.got_subcommand("status")) return status(client, given.output);
     if (app.got_subcommand("services")) return services(client, given.output, given.to);
@@ -93,6 +104,8 @@ int main(int argc, char** argv) {
     CLI::App app{"Buys better service from the ISPs on the way, packet by packet. See netpas(1)."};
     app.set_version_flag("--version", std::string("netpas ") + NETPAS_VERSION);
     app.add_option("--socket", given.socket, "the agent's local API")->envname("NETPAS_SOCKET")->capture_default_str();
+    app.add_option("--agent", given.agent, "a modem's agent that this machine is paired with, by its name here")
+        ->envname("NETPAS_AGENT");
     app.add_flag("--json", given.output.json, "print JSON");
     app.require_subcommand(1);
     app.fallthrough();

@@ -24,11 +24,13 @@ inline CLI::App* addVerb(CLI::App& parent, Action& chosen, const std::string& na
 void addDecisionVerbs(CLI::App& app, Action& chosen);  // budget, pending, review, mode
 void addContactVerbs(CLI::App& app, Action& chosen);
 void addPayeeVerbs(CLI::App& app, Action& chosen);
+void addPairVerbs(CLI::App& app, Action& chosen);
 
 inline void addTopics(CLI::App& app, Action& chosen) {
     addDecisionVerbs(app, chosen);
     addContactVerbs(app, chosen);
     addPayeeVerbs(app, chosen);
+    addPairVerbs(app, chosen);
 }
 
 }  // namespace netpas::cli

@@ -135,6 +135,15 @@ tl::expected<BuyOrder, BadField> orderFromJson(const json& object) {
         order.purchase.flow.remote = IpPrefix::make(*destination, destination->isV6() ? 128 : 32);
         order.purchase.flow.protocol = protocolFrom(fields.text("protocol"), fields);
     }
+    // The agent has checked whose it is: of a device behind it (requests of its own users have none, see buy()).
+    if (const std::string from = fields.text("from"); !from.empty()) {
+        const auto local = IpAddress::parse(from);
+        if (!local || (destination && local->isV6() != destination->isV6())) {
+            fields.fail("from is not an IP address of the same family as to: " + from);
+        } else {
+            order.purchase.flow.local = IpPrefix::make(*local, local->isV6() ? 128 : 32);
+        }
+    }
     order.purchase.flow.remotePort = static_cast<uint16_t>(fields.number("to_port", 65535));
     order.purchase.flow.localPort = static_cast<uint16_t>(fields.number("from_port", 65535));
     const bool ports = order.purchase.flow.remotePort != 0 || order.purchase.flow.localPort != 0;

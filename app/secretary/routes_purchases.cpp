@@ -121,6 +121,11 @@ void buy(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     if (order->purchase.idempotencyKey.size() > longestKey) {
         return reply(refusal(400, "INVALID_ARGUMENT", "the Idempotency-Key is too long", "use at most 128 characters"));
     }
+    // Of a device behind the agent every purchase names its address, of the agent's own users none: the agent saw to that.
+    if (order->purchase.flow.local.has_value() == call.caller.node.empty()) {
+        return reply(refusal(400, "INVALID_ARGUMENT",
+                             call.caller.node.empty() ? "from is only for devices behind a modem" : "from is missing"));
+    }
     order->purchase.uid = call.caller.uid;
     order->purchase.context.app = call.caller.executable;
     order->purchase.context.node = call.caller.node;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/crypto/identity.h"
 #include "core/net_address.h"
 
 namespace netpas::net {
@@ -35,6 +36,8 @@ struct HttpRequest {
     std::string body;
     std::optional<PeerCredentials> peer;  // on a Unix socket
     std::optional<Endpoint> remote;       // over TCP
+    std::optional<PublicKey> clientKey;   // over TLS that asks for it: the caller has proved to have it
+    std::string node;  // device behind this machine, for whom the listener knows; empty: nobody says so
 
     // Names compare without regard to case; empty when there is none.
     [[nodiscard]] std::string_view header(std::string_view name) const;

@@ -125,14 +125,14 @@ void callUnix(asio::io_context& io, const UnixTarget& target, const HttpCall& ca
 
 // What the handshake needs for its whole length.
 struct TlsParts {
-    explicit TlsParts(const PublicKey& key)
-        : context(makeClientContext(nullptr)), check([key](const PublicKey& offered) { return offered == key; }) {}
+    TlsParts(const PublicKey& key, const Identity* client)
+        : context(makeClientContext(client)), check([key](const PublicKey& offered) { return offered == key; }) {}
     asio::ssl::context context;
     KeyCheck check;
 };
 
 void callTls(asio::io_context& io, const TlsTarget& target, const HttpCall& call, Done done) {
-    auto parts = std::make_shared<TlsParts>(target.key);
+    auto parts = std::make_shared<TlsParts>(target.key, target.client);
     auto withParts = [parts, done = std::move(done)](HttpAnswer answer) { done(std::move(answer)); };
     auto exchange = std::make_shared<Exchange<TlsStream>>(call, withParts, io, parts->context);
     setKeyCheck(exchange->stream().native_handle(), &parts->check);

@@ -26,7 +26,8 @@ struct UnixTarget {
 };
 struct TlsTarget {
     Endpoint server;
-    PublicKey key;  // any other key ends in NetError::Refused
+    PublicKey key;                     // any other key ends in NetError::Refused
+    const Identity* client = nullptr;  // proved to the server, if it asks; outlives the call
 };
 using HttpTarget = std::variant<UnixTarget, TlsTarget>;
 

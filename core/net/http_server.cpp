@@ -36,6 +36,7 @@ HttpRequest toRequest(http::request<http::string_body>&& message, const HttpPeer
     request.body = std::move(message.body());
     request.peer = peer.credentials;
     request.remote = peer.remote;
+    request.clientKey = peer.clientKey;
     return request;
 }
 
@@ -116,8 +117,9 @@ public:
         return {};
     }
 
-    tl::expected<uint16_t, NetError> listenTls(const Endpoint& endpoint, const Identity& identity) {
-        if (!m_context) m_context.emplace(makeServerContext(identity, ClientCertificate::None));
+    tl::expected<uint16_t, NetError> listenTls(const Endpoint& endpoint, const Identity& identity, bool clientKeys) {
+        const auto asked = clientKeys ? ClientCertificate::Required : ClientCertificate::None;
+        if (!m_context) m_context.emplace(makeServerContext(identity, asked));
         auto acceptor = openAcceptor(m_io, endpoint);
         if (!acceptor) return tl::unexpected(acceptor.error());
         error_code ignored;
@@ -161,7 +163,7 @@ private:
         acceptor.async_accept([self = shared_from_this(), &acceptor](const error_code& error, Unix::socket socket) {
             if (self->m_shared->closed || error == asio::error::operation_aborted) return;
             if (error) return self->retryLater(acceptor, [self](Unix::acceptor& a) { self->acceptUnix(a); });
-            if (HttpPeer peer{credentialsOf(socket.native_handle()), std::nullopt}; self->hasRoomFor(peer)) {
+            if (HttpPeer peer{credentialsOf(socket.native_handle()), {}, {}}; self->hasRoomFor(peer)) {
                 std::make_shared<HttpSession<UnixStream>>(self->m_shared, std::move(peer), std::move(socket))->start();
             }
             self->acceptUnix(acceptor);
@@ -174,7 +176,7 @@ private:
             if (error) return self->retryLater(acceptor, [self](tcp::acceptor& a) { self->acceptTls(a); });
             error_code gone;
             const tcp::endpoint at = socket.remote_endpoint(gone);
-            if (HttpPeer peer{std::nullopt, fromAsio(at)}; !gone && self->hasRoomFor(peer)) {
+            if (HttpPeer peer{{}, fromAsio(at), {}}; !gone && self->hasRoomFor(peer)) {
                 std::make_shared<HttpSession<TlsStream>>(self->m_shared, std::move(peer), std::move(socket),
                                                          *self->m_context)
                     ->start();
@@ -198,8 +200,9 @@ tl::expected<void, NetError> HttpServer::listenUnix(const std::filesystem::path&
                                                     const std::string& group) {
     return m_impl->listenUnix(path, mode, group);
 }
-tl::expected<uint16_t, NetError> HttpServer::listenTls(const Endpoint& endpoint, const Identity& identity) {
-    return m_impl->listenTls(endpoint, identity);
+tl::expected<uint16_t, NetError> HttpServer::listenTls(const Endpoint& endpoint, const Identity& identity,
+                                                       bool clientKeys) {
+    return m_impl->listenTls(endpoint, identity, clientKeys);
 }
 void HttpServer::close() { m_impl->close(); }
 

@@ -47,8 +47,10 @@ public:
     // keeps the process's. The socket is never, not even for a moment, open to more than `mode`.
     [[nodiscard]] tl::expected<void, NetError> listenUnix(const std::filesystem::path& path, unsigned mode,
                                                           const std::string& group = {});
-    // Port 0 takes a free one; the answer is the port in use. Clients are not authenticated here.
-    [[nodiscard]] tl::expected<uint16_t, NetError> listenTls(const Endpoint& endpoint, const Identity& identity);
+    // Port 0 takes a free one; the answer is the port in use. With `clientKeys` every caller must prove an Ed25519 key, any key: the
+    // handler finds it in the request and decides. One kind for all TLS listeners of a server.
+    [[nodiscard]] tl::expected<uint16_t, NetError> listenTls(const Endpoint& endpoint, const Identity& identity,
+                                                             bool clientKeys = false);
     // Stops accepting, closes every connection, removes the Unix sockets.
     void close();
 

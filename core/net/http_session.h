@@ -11,6 +11,7 @@
 #include <string>
 
 #include "core/net/http_server.h"
+#include "core/net/tls_context.h"
 
 namespace netpas::net {
 
@@ -27,6 +28,7 @@ struct HttpShared {
 struct HttpPeer {
     std::optional<PeerCredentials> credentials;
     std::optional<Endpoint> remote;
+    std::optional<PublicKey> clientKey;
     // Whom connections are counted for.
     [[nodiscard]] std::string name() const;
 };
@@ -78,9 +80,12 @@ public:
         };
         if constexpr (isTls) {
             lowest().expires_after(m_shared->limits.readTimeout);
+            setKeyCheck(m_stream.native_handle(), &anyKey());
             m_stream.async_handshake(boost::asio::ssl::stream_base::server,
                                      [self = this->shared_from_this()](const error_code& error) {
-                                         if (!error) self->read();
+                                         if (error) return;
+                                         self->m_peer.clientKey = peerKey(self->m_stream.native_handle());
+                                         self->read();
                                      });
         } else {
             read();
@@ -92,6 +97,12 @@ private:
         s.native_handle();
         s.next_layer();
     };
+
+    // Who may do what is the handler's business.
+    static const KeyCheck& anyKey() {
+        static const KeyCheck any = [](const PublicKey&) { return true; };
+        return any;
+    }
 
     auto& lowest() {
         if constexpr (isTls) {

@@ -1,0 +1,74 @@
+// The door for devices behind this machine: HTTPS on its address in the home network, each caller with a key of its own. An unpaired one
+// may ask to be paired and nothing else; a paired one speaks for itself and for its own addresses only. Control thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "app/agent/household.h"
+#include "app/common/log.h"
+#include "core/clock.h"
+#include "core/net/http.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace netpas::agent {
+
+// What was refused since the start.
+struct DoorCounters {
+    uint64_t unpaired = 0;        // asked for something without being paired
+    uint64_t foreignAddress = 0;  // wanted to buy for an address that is not its own
+    uint64_t foreignLink = 0;     // a paired key from another device's link-layer address
+    uint64_t pairing = 0;         // requests to be paired
+};
+
+struct DoorContext {
+    boost::asio::io_context& io;
+    const Clock& clock;
+    std::filesystem::path folder;  // keeps the door's key and the list of devices
+    app::LogSink log;
+    // Who has an address on one of this machine's links.
+    std::function<std::optional<LinkAddress>(const IpAddress&)> neighbour;
+    // The local API behind the door. Of a device's requests `node` is its name, and `peer` has its stand-in for a user.
+    std::function<void(const net::HttpRequest&, std::function<void(net::HttpResponse)>)> api;
+    // May pair and remove devices, of the users on this machine.
+    std::function<bool(uint32_t uid)> mayPair;
+};
+
+class HouseholdDoor {
+public:
+    using Reply = std::function<void(net::HttpResponse)>;
+
+    // Error: what is wrong, with the remedy.
+    [[nodiscard]] static tl::expected<std::unique_ptr<HouseholdDoor>, std::string> open(DoorContext context,
+                                                                                        const Endpoint& listen);
+    ~HouseholdDoor();
+    HouseholdDoor(const HouseholdDoor&) = delete;
+    HouseholdDoor& operator=(const HouseholdDoor&) = delete;
+
+    // Requests of this machine's own users under /v1/household; false: it is none.
+    [[nodiscard]] bool handleLocal(const net::HttpRequest& request, const Reply& reply);
+    // A request that came through the door; `request.clientKey` and `request.remote` are set.
+    void handleDevice(const net::HttpRequest& request, const Reply& reply);
+    // Where a device's packets come from.
+    [[nodiscard]] std::optional<LinkAddress> linkOf(const std::string& node) const;
+    // For the devices: https://ADDRESS:PORT/#KEY
+    [[nodiscard]] std::string url() const;
+    [[nodiscard]] const DoorCounters& counters() const;
+    void close();
+
+private:
+    struct Impl;
+    explicit HouseholdDoor(std::shared_ptr<Impl> impl);
+    std::shared_ptr<Impl> m_impl;
+};
+
+}  // namespace netpas::agent

@@ -1,0 +1,91 @@
+#include "app/cli/remote_agent.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "app/common/pairing.h"
+#include "core/directory/documents.h"
+
+namespace netpas::cli {
+
+using nlohmann::json;
+
+namespace {
+
+std::filesystem::path fileOf(const std::string& name, const char* ending) {
+    return configFolder() / "agents" / (name + ending);
+}
+
+std::string stringAt(const json& object, const char* name) {
+    const auto found = object.is_object() ? object.find(name) : object.end();
+    return object.is_object() && found != object.end() && found->is_string() ? found->get<std::string>()
+                                                                             : std::string{};
+}
+
+bool writePrivate(const std::filesystem::path& file, const std::string& text) {
+    const std::string next = file.string() + ".new";
+    const int descriptor = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (descriptor < 0) return false;
+    const bool written =
+        ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(descriptor) == 0;
+    return ::close(descriptor) == 0 && written && ::rename(next.c_str(), file.c_str()) == 0;
+}
+
+}  // namespace
+
+std::filesystem::path configFolder() {
+    if (const char* const given = std::getenv("NETPAS_CONFIG_DIR"); given != nullptr && *given != 0) return given;
+    if (const char* const given = std::getenv("XDG_CONFIG_HOME"); given != nullptr && *given == '/') {
+        return std::filesystem::path(given) / "netpas";
+    }
+    const char* const home = std::getenv("HOME");
+    return std::filesystem::path(home == nullptr ? "/" : home) / ".config" / "netpas";
+}
+
+std::optional<RemoteAgent> remoteFromUrl(std::string_view url) {
+    const auto parsed = directory::parseJoinUrl(url);  // of the same form
+    if (!parsed) return std::nullopt;
+    RemoteAgent agent;
+    agent.at = parsed->directory;
+    agent.key = parsed->key;
+    return agent;
+}
+
+tl::expected<RemoteAgent, std::string> loadRemote(const std::string& name) {
+    if (!app::isDeviceName(name)) return tl::unexpected("\"" + name + "\" is no name of an agent");
+    std::ifstream in(fileOf(name, ".json"));
+    if (!in) return tl::unexpected("this machine is not paired with an agent \"" + name + "\"");
+    const json object = json::parse(in, nullptr, false);
+    auto agent = remoteFromUrl(stringAt(object, "url"));
+    if (!agent) return tl::unexpected(fileOf(name, ".json").string() + " is damaged");
+    auto identity = Identity::load(fileOf(name, ".key"));
+    if (!identity)
+        return tl::unexpected(fileOf(name, ".key").string() + ": " + std::string(describe(identity.error())));
+    agent->name = name;
+    agent->device = stringAt(object, "device");
+    agent->identity = std::make_shared<const Identity>(std::move(*identity));
+    return *agent;
+}
+
+tl::expected<RemoteAgent, std::string> storeRemote(const std::string& name, const std::string& url,
+                                                   const std::string& device) {
+    if (!app::isDeviceName(name)) return tl::unexpected("\"" + name + "\" is no name for an agent");
+    const auto folder = configFolder() / "agents";
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error || ::chmod(folder.c_str(), 0700) != 0) return tl::unexpected(folder.string() + " cannot be made private");
+    const auto identity = Identity::loadOrCreate(fileOf(name, ".key"));
+    if (!identity)
+        return tl::unexpected(fileOf(name, ".key").string() + ": " + std::string(describe(identity.error())));
+    if (!writePrivate(fileOf(name, ".json"), json{{"url", url}, {"device", device}}.dump(1) + "\n")) {
+        return tl::unexpected(fileOf(name, ".json").string() + " cannot be written");
+    }
+    return loadRemote(name);
+}
+
+}  // namespace netpas::cli
