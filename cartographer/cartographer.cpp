@@ -13,6 +13,7 @@ namespace {
 using directory::DocumentError;
 
 constexpr size_t maxCachedPaths = 1000;
+constexpr size_t maxPayeeSources = 16;
 constexpr const char* homeFile = "home";
 constexpr const char* descriptorFile = "descriptor.json";
 constexpr const char* keysFile = "keys.json";
@@ -94,7 +95,8 @@ void Cartographer::remember(const Home& home) {
     m_paths.clear();
     m_home = home;
     // The descriptor first: without "home" it means nothing.
-    (void)(writeCacheFile(fileOf(descriptorFile), home.envelope) && writeCacheFile(fileOf(homeFile), toString(home.url)));
+    (void)(writeCacheFile(fileOf(descriptorFile), home.envelope) &&
+           writeCacheFile(fileOf(homeFile), toString(home.url)));
 }
 
 void Cartographer::join(const std::string& text, Done<Home> done) {
@@ -161,6 +163,42 @@ void Cartographer::paths(const IpAddress& destination, Done<directory::Paths> do
             m_paths.push_back(*paths);
             done(std::move(*paths));
         }));
+}
+
+void Cartographer::payee(const NodeId& payee, Done<directory::PayeeCertificates> done) {
+    if (!m_home) return done(tl::unexpected(Failure{CartographerError::NotJoined, "no ISP was joined"}));
+    keys(whileAlive([this, payee, done = std::move(done)](tl::expected<directory::Keys, Failure> keys) {
+        const Home& home = *m_home;
+        std::vector<std::pair<IspId, Directory>> sources;
+        sources.push_back({home.descriptor.validity.isp, {home.url.directory, home.url.key, home.descriptor.name}});
+        if (keys) {
+            for (const directory::KnownIsp& other : keys->others) {
+                if (other.directory && sources.size() < maxPayeeSources)
+                    sources.push_back({other.isp, {*other.directory, other.key, other.name}});
+            }
+        }
+        std::reverse(sources.begin(), sources.end());  // taken from the end
+        payeeFrom(std::move(sources), payee, done);
+    }));
+}
+
+void Cartographer::payeeFrom(std::vector<std::pair<IspId, Directory>> sources, const NodeId& payee,
+                             Done<directory::PayeeCertificates> done) {
+    if (sources.empty()) {
+        return done(tl::unexpected(
+            Failure{CartographerError::NoSuchPayee, "no directory that answers has a certificate of " + payee.hex()}));
+    }
+    const auto [isp, from] = sources.back();
+    sources.pop_back();
+    m_fetcher.get(from.server, from.key, "/v1/payees/" + payee.hex(),
+                  whileAlive([this, isp = isp, from = from, sources = std::move(sources), payee,
+                              done = std::move(done)](tl::expected<std::string, FetchFailure> body) {
+                      // One that does not know the payee, is down or lies does not keep the others from being asked.
+                      const auto found = body ? directory::openPayee(*body, from.key, isp, m_clock.now())
+                                              : tl::unexpected(DocumentError::NotJson);
+                      if (found && found->payee == payee) return done(*found);
+                      payeeFrom(sources, payee, done);
+                  }));
 }
 
 void Cartographer::menu(IspId isp, const Directory& from, Done<directory::Menu> done) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -28,6 +29,7 @@ enum class CartographerError {
     CannotStore,  // the cache folder refuses
     NoPath,
     NoSuchClass,
+    NoSuchPayee,
     UnknownIsp,  // an ISP on the path that our own does not vouch for
     PriceTooHigh,
 };
@@ -75,6 +77,9 @@ public:
     void homeMenu(Done<KnownMenu> done);
     void survey(const IpAddress& destination, Done<Survey> done);
     void quote(const QuoteRequest& request, Done<Quote> done);
+    // From the home ISP's directory, else from those that it vouches for, at most 16. Whether the certificate is good is the
+    // secretary's to say.
+    void payee(const NodeId& payee, Done<directory::PayeeCertificates> done);
 
 private:
     struct Directory {
@@ -86,6 +91,8 @@ private:
     void paths(const IpAddress& destination, Done<directory::Paths> done);
     void menu(IspId isp, const Directory& from, Done<directory::Menu> done);
     void menus(const directory::Paths& paths, const directory::Keys& keys, Done<Survey> done);
+    void payeeFrom(std::vector<std::pair<IspId, Directory>> sources, const NodeId& payee,
+                   Done<directory::PayeeCertificates> done);
     [[nodiscard]] tl::expected<Directory, Failure> directoryOf(IspId isp, const directory::Keys& keys) const;
 
     template <typename Function>

@@ -26,6 +26,8 @@ secretaryd::ApiFailure failureFor(const cartographer::Failure& why) {
     case CartographerError::Untrusted:
         return {502, "UNTRUSTED", why.detail, "ask your ISP for its current join address"};
     case CartographerError::CannotStore: return {500, "LOCAL_FAILURE", why.detail, "check the state folder"};
+    case CartographerError::NoSuchPayee:
+        return {404, "NOT_FOUND", why.detail, "ask the payee for its certificate: netpas payees add FILE"};
     case CartographerError::NoPath:
     case CartographerError::NoSuchClass:
     case CartographerError::UnknownIsp:
@@ -35,6 +37,8 @@ secretaryd::ApiFailure failureFor(const cartographer::Failure& why) {
 }
 
 namespace {
+
+constexpr std::string_view payeePath = "/v1/directory/payees/";
 
 HttpResponse refusalFor(const cartographer::Failure& failure) {
     const secretaryd::ApiFailure why = failureFor(failure);
@@ -50,6 +54,7 @@ struct Api::Impl : std::enable_shared_from_this<Impl> {
     [[nodiscard]] SystemTime now() const { return context.clock.now(); }
     void status(const HttpRequest& request, const Reply& reply);
     void services(const HttpRequest& request, const Reply& reply);
+    void payee(const HttpRequest& request, const Reply& reply);
 };
 
 Api::Api(ApiContext context) : m_impl(std::make_shared<Impl>(std::move(context))) {}
@@ -64,7 +69,21 @@ void Api::handle(const HttpRequest& request, Reply reply) {
         if (get) return m_impl->services(request, reply);
         return reply(refusal(405, "INVALID_ARGUMENT", "not this method here"));
     }
+    if (request.path.starts_with(payeePath) && get) return m_impl->payee(request, reply);
     m_impl->context.forward(request, std::move(reply));
+}
+
+// A payee's certificate as the directories have it. The secretary judges it.
+void Api::Impl::payee(const HttpRequest& request, const Reply& reply) {
+    const auto payee = NodeId::parse(std::string_view(request.path).substr(payeePath.size()));
+    if (!payee) {
+        return reply(refusal(400, "INVALID_ARGUMENT", "a payee is named by 64 hexadecimal digits",
+                             "ask the payee for its identifier"));
+    }
+    context.cartographer.payee(*payee, [reply](auto found) {
+        reply(found ? answer({{"payee", found->payee.hex()}, {"isp", found->validity.isp.value()}, {"pem", found->pem}})
+                    : refusalFor(found.error()));
+    });
 }
 
 // The secretary's answer, with what the agent knows added.

@@ -71,6 +71,7 @@ private:
             return {QuoteFailure::Kind::NoSuchClass, failure.detail, "netpas services --to ADDRESS"};
         case CartographerError::NoPath:
         case CartographerError::UnknownIsp:
+        case CartographerError::NoSuchPayee:
         case CartographerError::PriceTooHigh:
             return {QuoteFailure::Kind::NoPath, failure.detail, "netpas services --to ADDRESS"};
         case CartographerError::Untrusted:

@@ -38,6 +38,7 @@ QuoteFailure quoteFailureFrom(const cartographer::Failure& failure) {
         return {QuoteFailure::Kind::NoSuchClass, failure.detail, "netpas services --to ADDRESS"};
     case CartographerError::NoPath:
     case CartographerError::UnknownIsp:
+    case CartographerError::NoSuchPayee:
     case CartographerError::PriceTooHigh:
         return {QuoteFailure::Kind::NoPath, failure.detail, "netpas services --to ADDRESS"};
     case CartographerError::Untrusted:

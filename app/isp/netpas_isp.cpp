@@ -40,6 +40,11 @@ constexpr Command commands[] = {
     {"books", "what an accounting server has in its books: --socket SOCKET [--json] [--invoices]",
      netpas::isp::runBooks},
     {"forget-customer", "let a customer enrol another identity: --socket SOCKET NAME", netpas::isp::runForgetCustomer},
+    {"authority", "become an authority on payees: --key FILE --name NAME --out PEM", netpas::isp::runAuthority},
+    {"certify", "certify a payee: --key FILE --authority PEM --payee KEY --name NAME --class CLASS --out PEM",
+     netpas::isp::runCertify},
+    {"revoke", "list certificates as revoked: --key FILE --authority PEM --out PEM CERTIFICATE...",
+     netpas::isp::runRevoke},
     {"keygen", "make a key, or show that of an existing file: FILE", runKeygen},
 };
 

@@ -12,5 +12,9 @@ int runAccounting(const std::vector<std::string>& arguments);
 int runDirectory(const std::vector<std::string>& arguments);
 int runBooks(const std::vector<std::string>& arguments);
 int runForgetCustomer(const std::vector<std::string>& arguments);
+// What an authority that certifies payees does (core/certificates/README.md).
+int runAuthority(const std::vector<std::string>& arguments);  // makes its own certificate
+int runCertify(const std::vector<std::string>& arguments);    // certifies a payee
+int runRevoke(const std::vector<std::string>& arguments);     // writes its list of revoked certificates
 
 }  // namespace netpas::isp

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "app/isp/toml_fields.h"
+#include "core/certificates/payee_certificate.h"
 
 namespace netpas::isp {
 
@@ -246,6 +247,25 @@ directory::KnownIsp readKnownIsp(const toml::table& table, Problems& problems) {
     return known;
 }
 
+// A certificate that would not even name its payee is refused here; whether it is good is for those who pay to find out.
+void readPayee(const toml::table& table, const std::filesystem::path& folder, directory::Content& content,
+               Problems& problems) {
+    TomlFields fields(table, "[[payee]]", problems);
+    const auto file = fields.text("certificate");
+    if (!file) return;
+    std::ifstream in(folder / *file, std::ios::binary);
+    const std::string pem{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    const auto chain = certificates::chainFromPem(pem);
+    const auto statement = chain ? certificates::inspect(*chain) : tl::unexpected(chain.error());
+    if (!in || !statement) {
+        fields.problem("certificate", (folder / *file).string() + ": " +
+                                          (in ? statement.error().message : std::string("cannot be read")) +
+                                          "; make it with `netpas-isp certify`");
+    } else if (!content.payees.emplace(statement->payee, certificates::toPem(*chain)).second) {
+        fields.problem("certificate", "payee " + statement->payee.hex() + " has two certificates; keep one");
+    }
+}
+
 DirectorySettings readDirectory(const toml::table& root, const std::filesystem::path& folder, Problems& problems) {
     TomlFields fields(root, "the file", problems);
     DirectorySettings settings;
@@ -281,6 +301,7 @@ DirectorySettings readDirectory(const toml::table& root, const std::filesystem::
         content.menu.exits.push_back(std::move(exit));
     }
     for (const toml::table* table : fields.tables("path")) readPath(*table, content, problems);
+    for (const toml::table* table : fields.tables("payee")) readPayee(*table, folder, content, problems);
     for (const toml::table* table : fields.tables("known_isp")) {
         auto known = readKnownIsp(*table, problems);
         content.keys.others.push_back(std::move(known));

@@ -131,6 +131,13 @@ tl::expected<Paths, DocumentError> openPaths(std::string_view envelope, const Pu
     return check(pathsFromJson(*payload), isp, now);
 }
 
+tl::expected<PayeeCertificates, DocumentError> openPayee(std::string_view envelope, const PublicKey& key, IspId isp,
+                                                         SystemTime now) {
+    const auto payload = open(envelope, key);
+    if (!payload) return tl::unexpected(payload.error());
+    return check(payeeFromJson(*payload), isp, now);
+}
+
 tl::expected<JoinUrl, DocumentError> parseJoinUrl(std::string_view url) {
     constexpr std::string_view scheme = "https://";
     const auto bad = tl::unexpected(DocumentError::BadUrl);

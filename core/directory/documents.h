@@ -111,15 +111,27 @@ struct Paths {
     friend bool operator==(const Paths&, const Paths&) = default;
 };
 
+// A payee's certificate with those of the authorities below the trusted one (core/certificates/README.md). Whether it is
+// good is not the directory's to say.
+struct PayeeCertificates {
+    static constexpr size_t maxPem = 128 * 1024;
+    Validity validity;
+    NodeId payee;
+    std::string pem;
+    friend bool operator==(const PayeeCertificates&, const PayeeCertificates&) = default;
+};
+
 // JSON payloads (not signed).
 [[nodiscard]] std::string toJson(const Descriptor& document);
 [[nodiscard]] std::string toJson(const Menu& document);
 [[nodiscard]] std::string toJson(const Keys& document);
 [[nodiscard]] std::string toJson(const Paths& document);
+[[nodiscard]] std::string toJson(const PayeeCertificates& document);
 [[nodiscard]] tl::expected<Descriptor, DocumentError> descriptorFromJson(std::string_view json);
 [[nodiscard]] tl::expected<Menu, DocumentError> menuFromJson(std::string_view json);
 [[nodiscard]] tl::expected<Keys, DocumentError> keysFromJson(std::string_view json);
 [[nodiscard]] tl::expected<Paths, DocumentError> pathsFromJson(std::string_view json);
+[[nodiscard]] tl::expected<PayeeCertificates, DocumentError> payeeFromJson(std::string_view json);
 
 // The envelope: {"payload": base64, "key": hex, "signature": hex}.
 [[nodiscard]] std::string seal(std::string_view payload, const Identity& identity);
@@ -135,6 +147,8 @@ struct Paths {
                                                          SystemTime now);
 [[nodiscard]] tl::expected<Paths, DocumentError> openPaths(std::string_view envelope, const PublicKey& key, IspId isp,
                                                            SystemTime now);
+[[nodiscard]] tl::expected<PayeeCertificates, DocumentError> openPayee(std::string_view envelope, const PublicKey& key,
+                                                                       IspId isp, SystemTime now);
 
 // https://ADDRESS:PORT/#KEY, an IPv6 address in brackets.
 struct JoinUrl {

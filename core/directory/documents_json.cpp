@@ -32,9 +32,9 @@ public:
         }
         return *found;
     }
-    std::string text(const char* name) {
+    std::string text(const char* name, size_t longest = maxText) {
         const Json& value = member(name);
-        if (!value.is_string() || value.get_ref<const std::string&>().size() > maxText) {
+        if (!value.is_string() || value.get_ref<const std::string&>().size() > longest) {
             fail();
             return {};
         }
@@ -306,6 +306,22 @@ tl::expected<Paths, DocumentError> pathsFromJson(std::string_view json) {
             document.paths.push_back(std::move(path));
             return one.ok() && whole;
         });
+    });
+}
+
+std::string toJson(const PayeeCertificates& document) {
+    Json json = head("payee", document.validity);
+    json["payee"] = document.payee.hex();
+    json["pem"] = document.pem;
+    return json.dump();
+}
+
+tl::expected<PayeeCertificates, DocumentError> payeeFromJson(std::string_view json) {
+    return fromJson<PayeeCertificates>(json, "payee", [](Fields& fields, PayeeCertificates& document) {
+        const auto payee = NodeId::parse(fields.text("payee"));
+        if (!payee) return fields.fail();
+        document.payee = *payee;
+        document.pem = fields.text("pem", PayeeCertificates::maxPem);
     });
 }
 

@@ -5,8 +5,9 @@
 namespace netpas::directory {
 
 namespace {
-constexpr size_t maxSealed = 4096;  // path documents by prefix
-}
+constexpr size_t maxSealed = 4096;  // path documents by prefix, certificates by payee
+constexpr std::string_view payeePath = "/v1/payees/";
+}  // namespace
 
 Publisher::Publisher(Content content, const Identity& identity, const Clock& clock)
     : m_content(std::move(content)), m_identity(identity), m_clock(clock) {}
@@ -60,6 +61,16 @@ net::HttpResponse Publisher::serve(const net::HttpRequest& request, const Sealed
     return response;
 }
 
+net::HttpResponse Publisher::payee(const net::HttpRequest& request) {
+    const auto id = NodeId::parse(std::string_view(request.path).substr(payeePath.size()));
+    const auto found = id ? m_content.payees.find(*id) : m_content.payees.end();
+    if (found == m_content.payees.end()) {
+        return net::HttpResponse::error(404, "NOT_FOUND", "no certificate of this payee is kept here",
+                                        "ask the payee which ISP has it");
+    }
+    return serve(request, current("payee " + id->hex(), PayeeCertificates{{}, *id, found->second}));
+}
+
 net::HttpResponse Publisher::answer(const net::HttpRequest& request) {
     if (request.method != "GET" && request.method != "HEAD") {
         return net::HttpResponse::error(405, "METHOD_NOT_ALLOWED", "the directory is only read", "use GET");
@@ -77,8 +88,10 @@ net::HttpResponse Publisher::answer(const net::HttpRequest& request) {
         const Paths paths = pathsTo(*address);
         return serve(request, current("paths " + paths.prefix.toString(), paths));
     }
-    return net::HttpResponse::error(404, "NOT_FOUND", "there is no such document",
-                                    "ask for /v1/descriptor, /v1/menu, /v1/keys or /v1/paths?to=ADDRESS");
+    if (request.path.starts_with(payeePath)) return payee(request);
+    return net::HttpResponse::error(
+        404, "NOT_FOUND", "there is no such document",
+        "ask for /v1/descriptor, /v1/menu, /v1/keys, /v1/paths?to=ADDRESS or /v1/payees/ID");
 }
 
 }  // namespace netpas::directory

@@ -26,7 +26,8 @@ struct Content {
     Descriptor descriptor;
     Menu menu;
     Keys keys;
-    std::vector<Route> routes;  // the longest prefix that covers the address decides
+    std::map<NodeId, std::string> payees;  // PEM, of payees who are customers here
+    std::vector<Route> routes;             // the longest prefix that covers the address decides
     std::chrono::seconds validity{3600};
 };
 
@@ -35,7 +36,7 @@ public:
     // `identity` and `clock` must outlive the publisher.
     Publisher(Content content, const Identity& identity, const Clock& clock);
 
-    // GET /v1/descriptor, /v1/menu, /v1/keys, /v1/paths?to=ADDRESS; 304 when If-None-Match names the current one.
+    // GET /v1/descriptor, /v1/menu, /v1/keys, /v1/paths?to=ADDRESS, /v1/payees/ID; 304 when If-None-Match names the current one.
     [[nodiscard]] net::HttpResponse answer(const net::HttpRequest& request);
 
 private:
@@ -47,6 +48,7 @@ private:
     template <typename Document>
     const Sealed& current(const std::string& name, Document document);
     [[nodiscard]] Paths pathsTo(const IpAddress& address) const;
+    [[nodiscard]] net::HttpResponse payee(const net::HttpRequest& request);
     [[nodiscard]] net::HttpResponse serve(const net::HttpRequest& request, const Sealed& sealed) const;
 
     Content m_content;

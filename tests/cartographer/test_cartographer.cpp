@@ -247,6 +247,39 @@ private slots:
         m_web->run();
         QVERIFY(!called);
     }
+
+    // One directory that does not know the payee, is forged or down does not keep the others from being asked.
+    void certificatesOfPayeesAreFoundWhereverTheyAre() {
+        const QTemporaryDir folder;
+        ManualClock clock(start);
+        FakeWeb web;
+        web.publish(start);
+        Cartographer map(web, clock, folder.path().toStdString());
+        const NodeId payee = web.keys[2].nodeId();
+        std::optional<tl::expected<directory::PayeeCertificates, Failure>> found;
+        const auto ask = [&] {
+            found.reset();
+            map.payee(payee, [&](auto result) { found = std::move(result); });
+            web.run();
+        };
+        ask();
+        QVERIFY(found && !*found && found->error().error == CartographerError::NotJoined);
+        map.join(web.joinUrl(), [](const auto&) {});
+        web.run();
+        ask();
+        QVERIFY(found && !*found && found->error().error == CartographerError::NoSuchPayee);
+        const std::string page = "/v1/payees/" + payee.hex();
+        const directory::PayeeCertificates document{{IspId{24}, start, start + hours{1}}, payee, "pem"};
+        web.serve(2, page, directory::toJson(document), 2);
+        web.serve(1, page, directory::toJson(document), 2);  // another's, and badly signed
+        ask();
+        QVERIFY(found && *found && (*found)->pem == "pem");
+        directory::PayeeCertificates other = document;
+        other.payee = web.keys[1].nodeId();
+        web.serve(2, page, directory::toJson(other), 2);
+        ask();
+        QVERIFY(found && !*found);
+    }
 };
 
 QTEST_GUILESS_MAIN(TestCartographer)

@@ -58,12 +58,19 @@ Paths paths() {
     return p;
 }
 
+const NodeId payee = Identity::fromSeed({6}).nodeId();
+
+PayeeCertificates certificates() {
+    return {valid(), payee, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"};
+}
+
 Content content() {
     Content c;
     c.isp = IspId(26);
     c.descriptor = descriptor();
     c.menu = menu();
     c.keys = keys();
+    c.payees = {{payee, certificates().pem}};
     c.routes = {{*IpPrefix::parse("203.0.0.0/16"), {{{IspId(26)}, {}}}}, {paths().prefix, paths().paths}};
     return c;
 }
@@ -85,7 +92,23 @@ private slots:
         QVERIFY(menuFromJson(toJson(menu())) == menu());
         QVERIFY(keysFromJson(toJson(keys())) == keys());
         QVERIFY(pathsFromJson(toJson(paths())) == paths());
+        QVERIFY(payeeFromJson(toJson(certificates())) == certificates());
         QVERIFY(toJson(menu()).find("\"0.000000002125\"") != std::string::npos);
+    }
+
+    // Of payees who are customers here, and of nobody else.
+    void certificatesOfPayeesAreServed() {
+        const Identity identity = Identity::fromSeed({2});
+        ManualClock clock(start);
+        Publisher publisher(content(), identity, clock);
+        const auto answer = publisher.answer(get("/v1/payees/" + payee.hex()));
+        QCOMPARE(answer.status, 200U);
+        const auto document = openPayee(answer.body, identity.publicKey(), IspId(26), start);
+        QVERIFY(document && document->payee == payee && document->pem == certificates().pem);
+        QVERIFY(!openPayee(answer.body, identity.publicKey(), IspId(25), start));
+        QCOMPARE(publisher.answer(get("/v1/payees/" + NodeId().hex())).status, 404U);
+        QCOMPARE(publisher.answer(get("/v1/payees/x")).status, 404U);
+        QCOMPARE(publisher.answer(get("/v1/payees/")).status, 404U);
     }
 
     void documentOfAnotherKindOrShapeIsRefused() {

@@ -25,6 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check<Menu>(text, menuFromJson);
     check<Keys>(text, keysFromJson);
     check<Paths>(text, pathsFromJson);
+    check<PayeeCertificates>(text, payeeFromJson);
     static const PublicKey stranger = Identity::fromSeed({7}).publicKey();
     if (open(text, stranger)) std::abort();
     if (const auto url = parseJoinUrl(text)) {
