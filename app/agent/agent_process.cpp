@@ -16,6 +16,7 @@
 
 #include "app/agent/api.h"
 #include "app/agent/data_plane.h"
+#include "app/agent/executables.h"
 #include "app/agent/privileges.h"
 #include "app/agent/secretary_link.h"
 #include "app/common/asio_timers.h"
@@ -62,7 +63,7 @@ public:
 
     int run() {
         // The capture forks its guard; what needs root comes before it is given up, and threads come after.
-        if (!openFolders() || !openDataPlane()) return EXIT_FAILURE;
+        if (!openFolders() || !startHelper() || !openDataPlane()) return EXIT_FAILURE;
         compose();
         if (!listen() || !dropPrivileges()) return EXIT_FAILURE;
         if (const auto done = m_plane->start(); !done) return fail(done.error(), "see the system's log");
@@ -103,6 +104,16 @@ private:
         return prepared.has_value();
     }
 
+    bool startHelper() {
+        auto executables = Executables::start();
+        if (!executables) {
+            fail(executables.error().what, executables.error().remedy);
+            return false;
+        }
+        m_executables = std::move(*executables);
+        return true;
+    }
+
     [[nodiscard]] std::filesystem::path cacheFolder() const { return m_options.stateFolder / "directory"; }
 
     bool openDataPlane() {
@@ -125,9 +136,9 @@ private:
         } else {
             source = m_secretary.line(m_io);
         }
-        m_link = std::make_unique<SecretaryLink>(
-            LinkContext{m_io, *m_plane, *m_cartographer, m_timers, m_log, hostName(), [this] { useHome(); }},
-            std::move(source));
+        m_link = std::make_unique<SecretaryLink>(LinkContext{m_io, *m_plane, *m_cartographer, *m_executables, m_timers,
+                                                             m_log, hostName(), [this] { useHome(); }},
+                                                 std::move(source));
         useHome();
 
         ApiContext context{*m_cartographer, systemClock(), {}, {}};
@@ -170,7 +181,7 @@ private:
     }
 
     bool dropPrivileges() {
-        const auto dropped = dropAgentPrivileges(m_options.user);
+        const auto dropped = dropAgentPrivileges(m_options.user, m_options.groups);
         if (!dropped) {
             fail(dropped.error().what, dropped.error().remedy);
             return false;
@@ -227,6 +238,7 @@ private:
     asio::signal_set m_signals{m_io, SIGTERM, SIGINT};
     app::AsioTimers m_timers{m_io};
     cartographer::HttpsFetcher m_fetcher{m_io};
+    std::unique_ptr<Executables> m_executables;
     std::unique_ptr<DataPlane> m_plane;
     std::unique_ptr<cartographer::Cartographer> m_cartographer;
     channel::InheritedSource* m_inherited = nullptr;  // the link's, when the secretary was launched

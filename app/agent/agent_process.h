@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/common/log.h"
 #include "app/secretary/launch.h"
@@ -23,7 +24,8 @@ struct AgentOptions {
     std::filesystem::path formerCache;  // of menus, from an earlier layout; taken over when it is there
     std::filesystem::path socket = "/run/netpas/netpasd.sock";
     std::string group = "netpas";
-    std::string user = "netpas";  // to become, when started by root
+    std::string user = "netpas";      // to become, when started by root
+    std::vector<std::string> groups;  // to stay in: "dialout" where the secretary is behind a serial line
     std::string device = "netpas0";
     std::chrono::milliseconds stopWithin{4000};
 };

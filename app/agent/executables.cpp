@@ -26,17 +26,22 @@ constexpr int helperSocket = 3;
 struct Question {
     uint32_t number;
     pid_t process;
+    uid_t user;
 };
 
 // The path behind /proc/PID/exe, if it is the same file from here.
-std::string verifiedPath(pid_t process) {
-    const std::string link = "/proc/" + std::to_string(process) + "/exe";
-    std::array<char, PATH_MAX> path{};
-    const ssize_t length = ::readlink(link.c_str(), path.data(), path.size() - 1);
-    if (length <= 0) return {};
+std::string verifiedPath(const Question& question) {
+    // Everything is read through this one descriptor: it stays with the process it was opened for.
+    const int process = ::open(("/proc/" + std::to_string(question.process)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (process < 0) return {};
+    struct stat owner {};
     struct stat running {};
     struct stat here {};
-    if (::stat(link.c_str(), &running) != 0 || ::stat(path.data(), &here) != 0) return {};
+    std::array<char, PATH_MAX> path{};
+    const ssize_t length = ::readlinkat(process, "exe", path.data(), path.size() - 1);
+    const bool known = length > 0 && ::fstat(process, &owner) == 0 && ::fstatat(process, "exe", &running, 0) == 0;
+    ::close(process);
+    if (!known || owner.st_uid != question.user || ::stat(path.data(), &here) != 0) return {};
     const bool same = running.st_dev == here.st_dev && running.st_ino == here.st_ino;
     return same ? std::string(path.data(), static_cast<size_t>(length)) : std::string();
 }
@@ -52,7 +57,7 @@ std::string verifiedPath(pid_t process) {
     Question question{};
     while (::recv(helperSocket, &question, sizeof question, 0) == static_cast<ssize_t>(sizeof question)) {
         std::string answer(reinterpret_cast<const char*>(&question.number), sizeof question.number);
-        answer += verifiedPath(question.process);
+        answer += verifiedPath(question);
         (void)::send(helperSocket, answer.data(), answer.size(), MSG_NOSIGNAL);
     }
     ::_exit(0);
@@ -85,8 +90,8 @@ Executables::~Executables() {
     }
 }
 
-std::string Executables::of(pid_t process) {
-    const Question question{++m_last, process};
+std::string Executables::of(pid_t process, uid_t user) {
+    const Question question{++m_last, process, user};
     if (::send(m_socket, &question, sizeof question, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return {};
     std::array<char, sizeof question.number + PATH_MAX> answer{};
     pollfd ready{m_socket, POLLIN, 0};

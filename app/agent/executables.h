@@ -22,9 +22,10 @@ public:
     Executables(const Executables&) = delete;
     Executables& operator=(const Executables&) = delete;
 
-    // Its path. Empty when it cannot be verified: the process is gone, its file was replaced or deleted, or it sees another file
+    // The path of what the process runs. Empty when it cannot be verified: the process is gone, is not that user's (its number was given to
+    // a new one), its file was replaced or deleted, or it sees another file
     // under that path than this process does (a user may mount what they like in a namespace of their own). Waits some milliseconds.
-    [[nodiscard]] std::string of(pid_t process);
+    [[nodiscard]] std::string of(pid_t process, uid_t user);
 
 private:
     Executables(pid_t helper, int socket) : m_helper(helper), m_socket(socket) {}

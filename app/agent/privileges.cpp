@@ -5,7 +5,8 @@
 
 namespace netpas::agent {
 
-tl::expected<AgentPrivileges, app::PrivilegeFailure> dropAgentPrivileges(const std::string& user) {
+tl::expected<AgentPrivileges, app::PrivilegeFailure> dropAgentPrivileges(const std::string& user,
+                                                                         const std::vector<std::string>& groups) {
     AgentPrivileges result;
     std::optional<app::SystemUser> found;
     if (::geteuid() == 0) found = app::findUser(user);
@@ -16,7 +17,7 @@ tl::expected<AgentPrivileges, app::PrivilegeFailure> dropAgentPrivileges(const s
                                   user + ")");
     }
     result.user = found ? user : std::string();
-    if (const auto done = app::dropPrivileges(found, {CAP_NET_ADMIN, CAP_NET_RAW}); !done)
+    if (const auto done = app::dropPrivileges(found, {CAP_NET_ADMIN, CAP_NET_RAW}, app::findGroups(groups)); !done)
         return tl::unexpected(done.error());
     return result;
 }

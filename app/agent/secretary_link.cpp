@@ -8,7 +8,6 @@
 #include <variant>
 #include <vector>
 
-#include "app/agent/peer.h"
 #include "app/common/channel_forms.h"
 #include "core/channel/channel.h"
 #include "core/channel/relay.h"
@@ -279,7 +278,7 @@ void SecretaryLink::Impl::forward(const HttpRequest& request, const std::string&
     if (request.peer) {
         asked.caller.uid = request.peer->uid;
         asked.caller.pid = static_cast<uint32_t>(std::max(request.peer->pid, 0));
-        asked.caller.executable = executableOf(request.peer->pid, request.peer->uid);
+        asked.caller.executable = m_context.executables.of(request.peer->pid, request.peer->uid);
     }
     asked.caller.node = node;
     asked.method = request.method;

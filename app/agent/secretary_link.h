@@ -8,6 +8,7 @@
 #include <string>
 
 #include "app/agent/data_plane.h"
+#include "app/agent/executables.h"
 #include "app/common/log.h"
 #include "app/common/timers.h"
 #include "cartographer/cartographer.h"
@@ -24,6 +25,7 @@ struct LinkContext {
     boost::asio::io_context& io;
     DataPlane& plane;
     cartographer::Cartographer& cartographer;
+    Executables& executables;
     app::Timers& timers;
     app::LogSink log;
     std::string name;               // of this machine, for people

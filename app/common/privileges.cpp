@@ -74,6 +74,15 @@ std::optional<SystemUser> findUser(const std::string& name) {
     return SystemUser{name, entry->pw_uid, entry->pw_gid};
 }
 
+std::vector<gid_t> findGroups(const std::vector<std::string>& names) {
+    std::vector<gid_t> found;
+    for (const std::string& name : names) {
+        const group* const entry = ::getgrnam(name.c_str());
+        if (entry != nullptr) found.push_back(entry->gr_gid);
+    }
+    return found;
+}
+
 tl::expected<void, PrivilegeFailure> dropPrivileges(const std::optional<SystemUser>& user,
                                                     std::initializer_list<int> capabilities,
                                                     const std::vector<gid_t>& groups) {

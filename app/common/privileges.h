@@ -19,6 +19,8 @@ struct SystemUser {
     gid_t gid = 0;
 };
 [[nodiscard]] std::optional<SystemUser> findUser(const std::string& name);
+// Those of these groups that exist: of devices, for example "dialout" of serial lines.
+[[nodiscard]] std::vector<gid_t> findGroups(const std::vector<std::string>& names);
 
 struct PrivilegeFailure {
     std::string what;  // for people

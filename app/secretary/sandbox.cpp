@@ -52,7 +52,8 @@ tl::expected<SandboxReport, app::PrivilegeFailure> enterSandbox(const SandboxOpt
         report.warnings.push_back(
             "memory may be written to swap: raise the limit of locked memory (LimitMEMLOCK=infinity)");
     }
-    if (const auto done = app::dropPrivileges(user, {}); !done) return tl::unexpected(done.error());
+    if (const auto done = app::dropPrivileges(user, {}, app::findGroups(options.groups)); !done)
+        return tl::unexpected(done.error());
     report.notes.push_back("no capability");
     if (options.endsWithParent) (void)::prctl(PR_SET_PDEATHSIG, SIGTERM);  // changing the user has cleared it
 

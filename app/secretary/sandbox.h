@@ -16,8 +16,9 @@ struct SandboxOptions {
     std::string user = "netpas-secretary";  // to become, when started by root; without it: same user, no capabilities
     std::filesystem::path stateFolder;      // private to it, made if it is not there; all it may write
     std::vector<std::filesystem::path>
-        alsoReadWrite;       // a serial device and the folder of its name; what is missing is skipped
-    bool endsWithParent = false;  // started by launch.h
+        alsoReadWrite;                // a serial device and the folder of its name; what is missing is skipped
+    std::vector<std::string> groups;  // to stay in: "dialout" for a serial device
+    bool endsWithParent = false;      // started by launch.h
     bool ownNetwork = true;  // an empty network namespace of its own, when root; false where the channel is TLS
 };
 
