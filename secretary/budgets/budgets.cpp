@@ -94,9 +94,7 @@ tl::expected<void, Refusal> Budgets::load() {
         if (!highest) return tl::unexpected(storageRefusal("the stored time is damaged"));
         m_highest = m_highestKept = *highest;
     }
-    for (const store::Document& document : *warnings) {
-        if (const auto since = timeFrom(document.body)) m_warned[document.id] = *since;
-    }
+    forgetOldWarnings(*warnings);
     // Until a person says otherwise, little is spent without asking.
     if (const Cap quiet = envelope()[1]; find(quiet, Origin::Set) == nullptr) {
         m_states.push_back({quiet, Origin::Default, {}, {}});
@@ -108,6 +106,22 @@ tl::expected<void, Refusal> Budgets::load() {
     }
     for (State& known : m_states) known.since = m_calendar.startOf(known.cap.period, now());
     return count(m_states);
+}
+
+// Warnings of periods that are over do not matter any more; those of caps without periods do.
+void Budgets::forgetOldWarnings(const std::vector<store::Document>& warnings) {
+    constexpr std::chrono::days longestPeriod{32};
+    std::vector<store::DocumentChange> old;
+    for (const store::Document& document : warnings) {
+        const auto since = timeFrom(document.body);
+        if (since && (*since == SystemTime{} || *since + longestPeriod > now())) {
+            m_warned[document.id] = *since;
+        } else {
+            old.push_back({{document.kind, document.id, {}}, true});
+        }
+    }
+    // What is not forgotten now is forgotten later.
+    if (!old.empty()) (void)m_documents.apply(old);
 }
 
 SystemTime Budgets::now() const { return std::max(m_clock.now(), m_highest); }

@@ -153,6 +153,7 @@ private:
     [[nodiscard]] static std::optional<Money> amountOf(const State& state, std::span<const Cap> extra);
     [[nodiscard]] Standing standing(const State& state, const std::string& subject, const Count& count) const;
     void warnWhereDue(const Tags& tags);
+    void forgetOldWarnings(const std::vector<store::Document>& warnings);
 
     store::Documents& m_documents;
     const SpendingBook& m_book;

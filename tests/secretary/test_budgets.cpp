@@ -334,6 +334,18 @@ private slots:
         again->settle(PurchaseId(3), cents(95));
         QCOMPARE(warnings.size(), size_t(2));
     }
+    void warningsOfPeriodsThatAreOverAreForgotten() {
+        World world;
+        auto budgets = world.start();
+        QVERIFY(budgets->set(cap(Scope::Payee, {}, Period::Day, cents(10))));
+        QVERIFY(budgets->set(cap(Scope::Everything, {}, Period::Total, cents(10))));
+        QVERIFY(budgets->reserve(PurchaseId(1), tags("a", "p"), cents(10)));
+        budgets->settle(PurchaseId(1), cents(10));
+        QCOMPARE(world.documents.all("budget-warning")->size(), size_t(2));
+        world.clock.advance(24h * 40);
+        budgets = world.start();
+        QCOMPARE(world.documents.all("budget-warning")->size(), size_t(1));
+    }
     void envelopeIsProposedUntilItIsAnswered() {
         World world;
         auto budgets = world.start();
