@@ -63,7 +63,8 @@ public:
 // Connects. The process that listens must run as one of `peers` (user ids).
 [[nodiscard]] std::unique_ptr<LineSource> unixDialer(boost::asio::io_context& io, std::string path,
                                                      std::vector<uint32_t> peers);
-// Listens, with the mode 0600 or, with a group, 0660. Who connects must run as one of `peers`.
+// Listens from now on, before start(): a sandbox may forbid it later. With the mode 0600 or, with a group, 0660. Who connects must run as
+// one of `peers`.
 [[nodiscard]] std::unique_ptr<LineSource> unixListener(boost::asio::io_context& io, std::string path,
                                                        std::vector<uint32_t> peers, std::string group = {});
 
@@ -74,6 +75,7 @@ public:
 // `identity` outlives the source. Both ends know each other's key.
 [[nodiscard]] std::unique_ptr<LineSource> tlsDialer(boost::asio::io_context& io, const Identity& identity,
                                                     const Endpoint& secretary, const PublicKey& key);
+// Listens from now on, too.
 [[nodiscard]] std::unique_ptr<LineSource> tlsListener(boost::asio::io_context& io, const Identity& identity,
                                                       const Endpoint& address,
                                                       std::function<bool(const PublicKey&)> accepts);

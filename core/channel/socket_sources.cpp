@@ -156,7 +156,9 @@ private:
 class UnixListener final : public LineSource {
 public:
     UnixListener(asio::io_context& io, std::string path, std::vector<uint32_t> peers, std::string group)
-        : m_shared(std::make_shared<Shared>(io, std::move(path), std::move(peers), std::move(group))) {}
+        : m_shared(std::make_shared<Shared>(io, std::move(path), std::move(peers), std::move(group))) {
+        m_shared->failed = m_shared->open();
+    }
     ~UnixListener() override { stop(); }
     void start(OnLine onLine, OnTrouble onTrouble) override {
         m_shared->onLine = std::move(onLine);
@@ -186,7 +188,8 @@ private:
 
         void listen() {
             if (stopped) return;
-            if (const auto error = open()) {
+            if (std::exchange(failed, error_code())) failed = open();
+            if (const auto error = failed) {
                 if (onTrouble) onTrouble("cannot listen on " + path + ": " + error.message());
                 return retry.after([weak = weak_from_this()] {
                     if (const auto self = weak.lock()) self->listen();
@@ -249,6 +252,7 @@ private:
         std::string group;
         OnLine onLine;
         OnTrouble onTrouble;
+        error_code failed;
         bool stopped = false;
     };
     std::shared_ptr<Shared> m_shared;

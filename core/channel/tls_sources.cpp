@@ -117,34 +117,49 @@ class TlsListenSource final : public LineSource {
 public:
     TlsListenSource(asio::io_context& io, const Identity& identity, const Endpoint& address,
                     std::function<bool(const PublicKey&)> accepts)
-        : m_io(io), m_identity(identity), m_address(address), m_accepts(std::move(accepts)) {}
-
-    void start(OnLine onLine, OnTrouble onTrouble) override {
+        : m_io(io) {
         net::TlsListener::Handlers handlers;
-        handlers.accepts = [accepts = m_accepts](const PublicKey& key, const Endpoint&) { return accepts(key); };
-        handlers.onConnection = [&io = m_io, onLine](std::shared_ptr<net::TlsConnection> connection) {
+        handlers.accepts = [accepts = std::move(accepts)](const PublicKey& key, const Endpoint&) {
+            return accepts(key);
+        };
+        handlers.onConnection = [&io, to = m_to](std::shared_ptr<net::TlsConnection> connection) {
+            if (!to->onLine) return connection->close();
             const auto line = std::make_shared<TlsLine>(io, connection);
             // The connection lives by itself and keeps the line as long.
             connection->onClosed = [line](net::NetError error) { line->ended(std::string(describe(error))); };
-            onLine(line);
+            to->onLine(line);
         };
-        handlers.onRefused = [onTrouble](net::NetError, const Endpoint& remote) {
-            onTrouble("an agent at " + remote.address.toString() + " was turned away: its key is not paired");
+        handlers.onRefused = [to = m_to](net::NetError, const Endpoint& remote) {
+            if (to->onTrouble)
+                to->onTrouble("an agent at " + remote.address.toString() + " was turned away: its key is not paired");
         };
-        m_listener = std::make_unique<net::TlsListener>(m_io, m_identity, std::move(handlers), limitsOfLine(), 16);
-        if (const auto port = m_listener->listen(m_address); !port) {
-            asio::post(m_io, [onTrouble, why = "cannot listen on " + m_address.toString() + ": " +
-                                               std::string(describe(port.error()))] { onTrouble(why); });
-        }
+        m_listener = std::make_unique<net::TlsListener>(m_io, identity, std::move(handlers), limitsOfLine(), 16);
+        if (const auto port = m_listener->listen(address); !port)
+            m_failure = "cannot listen on " + address.toString() + ": " + std::string(describe(port.error()));
+    }
+
+    void start(OnLine onLine, OnTrouble onTrouble) override {
+        m_to->onLine = std::move(onLine);
+        m_to->onTrouble = std::move(onTrouble);
+        if (m_failure.empty()) return;
+        asio::post(m_io, [to = m_to, why = m_failure] {
+            if (to->onTrouble) to->onTrouble(why);
+        });
     }
     void again() override {}
-    void stop() override { m_listener = nullptr; }
+    void stop() override {
+        *m_to = {};
+        m_listener = nullptr;
+    }
 
 private:
+    struct To {
+        OnLine onLine;
+        OnTrouble onTrouble;
+    };
     asio::io_context& m_io;
-    const Identity& m_identity;
-    Endpoint m_address;
-    std::function<bool(const PublicKey&)> m_accepts;
+    std::shared_ptr<To> m_to = std::make_shared<To>();
+    std::string m_failure;
     std::unique_ptr<net::TlsListener> m_listener;
 };
 
