@@ -5,12 +5,16 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "app/agent/api_json.h"
+#include "app/secretary/purchase_json.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     constexpr size_t maxBody = 8192;  // the API refuses longer ones
     if (size > maxBody) return 0;
-    const auto order = netpas::agent::orderFromJson({reinterpret_cast<const char*>(data), size});
+    // As the router parses bodies.
+    const auto body =
+        nlohmann::json::parse(std::string_view(reinterpret_cast<const char*>(data), size), nullptr, false);
+    if (!body.is_object()) return 0;
+    const auto order = netpas::secretaryd::orderFromJson(body);
     if (!order) {
         if (order.error().message.empty()) std::abort();
         return 0;
@@ -22,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto again = netpas::FlowMatch::parse(purchase.flow.toString());
     if (!again || !(*again == purchase.flow)) std::abort();
     // The fingerprint of what was understood is the same order again.
-    const auto reread = netpas::agent::orderFromJson(purchase.fingerprint);
+    const auto reread = netpas::secretaryd::orderFromJson(nlohmann::json::parse(purchase.fingerprint));
     if (!reread || reread->purchase.fingerprint != purchase.fingerprint || !(reread->purchase.flow == purchase.flow) ||
         reread->purchase.cap != purchase.cap) {
         std::abort();
