@@ -2,6 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace netpas {
 
@@ -19,6 +22,11 @@ public:
 [[nodiscard]] const Clock& systemClock();
 
 // A clock that moves only when told to. One thread.
+// "2031-01-31T12:30:59.000000Z"
+[[nodiscard]] std::string timeText(SystemTime time);
+// "2031-01-31", "2031-01-31T12:30" or "2031-01-31T12:30:59", with or without a Z: always UTC.
+[[nodiscard]] std::optional<SystemTime> parseTime(std::string_view text);
+
 class ManualClock : public Clock {
 public:
     explicit ManualClock(SystemTime start = {}) : m_now(start) {}

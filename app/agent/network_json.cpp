@@ -9,7 +9,6 @@ namespace netpas::agent {
 using nlohmann::json;
 using secretaryd::pricesJson;
 using secretaryd::quotePathJson;
-using secretaryd::timeText;
 
 namespace {
 

@@ -26,20 +26,6 @@ json hopJson(const cartographer::QuotedHop& hop) {
 
 }  // namespace
 
-std::string timeText(SystemTime time) {
-    const auto day = std::chrono::floor<std::chrono::days>(time);
-    const std::chrono::year_month_day date{day};
-    const std::chrono::hh_mm_ss clock{time - day};
-    const auto digits = [](int64_t number, size_t width) {
-        std::string text = std::to_string(number);
-        return std::string(width > text.size() ? width - text.size() : 0, '0') + text;
-    };
-    return digits(int{date.year()}, 4) + "-" + digits(unsigned{date.month()}, 2) + "-" +
-           digits(unsigned{date.day()}, 2) + "T" + digits(clock.hours().count(), 2) + ":" +
-           digits(clock.minutes().count(), 2) + ":" + digits(clock.seconds().count(), 2) + "." +
-           digits(clock.subseconds().count(), 6) + "Z";
-}
-
 json quotePathJson(const std::vector<cartographer::QuotedHop>& path, SystemTime now) {
     json hops = json::array();
     const auto prices = cartographer::priceOfPacket(path, cartographer::fullPacketBytes, minuteOfDay(now));

@@ -9,7 +9,6 @@
 
 namespace netpas::secretaryd {
 
-[[nodiscard]] std::string timeText(SystemTime time);  // 2026-11-21T22:00:00.000000Z
 // The ISPs of a way with the price of a full-sized packet at each.
 [[nodiscard]] nlohmann::json quotePathJson(const std::vector<cartographer::QuotedHop>& path, SystemTime now);
 // Prices per packet and per million bytes of a whole way.

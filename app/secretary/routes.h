@@ -6,10 +6,12 @@
 
 namespace netpas::secretaryd {
 
-void addPurchaseRoutes(Router& router, SecretaryState& state);  // status, purchases, history, join
 void addContactRoutes(Router& router, SecretaryState& state);
 void addPayeeRoutes(Router& router, SecretaryState& state);
 void addDecisionRoutes(Router& router, SecretaryState& state);  // pending, mode, budget
+void addPurchaseRoutes(Router& router, SecretaryState& state);  // status, purchases, join
+void addLedgerRoutes(Router& router, SecretaryState& state);    // history, totals, balance, labels
+void addVaultRoutes(Router& router, SecretaryState& state);     // lock, passphrase, recovery words, backup, doctor
 
 // Every topic: what the secretary's process calls.
 inline void addRoutes(Router& router, SecretaryState& state) {
@@ -17,6 +19,8 @@ inline void addRoutes(Router& router, SecretaryState& state) {
     addContactRoutes(router, state);
     addPayeeRoutes(router, state);
     addDecisionRoutes(router, state);
+    addLedgerRoutes(router, state);
+    addVaultRoutes(router, state);
 }
 
 }  // namespace netpas::secretaryd

@@ -8,6 +8,7 @@
 #include "app/secretary/purchase_json.h"
 #include "app/secretary/purchase_service.h"
 #include "app/secretary/routes.h"
+#include "app/secretary/vault_service.h"
 
 namespace netpas::secretaryd {
 
@@ -15,9 +16,6 @@ using net::HttpResponse;
 using nlohmann::json;
 
 namespace {
-
-constexpr uint32_t maxHistory = 10'000;
-constexpr uint32_t defaultHistory = 100;
 
 // Of a refusal by the user's own limits, rules or answer.
 unsigned statusOf(std::string_view code) {
@@ -61,6 +59,13 @@ bool maySee(const Caller& caller, const ledger::Purchase& purchase) {
 }
 
 void status(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
+    if (state.ledger == nullptr) {
+        const bool locked = state.vault != nullptr && state.vault->condition() == Condition::Locked;
+        return reply(answer({{"version", state.version},
+                             {"ledger", locked ? "locked" : "failed"},
+                             {"role", call.caller.admin() ? "admin" : "request"},
+                             {"currency", "USD"}}));
+    }
     const auto reserved = state.ledger->reserved();
     const auto spent = state.ledger->spentSince(std::chrono::floor<std::chrono::days>(state.clock.now()));
     if (!reserved || !spent) return reply(refusalFor(reserved ? spent.error() : reserved.error()));
@@ -138,27 +143,6 @@ void buy(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     });
 }
 
-void history(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
-    uint32_t limit = defaultHistory;
-    if (const std::string text = call.queryValue("limit"); !text.empty()) {
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-        if (error != std::errc{} || end != text.data() + text.size() || limit == 0 || limit > maxHistory) {
-            return reply(refusal(400, "INVALID_ARGUMENT", "limit must be from 1 to " + std::to_string(maxHistory)));
-        }
-    }
-    const auto scope = call.caller.admin() ? std::nullopt : std::optional(call.caller.uid);
-    const auto entries = state.ledger->history(scope, limit);
-    if (!entries) return reply(refusalFor(entries.error()));
-    json list = json::array();
-    for (const ledger::Purchase& book : *entries) {
-        if (!maySee(call.caller, book)) continue;
-        // What runs has newer counters in memory than in the ledger.
-        const auto live = isFinal(book.state) ? std::nullopt : state.purchases->find(book.id);
-        list.push_back(purchaseJson(live ? *live : PurchaseView{book, std::nullopt, false, {}, {}}, state.clock.now()));
-    }
-    reply(answer({{"entries", std::move(list)}}));
-}
-
 void join(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     const auto url = joinUrlFromJson(call.body());
     if (!url) return reply(refusalFor(url.error()));
@@ -177,12 +161,13 @@ void addPurchaseRoutes(Router& router, SecretaryState& state) {
     const auto with = [&state](auto function) {
         return [&state, function](const ApiCall& call, const Reply& reply) { function(state, call, reply); };
     };
-    router.add("GET", "/v1/status", Capability::Read, with(status));
+    RouteLimits always;
+    always.always = true;
+    router.add("GET", "/v1/status", Capability::Read, with(status), always);
     router.add("GET", "/v1/purchases", Capability::Read, with(list));
     router.add("POST", "/v1/purchases", Capability::Request, with(buy));
     router.add("GET", "/v1/purchases/{id}", Capability::Read, with(one));
     router.add("DELETE", "/v1/purchases/{id}", Capability::Request, with(one));
-    router.add("GET", "/v1/history", Capability::Read, with(history));
     router.add("POST", "/v1/join", Capability::Policy, with(join));
 }
 

@@ -26,6 +26,7 @@ namespace netpas::secretaryd {
 
 class DecisionDesk;
 class PurchaseService;
+class VaultService;
 
 // The ISP that everything is bought through.
 struct HomeIsp {
@@ -68,6 +69,7 @@ struct SecretaryState {
     secretary::contacts::ContactBook* contacts = nullptr;
     secretary::payees::PayeeBook* payees = nullptr;
     DecisionDesk* decisions = nullptr;
+    VaultService* vault = nullptr;  // always there; the others are null while it is locked
     // Add your part here, as a pointer, and compose it in secretary_process.
 };
 

@@ -1,26 +1,8 @@
 #include "core/ledger/csv.h"
 
-#include <array>
-#include <cstdio>
-#include <ctime>
-
 namespace netpas::ledger {
 
 namespace {
-
-std::string timeText(SystemTime time) {
-    const int64_t microseconds = time.time_since_epoch().count();
-    int64_t fraction = microseconds % 1'000'000;
-    if (fraction < 0) fraction += 1'000'000;
-    const auto seconds = static_cast<std::time_t>((microseconds - fraction) / 1'000'000);
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    std::array<char, 40> day{};
-    const size_t length = std::strftime(day.data(), day.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-    std::array<char, 16> rest{};
-    std::snprintf(rest.data(), rest.size(), ".%06dZ", static_cast<int>(fraction));
-    return std::string(day.data(), length) + rest.data();
-}
 
 class Line {
 public:

@@ -124,10 +124,10 @@ public:
     // what was posted after the first of those while the clock had been set back.
     [[nodiscard]] tl::expected<std::vector<Reservation>, LedgerError> reservations() const;
     [[nodiscard]] tl::expected<std::vector<Posting>, LedgerError> postedSince(SystemTime since) const;
-    // Largest first, days and months in order; posted within [since, until), one user's or everybody's.
-    [[nodiscard]] tl::expected<std::vector<Total>, LedgerError> totals(TotalsBy by, std::optional<SystemTime> since,
-                                                                       std::optional<SystemTime> until,
-                                                                       std::optional<uint32_t> uid = {}) const;
+    // Largest first, days and months in order; posted within [since, until); one user's, one device's, or all.
+    [[nodiscard]] tl::expected<std::vector<Total>, LedgerError> totals(
+        TotalsBy by, std::optional<SystemTime> since, std::optional<SystemTime> until, std::optional<uint32_t> uid = {},
+        const std::optional<std::string>& node = {}) const;
 
     // Set aside now, by everybody.
     [[nodiscard]] tl::expected<Money, LedgerError> reserved() const;

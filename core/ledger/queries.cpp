@@ -49,6 +49,7 @@ Where whereOf(const HistoryFilter& filter) {
     Where where;
     if (filter.before) where.add("p.id <", rowOf(*filter.before));
     if (filter.uid) where.add("p.uid =", int64_t{*filter.uid});
+    if (filter.node) where.add("coalesce(c.node, '') =", *filter.node);
     if (filter.since) where.add("p.requested_at >=", toStored(*filter.since));
     if (filter.until) where.add("p.requested_at <", toStored(*filter.until));
     if (filter.app) where.add("c.app =", *filter.app);
@@ -159,12 +160,13 @@ Result<std::vector<Posting>> Ledger::postedSince(SystemTime since) const {
 }
 
 Result<std::vector<Total>> Ledger::totals(TotalsBy by, std::optional<SystemTime> since, std::optional<SystemTime> until,
-                                          std::optional<uint32_t> uid) const {
+                                          std::optional<uint32_t> uid, const std::optional<std::string>& node) const {
     Where where;
     where.add("x.kind =", int64_t{2});
     if (since) where.add("x.at >=", toStored(*since));
     if (until) where.add("x.at <", toStored(*until));
     if (uid) where.add("p.uid =", int64_t{*uid});
+    if (node) where.add("coalesce(c.node, '') =", *node);
     const bool inTime = by == TotalsBy::Day || by == TotalsBy::Month;
     auto statement = m_impl->database.prepare(
         "SELECT " + std::string(columnOf(by)) +

@@ -202,6 +202,7 @@ struct Posting {
 
 struct HistoryFilter {
     std::optional<uint32_t> uid;
+    std::optional<std::string> node;
     std::optional<SystemTime> since;  // requested at or after
     std::optional<SystemTime> until;  // requested before
     std::optional<std::string> app;

@@ -237,25 +237,19 @@ BackupResult<void> verify(const ledger::Ledger& book) {
     return {};
 }
 
-BackupResult<void> carryIdentity(ledger::Ledger& from, ledger::Ledger& to, RestorePlan& plan) {
-    const auto inBackup = to.documents().all(identityKind);
-    if (!inBackup) return failure(inBackup.error());
-    if (!inBackup->empty()) return {};
-    auto present = from.documents().all(identityKind);
-    if (!present) return failure(present.error());
-    plan.keepsIdentity = !present->empty();
-    for (store::Document& document : *present) {
-        auto done = to.documents().put(document);
-        wipe(document.body.data(), document.body.size());
-        if (!done) return failure(done.error());
-    }
+BackupResult<void> settleIdentity(ledger::Ledger& book, const SeedSecret* present, RestorePlan& plan) {
+    const auto inBackup = findSeed(book.documents());
+    if (!inBackup) return failure(VaultError::Malformed, std::string(describe(inBackup.error())));
+    plan.keepsIdentity = !*inBackup && present != nullptr;
+    plan.needsIdentity = !*inBackup && present == nullptr;
+    if (plan.keepsIdentity && !storeSeed(book.documents(), *present)) return failure(VaultError::CannotWrite);
     return {};
 }
 
 }  // namespace
 
 BackupResult<RestorePlan> prepareRestore(const fs::path& sealed, const StateFolder& folder,
-                                         const SecretText& passphrase, const DataKey& key, ledger::Ledger* present) {
+                                         const SecretText& passphrase, const DataKey& key, const SeedSecret* present) {
     removeDatabase(folder.snapshot());
     removeDatabase(folder.restored());
     RestorePlan plan;
@@ -268,14 +262,12 @@ BackupResult<RestorePlan> prepareRestore(const fs::path& sealed, const StateFold
     {
         auto book = ledger::Ledger::open(folder.snapshot(), unsealedKey->bytes());
         done = book ? verify(**book) : BackupResult<void>(failure(book.error()));
-        if (done && present != nullptr) done = carryIdentity(*present, **book, plan);
+        if (done) done = settleIdentity(**book, present, plan);
         if (done) {
             const auto unsettled = (*book)->unfinished();
             const auto newest = (*book)->history(std::nullopt, 1);
             plan.unsettled = unsettled ? unsettled->size() : 0;
             plan.purchases = newest && !newest->empty() ? newest->front().id.value() : 0;
-            const auto identity = (*book)->documents().all(identityKind);
-            plan.needsIdentity = !identity || identity->empty();
             auto copy = (*book)->snapshot(folder.restored(), key.bytes());
             const auto copied = copy ? copy->finish() : tl::unexpected(copy.error());
             if (!copied) done = failure(copied.error());

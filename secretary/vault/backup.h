@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "core/ledger/ledger.h"
+#include "secretary/vault/recovery_words.h"
 #include "secretary/vault/sealed_stream.h"
 #include "secretary/vault/state_folder.h"
 
@@ -73,11 +74,11 @@ struct RestorePlan {
 };
 
 // Reads the backup at `sealed`, checks every byte and every sum, and lays a database under `key` ready at
-// folder.restored(). The present database, where `present` is open, gives its identity if the backup has none. Nothing is
-// replaced yet. Any thread, but with `present` its own.
+// folder.restored(). `present`, the identity that is here, stays if the backup has none; may be null. Nothing is
+// replaced yet. Any thread.
 [[nodiscard]] BackupResult<RestorePlan> prepareRestore(const std::filesystem::path& sealed, const StateFolder& folder,
                                                        const SecretText& passphrase, const DataKey& key,
-                                                       ledger::Ledger* present);
+                                                       const SeedSecret* present);
 // With the present database closed: puts the prepared one in its place, all or nothing, and keeps the old one as
 // folder.replaced().
 [[nodiscard]] BackupResult<void> commitRestore(const StateFolder& folder);

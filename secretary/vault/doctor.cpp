@@ -124,14 +124,8 @@ void examineLeftovers(const StateFolder& folder, std::vector<Finding>& found) {
     }
 }
 
-std::string timeText(SystemTime time) {
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-    const auto value = static_cast<time_t>(seconds);
-    std::tm parts{};
-    ::gmtime_r(&value, &parts);
-    char text[32];
-    return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts)};
-}
+// To the second.
+std::string readable(SystemTime time) { return timeText(time).substr(0, 19) + "Z"; }
 
 void examineClock(const ledger::Ledger& ledger, SystemTime now, std::vector<Finding>& found) {
     const auto last = ledger.lastEntry();
@@ -139,14 +133,14 @@ void examineClock(const ledger::Ledger& ledger, SystemTime now, std::vector<Find
     constexpr std::chrono::minutes tolerance{2};
     if (now < release) {
         found.push_back(
-            {Level::Bad, "clock", "the clock says " + timeText(now), "set the clock, or start an NTP client"});
+            {Level::Bad, "clock", "the clock says " + readable(now), "set the clock, or start an NTP client"});
     } else if (last && *last && now + tolerance < **last) {
         found.push_back({Level::Bad, "clock",
-                         "the clock says " + timeText(now) + ", but the newest entry is of " + timeText(**last) +
+                         "the clock says " + readable(now) + ", but the newest entry is of " + readable(**last) +
                              ": the clock was set back",
                          "set the clock, or start an NTP client; until then budgets count those entries as today's"});
     } else {
-        found.push_back({Level::Good, "clock", "the clock says " + timeText(now), {}});
+        found.push_back({Level::Good, "clock", "the clock says " + readable(now), {}});
     }
 }
 

@@ -15,7 +15,20 @@ constexpr std::string_view seedId = "seed";
 
 using Result = tl::expected<SeedSecret, IdentityStoreError>;
 
-tl::expected<std::optional<SeedSecret>, IdentityStoreError> stored(const store::Documents& documents) {
+}  // namespace
+
+std::string_view describe(IdentityStoreError error) {
+    switch (error) {
+    case IdentityStoreError::Storage: return "the identity cannot be stored: free disk space, or see `netpas doctor`";
+    case IdentityStoreError::Damaged:
+        return "the stored identity is damaged: `netpas restore --words` brings it back from the recovery words";
+    case IdentityStoreError::OldFile:
+        return "identity.key of the first release cannot be taken over: make it readable by its owner only (chmod 600)";
+    }
+    return "unknown";
+}
+
+tl::expected<std::optional<SeedSecret>, IdentityStoreError> findSeed(const store::Documents& documents) {
     auto found = documents.all(identityKind);
     if (!found) return tl::unexpected(IdentityStoreError::Storage);
     std::optional<SeedSecret> seed;
@@ -32,19 +45,6 @@ tl::expected<std::optional<SeedSecret>, IdentityStoreError> stored(const store::
     return seed;
 }
 
-}  // namespace
-
-std::string_view describe(IdentityStoreError error) {
-    switch (error) {
-    case IdentityStoreError::Storage: return "the identity cannot be stored: free disk space, or see `netpas doctor`";
-    case IdentityStoreError::Damaged:
-        return "the stored identity is damaged: `netpas restore --words` brings it back from the recovery words";
-    case IdentityStoreError::OldFile:
-        return "identity.key of the first release cannot be taken over: make it readable by its owner only (chmod 600)";
-    }
-    return "unknown";
-}
-
 tl::expected<void, IdentityStoreError> storeSeed(store::Documents& documents, const SeedSecret& seed) {
     store::DocumentChange change{
         {std::string(identityKind), std::string(seedId), Bytes(seed.bytes().begin(), seed.bytes().end())}, false};
@@ -55,7 +55,7 @@ tl::expected<void, IdentityStoreError> storeSeed(store::Documents& documents, co
 }
 
 Result loadOrCreateSeed(store::Documents& documents, const std::filesystem::path& oldFile) {
-    auto known = stored(documents);
+    auto known = findSeed(documents);
     if (!known) return tl::unexpected(known.error());
     std::error_code ignored;
     const bool hasOldFile = std::filesystem::exists(oldFile, ignored);

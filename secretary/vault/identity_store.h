@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include <tl/expected.hpp>
 
@@ -23,6 +24,8 @@ enum class IdentityStoreError : uint8_t {
 // What is stored; else the first release's file, which is destroyed once its seed is durable here; else a new one.
 [[nodiscard]] tl::expected<SeedSecret, IdentityStoreError> loadOrCreateSeed(store::Documents& documents,
                                                                             const std::filesystem::path& oldFile);
+// Nothing: there is none.
+[[nodiscard]] tl::expected<std::optional<SeedSecret>, IdentityStoreError> findSeed(const store::Documents& documents);
 // Replaces the identity.
 [[nodiscard]] tl::expected<void, IdentityStoreError> storeSeed(store::Documents& documents, const SeedSecret& seed);
 

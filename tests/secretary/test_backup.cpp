@@ -130,7 +130,7 @@ private slots:
         Home present;
         present.open();
         const auto kept = loadOrCreateSeed(present.ledger->documents(), present.folder.oldIdentity());
-        const auto plan = prepareRestore(without, present.folder, passphrase(), dataKey(), present.ledger.get());
+        const auto plan = prepareRestore(without, present.folder, passphrase(), dataKey(), &*kept);
         QVERIFY(plan->keepsIdentity);
         present.ledger.reset();
         QVERIFY(commitRestore(present.folder));
@@ -150,7 +150,7 @@ private slots:
         const auto before = home.files();
         const auto refused = [&](const std::string& content, const char* pass = "backup passphrase") {
             std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
-            const auto plan = prepareRestore(file, home.folder, passphrase(pass), dataKey(), home.ledger.get());
+            const auto plan = prepareRestore(file, home.folder, passphrase(pass), dataKey(), nullptr);
             return plan ? std::string("accepted") : plan.error().message;
         };
         QVERIFY(refused(good, "another passphrase").find("not the passphrase") != std::string::npos);
@@ -226,7 +226,7 @@ private slots:
             if (child == 0) {
                 home.open();
                 (void)home.backup(home.folder.root / "mine");
-                const auto plan = prepareRestore(file, home.folder, passphrase(), dataKey(), home.ledger.get());
+                const auto plan = prepareRestore(file, home.folder, passphrase(), dataKey(), nullptr);
                 home.ledger.reset();
                 if (plan) (void)commitRestore(home.folder);
                 for (;;) ::pause();
@@ -256,7 +256,7 @@ private slots:
             home.fill(5);
             const fs::path file = home.folder.root / "netpas.backup";
             QVERIFY(home.backup(file));
-            QVERIFY(prepareRestore(file, home.folder, passphrase(), dataKey(), home.ledger.get()));
+            QVERIFY(prepareRestore(file, home.folder, passphrase(), dataKey(), nullptr));
             home.fill(2);  // what the restore will lose
             // The old database with a log that was not written back, as a kill leaves it.
             const std::string log = contentOf(home.folder.database().string() + "-wal");
