@@ -45,39 +45,6 @@ std::string_view stateText(const PurchaseView& view) {
     return describe(waits ? ledger::PurchaseState::Settling : view.book.state);
 }
 
-json contextJson(const ledger::Context& context) {
-    json object = json::object();
-    const std::pair<const char*, const std::string*> texts[] = {
-        {"app", &context.app},         {"purpose", &context.purpose}, {"payee", &context.payee},
-        {"contact", &context.contact}, {"group", &context.group},     {"domain", &context.domain},
-        {"node", &context.node},       {"user", &context.user},       {"quality", &context.quality}};
-    for (const auto& [name, text] : texts) object[name] = *text;
-    object["per"] = context.unit == ledger::PriceUnit::Minute ? "minute" : "item";
-    object["price"] = context.unitPrice.toString();
-    return object;
-}
-
-json whyJson(const ledger::Purchase& book) {
-    if (!book.why) return nullptr;
-    return {{"rule", book.why->rule},
-            {"decider", book.why->decider},
-            {"sentence", book.why->sentence},
-            {"runner_up", book.why->runnerUp}};
-}
-
-json keysJson(const ledger::Purchase& book) {
-    json keys = json::array();
-    for (const ledger::KeySlice& slice : book.keys) {
-        keys.push_back({{"key", slice.key.value()},
-                        {"cap", slice.cap.toString()},
-                        {"opened_at", timeText(slice.openedAt)},
-                        {"charged", slice.end ? json(slice.end->charged.toString()) : json(nullptr)},
-                        {"disputed", slice.end && slice.end->disputed},
-                        {"ended_at", slice.end ? json(timeText(slice.endedAt)) : json(nullptr)}});
-    }
-    return keys;
-}
-
 }  // namespace
 
 json purchaseJson(const PurchaseView& view, SystemTime now) {
@@ -110,9 +77,13 @@ json purchaseJson(const PurchaseView& view, SystemTime now) {
         {"disputed", book.disputed},
         {"expired", book.expired},
         {"label", book.label},
-        {"context", contextJson(book.request.context)},
-        {"why", whyJson(book)},
-        {"keys", keysJson(book)},
+        {"contact", book.request.context.contact},
+        {"group", book.request.context.group},
+        {"user", book.request.context.user},
+        {"decider", book.why ? json(book.why->decider) : json(nullptr)},
+        {"runner_up", book.why ? json(book.why->runnerUp) : json(nullptr)},
+        {"price", book.request.context.unitPrice.toString()},
+        {"per", book.request.context.unit == ledger::PriceUnit::Minute ? "minute" : "item"},
         {"currency", "USD"},
         {"requested_at", timeText(book.requestedAt)},
         {"changed_at", timeText(book.changedAt)}};

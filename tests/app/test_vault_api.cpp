@@ -306,7 +306,7 @@ private slots:
         const auto found = world.ask("GET", "/v1/history?text=film").second["entries"];
         QCOMPARE(found.size(), size_t{1});
         QCOMPARE(found[0]["label"], "film night");
-        QCOMPARE(found[0]["why"]["rule"], "rule 1");
+        QCOMPARE(found[0]["decided_by"], "rule 1");
         QCOMPARE(found[0]["keys"][0]["charged"], "0.01");
 
         const auto first = world.raw("GET", "/v1/history.csv?limit=2");
