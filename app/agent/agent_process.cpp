@@ -17,6 +17,8 @@
 #include "app/agent/api.h"
 #include "app/agent/data_plane.h"
 #include "app/agent/executables.h"
+#include "app/agent/household_door.h"
+#include "app/agent/neighbours.h"
 #include "app/agent/privileges.h"
 #include "app/agent/secretary_link.h"
 #include "app/common/asio_timers.h"
@@ -65,7 +67,7 @@ public:
         // The capture forks its guard; what needs root comes before it is given up, and threads come after.
         if (!openFolders() || !startHelper() || !openDataPlane()) return EXIT_FAILURE;
         compose();
-        if (!listen() || !dropPrivileges()) return EXIT_FAILURE;
+        if (!listen() || !dropPrivileges() || !openDoor()) return EXIT_FAILURE;
         if (const auto done = m_plane->start(); !done) return fail(done.error(), "see the system's log");
         m_signals.async_wait([this](const boost::system::error_code& error, int) {
             if (!error) stop();
@@ -147,7 +149,7 @@ private:
             return AgentState{plane.up, plane.trouble, plane.unreachableEdges, plane.unownedPackets};
         };
         context.forward = [this](const net::HttpRequest& request, Reply reply) {
-            m_link->forward(request, {}, std::move(reply));
+            m_link->forward(request, request.node, std::move(reply));
         };
         m_api = std::make_unique<Api>(std::move(context));
     }
@@ -163,6 +165,7 @@ private:
 
     bool listen() {
         net::HttpHandler handler = [this](const net::HttpRequest& request, net::HttpReply reply) {
+            if (m_door && m_door->handleLocal(request, reply)) return;
             m_api->handle(request, std::move(reply));
         };
         m_server = std::make_unique<net::HttpServer>(m_io, std::move(handler));
@@ -178,6 +181,22 @@ private:
                  "stop the other netpasd, or choose another --socket");
         }
         return listening.has_value();
+    }
+
+    // After privileges are given up: the door's files are the agent's.
+    bool openDoor() {
+        if (!m_options.listenTls) return true;
+        DoorContext context{m_io, systemClock(), m_options.stateFolder, m_log, linuxNeighbours(), {}, {}};
+        context.api = [this](const net::HttpRequest& request, auto reply) { m_api->handle(request, std::move(reply)); };
+        context.mayPair = [](uint32_t uid) { return uid == 0 || uid == ::geteuid(); };
+        auto door = HouseholdDoor::open(std::move(context), *m_options.listenTls);
+        if (!door) {
+            fail(door.error(), {});
+            return false;
+        }
+        m_door = std::move(*door);
+        m_plane->setSenders([this](const std::string& node) { return m_door->linkOf(node); });
+        return true;
     }
 
     bool dropPrivileges() {
@@ -226,6 +245,7 @@ private:
 
     void finish() {
         m_server->close();
+        if (m_door) m_door->close();
         m_link->stop();
         m_plane->stop();
         m_io.stop();
@@ -245,6 +265,7 @@ private:
     std::unique_ptr<SecretaryLink> m_link;
     std::unique_ptr<Api> m_api;
     std::unique_ptr<net::HttpServer> m_server;
+    std::unique_ptr<HouseholdDoor> m_door;  // null: no devices behind this machine
     bool m_stopping = false;
 };
 

@@ -6,12 +6,14 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/common/log.h"
 #include "app/secretary/launch.h"
 #include "core/channel/line.h"
+#include "core/net_address.h"
 
 namespace boost::asio {
 class io_context;
@@ -27,6 +29,7 @@ struct AgentOptions {
     std::string user = "netpas";      // to become, when started by root
     std::vector<std::string> groups;  // to stay in: "dialout" where the secretary is behind a serial line
     std::string device = "netpas0";
+    std::optional<Endpoint> listenTls;  // for devices behind this machine
     std::chrono::milliseconds stopWithin{4000};
 };
 

@@ -1,5 +1,7 @@
 #include "app/agent/household_door.h"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -16,6 +18,7 @@ using secretaryd::refusal;
 
 namespace {
 
+constexpr std::chrono::milliseconds neighbourPatience{300};
 constexpr std::string_view householdPath = "/v1/household";
 constexpr std::string_view pairingPath = "/v1/pairing";
 constexpr std::string_view purchasesPath = "/v1/purchases";
@@ -64,7 +67,8 @@ struct HouseholdDoor::Impl : std::enable_shared_from_this<HouseholdDoor::Impl> {
 
     void device(const HttpRequest& request, const Reply& reply);
     void pairing(const HttpRequest& request, const Reply& reply);
-    void buy(HttpRequest request, const Device& device, const Reply& reply);
+    void buy(HttpRequest request, const Reply& reply);
+    void finishBuying(HttpRequest request, json order, const Reply& reply);
     tl::expected<IpAddress, HttpResponse> localSide(const json& order, const Device& device,
                                                     const IpAddress& spokenFrom);
     bool owns(const Device& device, const IpAddress& address) const;
@@ -136,7 +140,7 @@ void HouseholdDoor::Impl::device(const HttpRequest& request, const Reply& reply)
     HttpRequest inside = request;
     inside.node = known->name;
     inside.peer = net::PeerCredentials{known->uid, known->uid, 0};
-    if (inside.method == "POST" && inside.path == purchasesPath) return buy(std::move(inside), *known, reply);
+    if (inside.method == "POST" && inside.path == purchasesPath) return buy(std::move(inside), reply);
     context.api(inside, reply);
 }
 
@@ -207,10 +211,25 @@ tl::expected<IpAddress, HttpResponse> HouseholdDoor::Impl::localSide(const json&
                                   std::string("give its ") + family + " address: netpas buy --from ADDRESS"));
 }
 
-void HouseholdDoor::Impl::buy(HttpRequest request, const Device& device, const Reply& reply) {
+void HouseholdDoor::Impl::buy(HttpRequest request, const Reply& reply) {
     json order = json::parse(request.body, nullptr, false);
     if (!order.is_object()) return reply(refusal(400, "INVALID_ARGUMENT", "the body is not a JSON object"));
-    const auto local = localSide(order, device, request.remote->address);
+    const auto from = order.find("from");
+    const auto wanted =
+        from != order.end() && from->is_string() ? IpAddress::parse(from->get<std::string>()) : std::nullopt;
+    if (!wanted || context.neighbour(*wanted)) return finishBuying(std::move(request), std::move(order), reply);
+    // The kernel has forgotten who is there, and asks.
+    auto timer = std::make_shared<boost::asio::steady_timer>(context.io, neighbourPatience);
+    timer->async_wait([weak = weak_from_this(), timer, request = std::move(request), order = std::move(order),
+                       reply](const boost::system::error_code& error) {
+        if (const auto self = weak.lock(); self && !error) self->finishBuying(request, order, reply);
+    });
+}
+
+void HouseholdDoor::Impl::finishBuying(HttpRequest request, json order, const Reply& reply) {
+    const Device* const device = household.byKey(*request.clientKey);
+    if (device == nullptr) return reply(refusal(403, "NOT_PAIRED", "this device is not paired any more"));
+    const auto local = localSide(order, *device, request.remote->address);
     if (!local) return reply(local.error());
     order["from"] = local->toString();
     request.body = order.dump(-1, ' ', false, json::error_handler_t::replace);
