@@ -202,14 +202,20 @@ Expected<std::string> joinUrl(const Lab& lab, const std::string& isp) {
     return "https://" + Endpoint{lab.plan().ispAddress.at(isp)[0], directoryPort}.toString() + "/#" + *key;
 }
 
-Expected<void> startAgent(Lab& lab, const std::string& host) {
+Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::string, std::string> environment) {
     std::error_code error;
     std::filesystem::create_directories(agentStateFolder(lab.name(), host), error);
     ::chmod(agentStateFolder(lab.name(), host).c_str(), 0700);
     const std::string socket = agentSocket(lab.name(), host);
-    LAB_TRY(lab.startProgram(agentProgram(host), host,
-                             {programPath("netpasd"), "--state-dir", agentStateFolder(lab.name(), host), "--socket",
-                              socket, "--group", "", "--max-purchase", "1000", "--max-day", "10000"}));
+    return lab.startProgram(agentProgram(host), host,
+                            {programPath("netpasd"), "--state-dir", agentStateFolder(lab.name(), host), "--socket",
+                             socket, "--group", "", "--max-purchase", "1000", "--max-day", "10000"},
+                            std::move(environment));
+}
+
+Expected<void> startAgent(Lab& lab, const std::string& host) {
+    LAB_TRY(launchAgent(lab, host));
+    const std::string socket = agentSocket(lab.name(), host);
     return awaitProgram(lab, agentProgram(host),
                         [&] { return unixSocketAnswers(socket) && netpas(lab, host, {"status"}).has_value(); });
 }

@@ -14,6 +14,8 @@ namespace netpas::lab {
 Expected<void> startParties(Lab& lab);
 // Starts the agent of a host (again) and waits until it answers. It keeps its state.
 Expected<void> startAgent(Lab& lab, const std::string& host);
+// The same without waiting: for agents that are not expected to come up well.
+Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::string, std::string> environment = {});
 
 // Names under which the programs run in Lab::program().
 std::string agentProgram(const std::string& host);

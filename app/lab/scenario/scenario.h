@@ -80,5 +80,6 @@ Scenario storyScenario();
 Scenario upgradeMidstreamScenario();
 Scenario agentDiesScenario();
 Scenario hostilePacketsScenario();
+Scenario badInputScenario();
 
 }  // namespace netpas::lab
