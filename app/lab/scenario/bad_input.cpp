@@ -70,10 +70,14 @@ private:
     // --- asking
 
     Expected<Said> cli(std::vector<std::string> arguments) {
-        std::vector<std::string> argv{"ip",       "netns",
-                                      "exec",     m_lab.netns(host),
-                                      programPath("netpas"), "--socket",
-                                      agentSocket(m_lab.name(), host), "--json"};
+        std::vector<std::string> argv{"ip",
+                                      "netns",
+                                      "exec",
+                                      m_lab.netns(host),
+                                      programPath("netpas"),
+                                      "--socket",
+                                      agentSocket(m_lab.name(), host),
+                                      "--json"};
         argv.insert(argv.end(), arguments.begin(), arguments.end());
         const auto answer = runCommand(argv);
         if (!answer) return tl::unexpected(answer.error());
@@ -103,7 +107,8 @@ private:
     }
 
     Expected<Said> tryToBuy() {
-        return cli({"buy", "--to", m_context.address("a").toString(), "--proto", "udp", "--class", "gold", "--cap", "0.01"});
+        return cli(
+            {"buy", "--to", m_context.address("a").toString(), "--proto", "udp", "--class", "gold", "--cap", "0.01"});
     }
 
     Expected<void> isp(std::vector<std::string> arguments) {
@@ -117,12 +122,14 @@ private:
 
     // It was refused, for this reason, in words, with a remedy that has `remedy` in it.
     void expectRefusal(const std::string& name, const Said& said, const std::string& code, const std::string& remedy) {
-        Json entry{{"case", name}, {"exit", said.exit}, {"code", said.code}, {"message", said.message}, {"hint", said.hint}};
+        Json entry{
+            {"case", name}, {"exit", said.exit}, {"code", said.code}, {"message", said.message}, {"hint", said.hint}};
         const bool good = said.exit != 0 && said.code == code && !said.message.empty() &&
                           (said.hint + " " + said.message).find(remedy) != std::string::npos;
         entry["ok"] = good;
         m_context.say("  " + name + ": " + (said.exit == 0 ? "accepted" : said.message + " — " + said.hint));
-        m_context.expect(good, name + ": expected " + code + " and a remedy with '" + remedy + "', got " + entry.dump());
+        m_context.expect(good,
+                         name + ": expected " + code + " and a remedy with '" + remedy + "', got " + entry.dump());
         m_context.result()["cases"].push_back(std::move(entry));
     }
     void expectGood(const std::string& name, const Said& said) {
@@ -152,9 +159,9 @@ private:
     }
     Expected<void> certify(const std::string& by, const std::string& payee, const std::string& out,
                            const std::string& payeeClass, std::vector<std::string> more = {}) {
-        std::vector<std::string> arguments{"certify",     "--key",   file(by + ".key"), "--authority", file(by + ".pem"),
-                                           "--payee",     payee,     "--name",          "Comics",      "--domain",
-                                           "comics.test", "--class", payeeClass,        "--out",       file(out)};
+        std::vector<std::string> arguments{
+            "certify", "--key",    file(by + ".key"), "--authority", file(by + ".pem"), "--payee", payee,    "--name",
+            "Comics",  "--domain", "comics.test",     "--class",     payeeClass,        "--out",   file(out)};
         arguments.insert(arguments.end(), more.begin(), more.end());
         return isp(arguments);
     }
@@ -187,8 +194,10 @@ private:
         LAB_TRY(authority("register", "Register"));
         LAB_TRY(authority("stranger", "Stranger"));
         LAB_TRY(certify("watch", *payee, "good.pem", "few-complaints"));
-        LAB_TRY(certify("watch", *payee, "old.pem", "few-complaints", {"--from", "2020-01-01", "--until", "2021-01-01"}));
-        LAB_TRY(certify("watch", *payee, "early.pem", "few-complaints", {"--from", "2090-01-01", "--until", "2091-01-01"}));
+        LAB_TRY(
+            certify("watch", *payee, "old.pem", "few-complaints", {"--from", "2020-01-01", "--until", "2021-01-01"}));
+        LAB_TRY(
+            certify("watch", *payee, "early.pem", "few-complaints", {"--from", "2090-01-01", "--until", "2091-01-01"}));
         LAB_TRY(certify("watch", *payee, "revoked.pem", "few-complaints"));
         LAB_TRY(certify("stranger", *payee, "stranger-says.pem", "few-complaints"));
         LAB_TRY(certify("register", *payee, "accountable.pem", "accountable"));
