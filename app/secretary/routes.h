@@ -12,6 +12,7 @@ void addDecisionRoutes(Router& router, SecretaryState& state);  // pending, mode
 void addPurchaseRoutes(Router& router, SecretaryState& state);  // status, purchases, join
 void addLedgerRoutes(Router& router, SecretaryState& state);    // history, totals, balance, labels
 void addVaultRoutes(Router& router, SecretaryState& state);     // lock, passphrase, recovery words, backup, doctor
+void addRuleRoutes(Router& router, SecretaryState& state);
 
 // Every topic: what the secretary's process calls.
 inline void addRoutes(Router& router, SecretaryState& state) {
@@ -21,6 +22,7 @@ inline void addRoutes(Router& router, SecretaryState& state) {
     addDecisionRoutes(router, state);
     addLedgerRoutes(router, state);
     addVaultRoutes(router, state);
+    addRuleRoutes(router, state);
 }
 
 }  // namespace netpas::secretaryd

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -14,6 +15,11 @@
 #include "core/net_address.h"
 #include "core/store/documents.h"
 #include "secretary/budget.h"
+#include "secretary/learning/proposal.h"
+
+namespace netpas::secretary::rules {
+class RuleBook;
+}
 
 namespace netpas::secretary::contacts {
 class ContactBook;
@@ -70,6 +76,9 @@ struct SecretaryState {
     secretary::payees::PayeeBook* payees = nullptr;
     DecisionDesk* decisions = nullptr;
     VaultService* vault = nullptr;  // always there; the others are null while it is locked
+    secretary::rules::RuleBook* rules = nullptr;
+    std::function<void()> rulesChanged;                                             // what waits may be decided now
+    std::function<std::vector<secretary::learning::RuleProposal>()> ruleProposals;  // the owner's
     // Add your part here, as a pointer, and compose it in secretary_process.
 };
 

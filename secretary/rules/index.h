@@ -22,6 +22,8 @@ namespace netpas::secretary::rules {
 enum class Outcome : uint8_t { None, Allow, Ask, Deny };
 // Why a rule comes to its outcome for a request.
 enum class Cause : uint8_t { Says, Within, AboveLimit, OverBudget, OtherQuality };
+// The rule did what it is for: one for once is used up by it.
+[[nodiscard]] constexpr bool carriedOut(Cause cause) { return cause == Cause::Says || cause == Cause::Within; }
 // Why the deciding rule comes before the runner-up, in the order in which they are compared (UX, Rules).
 enum class Advantage : uint8_t { Alone, Priority, Specificity, Lifetime, Strictness, Newest };
 

@@ -179,8 +179,7 @@ tl::expected<void, Failure> RuleBook::use(const Verdict& verdict, SystemTime now
     ++rule.use.hits;
     rule.use.lastUsed = now;
     // A rule that grants once is not used up by what it did not grant.
-    const bool carriedOut = verdict.cause == Cause::Says || verdict.cause == Cause::Within;
-    if (rule.lifetime.kind != Lifetime::Kind::Once || !carriedOut) {
+    if (rule.lifetime.kind != Lifetime::Kind::Once || !carriedOut(verdict.cause)) {
         m_impl->changedUses.insert(rule.id);
         return {};
     }
