@@ -7,6 +7,7 @@
 
 #include "app/secretary/routes.h"
 #include "app/secretary/rule_json.h"
+#include "secretary/rules/grammar.h"
 #include "secretary/rules/json.h"
 #include "secretary/rules/proposal.h"
 #include "secretary/rules/sentence.h"
@@ -133,6 +134,24 @@ public:
         reply(answer({{"removed", ended.size()}}));
     }
 
+    // What a sentence means; nothing is kept.
+    void parse(const ApiCall& call, const Reply& reply) {
+        constexpr size_t longest = 2048;
+        JsonFields in(call.body());
+        const std::string words = in.text("sentence", longest);
+        std::string zone = in.text("zone");
+        if (auto problem = in.problem()) return reply(refusalFor(*problem));
+        if (zone.empty()) zone = "UTC";
+        const TimeZone* place = book().zones().find(zone);
+        if (place == nullptr) {
+            return reply(refusal(400, "INVALID_ARGUMENT", "this machine does not know the time zone " + zone,
+                                 "UTC, a name such as Europe/Berlin, or a rule such as CET-1CEST,M3.5.0,M10.5.0/3"));
+        }
+        const auto rule = parseSentence(words, now(), *place);
+        if (!rule) return reply(refusal(400, "INVALID_ARGUMENT", rule.error().message, rule.error().hint));
+        reply(answer({{"rule", toJson(*rule)}, {"sentence", sentence(*rule)}}));
+    }
+
     void test(const ApiCall& call, const Reply& reply) {
         const auto request = spendRequestFromJson(call.body());
         if (!request) return reply(refusalFor(request.error()));
@@ -160,7 +179,7 @@ public:
         }
         const auto past = history != nullptr ? fromList(*history) : ledgered();
         if (!past) return reply(past.error());
-        const Replay report = rules::replay(*rule, replaced, book().list(), *past, book().zones(), {});
+        const Replay report = secretary::rules::replay(*rule, replaced, book().list(), *past, book().zones(), {});
         json object = replayJson(report);
         object["sentence"] = sentence(*rule);
         reply(answer(object));
@@ -273,6 +292,7 @@ void addRuleRoutes(Router& router, SecretaryState& state) {
     add("GET", "/v1/rules", [](RuleRoutes& to, Call, To reply) { to.list(reply); });
     add("POST", "/v1/rules", [](RuleRoutes& to, Call call, To reply) { to.add(call, reply); });
     add("DELETE", "/v1/rules", [](RuleRoutes& to, Call call, To reply) { to.removeEnded(call, reply); });
+    add("POST", "/v1/rules/parse", [](RuleRoutes& to, Call call, To reply) { to.parse(call, reply); });
     add("POST", "/v1/rules/test", [](RuleRoutes& to, Call call, To reply) { to.test(call, reply); });
     add(
         "POST", "/v1/rules/replay", [](RuleRoutes& to, Call call, To reply) { to.replay(call, reply); }, largestImport);

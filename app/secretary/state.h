@@ -77,8 +77,8 @@ struct SecretaryState {
     DecisionDesk* decisions = nullptr;
     VaultService* vault = nullptr;  // always there; the others are null while it is locked
     secretary::rules::RuleBook* rules = nullptr;
-    std::function<void()> rulesChanged;                                             // what waits may be decided now
-    std::function<std::vector<secretary::learning::RuleProposal>()> ruleProposals;  // the owner's
+    std::function<void()> rulesChanged = {};  // what waits may be decided now
+    std::function<std::vector<secretary::learning::RuleProposal>()> ruleProposals = {};  // the owner's
     // Add your part here, as a pointer, and compose it in secretary_process.
 };
 

@@ -23,22 +23,24 @@ std::string dateText(local_days day) {
 std::string minuteText(Minutes minute) { return twoDigits(minute.count() / 60) + ":" + twoDigits(minute.count() % 60); }
 
 // Purposes are words of applications; the common ones have a plural.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> plurals{{
+    {"article", "articles"},
+    {"audio-call", "audio calls"},
+    {"book", "books"},
+    {"call", "calls"},
+    {"comic", "comics"},
+    {"conference", "conferences"},
+    {"download", "downloads"},
+    {"film", "films"},
+    {"game", "games"},
+    {"movie", "movies"},
+    {"song", "songs"},
+    {"video-call", "video calls"},
+    {"video-conference", "video conferences"},
+    {"voice-call", "voice calls"},
+}};
+
 std::string purposeText(const std::string& purpose) {
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> plurals{
-        {{"article", "articles"},
-         {"audio-call", "audio calls"},
-         {"book", "books"},
-         {"call", "calls"},
-         {"comic", "comics"},
-         {"conference", "conferences"},
-         {"download", "downloads"},
-         {"film", "films"},
-         {"game", "games"},
-         {"movie", "movies"},
-         {"song", "songs"},
-         {"video-call", "video calls"},
-         {"voice-call", "voice calls"},
-         {"video-conference", "video conferences"}}};
     for (const auto& [one, many] : plurals) {
         if (purpose == one) return std::string(many);
     }
@@ -160,6 +162,15 @@ std::string priceText(Money amount) {
 
 std::string priceText(Money amount, PriceUnit unit) {
     return priceText(amount) + (unit == PriceUnit::Minute ? " a minute" : " an item");
+}
+
+std::string purposeNamed(std::string_view words) {
+    for (const auto& [one, many] : plurals) {
+        if (words == many) return std::string(one);
+    }
+    std::string purpose(words);
+    std::replace(purpose.begin(), purpose.end(), ' ', '-');
+    return purpose;
 }
 
 std::string sentence(const RuleText& rule, const Wording& wording) {

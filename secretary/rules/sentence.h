@@ -16,6 +16,8 @@ struct Wording {
     std::string zoneName = "UTC";
 };
 [[nodiscard]] std::string sentence(const RuleText& rule, const Wording& wording = {});
+// "video-call" of "video calls"; what is not known keeps its words, joined by hyphens.
+[[nodiscard]] std::string purposeNamed(std::string_view words);
 // What the rule names, for comparing two: "purpose and group"; "nothing".
 [[nodiscard]] std::string namedFields(const Match& match);
 
