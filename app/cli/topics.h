@@ -25,12 +25,14 @@ void addDecisionVerbs(CLI::App& app, Action& chosen);  // budget, pending, revie
 void addContactVerbs(CLI::App& app, Action& chosen);
 void addPayeeVerbs(CLI::App& app, Action& chosen);
 void addPairVerbs(CLI::App& app, Action& chosen);
+void addRuleVerbs(CLI::App& app, Action& chosen);
 
 inline void addTopics(CLI::App& app, Action& chosen) {
     addDecisionVerbs(app, chosen);
     addContactVerbs(app, chosen);
     addPayeeVerbs(app, chosen);
     addPairVerbs(app, chosen);
+    addRuleVerbs(app, chosen);
 }
 
 }  // namespace netpas::cli

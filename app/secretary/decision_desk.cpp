@@ -34,6 +34,7 @@ tl::expected<std::unique_ptr<DecisionDesk>, std::string> DecisionDesk::open(cons
 }
 
 tl::expected<void, std::string> DecisionDesk::load(const secretary::HardLimits& limits, uint32_t owner) {
+    m_owner = owner;
     const budgets::Calendar& calendar = budgets::localCalendar();
     m_budgets = std::make_unique<budgets::Budgets>(
         m_parts.documents, m_book, m_parts.clock, calendar,

@@ -45,6 +45,7 @@ public:
     [[nodiscard]] secretary::budgets::Budgets& budgets() { return *m_budgets; }
     [[nodiscard]] secretary::prompts::Queue& queue() { return *m_queue; }
     [[nodiscard]] secretary::rules::RuleBook& rules() { return *m_rules; }
+    [[nodiscard]] uint32_t owner() const { return m_owner; }
 
     // A window waits for the queue to change from `revision`; `done` is called then, or after a while. It counts as there
     // for as long as it goes on watching. False: too many watch.
@@ -71,6 +72,7 @@ private:
     std::unique_ptr<secretary::decision::Decider> m_decider;
     std::vector<Watcher> m_watchers;
     app::Timers::Id m_timer = 0;
+    uint32_t m_owner = 0;
 };
 
 }  // namespace netpas::secretaryd

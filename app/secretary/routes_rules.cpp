@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "app/secretary/decision_desk.h"
 #include "app/secretary/routes.h"
 #include "app/secretary/rule_json.h"
 #include "secretary/rules/grammar.h"
@@ -41,13 +42,16 @@ HttpResponse refusalFor(unsigned status, const std::vector<Finding>& findings, s
     json list = json::array();
     for (size_t i = 0; i < findings.size(); ++i) {
         list.push_back(findingJson(findings[i]));
-        if (i < findingsShown) message += (i > 0 ? "\n" : "") + text(findings[i], rules);
+        if (i >= findingsShown) continue;
+        message += (i > 0 ? "\n" : "") + text(findings[i], rules);
+        if (findings.size() > 1) message += "; " + findings[i].remedy;
     }
-    if (findings.size() > findingsShown)
+    if (findings.size() > findingsShown) {
         message += "\n… and " + std::to_string(findings.size() - findingsShown) + " more";
+    }
     return answer({{"code", status == 409 ? "CONFLICT" : "INVALID_ARGUMENT"},
                    {"message", message},
-                   {"hint", findings.front().remedy},
+                   {"hint", findings.size() > 1 ? "mend all of these, then try again" : findings.front().remedy},
                    {"findings", std::move(list)}},
                   status);
 }
@@ -187,16 +191,14 @@ public:
 
     void proposals(const Reply& reply) const {
         json list = json::array();
-        if (m_state.ruleProposals) {
-            for (const auto& proposal : m_state.ruleProposals()) {
-                const RuleText rule = ruleFrom(proposal);
-                list.push_back({{"rule", toJson(rule)},
-                                {"sentence", sentence(rule)},
-                                {"evidence", evidence(proposal)},
-                                {"answers", proposal.answers},
-                                {"agreeing", proposal.agreeing},
-                                {"in_book", isInBook(rule)}});
-            }
+        for (const auto& proposal : learned()) {
+            const RuleText rule = ruleFrom(proposal);
+            list.push_back({{"rule", toJson(rule)},
+                            {"sentence", sentence(rule)},
+                            {"evidence", evidence(proposal)},
+                            {"answers", proposal.answers},
+                            {"agreeing", proposal.agreeing},
+                            {"in_book", isInBook(rule)}});
         }
         reply(answer({{"proposals", std::move(list)}}));
     }
@@ -219,7 +221,7 @@ public:
         if (file.empty()) in.fail("there is no file", "{\"file\": TEXT}");
         if (auto problem = in.problem()) return reply(refusalFor(*problem));
         const auto rules = readRules(file, book().zones(), now());
-        if (!rules) return reply(refusalFor(400, rules.error(), {}));
+        if (!rules) return reply(refusalFor(400, rules.error().findings, rules.error().rules));
         if (dryRun) return reply(answer({{"rules", rules->size()}, {"imported", 0}}));
         const auto done = book().import(*rules, replace ? ImportMode::Replace : ImportMode::Add, now());
         if (!done) return reply(refusalFor(done.error(), *rules));
@@ -228,10 +230,22 @@ public:
     }
 
 private:
-    [[nodiscard]] RuleBook& book() const { return *m_state.rules; }
-    [[nodiscard]] SystemTime now() const { return m_state.clock.now(); }
+    // Looked up each time: what decides lives only while the secretary is unlocked.
+    [[nodiscard]] RuleBook& book() const {
+        return m_state.rules != nullptr ? *m_state.rules : m_state.decisions->rules();
+    }
+    // Never before a time that has already been: a clock that was set back must not bring a rule back.
+    [[nodiscard]] SystemTime now() const {
+        return m_state.decisions != nullptr ? m_state.decisions->budgets().now() : m_state.clock.now();
+    }
     void changed() const {
         if (m_state.rulesChanged) m_state.rulesChanged();
+        if (m_state.decisions != nullptr) m_state.decisions->decider().reconsider();
+    }
+    [[nodiscard]] std::vector<secretary::learning::RuleProposal> learned() const {
+        if (m_state.ruleProposals) return m_state.ruleProposals();
+        if (m_state.decisions == nullptr) return {};
+        return m_state.decisions->decider().experience().proposals(m_state.decisions->owner(), "", now());
     }
     [[nodiscard]] const Rule* named(const ApiCall& call) const {
         const auto id = ruleIdFrom(call.parameter("id"));

@@ -76,9 +76,10 @@ struct SecretaryState {
     secretary::payees::PayeeBook* payees = nullptr;
     DecisionDesk* decisions = nullptr;
     VaultService* vault = nullptr;  // always there; the others are null while it is locked
+    // Those of `decisions`, unless something else was put here.
     secretary::rules::RuleBook* rules = nullptr;
-    std::function<void()> rulesChanged = {};  // what waits may be decided now
-    std::function<std::vector<secretary::learning::RuleProposal>()> ruleProposals = {};  // the owner's
+    std::function<void()> rulesChanged = {};
+    std::function<std::vector<secretary::learning::RuleProposal>()> ruleProposals = {};
     // Add your part here, as a pointer, and compose it in secretary_process.
 };
 

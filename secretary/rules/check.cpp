@@ -168,14 +168,14 @@ std::string quoted(const RuleText& rule) { return "(" + sentence(rule) + ")"; }
 std::string text(const Finding& finding, std::span<const RuleText> rules) {
     const auto named = [&](size_t index) {
         const std::string number = "rule " + std::to_string(index + 1);
-        return index < rules.size() ? number + " " + quoted(rules[index]) : number;
+        return index < rules.size() && !finding.unreadable ? number + " " + quoted(rules[index]) : number;
     };
-    if (finding.index == SIZE_MAX) return finding.message + "; " + finding.remedy;
+    if (finding.index == SIZE_MAX) return finding.message;
     std::string line = named(finding.index);
     if (finding.other) line += " and " + named(*finding.other);
     if (finding.inBook) line += " and rule " + std::to_string(finding.inBook->value()) + " in the book";
     if (!finding.where.empty()) line += ", " + finding.where;
-    return line + ": " + finding.message + "; " + finding.remedy;
+    return line + ": " + finding.message;
 }
 
 void checkRule(const RuleText& rule, size_t index, Zones& zones, SystemTime now, Findings& findings) {

@@ -20,9 +20,15 @@ struct Finding {
     std::optional<RuleId> inBook;  // … or one that is there already
     std::string message;
     std::string remedy;
+    bool unreadable = false;  // there is no rule to show
 };
-// "rule 3 (Never pay for comics from any site.), grant.up_to: MESSAGE; REMEDY", counting from 1.
+// "rule 3 (Never pay for comics from any site.), grant.up_to: MESSAGE", counting from 1.
 [[nodiscard]] std::string text(const Finding& finding, std::span<const RuleText> rules);
+// What was given, as far as it could be read, and all that is wrong with it.
+struct Unusable {
+    std::vector<Finding> findings;
+    std::vector<RuleText> rules;
+};
 
 inline constexpr size_t mostFindings = 100;
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/amount.h"
 #include "core/when.h"
 #include "secretary/rules/match.h"
 #include "secretary/rules/sentence.h"
@@ -138,8 +139,8 @@ private:
         }
         if (take({"ask"})) {
             grant.action = Action::Ask;
-            if (take({"about", "every", "minute", "paid"})) grant.unit = PriceUnit::Minute;
-            if (take({"about", "every", "item", "paid"})) grant.unit = PriceUnit::Item;
+            if (take({"about", "prices", "by", "the", "minute"})) grant.unit = PriceUnit::Minute;
+            if (take({"about", "prices", "by", "the", "item"})) grant.unit = PriceUnit::Item;
             return true;
         }
         return fail("a rule begins with \"up to\", \"always\", \"never\" or \"ask\"");
@@ -253,25 +254,6 @@ private:
 };
 
 }  // namespace
-
-std::optional<Money> parseAmount(std::string_view text) {
-    bool cents = false;
-    for (const std::string_view unit : {"¢", "c", " cents", " cent"}) {
-        if (cents || !text.ends_with(unit)) continue;
-        cents = true;
-        text.remove_suffix(unit.size());
-    }
-    for (const std::string_view unit : {" dollars", " dollar"}) {
-        if (!cents && text.ends_with(unit)) text.remove_suffix(unit.size());
-    }
-    if (!cents && text.starts_with('$')) text.remove_prefix(1);
-    auto amount = Money::parse(text);
-    if (!amount || amount->isNegative()) return std::nullopt;
-    if (!cents) return *amount;
-    constexpr int64_t centsPerDollar = 100;
-    if (amount->eighths() % centsPerDollar != 0) return std::nullopt;
-    return Money::fromEighths(amount->eighths() / centsPerDollar);
-}
 
 tl::expected<RuleText, GrammarError> parseSentence(std::string_view sentence, SystemTime now, const TimeZone& zone) {
     if (sentence.size() > longestSentence)

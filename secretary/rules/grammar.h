@@ -25,7 +25,4 @@ struct GrammarError {
 [[nodiscard]] tl::expected<RuleText, GrammarError> parseSentence(std::string_view sentence, SystemTime now,
                                                                  const TimeZone& zone);
 
-// "1¢", "1c", "$1.50", "0.05", "5 cents".
-[[nodiscard]] std::optional<Money> parseAmount(std::string_view text);
-
 }  // namespace netpas::secretary::rules

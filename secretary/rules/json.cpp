@@ -320,6 +320,7 @@ tl::expected<RuleText, Finding> ruleFromJson(const json& object, size_t index) {
     in.close();
     if (!problem) return rule;
     problem->index = index;
+    problem->unreadable = true;
     return tl::unexpected(std::move(*problem));
 }
 
@@ -360,11 +361,10 @@ tl::expected<json, std::string> parseStrictly(std::string_view text) {
     return parsed;
 }
 
-tl::expected<std::vector<RuleText>, std::vector<Finding>> readRules(std::string_view text, Zones& zones,
-                                                                    SystemTime now) {
+tl::expected<std::vector<RuleText>, Unusable> readRules(std::string_view text, Zones& zones, SystemTime now) {
     const auto whole = [](std::string message, std::string remedy) {
         return tl::unexpected(
-            std::vector<Finding>{{SIZE_MAX, "", std::nullopt, std::nullopt, std::move(message), std::move(remedy)}});
+            Unusable{{{SIZE_MAX, "", std::nullopt, std::nullopt, std::move(message), std::move(remedy)}}, {}});
     };
     if (text.size() > largestFile) return whole("the file is larger than 16 MiB", "split it");
     const auto file = parseStrictly(text);
@@ -395,7 +395,7 @@ tl::expected<std::vector<RuleText>, std::vector<Finding>> readRules(std::string_
         }
     }
     checkTogether(rules, {}, findings);
-    if (!findings.empty()) return tl::unexpected(std::move(findings));
+    if (!findings.empty()) return tl::unexpected(Unusable{std::move(findings), std::move(rules)});
     return rules;
 }
 

@@ -26,8 +26,8 @@ inline constexpr size_t largestFile = 16 * 1024 * 1024;
 // The same rules give the same text, and the text read and written again is the same.
 [[nodiscard]] std::string writeRules(std::span<const RuleText> rules);
 // Everything that is wrong, or the rules: never a part of them. Contradictions with the book are checked by the book.
-[[nodiscard]] tl::expected<std::vector<RuleText>, std::vector<Finding>> readRules(std::string_view text, Zones& zones,
-                                                                                  SystemTime now);
+[[nodiscard]] tl::expected<std::vector<RuleText>, Unusable> readRules(std::string_view text, Zones& zones,
+                                                                      SystemTime now);
 
 // Parses JSON in which no object has the same member twice, at most 32 levels deep; otherwise what is wrong with it.
 [[nodiscard]] tl::expected<nlohmann::json, std::string> parseStrictly(std::string_view text);

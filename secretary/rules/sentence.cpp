@@ -69,7 +69,7 @@ std::string priceOf(const Grant& grant) {
     const std::string quality = grant.quality.empty() ? "" : " in quality " + grant.quality;
     switch (grant.action) {
     case Action::Allow: break;
-    case Action::Ask: return grant.unit ? "Ask about every " + std::string(name(*grant.unit)) + " paid for" : "Ask";
+    case Action::Ask: return grant.unit ? "Ask about prices by the " + std::string(name(*grant.unit)) : "Ask";
     case Action::Deny: return grant.unit ? "Never pay by the " + std::string(name(*grant.unit)) : "Never pay";
     }
     if (grant.upTo && grant.unit) return "Up to " + priceText(*grant.upTo, *grant.unit) + quality;

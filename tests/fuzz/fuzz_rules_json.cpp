@@ -15,9 +15,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const netpas::SystemTime now = parseTime("2026-11-22T12:00:00Z").value();
     const auto rules = readRules({reinterpret_cast<const char*>(data), size}, zones, now);
     if (!rules) {
-        if (rules.error().empty()) std::abort();
-        for (const Finding& finding : rules.error()) {
-            if (finding.message.empty() || finding.remedy.empty() || text(finding, {}).empty()) std::abort();
+        if (rules.error().findings.empty()) std::abort();
+        for (const Finding& finding : rules.error().findings) {
+            if (finding.message.empty() || finding.remedy.empty() || text(finding, rules.error().rules).empty())
+                std::abort();
         }
         return 0;
     }

@@ -1,6 +1,7 @@
 // Rules as people write them.
 #include <QTest>
 
+#include "core/amount.h"
 #include "core/when.h"
 #include "secretary/rules/grammar.h"
 #include "tests/secretary/rules_fixture.h"
@@ -73,6 +74,11 @@ private slots:
         always.budget = RuleBudget{dollars("0.5"), Period::Day};
         always.grant.above = Beyond::Deny;
         rules.push_back(always);
+        for (const Action action : {Action::Ask, Action::Deny}) {
+            RuleText unit = say(action, purpose("video"));
+            unit.grant.unit = action == Action::Ask ? PriceUnit::Minute : PriceUnit::Item;
+            rules.push_back(unit);
+        }
         for (const RuleText& rule : rules) {
             const auto again = parseSentence(sentence(rule), noon, {});
             QVERIFY2(again.has_value(), (sentence(rule) + " " + (again ? "" : again.error().message)).c_str());

@@ -23,7 +23,9 @@ QString problems(const std::string& text) {
     const auto read = readRules(text, zones, noon);
     QString all;
     if (read) return all;
-    for (const Finding& finding : read.error()) all += QString::fromStdString(rules::text(finding, {})) + "\n";
+    for (const Finding& finding : read.error().findings) {
+        all += QString::fromStdString(rules::text(finding, {}) + "; " + finding.remedy) + "\n";
+    }
     return all;
 }
 
@@ -211,7 +213,7 @@ private slots:
         for (int i = 0; i < 500; ++i)
             rules += std::string(i > 0 ? "," : "") + R"({"match": {}, "grant": {"action": "deny"}})";
         Zones zones;
-        QVERIFY(readRules(file(rules), zones, noon).error().size() <= mostFindings + 1);
+        QVERIFY(readRules(file(rules), zones, noon).error().findings.size() <= mostFindings + 1);
     }
 };
 
