@@ -94,4 +94,28 @@ tl::expected<Answer, Problem> Client::call(const std::string& method, const std:
     return Answer{answer->status, std::move(parsed)};
 }
 
+tl::expected<net::HttpResponse, Problem> Client::callRaw(const std::string& method, const std::string& target,
+                                                         const std::string& body) const {
+    net::HttpCall call;
+    call.method = method;
+    call.target = target;
+    call.timeout = answerTimeout;
+    call.maxBody = maxAnswer;
+    call.body = body;
+    const std::filesystem::path& socket = m_socket;
+    const net::HttpTarget where =
+        m_remote ? net::HttpTarget(net::TlsTarget{m_remote->at, m_remote->key, m_remote->identity.get()})
+                 : net::HttpTarget(net::UnixTarget{socket});
+    auto answer = net::httpCall(where, call);
+    if (!answer) {
+        return tl::unexpected(m_remote ? unreachable(*m_remote, answer.error()) : unreachable(socket, answer.error()));
+    }
+    if (answer->status < 400) return std::move(*answer);
+    const json parsed = json::parse(answer->body, nullptr, false);
+    const std::string code = parsed.is_object() ? textOf(parsed, "code") : "";
+    return tl::unexpected(Problem{exitFor(answer->status, code), code,
+                                  parsed.is_object() ? textOf(parsed, "message") : "netpasd's answer is not understood",
+                                  parsed.is_object() ? textOf(parsed, "hint") : ""});
+}
+
 }  // namespace netpas::cli

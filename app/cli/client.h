@@ -8,6 +8,8 @@
 
 #include <tl/expected.hpp>
 
+#include "core/net/http.h"
+
 #include "app/cli/remote_agent.h"
 
 namespace netpas::cli {
@@ -37,6 +39,10 @@ public:
     [[nodiscard]] tl::expected<Answer, Problem> call(const std::string& method, const std::string& target,
                                                      const nlohmann::json& body = nullptr,
                                                      const std::string& idempotencyKey = {}) const;
+
+    // A body as it is, and an answer that need not be JSON.
+    [[nodiscard]] tl::expected<net::HttpResponse, Problem> callRaw(const std::string& method, const std::string& target,
+                                                                   const std::string& body = {}) const;
 
 private:
     std::filesystem::path m_socket;

@@ -314,21 +314,6 @@ Exit purchases(const Client& client, Output output) {
     return Exit::Ok;
 }
 
-Exit history(const Client& client, Output output, uint32_t limit) {
-    const auto answer = client.call("GET", "/v1/history?limit=" + std::to_string(limit));
-    if (!answer) return report(answer.error(), output);
-    if (output.json) return printJson(answer->body), Exit::Ok;
-    Rows rows{{"ID", "REQUESTED", "STATE", "FLOW", "PACKETS", "SENT", "CHARGED", "CAP"}};
-    for (const json& entry : at(answer->body, {"entries"})) {
-        rows.push_back({textAt(entry, "id"), textAt(entry, "requested_at").substr(0, 19), endText(entry),
-                        textAt(entry, "flow"), textAt(at(entry, {"sent"}), "packets"),
-                        dollars(at(entry, {"sent", "amount"})), dollars(at(entry, {"charged"})),
-                        dollars(at(entry, {"cap"}))});
-    }
-    print(rows.size() > 1 ? table(rows) : "nothing was bought yet; next: netpas services --to ADDRESS\n");
-    return Exit::Ok;
-}
-
 Exit join(const Client& client, Output output, const std::string& url) {
     const auto answer = [&] {
         const Progress progress("joining");

@@ -32,7 +32,6 @@ struct BuyWish {
 [[nodiscard]] Exit buy(const Client& client, Output output, const BuyWish& wish);
 [[nodiscard]] Exit stop(const Client& client, Output output, const std::vector<std::string>& ids, bool all);
 [[nodiscard]] Exit purchases(const Client& client, Output output);
-[[nodiscard]] Exit history(const Client& client, Output output, uint32_t limit);
 [[nodiscard]] Exit join(const Client& client, Output output, const std::string& url);
 
 // Prints a problem as `output` says; the answer is its exit status.

@@ -48,7 +48,6 @@ struct Commands {
     BuyWish wish;
     std::vector<std::string> ids;
     bool all = false;
-    uint32_t limit = 100;
     Action chosen;  // of a topic
 };
 
@@ -83,7 +82,6 @@ Exit runVerb(const CLI::App& app, const Commands& given) {
     if (app.got_subcommand("services")) return services(client, given.output, given.to);
     if (app.got_subcommand("buy")) return buy(client, given.output, given.wish);
     if (app.got_subcommand("purchases")) return purchases(client, given.output);
-    if (app.got_subcommand("history")) return history(client, given.output, given.limit);
     if (app.got_subcommand("join")) return join(client, given.output, given.url);
     if (app.got_subcommand("stop")) {
         if (given.all == !given.ids.empty()) {
@@ -117,10 +115,6 @@ int main(int argc, char** argv) {
     stopVerb->add_option("id", given.ids, "numbers of purchases");
     stopVerb->add_flag("--all", given.all, "every purchase of yours");
     app.add_subcommand("purchases", "what is bought at the moment");
-    CLI::App* const historyVerb = app.add_subcommand("history", "everything that was ever bought, newest first");
-    historyVerb->add_option("--limit", given.limit, "at most so many")
-        ->check(CLI::Range(1, 10000))
-        ->capture_default_str();
     CLI::App* const joinVerb = app.add_subcommand("join", "buy through this ISP from now on");
     joinVerb->add_option("url", given.url, "https://ADDRESS:PORT/#KEY, from the ISP")->required();
     addTopics(app, given.chosen);

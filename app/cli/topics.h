@@ -26,8 +26,12 @@ void addContactVerbs(CLI::App& app, Action& chosen);
 void addPayeeVerbs(CLI::App& app, Action& chosen);
 void addPairVerbs(CLI::App& app, Action& chosen);
 void addRuleVerbs(CLI::App& app, Action& chosen);
+void addLedgerVerbs(CLI::App& app, Action& chosen);  // history, totals, balance, label
+void addVaultVerbs(CLI::App& app, Action& chosen);  // lock, unlock, passphrase, recovery words, backup, restore, doctor
 
 inline void addTopics(CLI::App& app, Action& chosen) {
+    addLedgerVerbs(app, chosen);
+    addVaultVerbs(app, chosen);
     addDecisionVerbs(app, chosen);
     addContactVerbs(app, chosen);
     addPayeeVerbs(app, chosen);
