@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "app/cli/answers.h"
+#include "app/cli/keyring.h"
 #include "app/cli/secret_input.h"
 #include "app/cli/text.h"
 #include "app/cli/topics.h"
@@ -30,6 +31,7 @@ struct Given {
     bool force = false;
     bool withIdentity = false;
     bool words = false;
+    bool keyring = false;
 };
 using Shared = std::shared_ptr<Given>;
 
@@ -61,12 +63,24 @@ Exit lock(const Client& client, Output output) {
                 "locked: session keys are revoked, nothing is spent; next: netpas unlock\n");
 }
 
+// From the key store, or as it is asked for.
+tl::expected<SecretText, Problem> presentPassphrase(const Given& given) {
+    if (!given.keyring) return readSecret("passphrase", given.passphraseFile);
+    const auto keyring = Keyring::open();
+    if (!keyring) return tl::unexpected(keyring.error());
+    auto found = keyring->find();
+    if (!found) return tl::unexpected(found.error());
+    if (*found) return std::move(**found);
+    return tl::unexpected(Problem{Exit::Failed, "NO_KEYRING", "the desktop's key store keeps no passphrase for NetPaS",
+                                  "netpas unlock, then netpas passphrase set --keyring"});
+}
+
 Exit unlock(const Client& client, Output output, const Given& given) {
     const auto state = client.call("GET", "/v1/vault");
     if (!state) return report(state.error(), output);
     json body = json::object();
     if (textAt(state->body, "protection") == "passphrase" && textAt(state->body, "state") != "open") {
-        const auto passphrase = readSecret("passphrase", given.passphraseFile);
+        const auto passphrase = presentPassphrase(given);
         if (!passphrase) return report(passphrase.error(), output);
         body["passphrase"] = passphrase->view();
     }
@@ -85,6 +99,12 @@ Exit setPassphrase(const Client& client, Output output, const Given& given) {
     const auto fresh = readNewSecret("new passphrase", given.newFile);
     if (!fresh) return report(fresh.error(), output);
     body["new"] = fresh->view();
+    // First where a failure costs nothing: a passphrase that is kept, but was not set, does not unlock and is told so.
+    if (given.keyring) {
+        const auto keyring = Keyring::open();
+        if (!keyring) return report(keyring.error(), output);
+        if (const auto kept = keyring->keep(*fresh); !kept) return report(kept.error(), output);
+    }
     return show(send(client, "PUT", "/v1/passphrase", std::move(body)), output,
                 "the passphrase is set: from now on netpasd starts locked; next: netpas recovery-words\n");
 }
@@ -292,6 +312,7 @@ void addPassphrase(CLI::App& app, Action& chosen, const Shared& given) {
                                   [given](const Client& c, Output o) { return setPassphrase(c, o, *given); });
     set->add_option("--passphrase-file", given->passphraseFile, "the present one; - for standard input");
     set->add_option("--new-passphrase-file", given->newFile, "the new one; - for standard input");
+    set->add_flag("--keyring", given->keyring, "the desktop's key store keeps it, too, for unlock --keyring");
     CLI::App* const remove =
         addVerb(*passphrase, chosen, "remove", "keep the key in a file: for a box that starts unattended",
                 [given](const Client& c, Output o) { return removePassphrase(c, o, *given); });
@@ -307,8 +328,9 @@ void addVaultVerbs(CLI::App& app, Action& chosen) {
         return verb;
     };
     addVerb(app, chosen, "lock", "revoke every session key, wipe the keys, spend nothing until unlock", lock);
-    withPassphrase(addVerb(app, chosen, "unlock", "open the secretary's database",
-                           [given](const Client& c, Output o) { return unlock(c, o, *given); }));
+    withPassphrase(addVerb(app, chosen, "unlock", "open the secretary's database", [given](const Client& c, Output o) {
+        return unlock(c, o, *given);
+    }))->add_flag("--keyring", given->keyring, "with the passphrase that the desktop's key store keeps");
     addPassphrase(app, chosen, given);
     withPassphrase(addVerb(app, chosen, "recovery-words", "24 words that restore the identity",
                            [given](const Client& c, Output o) { return recoveryWords(c, o, *given); }));
