@@ -62,7 +62,8 @@ void examineVault(const StateFolder& folder, std::vector<Finding>& found) {
         const auto file = bytes ? VaultFile::decode(*bytes) : tl::unexpected(bytes.error());
         if (!file) {
             found.push_back({Level::Bad, "vault", files.vault.string() + ": " + std::string(describe(file.error())),
-                             "netpas restore FILE"});
+                             "move " + files.vault.string() + " and " + folder.database().string() +
+                                 " away, restart netpasd, then netpas restore FILE"});
         } else {
             found.push_back({Level::Good,
                              "vault",
@@ -80,8 +81,8 @@ void examineVault(const StateFolder& folder, std::vector<Finding>& found) {
             {Level::Good, "vault", "the database opens by itself: its key lies in " + files.keyFile.string(), {}});
     } else if (statusOf(folder.database())) {
         found.push_back({Level::Bad, "vault", std::string(describe(VaultError::NoKey)),
-                         "bring back " + files.keyFile.string() + " or " + files.vault.string() +
-                             ", or netpas restore FILE --force"});
+                         "bring back " + files.keyFile.string() + " or " + files.vault.string() + "; or move " +
+                             folder.database().string() + " away, restart netpasd, then netpas restore FILE"});
     } else {
         found.push_back({Level::Good, "vault", "nothing is here yet: the first start makes a key", {}});
     }

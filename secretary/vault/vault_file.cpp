@@ -42,7 +42,8 @@ std::string_view describe(VaultError error) {
     case VaultError::Newer: return "written by a newer version of this program; install that version";
     case VaultError::NoMemory: return "not enough memory to derive the key; end some programs, then try again";
     case VaultError::NoKey:
-        return "the database is there, but its key is not; bring back the key file, or `netpas restore`";
+        return "the database is there, but its key is not; bring back the key file, or move secretary.db away, restart "
+               "netpasd and `netpas restore FILE`";
     }
     return "unknown";
 }
