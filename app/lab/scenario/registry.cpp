@@ -5,8 +5,7 @@ namespace netpas::lab {
 const std::vector<Scenario>& scenarios() {
     static const std::vector<Scenario> all{
         figure3Scenario(),          fourIspsScenario(),  sixteenIspsScenario(),    storyScenario(),
-        upgradeMidstreamScenario(), agentDiesScenario(), hostilePacketsScenario(),
-        badInputScenario(),
+        upgradeMidstreamScenario(), agentDiesScenario(), hostilePacketsScenario(), badInputScenario(),
     };
     return all;
 }
