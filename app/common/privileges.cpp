@@ -86,6 +86,8 @@ std::vector<gid_t> findGroups(const std::vector<std::string>& names) {
 tl::expected<void, PrivilegeFailure> dropPrivileges(const std::optional<SystemUser>& user,
                                                     std::initializer_list<int> capabilities,
                                                     const std::vector<gid_t>& groups) {
+    int whenParentEnds = 0;
+    (void)::prctl(PR_GET_PDEATHSIG, &whenParentEnds);
     dropBoundingSet(capabilities);
     if (user && ::prctl(PR_SET_KEEPCAPS, 1) != 0) return failure("capabilities cannot be kept", asRoot);
     if (user && !becomeUser(*user, groups)) return failure("cannot become user " + user->name, asRoot);
@@ -94,6 +96,8 @@ tl::expected<void, PrivilegeFailure> dropPrivileges(const std::optional<SystemUs
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failure("privileges cannot be bounded", asRoot);
     // Changing the user had set this again.
     if (::prctl(PR_SET_DUMPABLE, 0) != 0) return failure("memory cannot be closed to debuggers", asRoot);
+    // So does the kernel with whoever asked for a signal at the end of its parent.
+    (void)::prctl(PR_SET_PDEATHSIG, whenParentEnds);
     const rlimit none{0, 0};
     (void)::setrlimit(RLIMIT_CORE, &none);
     return {};

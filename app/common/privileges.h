@@ -29,7 +29,8 @@ struct PrivilegeFailure {
 
 // Becomes that user for good, without supplementary groups but `groups`, and keeps only these capabilities (numbers of
 // linux/capability.h), in no set more. Without a user: only the capabilities go. Nothing can bring them back: exec gives none, files'
-// set-user bits and capabilities are ignored. Not dumpable afterwards, no core files.
+// set-user bits and capabilities are ignored. Not dumpable afterwards, no core files. The signal at the end of
+// its parent stays.
 [[nodiscard]] tl::expected<void, PrivilegeFailure> dropPrivileges(const std::optional<SystemUser>& user,
                                                                   std::initializer_list<int> capabilities,
                                                                   const std::vector<gid_t>& groups = {});
