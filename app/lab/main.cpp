@@ -66,6 +66,7 @@ int main(int argc, char** argv) {
     run->add_option("--seed", options.seed)->check(CLI::NonNegativeNumber);
     run->add_option("--packets", options.packets, "how much traffic")
         ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000}));
+    run->add_option("--rounds", options.rounds, "how often")->check(CLI::Range(uint64_t{1}, uint64_t{100'000}));
     run->add_option("--seconds,--duration", options.seconds, "for how long")->check(CLI::Range(1.0, 86400.0));
     run->add_option("--family", options.family)->check(CLI::IsMember({"ipv4", "ipv6"}));
     run->add_option("--protocol", options.protocol)->check(CLI::IsMember({"tcp", "udp"}));

@@ -16,6 +16,7 @@ namespace netpas::lab {
 struct ScenarioOptions {
     uint64_t seed = 1;
     uint64_t packets = 0;
+    uint64_t rounds = 0;
     double seconds = 0;
     std::string family = "ipv4";   // or "ipv6"
     std::string protocol = "tcp";  // or "udp"
@@ -81,5 +82,6 @@ Scenario upgradeMidstreamScenario();
 Scenario agentDiesScenario();
 Scenario hostilePacketsScenario();
 Scenario badInputScenario();
+Scenario dongleScenario();
 
 }  // namespace netpas::lab
