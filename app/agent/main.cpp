@@ -1,74 +1,243 @@
-// netpasd: the agent.
+// netpasd: the agent, its secretary, or both.
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <thread>
+#include <vector>
 
-#include "app/agent/daemon.h"
+#include "app/agent/agent_process.h"
+#include "app/agent/channel_options.h"
+#include "app/common/listening_socket.h"
+#include "app/common/privileges.h"
+#include "app/secretary/launch.h"
+#include "app/secretary/secretary_process.h"
+#include "core/money.h"
 
 namespace {
 
+using namespace netpas;
+
 constexpr int usageError = 2;
+constexpr std::chrono::seconds lockPatience{3};  // a process that was killed is gone after that
 
 // Under a service manager the journal has the time; a terminal shows it.
-void startLog(const std::string& level) {
+void startLog(const std::string& level, const std::string& role) {
     auto logger = spdlog::stderr_logger_st("netpasd");
-    logger->set_pattern(std::getenv("JOURNAL_STREAM") != nullptr ? "%l: %v" : "%Y-%m-%dT%H:%M:%S.%e %l: %v");
+    const std::string who = role == "secretary" ? "secretary: " : "";
+    logger->set_pattern((std::getenv("JOURNAL_STREAM") != nullptr ? "%l: " : "%Y-%m-%dT%H:%M:%S.%e %l: ") + who + "%v");
     logger->set_level(spdlog::level::from_str(level));
     logger->flush_on(spdlog::level::info);
     spdlog::set_default_logger(std::move(logger));
 }
 
-void writeLog(netpas::app::LogLevel level, const std::string& line) {
+void writeLog(app::LogLevel level, const std::string& line) {
     switch (level) {
-    case netpas::app::LogLevel::Info: spdlog::info("{}", line); return;
-    case netpas::app::LogLevel::Warning: spdlog::warn("{}", line); return;
-    case netpas::app::LogLevel::Error: spdlog::error("{}", line); return;
+    case app::LogLevel::Info: spdlog::info("{}", line); return;
+    case app::LogLevel::Warning: spdlog::warn("{}", line); return;
+    case app::LogLevel::Error: spdlog::error("{}", line); return;
     }
 }
 
 std::string checkAmount(const std::string& text) {
-    const auto amount = netpas::Money::parse(text);
-    return amount && *amount > netpas::Money::zero() ? "" : "not an amount of dollars: " + text;
+    const auto amount = Money::parse(text);
+    return amount && *amount > Money::zero() ? "" : "not an amount of dollars: " + text;
+}
+
+struct Given {
+    std::string role = "all";
+    std::string state = "/var/lib/netpas";
+    std::string socket = "/run/netpas/netpasd.sock";
+    std::string secretarySocket;  // empty: beside the other one
+    std::string group = "netpas";
+    std::string agentUser = "netpas";
+    std::string secretaryUser = "netpas-secretary";
+    std::string device = "netpas0";
+    std::string perPurchase = "5", perDay = "20";
+    std::string level = "info";
+    std::string secretary;  // where it is, for role agent
+    std::string channel;    // where its agent comes from, for role secretary
+    std::vector<std::string> agentKeys;
+    std::string listenTls;  // for devices behind this machine
+    std::string listening;  // fd:N, of the secretary's socket
+    uint32_t owner = 0;
+
+    [[nodiscard]] std::filesystem::path door() const {
+        return secretarySocket.empty() ? std::filesystem::path(socket).parent_path() / "secretary.sock"
+                                       : std::filesystem::path(secretarySocket);
+    }
+};
+
+int fail(const std::string& what, const std::string& remedy = {}) {
+    writeLog(app::LogLevel::Error, what + (remedy.empty() ? "" : " (" + remedy + ")"));
+    return EXIT_FAILURE;
+}
+
+// One netpasd for each state folder and role.
+bool lockState(const Given& given) {
+    const auto end = std::chrono::steady_clock::now() + lockPatience;
+    const std::filesystem::path folder = std::filesystem::path(given.state) / (given.role == "all" ? "" : given.role);
+    while (!app::lockFolder(folder)) {
+        if (std::chrono::steady_clock::now() > end) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    // Each of the two has a private folder in there, and a user of its own who must come that far.
+    constexpr mode_t passable = 0711;
+    if (::geteuid() == 0) (void)::chmod(given.state.c_str(), passable);
+    return true;
+}
+
+// Who may be at the other end of a Unix socket: root, this process's user, and the user that the other end becomes.
+std::vector<uint32_t> peersOf(const std::string& user) {
+    std::vector<uint32_t> peers{0, ::geteuid()};
+    if (const auto found = app::findUser(user)) peers.push_back(found->uid);
+    return peers;
+}
+
+int runSecretary(const Given& given, bool launched) {
+    const std::filesystem::path own = std::filesystem::path(given.state) / "secretary";
+    auto end = app::secretaryEnd(given.channel, own / "channel.key", peersOf(given.agentUser), given.agentKeys);
+    if (!end) return fail(end.error(), "netpasd --help");
+    secretaryd::SecretaryOptions options;
+    options.stateDir = given.state;
+    options.socket = given.door();
+    if (given.listening.starts_with("fd:")) options.listening = std::atoi(given.listening.c_str() + 3);
+    options.group = given.group;
+    options.user = given.secretaryUser;
+    options.owner = given.owner;
+    options.limits = {*Money::parse(given.perPurchase), *Money::parse(given.perDay)};
+    options.version = NETPAS_VERSION;
+    options.launched = launched;
+    options.ownNetwork = !end->needsNetwork;
+    options.alsoReadWrite = end->files;
+    if (!end->files.empty()) options.groups = {"dialout"};
+    options.line = end->line;
+    return secretaryd::runSecretary(options, writeLog);
+}
+
+agent::AgentOptions agentOptions(const Given& given) {
+    agent::AgentOptions options;
+    options.stateFolder = std::filesystem::path(given.state) / "agent";
+    options.formerCache = std::filesystem::path(given.state) / "directory";
+    options.socket = given.socket;
+    options.group = given.group;
+    options.user = given.agentUser;
+    options.device = given.device;
+    options.listenTls = given.listenTls.empty() ? std::nullopt : app::endpointFrom(given.listenTls);
+    return options;
+}
+
+int runAgent(const Given& given) {
+    const std::filesystem::path own = std::filesystem::path(given.state) / "agent";
+    auto end = app::agentEnd(given.secretary, own / "channel.key", peersOf(given.secretaryUser));
+    if (!end) return fail(end.error(), "netpasd --help");
+    agent::SecretaryAccess access;
+    access.line = std::move(end->line);
+    agent::AgentOptions options = agentOptions(given);
+    if (!end->files.empty()) options.groups = {"dialout"};
+    return agent::runAgent(options, std::move(access), writeLog);
+}
+
+// Both: the secretary is started first, while this process is root and knows nothing.
+int runAll(const Given& given, const char* program) {
+    std::error_code error;
+    std::filesystem::create_directories(given.door().parent_path(), error);
+    const auto listening = app::listenOnUnix(given.door(), 0660, given.group);
+    if (!listening) return fail(listening.error().what, listening.error().remedy);
+    secretary::LaunchOptions launch;
+    launch.listening = *listening;
+    launch.arguments = {program,
+                        "--role",
+                        "secretary",
+                        "--state-dir",
+                        given.state,
+                        "--group",
+                        given.group,
+                        "--owner",
+                        std::to_string(given.owner),
+                        "--max-purchase",
+                        given.perPurchase,
+                        "--max-day",
+                        given.perDay,
+                        "--log-level",
+                        given.level,
+                        "--secretary-user",
+                        given.secretaryUser,
+                        "--launched"};
+    auto launched = secretary::LaunchedSecretary::start(launch);
+    ::close(*listening);
+    if (!launched) return fail(launched.error().what, launched.error().remedy);
+    agent::SecretaryAccess access;
+    access.launched = std::move(*launched);
+    const int status = agent::runAgent(agentOptions(given), std::move(access), writeLog);
+    std::filesystem::remove(given.door(), error);
+    return status;
+}
+
+void addOptions(CLI::App& line, Given& given, bool& launched) {
+    line.add_option("--role", given.role, "what this process is")
+        ->check(CLI::IsMember({"all", "agent", "secretary"}))
+        ->capture_default_str();
+    line.add_option("--state-dir", given.state, "books, keys and cached menus")->capture_default_str();
+    line.add_option("--socket", given.socket, "the agent's local API")->capture_default_str();
+    line.add_option("--secretary-socket", given.secretarySocket, "the secretary's own door; beside the other one");
+    line.add_option("--group", given.group, "who may use them besides root; empty: the process's group")
+        ->capture_default_str();
+    line.add_option("--owner", given.owner, "user id that may do everything through the secretary's door")
+        ->capture_default_str();
+    line.add_option("--device", given.device, "name of the TUN interface")->capture_default_str();
+    line.add_option("--max-purchase", given.perPurchase, "largest cap of one purchase, in dollars")
+        ->check(checkAmount)
+        ->capture_default_str();
+    line.add_option("--max-day", given.perDay, "most that is set aside and spent in a day, in dollars")
+        ->check(checkAmount)
+        ->capture_default_str();
+    line.add_option("--secretary", given.secretary,
+                    "role agent: unix:PATH, serial:DEVICE[@BAUD] or tls:ADDRESS:PORT#KEY");
+    line.add_option("--channel", given.channel,
+                    "role secretary: unix:PATH, serial:DEVICE[@BAUD], tls:ADDRESS:PORT or fd:N");
+    line.add_option("--listen-tls", given.listenTls, "ADDRESS:PORT for paired devices behind this machine")
+        ->check([](const std::string& text) {
+            return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;
+        });
+    line.add_option("--agent-key", given.agentKeys, "role secretary with tls: who may connect");
+    line.add_option("--listen", given.listening, "role secretary: fd:N in place of --secretary-socket");
+    line.add_option("--agent-user", given.agentUser, "whom the agent runs as")->capture_default_str();
+    line.add_option("--secretary-user", given.secretaryUser, "whom the secretary runs as")->capture_default_str();
+    line.add_option("--log-level", given.level, "what is logged")
+        ->check(CLI::IsMember({"info", "warning", "error", "off"}))
+        ->capture_default_str();
+    line.add_flag("--launched", launched, "role secretary: ends with its agent")->group("");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    netpas::agent::DaemonOptions options;
-    std::string state = options.stateFolder, socket = options.socket, level = "info";
-    std::string perPurchase = "5", perDay = "20";
-    CLI::App app{"The agent that pays ISPs for better service, packet by packet. See netpasd(8)."};
+    Given given;
+    bool launched = false;
+    CLI::App app{"The agent that pays ISPs for better service, packet by packet, and its secretary. See netpasd(8)."};
     app.set_version_flag("--version", std::string("netpasd ") + NETPAS_VERSION);
-    app.add_option("--state-dir", state, "identity, ledger and cached menus")->capture_default_str();
-    app.add_option("--socket", socket, "the local API")->capture_default_str();
-    app.add_option("--group", options.group, "who may use it besides root; empty: the process's group")
-        ->capture_default_str();
-    app.add_option("--device", options.device, "name of the TUN interface")->capture_default_str();
-    app.add_option("--max-purchase", perPurchase, "largest cap of one purchase, in dollars")
-        ->check(checkAmount)
-        ->capture_default_str();
-    app.add_option("--max-day", perDay, "most that is set aside and spent in a day, in dollars")
-        ->check(checkAmount)
-        ->capture_default_str();
-    app.add_option("--log-level", level, "what is logged")
-        ->check(CLI::IsMember({"info", "warning", "error", "off"}))
-        ->capture_default_str();
+    addOptions(app, given, launched);
     try {
         app.parse(argc, argv);
+        if (given.role == "agent" && given.secretary.empty()) throw CLI::RequiredError("--secretary");
+        if (given.role == "secretary" && given.channel.empty()) throw CLI::RequiredError("--channel");
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? EXIT_SUCCESS : usageError;
     }
-    options.version = NETPAS_VERSION;
-    options.stateFolder = state;
-    options.socket = socket;
-    options.maxPerPurchase = *netpas::Money::parse(perPurchase);
-    options.maxPerDay = *netpas::Money::parse(perDay);
     std::signal(SIGPIPE, SIG_IGN);
-    startLog(level);
-    return netpas::agent::runDaemon(options, writeLog);
+    startLog(given.level, given.role);
+    if (!launched && !lockState(given)) {
+        return fail("another netpasd uses " + given.state, "stop it, or choose another --state-dir");
+    }
+    if (given.role == "secretary") return runSecretary(given, launched);
+    if (given.role == "agent") return runAgent(given);
+    return runAll(given, argv[0]);
 }

@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds answerTimeout{65'000};
 constexpr size_t maxAnswer = size_t{64} << 20;
 
 Exit exitFor(unsigned status, const std::string& code) {
-    if (code == "QUOTA_EXCEEDED") return Exit::OverBudget;
+    if (code == "QUOTA_EXCEEDED" || status == 402) return Exit::OverBudget;
     if (code == "INVALID_ARGUMENT") return Exit::Usage;
     if (status == 401 || status == 403) return Exit::Denied;
     return Exit::Failed;
@@ -59,6 +59,13 @@ std::string textOf(const json& object, const char* name) {
 
 }  // namespace
 
+const std::filesystem::path& Client::socketFor(std::string_view target) const {
+    for (const std::string_view ofAgent : {"/v1/status", "/v1/services", "/v1/household", "/v1/pair"}) {
+        if (target.starts_with(ofAgent)) return m_socket;
+    }
+    return ::access(m_secretary.c_str(), R_OK | W_OK) == 0 ? m_secretary : m_socket;
+}
+
 tl::expected<Answer, Problem> Client::call(const std::string& method, const std::string& target, const json& body,
                                            const std::string& idempotencyKey) const {
     net::HttpCall call;
@@ -71,15 +78,15 @@ tl::expected<Answer, Problem> Client::call(const std::string& method, const std:
         call.headers.push_back({"Content-Type", "application/json"});
     }
     if (!idempotencyKey.empty()) call.headers.push_back({"Idempotency-Key", idempotencyKey});
+    const std::filesystem::path& socket = socketFor(target);
     const net::HttpTarget where =
         m_remote ? net::HttpTarget(net::TlsTarget{m_remote->at, m_remote->key, m_remote->identity.get()})
-                 : net::HttpTarget(net::UnixTarget{m_socket});
+                 : net::HttpTarget(net::UnixTarget{socket});
     auto answer = net::httpCall(where, call);
     const bool lost = !answer && answer.error() == net::NetError::Closed;
     if (lost && !idempotencyKey.empty()) answer = net::httpCall(where, call);
     if (!answer) {
-        return tl::unexpected(m_remote ? unreachable(*m_remote, answer.error())
-                                       : unreachable(m_socket, answer.error()));
+        return tl::unexpected(m_remote ? unreachable(*m_remote, answer.error()) : unreachable(socket, answer.error()));
     }
     json parsed = json::parse(answer->body, nullptr, false);
     if (parsed.is_discarded()) {

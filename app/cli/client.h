@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <tl/expected.hpp>
 
@@ -31,7 +32,11 @@ struct Answer {
 
 class Client {
 public:
-    explicit Client(std::filesystem::path socket) : m_socket(std::move(socket)) {}
+    // `secretary`: the socket of the one who decides about money and policy; asked in person where the caller may use it, else
+    // through the agent. Empty: beside the agent's.
+    explicit Client(std::filesystem::path socket, std::filesystem::path secretary = {})
+        : m_socket(std::move(socket)),
+          m_secretary(secretary.empty() ? m_socket.parent_path() / "secretary.sock" : std::move(secretary)) {}
     // An agent on another machine, over TLS.
     explicit Client(RemoteAgent agent) : m_remote(std::move(agent)) {}
 
@@ -45,7 +50,11 @@ public:
                                                                    const std::string& body = {}) const;
 
 private:
+    // What only the agent knows is asked there.
+    [[nodiscard]] const std::filesystem::path& socketFor(std::string_view target) const;
+
     std::filesystem::path m_socket;
+    std::filesystem::path m_secretary;
     std::optional<RemoteAgent> m_remote;
 };
 

@@ -255,8 +255,14 @@ Exit buy(const Client& client, Output output, const BuyWish& wish) {
     }();
     if (!answer) return report(answer.error(), output);
     const json& purchase = answer->body;
-    if (output.json) return printJson(purchase), Exit::Ok;
+    const std::string decision = textAt(purchase, "decision");
+    if (output.json) return printJson(purchase), decision.empty() ? Exit::Ok : Exit::Pending;
     const std::string id = textAt(purchase, "id");
+    if (!decision.empty()) {
+        print("purchase " + id + " waits for decision " + decision + "; the flow goes best effort meanwhile\n" +
+              "next: netpas pending approve " + decision + "\n");
+        return Exit::Pending;
+    }
     print("purchase " + id + " is " + textAt(purchase, "state") + ": " + textAt(purchase, "flow") + "\n");
     printPath(purchase);
     printPrices(purchase);

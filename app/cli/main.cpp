@@ -27,7 +27,7 @@ Problem problemWith(const CLI::App& app, const CLI::ParseError& error, int argc,
     Problem problem{Exit::Usage, "INVALID_ARGUMENT", error.what(), "netpas --help"};
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];
-        if (word == "--socket" || word == "--agent") ++i;
+        if (word == "--socket" || word == "--secretary-socket" || word == "--agent") ++i;
         if (word.starts_with("-")) continue;
         if (std::find(verbs.begin(), verbs.end(), word) != verbs.end()) {
             problem.hint = "netpas " + std::string(word) + " --help";
@@ -42,6 +42,7 @@ Problem problemWith(const CLI::App& app, const CLI::ParseError& error, int argc,
 
 struct Commands {
     std::string socket = "/run/netpas/netpasd.sock";
+    std::string secretarySocket;  // empty: beside the other one
     Output output;
     std::string agent;  // a paired one, on another machine
     std::string to, url;
@@ -76,7 +77,7 @@ Exit runVerb(const CLI::App& app, const Commands& given) {
         return report({Exit::Usage, "INVALID_ARGUMENT", remote.error(), "netpas pair request URL --name NAME"},
                       given.output);
     }
-    const Client client = remote ? Client(*remote) : Client(given.socket);
+    const Client client = remote ? Client(*remote) : Client(given.socket, given.secretarySocket);
     if (given.chosen) return given.chosen(client, given.output);
     if (app.got_subcommand("status")) return status(client, given.output);
     if (app.got_subcommand("services")) return services(client, given.output, given.to);
@@ -102,6 +103,9 @@ int main(int argc, char** argv) {
     CLI::App app{"Buys better service from the ISPs on the way, packet by packet. See netpas(1)."};
     app.set_version_flag("--version", std::string("netpas ") + NETPAS_VERSION);
     app.add_option("--socket", given.socket, "the agent's local API")->envname("NETPAS_SOCKET")->capture_default_str();
+    app.add_option("--secretary-socket", given.secretarySocket,
+                   "the secretary's own door; left out: secretary.sock beside the agent's")
+        ->envname("NETPAS_SECRETARY_SOCKET");
     app.add_option("--agent", given.agent, "a modem's agent that this machine is paired with, by its name here")
         ->envname("NETPAS_AGENT");
     app.add_flag("--json", given.output.json, "print JSON");

@@ -226,7 +226,10 @@ int commandExec(const std::string& name, const std::string& typed, std::vector<s
     }
     if (const auto entered = enterNamespaceWithSysfs(namespaceOf(*lab, node)); !entered) return report(entered.error());
     const HostSpec* host = view->topology.host(node);
-    if (host != nullptr && host->agent) ::setenv("NETPAS_SOCKET", agentSocket(*lab, node).c_str(), 1);
+    if (host != nullptr && host->agent) {
+        ::setenv("NETPAS_SOCKET", agentSocket(*lab, node).c_str(), 1);
+        ::unsetenv("NETPAS_SECRETARY_SOCKET");  // it is beside the agent's
+    }
     // The programs that came with the lab are found first.
     const std::string bin = fs::path(programPath("netpas-lab")).parent_path();
     const char* path = std::getenv("PATH");

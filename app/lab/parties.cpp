@@ -205,7 +205,6 @@ Expected<std::string> joinUrl(const Lab& lab, const std::string& isp) {
 Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::string, std::string> environment) {
     std::error_code error;
     std::filesystem::create_directories(agentStateFolder(lab.name(), host), error);
-    ::chmod(agentStateFolder(lab.name(), host).c_str(), 0700);
     const std::string socket = agentSocket(lab.name(), host);
     return lab.startProgram(agentProgram(host), host,
                             {programPath("netpasd"), "--state-dir", agentStateFolder(lab.name(), host), "--socket",

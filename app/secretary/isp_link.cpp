@@ -32,13 +32,14 @@ struct IspLink::Impl {
     boost::asio::io_context& io;
     const Identity& identity;
     LogSink log;
+    net::Connector connector;
     std::optional<accounting::ServerAddress> server;
     std::unique_ptr<AccountingClient> client;
     bool up = false;
 };
 
-IspLink::IspLink(boost::asio::io_context& io, const Identity& identity, LogSink log)
-    : m_impl(std::make_shared<Impl>(Impl{io, identity, std::move(log), {}, {}, false})) {}
+IspLink::IspLink(boost::asio::io_context& io, const Identity& identity, LogSink log, net::Connector connector)
+    : m_impl(std::make_shared<Impl>(Impl{io, identity, std::move(log), std::move(connector), {}, {}, false})) {}
 
 IspLink::~IspLink() { disconnect(); }
 
@@ -59,7 +60,8 @@ void IspLink::connect(const directory::Descriptor& descriptor) {
             impl->log(LogLevel::Warning, "lost the ISP's accounting server: " + std::string(describe(error)));
         }
     };
-    m_impl->client = std::make_unique<AccountingClient>(m_impl->io, m_impl->identity, server, std::move(handlers));
+    m_impl->client = std::make_unique<AccountingClient>(m_impl->io, m_impl->identity, server, std::move(handlers),
+                                                        m_impl->connector);
     m_impl->client->start();
 }
 

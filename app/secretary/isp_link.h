@@ -7,6 +7,7 @@
 #include "app/secretary/ports.h"
 #include "core/crypto/identity.h"
 #include "core/directory/documents.h"
+#include "core/net/tls_link.h"
 
 namespace boost::asio {
 class io_context;
@@ -16,8 +17,8 @@ namespace netpas::secretaryd {
 
 class IspLink final : public FirstIsp {
 public:
-    // `identity` outlives the link.
-    IspLink(boost::asio::io_context& io, const Identity& identity, LogSink log);
+    // `identity` outlives the link. `connector`: how the server is reached; without one by TCP.
+    IspLink(boost::asio::io_context& io, const Identity& identity, LogSink log, net::Connector connector = {});
     ~IspLink() override;
 
     // Connects, and stays connected, to the server that the descriptor names. The same server again: nothing happens.

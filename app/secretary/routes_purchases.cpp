@@ -58,11 +58,21 @@ bool maySee(const Caller& caller, const ledger::Purchase& purchase) {
     return caller.admin() || (purchase.request.uid == caller.uid && purchase.request.context.node == caller.node);
 }
 
+json agentJson(const SecretaryState& state) {
+    if (!state.agent) return nullptr;
+    const AgentReport report = state.agent();
+    return {{"connected", report.connected},
+            {"name", report.name},
+            {"data_plane_up", report.planeUp},
+            {"trouble", report.trouble}};
+}
+
 void status(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     if (state.ledger == nullptr) {
         const bool locked = state.vault != nullptr && state.vault->condition() == Condition::Locked;
         return reply(answer({{"version", state.version},
                              {"ledger", locked ? "locked" : "failed"},
+                             {"agent", agentJson(state)},
                              {"role", call.caller.admin() ? "admin" : "request"},
                              {"currency", "USD"}}));
     }
@@ -85,6 +95,7 @@ void status(const SecretaryState& state, const ApiCall& call, const Reply& reply
     reply(
         answer({{"version", state.version},
                 {"isp", isp},
+                {"agent", agentJson(state)},
                 {"purchases", {{"active", active}, {"settling", settling}}},
                 {"ledger", state.purchases->broken() ? "failed" : "ok"},
                 {"reserved", reserved->toString()},

@@ -64,6 +64,14 @@ public:
     virtual void join(const std::string& url, std::function<void(tl::expected<JoinedIsp, ApiFailure>)> done) = 0;
 };
 
+// What the agent last said of itself.
+struct AgentReport {
+    bool connected = false;
+    std::string name;
+    bool planeUp = false;
+    std::string trouble;
+};
+
 struct SecretaryState {
     const Clock& clock;
     std::string version;
@@ -80,6 +88,7 @@ struct SecretaryState {
     secretary::rules::RuleBook* rules = nullptr;
     std::function<void()> rulesChanged = {};
     std::function<std::vector<secretary::learning::RuleProposal>()> ruleProposals = {};
+    std::function<AgentReport()> agent = {};
     // Add your part here, as a pointer, and compose it in secretary_process.
 };
 

@@ -117,6 +117,16 @@ public:
         return {};
     }
 
+    tl::expected<void, NetError> listenInherited(int descriptor) {
+        error_code error;
+        Unix::acceptor acceptor(m_io);
+        acceptor.assign(Unix(), descriptor, error);
+        if (error) return tl::unexpected(NetError::CannotListen);
+        m_unix.push_back(std::move(acceptor));
+        acceptUnix(m_unix.back());
+        return {};
+    }
+
     tl::expected<uint16_t, NetError> listenTls(const Endpoint& endpoint, const Identity& identity, bool clientKeys) {
         const auto asked = clientKeys ? ClientCertificate::Required : ClientCertificate::None;
         if (!m_context) m_context.emplace(makeServerContext(identity, asked));
@@ -200,6 +210,7 @@ tl::expected<void, NetError> HttpServer::listenUnix(const std::filesystem::path&
                                                     const std::string& group) {
     return m_impl->listenUnix(path, mode, group);
 }
+tl::expected<void, NetError> HttpServer::listenInherited(int descriptor) { return m_impl->listenInherited(descriptor); }
 tl::expected<uint16_t, NetError> HttpServer::listenTls(const Endpoint& endpoint, const Identity& identity,
                                                        bool clientKeys) {
     return m_impl->listenTls(endpoint, identity, clientKeys);

@@ -47,6 +47,8 @@ public:
     // keeps the process's. The socket is never, not even for a moment, open to more than `mode`.
     [[nodiscard]] tl::expected<void, NetError> listenUnix(const std::filesystem::path& path, unsigned mode,
                                                           const std::string& group = {});
+    // A Unix socket that somebody else has bound, and listens on; owned from now on. Its path is not removed.
+    [[nodiscard]] tl::expected<void, NetError> listenInherited(int descriptor);
     // Port 0 takes a free one; the answer is the port in use. With `clientKeys` every caller must prove an Ed25519 key, any key: the
     // handler finds it in the request and decides. One kind for all TLS listeners of a server.
     [[nodiscard]] tl::expected<uint16_t, NetError> listenTls(const Endpoint& endpoint, const Identity& identity,

@@ -69,6 +69,7 @@ private slots:
     void cleanupTestCase() { run("ip", {"netns", "del", m_namespace}); }
     void init() {
         m_folder = std::make_unique<QTemporaryDir>();
+        ::chmod(qPrintable(m_folder->path()), 0711);  // users of agent and secretary come that far
         start();
     }
     void cleanup() {
@@ -82,13 +83,20 @@ private slots:
         QCOMPARE(status["data_plane"].toObject()["up"].toBool(), true);
         struct stat about {};
         QVERIFY(::stat(qPrintable(file("state")), &about) == 0);
-        QCOMPARE(int(about.st_mode & 0777), 0700);
-        for (const char* secret : {"state/identity.key", "state/ledger.key", "state/ledger.db"}) {
+        QCOMPARE(int(about.st_mode & 0777), 0711);  // two users have a private folder each in there
+        for (const char* folder : {"state/agent", "state/secretary"}) {
+            QVERIFY(::stat(qPrintable(file(folder)), &about) == 0);
+            QCOMPARE(int(about.st_mode & 0777), 0700);
+        }
+        for (const char* secret : {"state/secretary/secretary.key", "state/secretary/secretary.db"}) {
             QVERIFY(::stat(qPrintable(file(secret)), &about) == 0);
             QCOMPARE(int(about.st_mode & 0777), 0600);
         }
-        QVERIFY(::stat(qPrintable(file("api.sock")), &about) == 0);
-        QCOMPARE(int(about.st_mode & 0777), 0660);
+        for (const char* socket : {"api.sock", "secretary.sock"}) {
+            QVERIFY(::stat(qPrintable(file(socket)), &about) == 0);
+            QCOMPARE(int(about.st_mode & 0777), 0660);
+        }
+        QCOMPARE(status["agent"].toObject()["connected"].toBool(), true);
         QVERIFY(inside({"ip", "link"}).out.contains("np0"));
     }
 

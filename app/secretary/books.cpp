@@ -1,0 +1,215 @@
+#include "app/secretary/books.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <optional>
+#include <utility>
+
+#include "app/secretary/decision_desk.h"
+#include "app/secretary/home_desk.h"
+#include "app/secretary/isp_link.h"
+#include "app/secretary/purchase_service.h"
+#include "secretary/contacts/contact_book.h"
+#include "secretary/payees/payee_book.h"
+#include "secretary/vault/identity_store.h"
+#include "secretary/wallet.h"
+
+namespace netpas::secretaryd {
+
+using ledger::EndReason;
+using ledger::LedgerError;
+using secretary::contacts::ContactBook;
+using secretary::payees::PayeeBook;
+
+namespace {
+
+constexpr std::chrono::seconds closePatience{5};
+
+class WalletMint final : public KeyMint {
+public:
+    explicit WalletMint(const secretary::Wallet& wallet) : m_wallet(wallet) {}
+    SessionKey mint(Money cap, Money capPerSecond, std::vector<IspId> allowed, SystemTime expires) override {
+        return m_wallet.mint(cap, capPerSecond, std::move(allowed), expires);
+    }
+
+private:
+    const secretary::Wallet& m_wallet;
+};
+
+// The decision desk, with what the owner's books say about who is paid.
+class InformedAuthority final : public Authority {
+public:
+    InformedAuthority(DecisionDesk& desk, const ContactBook& contacts, PayeeBook& payees, const Clock& clock)
+        : m_desk(desk), m_contacts(contacts), m_payees(payees), m_clock(clock) {}
+
+    std::optional<Denied> precheck(const ledger::NewPurchase& purchase) override { return m_desk.precheck(purchase); }
+    void authorize(PurchaseId id, const secretary::SpendRequest& request, bool byPerson,
+                   std::function<void(Verdict)> done) override {
+        secretary::SpendRequest known = request;
+        m_contacts.enrich(known);
+        if (const auto refused = m_payees.refusal(known, m_clock.now())) {
+            return done(Denied{"RESTRICTED", refused->message, refused->hint, std::nullopt});
+        }
+        m_desk.authorize(id, known, byPerson, std::move(done));
+    }
+    void settled(PurchaseId id, Money amount) override { m_desk.settled(id, amount); }
+
+private:
+    DecisionDesk& m_desk;
+    const ContactBook& m_contacts;
+    PayeeBook& m_payees;
+    const Clock& m_clock;
+};
+
+CustodyFailure failureOf(LedgerError error, const secretary::StateFolder& folder) {
+    const bool damaged = error == LedgerError::Damaged || error == LedgerError::CannotOpen;
+    const bool inUse = error == LedgerError::InUse;
+    std::string hint = "see " + folder.root.string();
+    if (damaged) hint = "netpas doctor, then netpas restore FILE";
+    if (inUse) hint = "stop the other netpasd, or choose another --state-dir";
+    return {damaged,
+            {damaged ? 503U : 500U, damaged ? "DAMAGED" : "LOCAL_FAILURE", std::string(describe(error)), hint}};
+}
+
+CustodyFailure failed(std::string what, std::string hint) {
+    return {false, {500, "LOCAL_FAILURE", std::move(what), std::move(hint)}};
+}
+
+}  // namespace
+
+// In order of construction: each part stands on those before it.
+struct Books::Open {
+    std::unique_ptr<ledger::Ledger> ledger;
+    std::optional<secretary::Wallet> wallet;
+    std::unique_ptr<WalletMint> mint;
+    std::unique_ptr<IspLink> isp;
+    std::unique_ptr<DecisionDesk> decisions;
+    std::optional<ContactBook> contacts;
+    std::optional<PayeeBook> payees;
+    std::unique_ptr<InformedAuthority> authority;
+    std::unique_ptr<PurchaseService> purchases;
+    std::unique_ptr<HomeDesk> home;
+};
+
+Books::Books(Parts parts) : m_parts(std::move(parts)) {}
+Books::~Books() { finish(); }
+
+ledger::Ledger* Books::ledger() { return m_open ? m_open->ledger.get() : nullptr; }
+
+tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
+    if (m_open) return {};
+    auto made = make(key);
+    if (!made) return tl::unexpected(std::move(made.error()));
+    m_open = std::move(*made);
+    publish();
+    PurchaseService& purchases = *m_open->purchases;
+    if (const auto done = purchases.recover(); !done) {
+        finish();
+        return tl::unexpected(failureOf(done.error(), m_parts.folder));
+    }
+    m_open->decisions->decider().onStop(
+        [&purchases](bool paused) { purchases.revokeAll(paused ? EndReason::Paused : EndReason::Locked); });
+    HomeDesk& home = *m_open->home;
+    RemoteAgent::Listener listener;
+    listener.up = [&purchases](std::span<const FlowCounters> held) { purchases.agentUp(held); };
+    listener.down = [&purchases] { purchases.agentDown(); };
+    listener.counters = [&purchases](std::span<const FlowCounters> counters) { purchases.countersCame(counters); };
+    listener.home = [&home](const AgentHome& at) { home.agentSays(at); };
+    m_parts.agent.listen(std::move(listener));
+    return {};
+}
+
+tl::expected<std::unique_ptr<Books::Open>, CustodyFailure> Books::make(const store::DatabaseKey& key) {
+    const Clock& clock = m_parts.state.clock;
+    auto open = std::make_unique<Open>();
+    auto ledger = ledger::Ledger::open(m_parts.folder.database(), key);
+    if (!ledger) return tl::unexpected(failureOf(ledger.error(), m_parts.folder));
+    open->ledger = std::move(*ledger);
+    store::Documents& documents = open->ledger->documents();
+    auto seed = secretary::loadOrCreateSeed(documents, m_parts.folder.oldIdentity());
+    if (!seed) return tl::unexpected(failed(std::string(describe(seed.error())), "netpas restore FILE"));
+    open->wallet = secretary::Wallet::fromSeed(seed->bytes());
+    open->mint = std::make_unique<WalletMint>(*open->wallet);
+    open->isp = std::make_unique<IspLink>(m_parts.io, open->wallet->identity(), m_parts.log, m_parts.agent.connector());
+    auto decisions = DecisionDesk::open({*open->ledger, documents, m_parts.timers, clock, m_parts.log},
+                                        m_parts.state.limits, m_parts.owner);
+    if (!decisions) return tl::unexpected(failed(decisions.error(), "netpas doctor"));
+    open->decisions = std::move(*decisions);
+    auto contacts = ContactBook::open(documents);
+    auto payees = PayeeBook::open(documents);
+    if (!contacts || !payees) {
+        const auto error = contacts ? payees.error() : contacts.error();
+        return tl::unexpected(failed("contacts or payees: " + std::string(describe(error)), "netpas doctor"));
+    }
+    open->contacts = std::move(*contacts);
+    open->payees = std::move(*payees);
+    open->authority = std::make_unique<InformedAuthority>(*open->decisions, *open->contacts, *open->payees, clock);
+    open->purchases = std::make_unique<PurchaseService>(
+        PurchaseService::Ports{*open->ledger, m_parts.agent, *open->mint, *open->isp, m_parts.agent, *open->authority,
+                               m_parts.timers, clock, m_parts.log},
+        PurchaseSettings{});
+    auto home = HomeDesk::open({documents, m_parts.agent, *open->isp, clock, m_parts.log,
+                                [purchases = open->purchases.get()] { return purchases->idle(); }});
+    if (!home) return tl::unexpected(failed(std::string(describe(home.error())), "netpas doctor"));
+    open->home = std::move(*home);
+    return open;
+}
+
+void Books::publish() {
+    SecretaryState& state = m_parts.state;
+    Open* const open = m_open.get();
+    state.ledger = open != nullptr ? open->ledger.get() : nullptr;
+    state.documents = open != nullptr ? &open->ledger->documents() : nullptr;
+    state.purchases = open != nullptr ? open->purchases.get() : nullptr;
+    state.isp = open != nullptr ? open->home.get() : nullptr;
+    state.decisions = open != nullptr ? open->decisions.get() : nullptr;
+    state.contacts = open != nullptr ? &*open->contacts : nullptr;
+    state.payees = open != nullptr ? &*open->payees : nullptr;
+}
+
+void Books::close(EndReason reason, std::function<void()> done) {
+    if (m_open) m_open->purchases->revokeAll(reason);
+    whenIdle(std::move(done));
+}
+
+void Books::windUp(EndReason reason, std::function<void()> done) {
+    if (m_open) m_open->purchases->stopAll(reason);
+    whenIdle(std::move(done));
+}
+
+// Or after a while: what is not settled then is settled after the next open().
+void Books::whenIdle(std::function<void()> done) {
+    m_closed = std::move(done);
+    const auto end = [this] {
+        m_parts.timers.cancel(std::exchange(m_patience, 0));
+        finish();
+        if (const auto closed = std::exchange(m_closed, nullptr)) closed();
+    };
+    if (!m_open || m_open->purchases->idle()) {
+        m_patience = m_parts.timers.after(std::chrono::milliseconds(0), end);
+        return;
+    }
+    m_patience = m_parts.timers.after(closePatience, [this, end] {
+        m_parts.log(LogLevel::Warning, "some purchases are not settled yet: the next start does it");
+        end();
+    });
+    m_open->purchases->onSettled([this, end](PurchaseId) {
+        // Not from here: this is the inside of a call of the ISP link's.
+        if (!m_open->purchases->idle()) return;
+        m_parts.timers.cancel(m_patience);
+        m_patience = m_parts.timers.after(std::chrono::milliseconds(0), end);
+    });
+}
+
+void Books::finish() {
+    if (!m_open) return;
+    m_parts.agent.forgetListener();
+    m_parts.agent.clearFlows();
+    std::unique_ptr<Open> last = std::move(m_open);
+    publish();
+    last->isp->disconnect();
+    last->home.reset();
+    last->purchases.reset();
+}
+
+}  // namespace netpas::secretaryd

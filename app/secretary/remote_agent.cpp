@@ -1,0 +1,327 @@
+#include "app/secretary/remote_agent.h"
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <map>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "app/common/channel_forms.h"
+#include "core/channel/channel.h"
+#include "core/channel/relay.h"
+
+namespace netpas::secretaryd {
+
+using app::fromChannel;
+using app::toChannel;
+
+namespace {
+
+// Longer than any honest agent takes to ask several directories.
+constexpr std::chrono::seconds networkPatience{20};
+constexpr size_t mostHeld = channel::maxHeld;
+
+ApiFailure agentLost() { return {503, "AGENT_LOST", "the agent is not there", "connect it, then try again"}; }
+
+QuoteFailure noQuote(const std::string& why) {
+    return {QuoteFailure::Kind::Unreachable, why, "check the connection, then try again"};
+}
+
+net::HttpRequest requestFrom(const channel::ApiRequest& asked) {
+    net::HttpRequest request;
+    // What does not decode is no query.
+    if (!net::decodeTarget("/?" + asked.query, request)) request.query.clear();
+    request.method = asked.method;
+    request.path = asked.path;
+    for (const channel::Header& header : asked.headers) request.headers.push_back({header.name, header.value});
+    request.body = asked.body;
+    return request;
+}
+
+}  // namespace
+
+class RemoteAgent::Impl : public std::enable_shared_from_this<Impl> {
+public:
+    Impl(boost::asio::io_context& context, std::unique_ptr<channel::LineSource> source, app::Timers& time,
+         Requests handler, app::LogSink sink)
+        : io(context), timers(time), requests(std::move(handler)), log(std::move(sink)) {
+        channel::Channel::Handlers handlers;
+        handlers.onHello = [this](const channel::Hello& hello) { onHello(hello); };
+        handlers.onDown = [this](const std::string& why) { onDown(why); };
+        handlers.onMessage = [this](channel::Message message) { onMessage(std::move(message)); };
+        handlers.onTrouble = [this](const std::string& why) { log(LogLevel::Warning, "no agent: " + why); };
+        line = std::make_unique<channel::Channel>(io, channel::Side::Secretary, std::move(source), std::move(handlers));
+        streams = std::make_unique<channel::RelayedStreams>(
+            io, [this](const channel::Message& message) { return send(message); });
+    }
+
+    bool send(const channel::Message& message) { return line->send(message).has_value(); }
+    void onHello(const channel::Hello& hello);
+    void onDown(const std::string& why);
+    void onMessage(channel::Message message);
+    void on(const channel::FlowsApplied& applied);
+    void on(const channel::Drained& drained);
+    void on(const channel::QuoteAnswer& answer);
+    void on(const channel::JoinAnswer& answer);
+    void on(const channel::ApiRequest& asked);
+    void failAll();
+
+    // Callbacks of requests, each kept until it is answered, given up, or the session ends.
+    template <typename Done>
+    struct Waiting {
+        Done done;
+        app::Timers::Id timer = 0;
+    };
+    using SetDone = std::function<void(tl::expected<void, FlowsFailure>)>;
+    using DrainDone = std::function<void(std::optional<FlowCounters>)>;
+    using QuoteDone = std::function<void(tl::expected<cartographer::Quote, QuoteFailure>)>;
+    using JoinDone = std::function<void(tl::expected<AgentHome, ApiFailure>)>;
+
+    boost::asio::io_context& io;
+    app::Timers& timers;
+    Requests requests;
+    app::LogSink log;
+    Listener listener;
+    std::unique_ptr<channel::Channel> line;
+    std::unique_ptr<channel::RelayedStreams> streams;
+    AgentReport report;
+    std::vector<FlowCounters> held;  // as the last Hello said
+    std::optional<AgentHome> home;
+    uint64_t generation = 0;
+    uint32_t nextRequest = 1;
+    std::map<uint64_t, SetDone> sets;
+    std::map<uint32_t, DrainDone> drains;  // by key
+    std::map<uint32_t, Waiting<QuoteDone>> quotes;
+    std::map<uint32_t, Waiting<JoinDone>> joins;
+};
+
+void RemoteAgent::Impl::onHello(const channel::Hello& hello) {
+    report = {true, hello.name, false, {}};
+    held.clear();
+    for (const channel::FlowCounters& counters : hello.held) {
+        if (held.size() < mostHeld) held.push_back(fromChannel(counters));
+    }
+    log(LogLevel::Info, "the agent " + hello.name + " is there");
+    if (listener.up) listener.up(held);
+}
+
+void RemoteAgent::Impl::onDown(const std::string& why) {
+    report.connected = report.planeUp = false;
+    home.reset();
+    line->setBrisk(false);
+    log(LogLevel::Warning, "lost the agent: " + why);
+    streams->cut();
+    if (listener.down) listener.down();
+    failAll();
+}
+
+void RemoteAgent::Impl::failAll() {
+    for (auto& [generation_, done] : std::exchange(sets, {})) {
+        done(tl::unexpected(FlowsFailure{FlowsFailure::Kind::AgentLost, "the agent is not there"}));
+    }
+    for (auto& [key, done] : std::exchange(drains, {})) done(std::nullopt);
+    for (auto& [id, waiting] : std::exchange(quotes, {})) {
+        timers.cancel(waiting.timer);
+        waiting.done(tl::unexpected(noQuote("the agent was lost")));
+    }
+    for (auto& [id, waiting] : std::exchange(joins, {})) {
+        timers.cancel(waiting.timer);
+        waiting.done(tl::unexpected(agentLost()));
+    }
+}
+
+void RemoteAgent::Impl::onMessage(channel::Message message) {
+    if (streams->take(message)) return;
+    if (const auto* applied = std::get_if<channel::FlowsApplied>(&message)) return on(*applied);
+    if (const auto* drained = std::get_if<channel::Drained>(&message)) return on(*drained);
+    if (const auto* quoted = std::get_if<channel::QuoteAnswer>(&message)) return on(*quoted);
+    if (const auto* joined = std::get_if<channel::JoinAnswer>(&message)) return on(*joined);
+    if (const auto* asked = std::get_if<channel::ApiRequest>(&message)) return on(*asked);
+    if (const auto* counted = std::get_if<channel::Counters>(&message)) {
+        std::vector<FlowCounters> all;
+        for (const channel::FlowCounters& one : counted->flows) all.push_back(fromChannel(one));
+        if (listener.counters) listener.counters(all);
+    } else if (auto* at = std::get_if<channel::Home>(&message)) {
+        home = AgentHome{std::move(at->joinUrl), std::move(at->descriptor)};
+        if (listener.home) listener.home(*home);
+    } else if (const auto* state = std::get_if<channel::AgentState>(&message)) {
+        report.planeUp = state->planeUp;
+        report.trouble = state->trouble;
+    }
+}
+
+void RemoteAgent::Impl::on(const channel::FlowsApplied& applied) {
+    const auto found = sets.find(applied.generation);
+    if (found == sets.end()) return;
+    const SetDone done = std::move(found->second);
+    sets.erase(found);
+    if (!applied.failure) return done({});
+    const bool capture = applied.failure->kind == channel::FlowsTrouble::Capture;
+    done(tl::unexpected(
+        FlowsFailure{capture ? FlowsFailure::Kind::Capture : FlowsFailure::Kind::Plane, applied.failure->text}));
+}
+
+void RemoteAgent::Impl::on(const channel::Drained& drained) {
+    const auto found = drains.find(drained.counters.key.value());
+    if (found == drains.end()) return;
+    const DrainDone done = std::move(found->second);
+    drains.erase(found);
+    done(fromChannel(drained.counters));
+}
+
+void RemoteAgent::Impl::on(const channel::QuoteAnswer& answer) {
+    const auto found = quotes.find(answer.request);
+    if (found == quotes.end()) return;
+    const auto waiting = std::move(found->second);
+    quotes.erase(found);
+    timers.cancel(waiting.timer);
+    waiting.done(fromChannel(answer));
+}
+
+void RemoteAgent::Impl::on(const channel::JoinAnswer& answer) {
+    const auto found = joins.find(answer.request);
+    if (found == joins.end()) return;
+    const auto waiting = std::move(found->second);
+    joins.erase(found);
+    timers.cancel(waiting.timer);
+    if (const auto* refused = std::get_if<channel::NotJoined>(&answer.result)) {
+        return waiting.done(tl::unexpected(ApiFailure{503, "ISP_UNREACHABLE", refused->message, refused->hint}));
+    }
+    const auto& found_ = std::get<channel::Home>(answer.result);
+    home = AgentHome{found_.joinUrl, found_.descriptor};
+    waiting.done(*home);
+}
+
+// Whatever user the agent names: it may ask and read, no more.
+void RemoteAgent::Impl::on(const channel::ApiRequest& asked) {
+    Caller caller;
+    caller.door = Door::Agent;
+    caller.uid = asked.caller.uid;
+    caller.may = capabilitiesOf(Door::Agent, caller.uid, 0);
+    caller.pid = static_cast<int32_t>(std::min<uint32_t>(asked.caller.pid, INT32_MAX));
+    caller.executable = asked.caller.executable;
+    caller.node = asked.caller.node;
+    requests(
+        requestFrom(asked), std::move(caller),
+        [weak = weak_from_this(), id = asked.request](const net::HttpResponse& response) {
+            const auto self = weak.lock();
+            if (!self) return;
+            const channel::ApiAnswer answer{id, static_cast<uint16_t>(response.status), response.contentType,
+                                            response.body};
+            if (const auto sent = self->line->send(answer); !sent && sent.error() == channel::SendError::TooLarge) {
+                const auto refused =
+                    refusal(413, "TOO_LARGE", "the answer is too long for the channel", "ask for less, with limit=");
+                (void)self->line->send(channel::ApiAnswer{id, 413, refused.contentType, refused.body});
+            }
+        });
+}
+
+RemoteAgent::RemoteAgent(boost::asio::io_context& io, std::unique_ptr<channel::LineSource> source, app::Timers& timers,
+                         Requests requests, app::LogSink log)
+    : m_impl(std::make_shared<Impl>(io, std::move(source), timers, std::move(requests), std::move(log))) {}
+
+RemoteAgent::~RemoteAgent() { stop(); }
+
+void RemoteAgent::start() { m_impl->line->start(); }
+
+void RemoteAgent::stop() {
+    m_impl->listener = {};
+    m_impl->line->stop();
+    m_impl->streams->cut();
+}
+
+void RemoteAgent::listen(Listener listener) {
+    m_impl->listener = std::move(listener);
+    if (!m_impl->line->isUp()) return;
+    boost::asio::post(m_impl->io, [weak = std::weak_ptr<Impl>(m_impl)] {
+        const auto self = weak.lock();
+        if (!self || !self->line->isUp()) return;
+        if (self->listener.up) self->listener.up(self->held);
+        if (self->home && self->listener.home) self->listener.home(*self->home);
+    });
+}
+
+void RemoteAgent::forgetListener() {
+    m_impl->listener = {};
+    m_impl->sets.clear();
+    m_impl->drains.clear();
+    m_impl->quotes.clear();
+    m_impl->joins.clear();
+}
+
+AgentReport RemoteAgent::report() const { return m_impl->report; }
+
+void RemoteAgent::clearFlows() {
+    m_impl->line->setBrisk(false);
+    (void)m_impl->send(channel::SetFlows{++m_impl->generation, {}});
+}
+
+void RemoteAgent::set(const std::vector<PaidFlow>& flows, std::function<void(tl::expected<void, FlowsFailure>)> done) {
+    channel::SetFlows wanted;
+    wanted.generation = ++m_impl->generation;
+    bool diverts = false;
+    for (const PaidFlow& flow : flows) {
+        wanted.flows.push_back(toChannel(flow));
+        diverts = diverts || flow.diverted;
+    }
+    m_impl->line->setBrisk(diverts);
+    if (const auto sent = m_impl->line->send(wanted); !sent) {
+        const bool large = sent.error() == channel::SendError::TooLarge;
+        FlowsFailure failure{large ? FlowsFailure::Kind::Plane : FlowsFailure::Kind::AgentLost,
+                             large ? "too many flows at once" : "the agent is not there"};
+        boost::asio::post(m_impl->io,
+                          [done = std::move(done), failure = std::move(failure)] { done(tl::unexpected(failure)); });
+        return;
+    }
+    m_impl->sets.emplace(wanted.generation, std::move(done));
+}
+
+void RemoteAgent::drain(PurchaseId id, SessionKeyId key, std::function<void(std::optional<FlowCounters>)> done) {
+    if (!m_impl->send(channel::Drain{id, key})) {
+        boost::asio::post(m_impl->io, [done = std::move(done)] { done(std::nullopt); });
+        return;
+    }
+    m_impl->drains.insert_or_assign(key.value(), std::move(done));
+}
+
+void RemoteAgent::quote(const cartographer::QuoteRequest& request,
+                        std::function<void(tl::expected<cartographer::Quote, QuoteFailure>)> done) {
+    channel::QuoteRequest asked = toChannel(request);
+    asked.request = m_impl->nextRequest++;
+    if (!m_impl->send(asked)) {
+        boost::asio::post(m_impl->io,
+                          [done = std::move(done)] { done(tl::unexpected(noQuote("the agent is not there"))); });
+        return;
+    }
+    auto& waiting = m_impl->quotes[asked.request];
+    waiting.done = std::move(done);
+    waiting.timer = m_impl->timers.after(networkPatience, [weak = std::weak_ptr<Impl>(m_impl), id = asked.request] {
+        const auto self = weak.lock();
+        const auto late = self ? self->quotes.extract(id) : decltype(self->quotes)::node_type{};
+        if (late) late.mapped().done(tl::unexpected(noQuote("the agent found no prices in time")));
+    });
+}
+
+void RemoteAgent::join(const std::string& url, std::function<void(tl::expected<AgentHome, ApiFailure>)> done) {
+    const uint32_t id = m_impl->nextRequest++;
+    if (!m_impl->send(channel::Join{id, url})) {
+        boost::asio::post(m_impl->io, [done = std::move(done)] { done(tl::unexpected(agentLost())); });
+        return;
+    }
+    auto& waiting = m_impl->joins[id];
+    waiting.done = std::move(done);
+    waiting.timer = m_impl->timers.after(networkPatience, [weak = std::weak_ptr<Impl>(m_impl), id] {
+        const auto self = weak.lock();
+        const auto late = self ? self->joins.extract(id) : decltype(self->joins)::node_type{};
+        if (late) {
+            late.mapped().done(tl::unexpected(
+                ApiFailure{503, "ISP_UNREACHABLE", "the ISP's directory does not answer", "netpas join again later"}));
+        }
+    });
+}
+
+net::Connector RemoteAgent::connector() { return m_impl->streams->connector(); }
+
+}  // namespace netpas::secretaryd

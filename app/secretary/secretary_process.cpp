@@ -1,0 +1,172 @@
+#include "app/secretary/secretary_process.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "app/common/asio_timers.h"
+#include "app/common/listening_socket.h"
+#include "app/secretary/asio_worker.h"
+#include "app/secretary/books.h"
+#include "app/secretary/remote_agent.h"
+#include "app/secretary/routes.h"
+#include "app/secretary/sandbox.h"
+#include "app/secretary/vault_service.h"
+#include "core/net/http_server.h"
+#include "secretary/budgets/budget.h"
+#include "secretary/vault/vault.h"
+
+namespace netpas::secretaryd {
+
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr size_t largestBody = size_t{1} << 20;
+
+class SecretaryProcess {
+public:
+    SecretaryProcess(const SecretaryOptions& options, app::LogSink log)
+        : m_options(options), m_log(std::move(log)), m_folder{options.stateDir / "secretary"} {
+        m_state.limits = options.limits;
+        m_state.version = options.version;
+    }
+
+    int run() {
+        if (!initCrypto()) return fail({"cryptography cannot start", {}});
+        (void)secretary::budgets::localCalendar();  // reads the time zone, which is out of reach later
+        if (const auto done = secretary::adoptFirstRelease(m_options.stateDir, m_folder); !done) {
+            return fail({"the books of the first release cannot be taken over: " + std::string(describe(done.error())),
+                         "see " + m_options.stateDir.string()});
+        }
+        compose();
+        if (!listen() || !giveUpEverythingElse()) return EXIT_FAILURE;
+        if (!openVault()) return EXIT_FAILURE;
+        m_signals.async_wait([this](const boost::system::error_code& error, int) {
+            if (!error) stop();
+        });
+        m_log(LogLevel::Info, "the secretary is ready");
+        m_io.run();
+        return EXIT_SUCCESS;
+    }
+
+private:
+    int fail(const app::PrivilegeFailure& failure) {
+        m_log(LogLevel::Error, failure.what + (failure.remedy.empty() ? "" : " (" + failure.remedy + ")"));
+        return EXIT_FAILURE;
+    }
+
+    void compose() {
+        addRoutes(m_router, m_state);
+        m_router.setGate([this] { return m_service ? m_service->refusalNow() : std::nullopt; });
+        m_agent = std::make_unique<RemoteAgent>(
+            m_io, m_options.line(m_io), m_timers,
+            [this](const net::HttpRequest& request, Caller caller, Reply reply) {
+                m_router.handle(request, std::move(caller), std::move(reply));
+            },
+            m_log);
+        m_books =
+            std::make_unique<Books>(Books::Parts{m_io, m_timers, *m_agent, m_state, m_folder, m_options.owner, m_log});
+        m_state.agent = [this] { return m_agent->report(); };
+    }
+
+    // Its own door: the kernel says who asks.
+    bool listen() {
+        m_agent->start();
+        net::HttpLimits limits;
+        limits.maxBody = largestBody;
+        m_server = std::make_unique<net::HttpServer>(
+            m_io,
+            [this](const net::HttpRequest& request, net::HttpReply reply) {
+                if (!request.peer) return reply(refusal(403, "UNAUTHORIZED", "the caller is not known"));
+                Caller caller;
+                caller.door = Door::Secretary;
+                caller.uid = request.peer->uid;
+                caller.pid = request.peer->pid;
+                caller.may = capabilitiesOf(Door::Secretary, caller.uid, m_options.owner);
+                m_router.handle(request, std::move(caller), std::move(reply));
+            },
+            limits);
+        int descriptor = m_options.listening;
+        if (descriptor < 0) {
+            const auto bound = app::listenOnUnix(m_options.socket, 0660, m_options.group);
+            if (!bound) return fail(bound.error()) == EXIT_SUCCESS;
+            descriptor = *bound;
+        }
+        if (m_server->listenInherited(descriptor)) return true;
+        return fail({"the socket that was handed over is none", {}}) == EXIT_SUCCESS;
+    }
+
+    bool giveUpEverythingElse() {
+        secretary::SandboxOptions sandbox;
+        sandbox.user = m_options.user;
+        sandbox.stateFolder = m_folder.root;
+        sandbox.alsoReadWrite = m_options.alsoReadWrite;
+        sandbox.groups = m_options.groups;
+        sandbox.endsWithParent = m_options.launched;
+        sandbox.ownNetwork = m_options.ownNetwork;
+        const auto report = secretary::enterSandbox(sandbox);
+        if (!report) return fail(report.error()) == EXIT_SUCCESS;
+        for (const std::string& note : report->notes) m_log(LogLevel::Info, note);
+        for (const std::string& warning : report->warnings) m_log(LogLevel::Warning, warning);
+        return true;
+    }
+
+    bool openVault() {
+        if (const auto done = secretary::tidy(m_folder); !done) {
+            return fail({std::string(describe(done.error())), "see " + m_folder.root.string()}) == EXIT_SUCCESS;
+        }
+        auto vault = secretary::Vault::open(m_folder.vault(), systemClock());
+        if (!vault) {
+            return fail({std::string(describe(vault.error())), "see " + m_folder.root.string()}) == EXIT_SUCCESS;
+        }
+        m_vault = std::make_unique<secretary::Vault>(std::move(*vault));
+        m_service = std::make_unique<VaultService>(
+            VaultService::Ports{m_folder, *m_vault, *m_books, m_worker, m_timers, systemClock()});
+        m_state.vault = m_service.get();
+        m_service->start();
+        if (const auto& why = m_service->trouble()) {
+            // It stays up, so that whoever asks is told what is wrong.
+            m_log(LogLevel::Error, why->message + (why->hint.empty() ? "" : " (" + why->hint + ")"));
+        } else if (m_service->condition() == Condition::Locked) {
+            m_log(LogLevel::Warning, "locked: nothing is bought until netpas unlock");
+        }
+        return true;
+    }
+
+    void stop() {
+        m_log(LogLevel::Info, "stopping; purchases are being settled");
+        m_server->close();
+        m_books->windUp(ledger::EndReason::AgentStopped, [this] {
+            m_agent->stop();
+            // What is being said still leaves.
+            m_timers.after(std::chrono::milliseconds(50), [this] { m_io.stop(); });
+        });
+    }
+
+    SecretaryOptions m_options;
+    app::LogSink m_log;
+    secretary::StateFolder m_folder;
+    asio::io_context m_io{1};
+    asio::signal_set m_signals{m_io, SIGTERM, SIGINT};
+    app::AsioTimers m_timers{m_io};
+    SecretaryState m_state{systemClock(), {}, {}};
+    Router m_router;
+    std::unique_ptr<secretary::Vault> m_vault;
+    std::unique_ptr<RemoteAgent> m_agent;
+    std::unique_ptr<Books> m_books;
+    std::unique_ptr<VaultService> m_service;
+    std::unique_ptr<net::HttpServer> m_server;
+    AsioWorker m_worker{m_io};  // the first to end
+};
+
+}  // namespace
+
+int runSecretary(const SecretaryOptions& options, const app::LogSink& log) {
+    return SecretaryProcess(options, log).run();
+}
+
+}  // namespace netpas::secretaryd
