@@ -111,7 +111,7 @@ Exit confirm(const Client& client, Output output, const std::string& code) {
     if (!answer) return report(answer.error(), output);
     if (output.json) return printJson(answer->body), Exit::Ok;
     print(textAt(answer->body, "name") + " is paired; budgets and rules may name it\nnext: netpas budget set node:" +
-          textAt(answer->body, "name") + " 0.05 --period day\n");
+          textAt(answer->body, "name") + " 0.05 --per day\n");
     return Exit::Ok;
 }
 
