@@ -9,7 +9,6 @@
 #include <variant>
 
 #include "app/common/channel_forms.h"
-#include "core/channel/channel.h"
 #include "core/channel/relay.h"
 
 namespace netpas::secretaryd {
@@ -44,7 +43,7 @@ net::HttpRequest requestFrom(const channel::ApiRequest& asked) {
 
 class RemoteAgent::Impl : public std::enable_shared_from_this<Impl> {
 public:
-    Impl(boost::asio::io_context& context, std::unique_ptr<channel::LineSource> source, app::Timers& time,
+    Impl(boost::asio::io_context& context, const channel::ThreadedChannel::MakeSource& makeLine, app::Timers& time,
          Requests handler, app::LogSink sink)
         : io(context), timers(time), requests(std::move(handler)), log(std::move(sink)) {
         channel::Channel::Handlers handlers;
@@ -52,7 +51,7 @@ public:
         handlers.onDown = [this](const std::string& why) { onDown(why); };
         handlers.onMessage = [this](channel::Message message) { onMessage(std::move(message)); };
         handlers.onTrouble = [this](const std::string& why) { log(LogLevel::Warning, "no agent: " + why); };
-        line = std::make_unique<channel::Channel>(io, channel::Side::Secretary, std::move(source), std::move(handlers));
+        line = std::make_unique<channel::ThreadedChannel>(io, makeLine, std::move(handlers));
         streams = std::make_unique<channel::RelayedStreams>(
             io, [this](const channel::Message& message) { return send(message); });
     }
@@ -84,7 +83,7 @@ public:
     Requests requests;
     app::LogSink log;
     Listener listener;
-    std::unique_ptr<channel::Channel> line;
+    std::unique_ptr<channel::ThreadedChannel> line;
     std::unique_ptr<channel::RelayedStreams> streams;
     AgentReport report;
     std::vector<FlowCounters> held;  // as the last Hello said
@@ -218,13 +217,13 @@ void RemoteAgent::Impl::on(const channel::ApiRequest& asked) {
         });
 }
 
-RemoteAgent::RemoteAgent(boost::asio::io_context& io, std::unique_ptr<channel::LineSource> source, app::Timers& timers,
-                         Requests requests, app::LogSink log)
-    : m_impl(std::make_shared<Impl>(io, std::move(source), timers, std::move(requests), std::move(log))) {}
+RemoteAgent::RemoteAgent(boost::asio::io_context& io, const channel::ThreadedChannel::MakeSource& line,
+                         app::Timers& timers, Requests requests, app::LogSink log)
+    : m_impl(std::make_shared<Impl>(io, line, timers, std::move(requests), std::move(log))) {}
 
 RemoteAgent::~RemoteAgent() { stop(); }
 
-void RemoteAgent::start() { m_impl->line->start(); }
+bool RemoteAgent::start() { return m_impl->line->start(); }
 
 void RemoteAgent::stop() {
     m_impl->listener = {};

@@ -16,7 +16,7 @@
 #include "app/secretary/ports.h"
 #include "app/secretary/router.h"
 #include "app/secretary/state.h"
-#include "core/channel/line.h"
+#include "core/channel/threaded_channel.h"
 #include "core/net/http.h"
 #include "core/net/tls_link.h"
 
@@ -43,13 +43,14 @@ public:
     };
     using Requests = std::function<void(const net::HttpRequest&, Caller, Reply)>;
 
-    RemoteAgent(boost::asio::io_context& io, std::unique_ptr<channel::LineSource> source, app::Timers& timers,
+    RemoteAgent(boost::asio::io_context& io, const channel::ThreadedChannel::MakeSource& line, app::Timers& timers,
                 Requests requests, app::LogSink log);
     ~RemoteAgent() override;
     RemoteAgent(const RemoteAgent&) = delete;
     RemoteAgent& operator=(const RemoteAgent&) = delete;
 
-    void start();
+    // False: the system refuses threads.
+    [[nodiscard]] bool start();
     void stop();
     // Told at once what is known already: that the agent is up, what it holds, its home.
     void listen(Listener listener);

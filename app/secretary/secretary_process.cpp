@@ -44,6 +44,8 @@ public:
         }
         compose();
         if (!listen() || !giveUpEverythingElse()) return EXIT_FAILURE;
+        // After the sandbox: its thread has no more rights than this one.
+        if (!m_agent->start()) return fail({"the system refuses a thread", "raise the limit of tasks (TasksMax)"});
         if (!openVault()) return EXIT_FAILURE;
         m_signals.async_wait([this](const boost::system::error_code& error, int) {
             if (!error) stop();
@@ -63,7 +65,7 @@ private:
         addRoutes(m_router, m_state);
         m_router.setGate([this] { return m_service ? m_service->refusalNow() : std::nullopt; });
         m_agent = std::make_unique<RemoteAgent>(
-            m_io, m_options.line(m_io), m_timers,
+            m_io, m_options.line, m_timers,
             [this](const net::HttpRequest& request, Caller caller, Reply reply) {
                 m_router.handle(request, std::move(caller), std::move(reply));
             },
@@ -75,7 +77,6 @@ private:
 
     // Its own door: the kernel says who asks.
     bool listen() {
-        m_agent->start();
         net::HttpLimits limits;
         limits.maxBody = largestBody;
         m_server = std::make_unique<net::HttpServer>(

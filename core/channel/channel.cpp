@@ -137,7 +137,12 @@ public:
         if (!m_up) return tl::unexpected(SendError::Down);
         auto bytes = encode(message);
         if (!bytes) return tl::unexpected(SendError::TooLarge);
-        if (m_active->send(std::move(*bytes))) return {};
+        return send(std::move(*bytes));
+    }
+
+    tl::expected<void, SendError> send(Bytes message) {
+        if (!m_up) return tl::unexpected(SendError::Down);
+        if (m_active->send(std::move(message))) return {};
         asio::post(m_io, [self = shared_from_this(), link = m_active] {
             if (self->m_up && self->m_active == link) self->endSession(Farewell::LineTrouble, "it does not read");
         });
@@ -150,6 +155,7 @@ private:
     struct Peer {
         Link link;
         Instant since;
+        bool announced = false;
     };
 
     // --- lines
@@ -175,8 +181,6 @@ private:
             greet();
         } else {
             m_unheard.push_back({link, now()});
-            // An agent that waits at the other end of a serial line need not wait longer.
-            if (link->isOnlyOne()) turnAway(link, Farewell::LineTrouble, {});
         }
         arm();
     }
@@ -197,7 +201,7 @@ private:
             link->expectOpening();
             if (m_side == Side::Secretary && m_active == link) {
                 m_active = nullptr;
-                m_unheard.push_back({link, now()});
+                m_unheard.push_back({link, now(), true});
             }
             return;
         }
@@ -361,8 +365,13 @@ private:
         } else if (m_side == Side::Agent && m_active) {
             next = m_nextGreeting;
         }
-        for (const Peer& peer : m_unheard)
-            if (!peer.link->isOnlyOne()) next = std::min(next, peer.since + m_timing.unheard);
+        for (const Peer& peer : m_unheard) {
+            if (!peer.link->isOnlyOne()) {
+                next = std::min(next, peer.since + m_timing.unheard);
+            } else if (!peer.announced) {
+                next = std::min(next, peer.since + m_timing.announcement);
+            }
+        }
         m_due = next;
         m_timer.expires_at(next);
         m_timer.async_wait([weak = weak_from_this()](const error_code& error) {
@@ -384,8 +393,15 @@ private:
             greet();
         }
         std::vector<Link> mute;
-        for (const Peer& peer : m_unheard)
-            if (!peer.link->isOnlyOne() && at - peer.since >= m_timing.unheard) mute.push_back(peer.link);
+        for (Peer& peer : m_unheard) {
+            if (!peer.link->isOnlyOne()) {
+                if (at - peer.since >= m_timing.unheard) mute.push_back(peer.link);
+            } else if (!peer.announced && at - peer.since >= m_timing.announcement) {
+                // An agent that waits at the other end need not wait for its next greeting.
+                peer.announced = true;
+                turnAway(peer.link, Farewell::LineTrouble, {});
+            }
+        }
         for (const Link& link : mute) closed(link, "it did not say hello");
         arm();
     }
@@ -419,5 +435,6 @@ void Channel::stop() { m_impl->stop(); }
 bool Channel::isUp() const { return m_impl->isUp(); }
 void Channel::setBrisk(bool brisk) { m_impl->setBrisk(brisk); }
 tl::expected<void, SendError> Channel::send(const Message& message) { return m_impl->send(message); }
+tl::expected<void, SendError> Channel::sendEncoded(Bytes message) { return m_impl->send(std::move(message)); }
 
 }  // namespace netpas::channel

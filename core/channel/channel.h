@@ -25,9 +25,10 @@ struct ChannelTiming {
     std::chrono::milliseconds silence{700};    // nothing heard for so long while brisk: the session is over
     std::chrono::milliseconds slowHeartbeat{2000};
     std::chrono::milliseconds slowSilence{7000};
-    std::chrono::milliseconds greeting{500};  // an agent says Hello again after that
-    std::chrono::milliseconds refused{2000};  // … or that, when it was turned away
-    std::chrono::milliseconds unheard{5000};  // a connection without a Hello is closed
+    std::chrono::milliseconds greeting{500};     // an agent says Hello again after that
+    std::chrono::milliseconds refused{2000};     // … or that, when it was turned away
+    std::chrono::milliseconds announcement{20};  // on the only line there is, a secretary speaks first after that
+    std::chrono::milliseconds unheard{5000};     // a connection without a Hello is closed
 };
 
 enum class SendError {
@@ -68,6 +69,8 @@ public:
     void setBrisk(bool brisk);
     // In order. While the session lasts, what was taken arrives or the session ends.
     tl::expected<void, SendError> send(const Message& message);
+    // What encode() made.
+    tl::expected<void, SendError> sendEncoded(Bytes message);
 
 private:
     class Impl;

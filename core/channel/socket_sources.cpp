@@ -27,8 +27,9 @@ using OnTrouble = std::function<void(const std::string&)>;
 
 namespace {
 
-std::shared_ptr<Line> lineOver(Socket socket) {
+std::shared_ptr<Line> lineOver(Socket socket, bool onlyOne = false) {
     StreamLine<Socket>::Traits traits;
+    traits.onlyOne = onlyOne;
     traits.framing = lengthFraming();
     return std::make_shared<StreamLine<Socket>>(std::move(socket), std::move(traits));
 }
@@ -75,7 +76,7 @@ private:
             if (error) {
                 ::close(descriptor);
             } else {
-                m_onLine(lineOver(std::move(socket)));
+                m_onLine(lineOver(std::move(socket), true));
             }
         });
     }
