@@ -68,6 +68,12 @@ std::optional<Endpoint> endpointFrom(std::string_view text) {
     return Endpoint{*address, static_cast<uint16_t>(*port)};
 }
 
+tl::expected<std::string, std::string> publicKeyOf(const std::filesystem::path& keyFile) {
+    const auto own = ownKey(keyFile);
+    if (!own) return tl::unexpected(own.error());
+    return (*own)->publicKey().hex();
+}
+
 tl::expected<ChannelEnd, std::string> agentEnd(const std::string& text, const std::filesystem::path& keyFile,
                                                std::vector<uint32_t> peers) {
     constexpr std::string_view forms = "unix:PATH, serial:DEVICE[@BAUD] or tls:ADDRESS:PORT#KEY";
@@ -99,7 +105,7 @@ tl::expected<ChannelEnd, std::string> agentEnd(const std::string& text, const st
 }
 
 tl::expected<ChannelEnd, std::string> secretaryEnd(const std::string& text, const std::filesystem::path& keyFile,
-                                                   std::vector<uint32_t> peers,
+                                                   std::vector<uint32_t> peers, std::optional<uint32_t> owner,
                                                    const std::vector<std::string>& agentKeys) {
     constexpr std::string_view forms = "unix:PATH, serial:DEVICE[@BAUD], tls:ADDRESS:PORT or fd:N";
     ChannelEnd end;
@@ -112,8 +118,8 @@ tl::expected<ChannelEnd, std::string> secretaryEnd(const std::string& text, cons
         }
     }
     if (const auto path = after(text, "unix:")) {
-        end.line = [path = *path, peers = std::move(peers)](io_context& io) {
-            return channel::unixListener(io, path, peers);
+        end.line = [path = *path, peers = std::move(peers), owner](io_context& io) {
+            return channel::unixListener(io, path, peers, owner);
         };
         return end;
     }

@@ -66,9 +66,13 @@ struct Given {
     std::string channel;    // where its agent comes from, for role secretary
     std::vector<std::string> agentKeys;
     std::string listenTls;  // for devices behind this machine
+    bool showKey = false;
     std::string listening;  // fd:N, of the secretary's socket
     uint32_t owner = 0;
 
+    [[nodiscard]] std::filesystem::path channelKey() const {
+        return std::filesystem::path(state) / role / "channel.key";
+    }
     [[nodiscard]] std::filesystem::path door() const {
         return secretarySocket.empty() ? std::filesystem::path(socket).parent_path() / "secretary.sock"
                                        : std::filesystem::path(secretarySocket);
@@ -94,6 +98,14 @@ bool lockState(const Given& given) {
     return true;
 }
 
+int showKey(const Given& given) {
+    if (given.role == "all") return fail("both roles on one machine need no key", "netpasd --role agent --show-key");
+    const auto key = app::publicKeyOf(given.channelKey());
+    if (!key) return fail(key.error(), "run this as the user that netpasd runs as");
+    std::printf("%s\n", key->c_str());
+    return EXIT_SUCCESS;
+}
+
 // Who may be at the other end of a Unix socket: root, this process's user, and the user that the other end becomes.
 std::vector<uint32_t> peersOf(const std::string& user) {
     std::vector<uint32_t> peers{0, ::geteuid()};
@@ -101,9 +113,15 @@ std::vector<uint32_t> peersOf(const std::string& user) {
     return peers;
 }
 
+// Only root can give a socket away.
+std::optional<uint32_t> ownerOf(const std::string& user) {
+    const auto found = ::geteuid() == 0 ? app::findUser(user) : std::nullopt;
+    return found ? std::optional(found->uid) : std::nullopt;
+}
+
 int runSecretary(const Given& given, bool launched) {
-    const std::filesystem::path own = std::filesystem::path(given.state) / "secretary";
-    auto end = app::secretaryEnd(given.channel, own / "channel.key", peersOf(given.agentUser), given.agentKeys);
+    auto end = app::secretaryEnd(given.channel, given.channelKey(), peersOf(given.agentUser), ownerOf(given.agentUser),
+                                 given.agentKeys);
     if (!end) return fail(end.error(), "netpasd --help");
     secretaryd::SecretaryOptions options;
     options.stateDir = given.state;
@@ -135,8 +153,7 @@ agent::AgentOptions agentOptions(const Given& given) {
 }
 
 int runAgent(const Given& given) {
-    const std::filesystem::path own = std::filesystem::path(given.state) / "agent";
-    auto end = app::agentEnd(given.secretary, own / "channel.key", peersOf(given.secretaryUser));
+    auto end = app::agentEnd(given.secretary, given.channelKey(), peersOf(given.secretaryUser));
     if (!end) return fail(end.error(), "netpasd --help");
     agent::SecretaryAccess access;
     access.line = std::move(end->line);
@@ -208,6 +225,8 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
             return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;
         });
     line.add_option("--agent-key", given.agentKeys, "role secretary with tls: who may connect");
+    line.add_flag("--show-key", given.showKey,
+                  "roles agent and secretary: print the key by which the other end of tls: knows this one");
     line.add_option("--listen", given.listening, "role secretary: fd:N in place of --secretary-socket");
     line.add_option("--agent-user", given.agentUser, "whom the agent runs as")->capture_default_str();
     line.add_option("--secretary-user", given.secretaryUser, "whom the secretary runs as")->capture_default_str();
@@ -227,6 +246,7 @@ int main(int argc, char** argv) {
     addOptions(app, given, launched);
     try {
         app.parse(argc, argv);
+        if (given.showKey) return showKey(given);
         if (given.role == "agent" && given.secretary.empty()) throw CLI::RequiredError("--secretary");
         if (given.role == "secretary" && given.channel.empty()) throw CLI::RequiredError("--channel");
     } catch (const CLI::ParseError& error) {

@@ -70,6 +70,8 @@ int main(int argc, char** argv) {
     run->add_option("--seconds,--duration", options.seconds, "for how long")->check(CLI::Range(1.0, 86400.0));
     run->add_option("--family", options.family)->check(CLI::IsMember({"ipv4", "ipv6"}));
     run->add_option("--protocol", options.protocol)->check(CLI::IsMember({"tcp", "udp"}));
+    run->add_option("--line", options.line, "dongle: what is between agent and secretary")
+        ->check(CLI::IsMember({"serial", "unix", "tls"}));
     run->add_option("--sampler", options.sampler)->check(CLI::IsMember({"stratified", "smart"}));
     run->add_option("--topology", options.topology, "another topology than the scenario's own");
     run->callback([&] { status = commandRun(target, name, options); });

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,10 +64,11 @@ public:
 // Connects. The process that listens must run as one of `peers` (user ids).
 [[nodiscard]] std::unique_ptr<LineSource> unixDialer(boost::asio::io_context& io, std::string path,
                                                      std::vector<uint32_t> peers);
-// Listens from now on, before start(): a sandbox may forbid it later. With the mode 0600 or, with a group, 0660. Who connects must run as
-// one of `peers`.
+// Listens from now on, before start(): a sandbox may forbid it later. With the mode 0600; `owner` (user id) may connect beside root, where
+// this process may give it away. Who connects must run as one of `peers`.
 [[nodiscard]] std::unique_ptr<LineSource> unixListener(boost::asio::io_context& io, std::string path,
-                                                       std::vector<uint32_t> peers, std::string group = {});
+                                                       std::vector<uint32_t> peers,
+                                                       std::optional<uint32_t> owner = std::nullopt);
 
 // A serial line or pseudo-terminal: raw, 8N1. Opened again as long as it is not there.
 [[nodiscard]] std::unique_ptr<LineSource> serialSource(boost::asio::io_context& io, std::string device,

@@ -1,5 +1,4 @@
 // Lines over Unix sockets: inherited, dialled, accepted.
-#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -156,8 +155,8 @@ private:
 
 class UnixListener final : public LineSource {
 public:
-    UnixListener(asio::io_context& io, std::string path, std::vector<uint32_t> peers, std::string group)
-        : m_shared(std::make_shared<Shared>(io, std::move(path), std::move(peers), std::move(group))) {
+    UnixListener(asio::io_context& io, std::string path, std::vector<uint32_t> peers, std::optional<uint32_t> owner)
+        : m_shared(std::make_shared<Shared>(io, std::move(path), std::move(peers), owner)) {
         m_shared->failed = m_shared->open();
     }
     ~UnixListener() override { stop(); }
@@ -179,13 +178,13 @@ public:
 
 private:
     struct Shared : std::enable_shared_from_this<Shared> {
-        Shared(asio::io_context& context, std::string at, std::vector<uint32_t> users, std::string name)
+        Shared(asio::io_context& context, std::string at, std::vector<uint32_t> users, std::optional<uint32_t> user)
             : io(context),
               acceptor(context),
               retry(context),
               path(std::move(at)),
               peers(std::move(users)),
-              group(std::move(name)) {}
+              owner(user) {}
 
         void listen() {
             if (stopped) return;
@@ -212,19 +211,13 @@ private:
             const mode_t before = ::umask(0177);
             acceptor.bind(stream_protocol::endpoint(path), error);
             ::umask(before);
-            if (!error && !group.empty()) error = openToGroup();
+            if (!error && owner && ::chown(path.c_str(), *owner, static_cast<gid_t>(-1)) != 0) {
+                error = {errno, boost::system::system_category()};
+            }
             if (!error) acceptor.listen(8, error);
             error_code ignored;
             if (error) acceptor.close(ignored);
             return error;
-        }
-
-        error_code openToGroup() {
-            const ::group* const entry = ::getgrnam(group.c_str());
-            if (entry == nullptr) return asio::error::not_found;
-            if (::chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0 || ::chmod(path.c_str(), 0660) != 0)
-                return {errno, boost::system::system_category()};
-            return {};
         }
 
         void accept() {
@@ -250,7 +243,7 @@ private:
         Retry retry;
         std::string path;
         std::vector<uint32_t> peers;
-        std::string group;
+        std::optional<uint32_t> owner;
         OnLine onLine;
         OnTrouble onTrouble;
         error_code failed;
@@ -268,8 +261,8 @@ std::unique_ptr<LineSource> unixDialer(asio::io_context& io, std::string path, s
     return std::make_unique<UnixDialer>(io, std::move(path), std::move(peers));
 }
 std::unique_ptr<LineSource> unixListener(asio::io_context& io, std::string path, std::vector<uint32_t> peers,
-                                         std::string group) {
-    return std::make_unique<UnixListener>(io, std::move(path), std::move(peers), std::move(group));
+                                         std::optional<uint32_t> owner) {
+    return std::make_unique<UnixListener>(io, std::move(path), std::move(peers), owner);
 }
 
 }  // namespace netpas::channel

@@ -1,6 +1,7 @@
 // The secretary at the other end of a serial line, as on a dongle, unplugged and plugged in again and again while it pays for live
 // connections. Every third time it loses its power with the line: kill -9, and a new process at the next plugging in;
-// every third time the line only falls silent.
+// every third time the line only falls silent. Over a Unix socket or TLS (--line) there is no cable to pull: every round is a loss of
+// power.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <optional>
 #include <random>
 
+#include "app/lab/command.h"
 #include "app/lab/parties.h"
 #include "app/lab/scenario/books.h"
 #include "app/lab/scenario/scenario.h"
@@ -36,10 +38,38 @@ milliseconds since(Wall::time_point begin, Wall::time_point end) {
     return std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(end - begin));
 }
 
+// Both ends of --line, as the command line of netpasd names them.
+struct Ends {
+    std::string agent, secretary;
+    std::vector<std::string> agentKey;  // for the secretary
+};
+
+// Without a final newline.
+Expected<std::string> keyOf(Lab& lab, const std::string& role) {
+    auto key = requireCommand(
+        {programPath("netpasd"), "--role", role, "--show-key", "--state-dir", agentStateFolder(lab.name(), "b")});
+    while (key && !key->empty() && key->back() == '\n') key->pop_back();
+    return key;
+}
+
+Expected<Ends> endsOf(Lab& lab, const std::string& line, const SerialCable& cable) {
+    if (line == "serial") return Ends{"serial:" + cable.device(0), "serial:" + cable.device(1), {}};
+    if (line == "unix") {
+        const std::string path = "unix:" + agentSocket(lab.name(), "b") + ".channel";
+        return Ends{path, path, {}};
+    }
+    const auto agent = keyOf(lab, "agent");
+    if (!agent) return tl::unexpected(agent.error());
+    const auto secretary = keyOf(lab, "secretary");
+    if (!secretary) return tl::unexpected(secretary.error());
+    const std::string address = "tls:127.0.0.1:46724";
+    return Ends{address + "#" + *secretary, address, {"--agent-key", *agent}};
+}
+
 // The agent and its dongle on host b, in place of the pair that the lab started there. They keep its state: the ISP knows the identity.
 class Pair {
 public:
-    Pair(ScenarioContext& context, SerialCable& cable) : m_lab(context.lab()), m_cable(cable) {}
+    Pair(ScenarioContext& context, Ends ends) : m_lab(context.lab()), m_ends(std::move(ends)) {}
 
     Expected<void> start() {
         m_lab.stopProgram(agentProgram("b"));
@@ -48,18 +78,30 @@ public:
                           [&] { return !unixSocketAnswers(secretarySocket()); }));
         LAB_TRY(startSecretary());
         const std::string socket = agentSocket(m_lab.name(), "b");
-        LAB_TRY(m_lab.startProgram(
-            agentProgram("b"), "b",
-            {programPath("netpasd"), "--role", "agent", "--secretary", "serial:" + m_cable.device(0), "--state-dir",
-             agentStateFolder(m_lab.name(), "b"), "--socket", socket, "--group", ""}));
+        LAB_TRY(
+            m_lab.startProgram(agentProgram("b"), "b",
+                               {programPath("netpasd"), "--role", "agent", "--secretary", m_ends.agent, "--state-dir",
+                                agentStateFolder(m_lab.name(), "b"), "--socket", socket, "--group", ""}));
         return waitUntil("agent and dongle to meet", std::chrono::seconds(20), [&] { return connected(); });
     }
     Expected<void> startSecretary() {
-        return m_lab.startProgram(
-            secretaryProgram, "b",
-            {programPath("netpasd"), "--role", "secretary", "--channel", "serial:" + m_cable.device(1), "--state-dir",
-             agentStateFolder(m_lab.name(), "b"), "--secretary-socket", secretarySocket(), "--group", "",
-             "--max-purchase", "1000", "--max-day", "10000"});
+        std::vector<std::string> command{programPath("netpasd"),
+                                         "--role",
+                                         "secretary",
+                                         "--channel",
+                                         m_ends.secretary,
+                                         "--state-dir",
+                                         agentStateFolder(m_lab.name(), "b"),
+                                         "--secretary-socket",
+                                         secretarySocket(),
+                                         "--group",
+                                         "",
+                                         "--max-purchase",
+                                         "1000",
+                                         "--max-day",
+                                         "10000"};
+        command.insert(command.end(), m_ends.agentKey.begin(), m_ends.agentKey.end());
+        return m_lab.startProgram(secretaryProgram, "b", command);
     }
     Expected<void> losePower() {
         Process* const secretary = m_lab.program(secretaryProgram);
@@ -88,7 +130,7 @@ private:
     bool connected() { return netpas(m_lab, "b", {"--secretary-socket", "/nonexistent", "status"}).has_value(); }
 
     Lab& m_lab;
-    SerialCable& m_cable;
+    const Ends m_ends;
 };
 
 struct Traffic {
@@ -148,12 +190,13 @@ public:
     }
 
     Expected<void> one(uint64_t round) {
-        const Kind kind = static_cast<Kind>(round % 3);
+        const bool cabled = m_context.options().line == "serial";
+        const Kind kind = cabled ? static_cast<Kind>(round % 3) : Kind::PowerLost;
         const bool power = kind == Kind::PowerLost;
         const auto unplugged = Wall::now();
         if (kind == Kind::Silent) {
             m_cable.stall(true);
-        } else {
+        } else if (cabled) {
             m_cable.unplug();
         }
         if (power) LAB_TRY(m_pair.losePower());
@@ -169,7 +212,7 @@ public:
         const auto plugged = Wall::now();
         if (kind == Kind::Silent) {
             m_cable.stall(false);
-        } else {
+        } else if (cabled) {
             LAB_TRY(m_cable.plug());
         }
         LAB_TRY(waitUntilPaid(plugged));
@@ -281,10 +324,14 @@ Expected<void> run(ScenarioContext& context) {
     ::chmod(folder.c_str(), 0755);
     SerialCable cable(folder);
     LAB_TRY(cable.plug());
-    Pair pair(context, cable);
+    const std::string& line = context.options().line;
+    auto ends = endsOf(lab, line, cable);
+    if (!ends) return tl::unexpected(ends.error());
+    Pair pair(context, std::move(*ends));
     LAB_TRY(pair.start());
+    context.result()["line"] = line;
     context.result()["secretary_has_network"] = pair.shareNetwork();
-    context.expect(!pair.shareNetwork(), "the secretary is in the agent's network");
+    context.expect(pair.shareNetwork() == (line == "tls"), "the secretary is not in the network that its line needs");
 
     auto watch = FlowWatch::start(lab, context.topology().accessLink("b")->name, "b", {tcpPort, udpPort});
     if (!watch) return tl::unexpected(watch.error());
@@ -294,7 +341,7 @@ Expected<void> run(ScenarioContext& context) {
     if (!purchases) return tl::unexpected(purchases.error());
     Rounds all(context, cable, pair, **watch);
     LAB_TRY(all.waitUntilPaid({}));
-    context.say("B pays for a TCP and a UDP flow; its secretary is behind a serial line.");
+    context.say("B pays for a TCP and a UDP flow; its secretary is at the other end of " + line + ".");
     for (uint64_t round = 1; round <= rounds; ++round) LAB_TRY(all.one(round));
     context.result()["rounds"] = rounds;
     all.report();
@@ -310,7 +357,7 @@ Expected<void> run(ScenarioContext& context) {
     const auto seen = (*watch)->stop();
     if (!seen) return tl::unexpected(seen.error());
     LAB_TRY(judgeMoney(context, *seen, *purchases));
-    context.result()["serial_bytes"] = cable.bytes();
+    if (line == "serial") context.result()["serial_bytes"] = cable.bytes();
     return lab.checkPrograms();
 }
 

@@ -20,6 +20,7 @@ struct ScenarioOptions {
     double seconds = 0;
     std::string family = "ipv4";   // or "ipv6"
     std::string protocol = "tcp";  // or "udp"
+    std::string line = "serial";   // between agent and secretary; or "unix", "tls"
     std::string sampler = "stratified";
     std::string topology;  // another topology than the scenario's own
     bool json = false;
