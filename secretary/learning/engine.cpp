@@ -15,8 +15,16 @@ constexpr double memoryOfSurplus = 300;  // requests
 constexpr int sweepsPerAnswer = 6;
 // Answers that agree in these are about one and the same threshold.
 constexpr MatchMask ownFields = bit(Field::Purpose) | bit(Field::Payee);
-constexpr double idleCredit = 4;   // prompts that may be saved up while none is needed
-constexpr double idleDoubt = 0.5;  // the same for expected wrong approvals
+constexpr double idleCredit = 2;     // prompts that may be saved up while none is needed
+constexpr double idleDoubt = 0.5;    // the same for expected wrong approvals
+constexpr double doubtPatience = 2;  // expected wrong approvals above the rate that raise mistrust by a factor e
+// The price of attention: when it begins to be learnt and by how much a request moves its logarithm, with bounds.
+constexpr double pricedFrom = 0.4;  // of novelty
+constexpr double priceStep = 0.03;
+constexpr double lowestPrice = -1.5;
+constexpr double highestPrice = 3;
+// The first prompts stay cheap until novelty falls below this.
+constexpr double newBelow = 0.4;
 
 Money moneyOf(double logPrice) {
     constexpr double highest = 43;  // below the logarithm of INT64_MAX
@@ -25,7 +33,7 @@ Money moneyOf(double logPrice) {
 
 }  // namespace
 
-Engine::Engine(const Settings& settings) : m_settings(settings), m_promptLevel(-settings.firstPrompts) {
+Engine::Engine(const Settings& settings) : m_settings(settings) {
     for (size_t i = 0; i < unitCount; ++i) m_posteriors.emplace_back(answerCapacity);
 }
 
@@ -74,12 +82,21 @@ void Engine::refresh(Recent& request, double day) {
     belief.parts[0].threshold = request.probe.threshold;
 }
 
-double Engine::mistrust() const { return m_settings.mistrust * (1 + std::max(0.0, m_doubtLevel)); }
+double Engine::mistrust() const { return m_settings.mistrust * std::exp(std::max(0.0, m_doubtLevel) / doubtPatience); }
+
+double Engine::usualPromptCost() const { return m_settings.promptCost * m_surplus * std::exp(m_attentionPrice); }
 
 double Engine::promptCost() const {
-    const double pressure = std::exp(std::max(0.0, m_promptLevel) / m_settings.patience);
-    const double patience = 1 - m_novelty * (1 - m_settings.firstCost);
-    return m_settings.promptCost * m_surplus * pressure * patience;
+    const double pressure = std::exp(std::max(-idleCredit, m_promptLevel) / m_settings.patience);
+    const double patience = 1 - std::min(1.0, m_novelty / newBelow) * (1 - m_settings.firstCost);
+    return usualPromptCost() * pressure * patience;
+}
+
+// Keeps the share of requests that are worth a usual prompt near the sustained rate.
+void Engine::learnAttentionPrice(bool worthwhile) {
+    if (m_novelty > pricedFrom) return;
+    m_attentionPrice += priceStep * ((worthwhile ? 1 : 0) - m_settings.promptRate);
+    m_attentionPrice = std::clamp(m_attentionPrice, lowestPrice, highestPrice);
 }
 
 // The knowledge gradient: what the answer is expected to save in decisions like the recent ones.
@@ -123,11 +140,7 @@ double Engine::learningValue(Recent& request, double day) {
 void Engine::remember(const Recent& request, double surplus) {
     m_seen = std::min(m_seen + 1, memoryOfSurplus);
     m_surplus += (surplus - m_surplus) / m_seen;
-    if (m_promptLevel > -idleCredit) {
-        m_promptLevel = std::max(m_promptLevel - m_settings.promptRate, -idleCredit);
-    } else {
-        m_promptLevel += (-idleCredit - m_promptLevel) / m_settings.acquaintance;
-    }
+    if (m_novelty <= 0) m_promptLevel = std::max(m_promptLevel - m_settings.promptRate, -idleCredit);
     m_doubtLevel = std::max(m_doubtLevel - m_settings.doubtRate, -idleDoubt);
     m_novelty = std::max(0.0, m_novelty - 1 / m_settings.acquaintance);
     m_recent.push_back(request);
@@ -172,11 +185,13 @@ Decision Engine::decide(const Request& request, SystemTime now) {
     decision.verdict = weighed.approve <= weighed.refuse ? Verdict::Approve : Verdict::Refuse;
     const double cost = promptCost();
     const bool predictable = std::min(weighed.doubt, 1 - weighed.doubt) < 0.01;
+    const double usual = usualPromptCost();
     double gain = weighed.least();
-    if (gain <= cost && !predictable) gain += learningValue(seen, day);
+    if (gain <= std::max(cost, usual) && !predictable) gain += learningValue(seen, day);
+    learnAttentionPrice(gain > usual);
     if (gain > cost) {
         decision.verdict = Verdict::Ask;
-        m_promptLevel += 1;
+        if (m_novelty <= 0) m_promptLevel += 1;
     } else if (decision.verdict == Verdict::Approve) {
         m_doubtLevel += weighed.doubt;
     }

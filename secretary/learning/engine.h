@@ -24,14 +24,13 @@ struct Settings {
     double promptCost = 0.25;    // what one prompt costs, in average surpluses …
     double firstCost = 0.05;     // … and a new user's first, in terms of promptCost
     double acquaintance = 200;   // requests in which a new user becomes an old one
-    double promptRate = 0.03;    // prompts per request that are sustained …
-    double firstPrompts = 130;   // … beside these of a new user
-    double patience = 2;         // prompts above that which raise the cost of a prompt by a factor e
+    double promptRate = 0.0375;  // prompts per request that are sustained, once acquainted
+    double patience = 4;         // prompts above that which raise the cost of a prompt by a factor e
     double mistrust = 1.0;       // what a purchase the user would not have made costs beyond its money, in surpluses
     double mostDoubt = 0.4;      // nothing is approved with a higher probability of being unwanted
     double doubtRate = 0.003;    // expected wrong approvals per request, above which mistrust grows
     double horizon = 300;        // requests over which an answer may pay off
-    double outliers = 0.012;     // share of payees in a class of their own …
+    double outliers = 0.006;     // share of payees in a class of their own …
     double outlierSpread = 1.5;  // … and how far off they are, as a deviation of the log threshold
 };
 
@@ -95,6 +94,8 @@ private:
     void refresh(Recent& request, double day);
     [[nodiscard]] double mistrust() const;
     [[nodiscard]] double promptCost() const;
+    [[nodiscard]] double usualPromptCost() const;
+    void learnAttentionPrice(bool worthwhile);
     [[nodiscard]] double learningValue(Recent& request, double day);
     void remember(const Recent& request, double surplus);
     void evidence(Decision& decision, const Recent& request) const;
@@ -105,11 +106,12 @@ private:
     std::array<PriceLevels, unitCount> m_prices;
     std::deque<Recent> m_recent;
     uint64_t m_version = 1;
-    double m_seen = 0;         // requests, as many as matter
-    double m_novelty = 1;      // from 1 for a new user to 0
-    double m_surplus = 0;      // of an average request
-    double m_doubtLevel = 0;   // expected wrong approvals above the sustained rate
-    double m_promptLevel = 0;  // prompts above the sustained rate; negative is credit
+    double m_seen = 0;            // requests, as many as matter
+    double m_novelty = 1;         // from 1 for a new user to 0
+    double m_surplus = 0;         // of an average request
+    double m_doubtLevel = 0;      // expected wrong approvals above the sustained rate
+    double m_attentionPrice = 0;  // logarithm of what a prompt costs beyond the settings
+    double m_promptLevel = 0;     // prompts above the sustained rate; negative is credit
     uint64_t m_answered = 0;
     uint64_t m_nextTuning = 6;  // value of m_answered
 };

@@ -34,9 +34,9 @@ constexpr std::array<StepPrior, Hyperparameters::count> stepPriors{{
     {2, 1.5},  // purpose and domain
     {2, 1.5},  // app and purpose
     {2, 1.5},  // everything
-    {3, 1.2},  // jitter
-    {3, 1.2},  // slip
-    {4, 1.5},  // drift
+    {2, 1.5},  // jitter
+    {3, 1.5},  // slip
+    {3, 1.5},  // drift
 }};
 
 }  // namespace

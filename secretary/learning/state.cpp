@@ -1,6 +1,6 @@
 // The learnt state as bytes, big-endian:
 //   u8 version (1); u8 × Hyperparameters::count steps
-//   f64 seen, novelty, surplus, doubt level, prompt level; u64 answered, next tuning (f64: IEEE 754 bits in a u64)
+//   f64 seen, novelty, surplus, doubt level, attention price, prompt level; u64 answered, next tuning (f64: IEEE 754 bits in a u64)
 //   per unit: level overall; u8 number of purposes, levels {u64 purpose digest, f64 count, f64 mean}
 //   per unit: u16 number of answers, answers {5 × text16, u64 price in eighths, i64 µs since 1970, u8 answer}
 //   u8 number of recent requests, requests {5 × u64 digest, u64 price in eighths, u8 unit}
@@ -104,7 +104,8 @@ Bytes Engine::save() const {
     Writer out;
     out.u8(version);
     for (const uint8_t step : hyper().step) out.u8(step);
-    for (const double value : {m_seen, m_novelty, m_surplus, m_doubtLevel, m_promptLevel}) writeDouble(out, value);
+    for (const double value : {m_seen, m_novelty, m_surplus, m_doubtLevel, m_attentionPrice, m_promptLevel})
+        writeDouble(out, value);
     out.u64(m_answered);
     out.u64(m_nextTuning);
     for (const PriceLevels& prices : m_prices) {
@@ -137,6 +138,7 @@ tl::expected<Engine, StateError> Engine::restore(ByteView bytes, const Settings&
     engine.m_novelty = readDouble(in, 0, 1);
     engine.m_surplus = readDouble(in, 0, largestNumber);
     engine.m_doubtLevel = readDouble(in, -largestNumber, largestNumber);
+    engine.m_attentionPrice = readDouble(in, -largestNumber, largestNumber);
     engine.m_promptLevel = readDouble(in, -largestNumber, largestNumber);
     engine.m_answered = readInteger(in, 0, mostAnswers);
     engine.m_nextTuning = readInteger(in, 0, 2 * mostAnswers);

@@ -179,7 +179,6 @@ int main(int argc, char** argv) {
     app.add_option("--most-doubt", settings.mostDoubt);
     app.add_option("--horizon", settings.horizon);
     app.add_option("--prompt-rate", settings.promptRate);
-    app.add_option("--first-prompts", settings.firstPrompts);
     app.add_option("--outliers", settings.outliers);
     app.add_option("--outlier-spread", settings.outlierSpread);
     app.add_option("--acquaintance", settings.acquaintance);
