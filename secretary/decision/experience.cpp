@@ -26,8 +26,7 @@ std::string idOf(uint32_t uid, const std::string& node) {
 learning::Request learningRequest(const SpendRequest& request) {
     learning::Request asked;
     asked.fields = {request.app, request.purpose, request.payee, request.group, request.domain};
-    // What is free has no logarithm; the smallest amount is as good.
-    asked.price = std::max(request.price, Money::fromEighths(1));
+    asked.price = request.price;
     asked.unit = request.unit;
     return asked;
 }

@@ -11,12 +11,14 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "secretary/learning/engine.h"
 #include "tests/sim/population_line.h"
+#include "tests/sim/simulated_secretary.h"
 
 using namespace netpas;
 using namespace netpas::secretary::learning;
+using netpas::sim::Outcome;
 using netpas::sim::PopulationLine;
+using netpas::sim::SimulatedSecretary;
 
 namespace {
 
@@ -28,11 +30,6 @@ constexpr int64_t requestsPerDay = 40;
 SystemTime timeOf(uint64_t request) {
     return SystemTime(std::chrono::microseconds(86'400'000'000 / requestsPerDay * int64_t(request)));
 }
-
-struct Outcome {
-    bool prompted = false;
-    Answer decided = Answer::Refuse;
-};
 
 // Sums are statistics (in eighths of a nanodollar), not accounts: a double neither overflows nor matters here.
 struct Tally {
@@ -84,40 +81,31 @@ struct Tally {
 };
 
 struct User {
-    explicit User(const Settings& settings) : engine(settings) {}
-    Engine engine;
+    SimulatedSecretary secretary;
     std::map<std::array<std::string, 4>, Answer> remembered;
     uint64_t seen = 0;
 };
 
 // One line a decision, for finding out where figures come from.
-void traceDecision(std::ostream& out, const User& user, const PopulationLine& line, const Decision& decision) {
-    constexpr std::array<const char*, 3> verdicts{"ask", "approve", "refuse"};
-    out << line.user << '\t' << user.seen << '\t' << verdicts[static_cast<size_t>(decision.verdict)];
+void traceDecision(std::ostream& out, const User& user, const PopulationLine& line, const Outcome& outcome) {
+    const bool accepted = outcome.decided == Answer::Accept;
+    out << line.user << '\t' << user.seen << '\t' << (outcome.prompted ? "ask" : accepted ? "approve" : "refuse");
     for (const std::string& text : line.request.fields) out << '\t' << text;
-    out << '\t' << line.request.price.toString() << '\t' << line.willing.toString() << '\t' << decision.acceptance
-        << '\t' << decision.thresholdLow.toString() << '\t' << decision.thresholdHigh.toString() << '\t'
-        << decision.answersHere << '\t' << decision.answersRelated << '\t'
-        << (line.answer == Answer::Accept ? "accept" : "refuse") << '\n';
+    out << '\t' << line.request.price.toString() << '\t' << line.willing.toString() << '\t'
+        << (line.answer == Answer::Accept ? "accept" : "refuse") << '\t' << outcome.reason << '\n';
 }
 
 Outcome decideByEngine(User& user, const PopulationLine& line, SystemTime now, std::ostream* trace) {
-    const Decision decision = user.engine.decide(line.request, now);
-    if (trace) traceDecision(*trace, user, line, decision);
-    switch (decision.verdict) {
-    case Verdict::Approve: return {false, Answer::Accept};
-    case Verdict::Refuse: return {false, Answer::Refuse};
-    case Verdict::Ask: break;
-    }
-    user.engine.observe(line.request, line.answer, now);
-    return {true, line.answer};
+    Outcome outcome = user.secretary.decide(line.request, line.answer, now);
+    if (trace) traceDecision(*trace, user, line, outcome);
+    return outcome;
 }
 
 Outcome decideByMemory(User& user, const PopulationLine& line) {
     const Request& request = line.request;
     const auto [entry, isNew] = user.remembered.try_emplace(
         {request[Field::App], request[Field::Purpose], request[Field::Payee], request[Field::Group]}, line.answer);
-    return {isNew, entry->second};
+    return {isNew, entry->second, {}};
 }
 
 struct Report {
@@ -129,8 +117,7 @@ struct Report {
 using Population = std::unordered_map<std::string, User>;
 
 // Returns the number of requests.
-uint64_t simulate(std::istream& in, const Settings& settings, bool onlyEngine, std::ostream* trace, Report& report,
-                  Population& population) {
+uint64_t simulate(std::istream& in, bool onlyEngine, std::ostream* trace, Report& report, Population& population) {
     uint64_t requests = 0;
     std::string text;
     for (uint64_t number = 1; std::getline(in, text); ++number) {
@@ -138,14 +125,14 @@ uint64_t simulate(std::istream& in, const Settings& settings, bool onlyEngine, s
         const auto parsed = netpas::sim::parsePopulationLine(text);
         if (!parsed) throw std::runtime_error("line " + std::to_string(number) + ": " + parsed.error());
         const PopulationLine& line = *parsed;
-        User& user = population.try_emplace(line.user, settings).first->second;
+        User& user = population.try_emplace(line.user).first->second;
         const bool warmingUp = user.seen < warmUp;
         const SystemTime now = timeOf(user.seen);
         ++user.seen;
         ++requests;
         report.engine.add(line, decideByEngine(user, line, now, trace), warmingUp);
         if (onlyEngine) continue;
-        report.askAlways.add(line, {true, line.answer}, warmingUp);
+        report.askAlways.add(line, {true, line.answer, {}}, warmingUp);
         report.remember.add(line, decideByMemory(user, line), warmingUp);
     }
     return requests;
@@ -168,23 +155,11 @@ int main(int argc, char** argv) {
     bool onlyEngine = false;
     std::string rulesOf;
     std::string traceFile;
-    Settings settings;
     app.add_option("--population", population, "JSON lines, one request a line; - reads standard input")->required();
     app.add_flag("--json", json, "print JSON");
     app.add_flag("--only-engine", onlyEngine, "leave out the policies that the engine is compared with");
     app.add_option("--rules", rulesOf, "print the rules proposed to this user at the end");
     app.add_option("--trace", traceFile, "write every decision of the engine to this file, tab-separated");
-    app.add_option("--prompt-cost", settings.promptCost);
-    app.add_option("--mistrust", settings.mistrust);
-    app.add_option("--most-doubt", settings.mostDoubt);
-    app.add_option("--horizon", settings.horizon);
-    app.add_option("--prompt-rate", settings.promptRate);
-    app.add_option("--outliers", settings.outliers);
-    app.add_option("--outlier-spread", settings.outlierSpread);
-    app.add_option("--acquaintance", settings.acquaintance);
-    app.add_option("--first-cost", settings.firstCost);
-    app.add_option("--doubt-rate", settings.doubtRate);
-    app.add_option("--patience", settings.patience);
     CLI11_PARSE(app, argc, argv);
     std::ifstream file;
     if (population != "-") {
@@ -196,12 +171,16 @@ int main(int argc, char** argv) {
     }
     std::ofstream traced;
     if (!traceFile.empty()) traced.open(traceFile);
+    if (!traceFile.empty() && !traced) {
+        std::cerr << "netpas-secretary-sim: cannot write " << traceFile << '\n';
+        return 1;
+    }
     std::ostream* trace = traceFile.empty() ? nullptr : &traced;
     Report report;
     Population users;
     uint64_t requests = 0;
     try {
-        requests = simulate(population == "-" ? std::cin : file, settings, onlyEngine, trace, report, users);
+        requests = simulate(population == "-" ? std::cin : file, onlyEngine, trace, report, users);
     } catch (const std::exception& error) {
         std::cerr << "netpas-secretary-sim: " << population << ": " << error.what() << '\n';
         return 1;
@@ -219,7 +198,7 @@ int main(int argc, char** argv) {
             return 2;
         }
         out["rules"] = nlohmann::ordered_json::array();
-        for (const RuleProposal& rule : user->second.engine.proposals(timeOf(user->second.seen))) {
+        for (const RuleProposal& rule : user->second.secretary.proposals(timeOf(user->second.seen))) {
             out["rules"].push_back(
                 {{"sentence", rule.sentence}, {"answers", rule.answers}, {"agreeing", rule.agreeing}});
         }
