@@ -36,7 +36,7 @@ constexpr std::array<StepPrior, Hyperparameters::count> stepPriors{{
     {2, 1.5},  // everything
     {2, 1.5},  // jitter
     {3, 1.5},  // slip
-    {3, 1.5},  // drift
+    {4, 1.5},  // drift
 }};
 
 }  // namespace
