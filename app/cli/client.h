@@ -39,6 +39,10 @@ public:
           m_secretary(secretary.empty() ? m_socket.parent_path() / "secretary.sock" : std::move(secretary)) {}
     // An agent on another machine, over TLS.
     explicit Client(RemoteAgent agent) : m_remote(std::move(agent)) {}
+    // Where that one listens.
+    [[nodiscard]] std::optional<Endpoint> remote() const {
+        return m_remote ? std::optional<Endpoint>(m_remote->at) : std::nullopt;
+    }
 
     // With an idempotency key a lost answer is asked for again, without the risk of doing it twice.
     [[nodiscard]] tl::expected<Answer, Problem> call(const std::string& method, const std::string& target,

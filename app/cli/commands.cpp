@@ -246,9 +246,22 @@ Exit services(const Client& client, Output output, const std::string& to) {
     return Exit::Ok;
 }
 
+namespace {
+
+// A modem's agent knows this machine by the address that it is asked from; of the other family this machine has to name its own.
+void nameOwnAddress(const Client& client, json& order) {
+    const auto to = IpAddress::parse(textAt(order, "to"));
+    const auto agent = client.remote();
+    if (!agent || !to || order.contains("from") || to->isV6() == agent->address.isV6()) return;
+    if (const auto own = ownAddressTowards(*to)) order["from"] = own->toString();
+}
+
+}  // namespace
+
 Exit buy(const Client& client, Output output, const BuyWish& wish) {
-    const auto body = bodyOf(wish);
+    auto body = bodyOf(wish);
     if (!body) return report(body.error(), output);
+    nameOwnAddress(client, *body);
     const auto answer = [&] {
         const Progress progress("buying");
         return client.call("POST", "/v1/purchases", *body, freshKey());

@@ -1,10 +1,14 @@
 #include "app/cli/remote_agent.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -54,6 +58,35 @@ std::optional<RemoteAgent> remoteFromUrl(std::string_view url) {
     agent.at = parsed->directory;
     agent.key = parsed->key;
     return agent;
+}
+
+std::optional<IpAddress> ownAddressTowards(const IpAddress& to) {
+    const auto bytes = to.bytes();
+    sockaddr_in target4{};
+    target4.sin_family = AF_INET;
+    target4.sin_port = htons(9);
+    sockaddr_in6 target6{};
+    target6.sin6_family = AF_INET6;
+    target6.sin6_port = htons(9);
+    std::memcpy(to.isV6() ? static_cast<void*>(&target6.sin6_addr) : static_cast<void*>(&target4.sin_addr),
+                bytes.data(), bytes.size());
+    const auto* const target =
+        to.isV6() ? reinterpret_cast<const sockaddr*>(&target6) : reinterpret_cast<const sockaddr*>(&target4);
+    const socklen_t length = to.isV6() ? sizeof target6 : sizeof target4;
+    const int socket = ::socket(target->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (socket < 0) return std::nullopt;
+    sockaddr_storage own{};
+    socklen_t ownLength = sizeof own;
+    const bool known = ::connect(socket, target, length) == 0 &&
+                       ::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &ownLength) == 0;
+    ::close(socket);
+    char text[INET6_ADDRSTRLEN] = {};
+    const void* const address = to.isV6()
+                                    ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6&>(own).sin6_addr)
+                                    : static_cast<const void*>(&reinterpret_cast<const sockaddr_in&>(own).sin_addr);
+    if (!known || ::inet_ntop(own.ss_family, address, text, sizeof text) == nullptr) return std::nullopt;
+    const auto parsed = IpAddress::parse(text);
+    return parsed ? std::optional<IpAddress>(*parsed) : std::nullopt;
 }
 
 tl::expected<RemoteAgent, std::string> loadRemote(const std::string& name) {

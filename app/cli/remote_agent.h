@@ -27,6 +27,8 @@ struct RemoteAgent {
 
 // "https://192.168.1.1:46724/#<64 hexadecimal digits>"
 [[nodiscard]] std::optional<RemoteAgent> remoteFromUrl(std::string_view url);
+// Where this machine's packets to that address come from, as its routes are now. Sends nothing.
+[[nodiscard]] std::optional<IpAddress> ownAddressTowards(const IpAddress& to);
 
 // Errors are words for people. The name is that of a file: a device name.
 [[nodiscard]] tl::expected<RemoteAgent, std::string> loadRemote(const std::string& name);

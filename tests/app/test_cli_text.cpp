@@ -1,6 +1,7 @@
 #include <QtTest>
 #include <array>
 
+#include "app/cli/remote_agent.h"
 #include "app/cli/text.h"
 
 using namespace netpas::cli;
@@ -21,6 +22,16 @@ private slots:
         }
         QCOMPARE(durationText(seconds{5400}), std::string("90 min"));
         QCOMPARE(durationText(seconds{61}), std::string("61 s"));
+    }
+    void ownAddressIsTheOneThatRoutesChoose() {
+        using netpas::IpAddress;
+        QCOMPARE(ownAddressTowards(*IpAddress::parse("127.0.0.53"))->toString(), std::string("127.0.0.1"));
+        if (const auto own = ownAddressTowards(*IpAddress::parse("::1"))) {
+            QCOMPARE(own->toString(), std::string("::1"));
+        }
+        // RFC 6666: nothing is there, but a machine with IPv6 may have a route; never an address of the other family.
+        const auto discard = ownAddressTowards(*IpAddress::parse("100::1"));
+        QVERIFY(!discard || discard->isV6());
     }
     void mistypedWordsAreRecognised() {
         const std::array<std::string_view, 4> known{"status", "services", "stop", "history"};
