@@ -55,7 +55,7 @@ Json describeLab(const LabView& view) {
     Json hosts = Json::object();
     for (const HostSpec& host : view.topology.hosts) {
         hosts[host.name] = Json{{"addresses", texts(view.plan.hostAddress.at(host.name))},
-                                {"isp", view.topology.ispOfHost(host.name)->name},
+                                {"isp", view.topology.ispOfHost(host.behind.empty() ? host.name : host.behind)->name},
                                 {"agent", host.agent},
                                 {"namespace", namespaceOf(view.manifest.lab, host.name)}};
     }

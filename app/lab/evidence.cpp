@@ -21,13 +21,22 @@ uint64_t number(std::span<const uint8_t> bytes, size_t at, size_t length) {
 struct Inner {
     uint8_t version = 0;
     size_t length = 0;
+    uint16_t port = 0;
 };
+
+uint16_t portAt(std::span<const uint8_t> inner, uint8_t protocol, size_t transport, bool fragment) {
+    const bool has = (protocol == 6 || protocol == 17) && !fragment && inner.size() >= transport + 4;
+    return has ? word(inner, transport + 2) : uint16_t{0};
+}
 
 // An inner packet must fill the rest exactly.
 std::optional<Inner> innerAt(std::span<const uint8_t> rest) {
-    if (rest.size() >= 20 && rest[0] >> 4 == 4 && word(rest, 2) == rest.size()) return Inner{4, rest.size()};
+    if (rest.size() >= 20 && rest[0] >> 4 == 4 && word(rest, 2) == rest.size()) {
+        const bool fragment = (word(rest, 6) & 0x3fff) != 0;
+        return Inner{4, rest.size(), portAt(rest, rest[9], size_t{rest[0] & 0xfU} * 4, fragment)};
+    }
     if (rest.size() >= 40 && rest[0] >> 4 == 6 && word(rest, 4) + size_t{40} == rest.size())
-        return Inner{6, rest.size()};
+        return Inner{6, rest.size(), portAt(rest, rest[6], 40, false)};
     return std::nullopt;
 }
 
@@ -126,6 +135,7 @@ std::optional<PaidPacket> readPaidPacket(std::span<const uint8_t> frame) {
         packet.headerBytes = length;
         packet.innerBytes = inner->length;
         packet.innerVersion = inner->version;
+        packet.innerPort = inner->port;
         return packet;
     }
     return std::nullopt;

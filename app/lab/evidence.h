@@ -26,7 +26,8 @@ struct PaidPacket {
     size_t headerBytes = 0;  // measured: what lies between the shim and the inner packet
     size_t innerBytes = 0;
     uint8_t innerVersion = 0;
-    uint8_t dscp = 0;  // of the outer packet
+    uint16_t innerPort = 0;  // destination, of UDP and TCP; 0: none, or a fragment
+    uint8_t dscp = 0;        // of the outer packet
     std::vector<PaidHop> hops;
     uint64_t totalEighths() const;
 };

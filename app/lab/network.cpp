@@ -21,6 +21,8 @@
 namespace netpas::lab {
 namespace {
 
+constexpr const char* homeInterface = "lan";  // a modem's, towards the hosts behind it
+
 Expected<void> batch(const std::string& program, const std::string& netns, const std::string& lines) {
     if (lines.empty()) return {};
     std::vector<std::string> argv{program};
@@ -89,6 +91,72 @@ std::string nodeCommands(const Topology& topology, const NetworkPlan& plan, cons
         out << "\n";
     }
     return out.str();
+}
+
+// A bridge in the modem, and a cable from it to each host.
+std::string homeCommands(const std::string& lab, const HomePlan& home) {
+    std::ostringstream out;
+    out << "link add name " << homeInterface << " netns " << namespaceOf(lab, home.modem) << " type bridge\n";
+    for (const HomePlan::Member& member : home.members) {
+        out << "link add name lan-" << member.node << " netns " << namespaceOf(lab, home.modem)
+            << " type veth peer name " << home.modem << " netns " << namespaceOf(lab, member.node) << " address "
+            << member.mac << "\n";
+    }
+    return out.str();
+}
+
+std::string modemCommands(const HomePlan& home) {
+    std::ostringstream out;
+    for (const HomePlan::Member& member : home.members) {
+        out << "link set dev lan-" << member.node << " master " << homeInterface << " up\n";
+    }
+    out << "link set dev " << homeInterface << " up\n";
+    for (const AddressWithLength& address : home.gateway) {
+        out << "address add " << address.toString() << " dev " << homeInterface
+            << (address.address.isV6() ? " nodad" : "") << "\n";
+    }
+    return out.str();
+}
+
+std::string memberCommands(const HomePlan& home, const HomePlan::Member& member) {
+    std::ostringstream out;
+    out << "link set dev " << home.modem << " up\n";
+    for (const AddressWithLength& address : member.addresses) {
+        out << "address add " << address.toString() << " dev " << home.modem << (address.address.isV6() ? " nodad" : "")
+            << "\n";
+    }
+    for (const AddressWithLength& gateway : home.gateway) {
+        out << "route add default via " << gateway.address.toString() << " dev " << home.modem << "\n";
+    }
+    return out.str();
+}
+
+// As modems have it: what does not belong to a connection that began inside stays outside.
+Expected<void> makeFirewall(const HomePlan& home) {
+    std::string rules =
+        "table inet home {\n chain through { type filter hook forward priority filter; policy drop;\n"
+        "  ct state established,related accept\n  iifname \"" +
+        std::string(homeInterface) + "\" oifname \"" + home.uplink + "\" accept\n }\n";
+    if (home.translates) {
+        rules += " chain out { type nat hook postrouting priority srcnat;\n  meta nfproto ipv4 oifname \"" +
+                 home.uplink + "\" masquerade\n }\n";
+    }
+    auto done = requireCommand({"nft", "-f", "-"}, rules + "}\n");
+    if (!done) return tl::unexpected(done.error());
+    return {};
+}
+
+Expected<void> makeHome(const std::string& lab, const HomePlan& home) {
+    LAB_TRY(batch("ip", "", homeCommands(lab, home)));
+    LAB_TRY(batch("ip", namespaceOf(lab, home.modem), modemCommands(home)));
+    for (const HomePlan::Member& member : home.members) {
+        LAB_TRY(batch("ip", namespaceOf(lab, member.node), memberCommands(home, member)));
+    }
+    return inNamespaceProcess(namespaceOf(lab, home.modem), [&]() -> Expected<void> {
+        LAB_TRY(writeSetting("/proc/sys/net/ipv4/ip_forward", "1"));
+        LAB_TRY(writeSetting("/proc/sys/net/ipv6/conf/all/forwarding", "1"));
+        return makeFirewall(home);
+    });
 }
 
 // Switches off everything that would let one queue entry stand for several packets of the link.
@@ -223,6 +291,7 @@ Expected<void> makeNetwork(const std::string& lab, const Topology& topology, con
         }
         LAB_TRY(batch("tc", netns, queues));
     }
+    for (const HomePlan& home : plan.homes) LAB_TRY(makeHome(lab, home));
     return {};
 }
 

@@ -21,6 +21,7 @@ namespace {
 
 constexpr auto readyLimit = std::chrono::seconds(20);
 constexpr uint16_t directoryPort = 46723;
+constexpr uint16_t householdPort = 46724;
 
 std::string ispFolder(const std::string& lab, const std::string& isp) { return labFolder(lab) + "/isp/" + isp; }
 
@@ -206,10 +207,22 @@ Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::stri
     std::error_code error;
     std::filesystem::create_directories(agentStateFolder(lab.name(), host), error);
     const std::string socket = agentSocket(lab.name(), host);
-    return lab.startProgram(agentProgram(host), host,
-                            {programPath("netpasd"), "--state-dir", agentStateFolder(lab.name(), host), "--socket",
-                             socket, "--group", "", "--max-purchase", "1000", "--max-day", "10000"},
-                            std::move(environment));
+    std::vector<std::string> argv{programPath("netpasd"),
+                                  "--state-dir",
+                                  agentStateFolder(lab.name(), host),
+                                  "--socket",
+                                  socket,
+                                  "--group",
+                                  "",
+                                  "--max-purchase",
+                                  "1000",
+                                  "--max-day",
+                                  "10000"};
+    for (const HomePlan& home : lab.plan().homes) {
+        if (home.modem != host) continue;
+        argv.insert(argv.end(), {"--listen-tls", Endpoint{home.gateway.front().address, householdPort}.toString()});
+    }
+    return lab.startProgram(agentProgram(host), host, std::move(argv), std::move(environment));
 }
 
 Expected<void> startAgent(Lab& lab, const std::string& host) {

@@ -26,7 +26,10 @@ IpAddress addressIn(const IpPrefix& prefix, uint32_t subnet, uint32_t offset) {
 
 IpPrefix prefixOf(const IpAddress& address, uint8_t length) { return *IpPrefix::make(address, length); }
 
-constexpr uint32_t hostNetworkSize = 4;  // IPv4: a /30 for each host
+constexpr uint32_t homeNetworkSize = 16;  // IPv4: a /28
+constexpr uint32_t homeSubnets = 0x100;   // IPv6: the first /64 behind a modem
+constexpr size_t homeLinks = 0x4000;      // link numbers of home networks, for MAC addresses
+constexpr uint32_t hostNetworkSize = 4;   // IPv4: a /30 for each host
 
 class Planner {
 public:
@@ -37,6 +40,7 @@ public:
         planInterfaces();
         findNextNodes();
         planRoutes();
+        planHomes();
         return std::move(m_plan);
     }
 
@@ -68,7 +72,7 @@ private:
         const IspSpec& isp = m_topology.isps[index];
         std::vector<std::string> hosts;
         for (const HostSpec& host : m_topology.hosts) {
-            if (m_topology.ispOfHost(host.name) == &isp) hosts.push_back(host.name);
+            if (host.behind.empty() && m_topology.ispOfHost(host.name) == &isp) hosts.push_back(host.name);
         }
         if (m_topology.ipv4) LAB_TRY(planFamily(isp, ipv4Block(index), hosts));
         if (m_topology.ipv6) LAB_TRY(planFamily(isp, ipv6Block(index), hosts));
@@ -109,6 +113,27 @@ private:
             m_plan.hostPrefix[hosts[i]].push_back(prefixOf(addressIn(block, subnet, base), length));
             m_access[hosts[i]].push_back({addressIn(block, subnet, base + 1), length});
             m_plan.hostAddress[hosts[i]].push_back(addressIn(block, subnet, base + 2));
+        }
+        return delegateToHomes(block, hosts, needed);
+    }
+
+    // A modem's ISP gives it a network for the hosts behind it, unless it hides them: a /28 from the end of the block, or a /64.
+    Expected<void> delegateToHomes(const IpPrefix& block, const std::vector<std::string>& hosts, uint64_t taken) {
+        const bool v4 = block.address().isV4();
+        uint32_t count = 0;
+        for (const std::string& host : hosts) {
+            if (m_topology.hostsBehind(host).empty() || (v4 && m_topology.host(host)->translates)) continue;
+            ++count;
+            const uint64_t size = v4 ? uint64_t{1} << (32 - block.length()) : 0;
+            if (v4 && taken + uint64_t{count} * homeNetworkSize > size) {
+                return fail(LabErrc::Topology, "the prefix " + block.toString() +
+                                                   " is too small for the network behind '" + host +
+                                                   "'; give its ISP a shorter one, or the host translates = true");
+            }
+            const auto offset = static_cast<uint32_t>(v4 ? size - uint64_t{count} * homeNetworkSize : 0);
+            const IpPrefix home = prefixOf(addressIn(block, v4 ? 0 : homeSubnets + count, offset), v4 ? 28 : 64);
+            m_plan.hostPrefix[host].push_back(home);
+            m_homePrefix[host].push_back(home);
         }
         return {};
     }
@@ -225,12 +250,49 @@ private:
     void planRoutes() {
         for (const HostSpec& host : m_topology.hosts) {
             const std::string router = m_topology.attachment(host.name);
+            if (router.empty()) continue;
             if (m_topology.ipv4) addRoute(host.name, router, "0.0.0.0/0", true);
             if (m_topology.ipv6) addRoute(host.name, router, "::/0", false);
         }
         for (const IspSpec& isp : m_topology.isps) {
             for (const std::string& router : isp.routers) planRouterRoutes(router);
         }
+    }
+
+    void planHomes() {
+        uint32_t number = 0;
+        for (const HostSpec& modem : m_topology.hosts) {
+            const auto behind = m_topology.hostsBehind(modem.name);
+            if (behind.empty()) continue;
+            HomePlan home{modem.name, modem.translates, m_topology.attachment(modem.name), {}, {}};
+            for (const HostSpec* host : behind) {
+                const size_t place = home.members.size();
+                home.members.push_back({host->name, mac(homeLinks + number, place), {}});
+            }
+            std::vector<IpPrefix> networks;
+            if (m_topology.ipv4 && modem.translates) {
+                networks.push_back(prefixOf(addressIn(prefixOf(*IpAddress::parse("10.0.0.0"), 8), 0, number << 8), 24));
+            }
+            for (const IpPrefix& prefix : m_homePrefix[modem.name]) networks.push_back(prefix);
+            for (const IpPrefix& network : networks) addHomeNetwork(home, network);
+            m_plan.homes.push_back(std::move(home));
+            ++number;
+        }
+    }
+
+    void addHomeNetwork(HomePlan& home, const IpPrefix& network) {
+        const bool v4 = network.address().isV4();
+        home.gateway.push_back({addressIn(network, 0, 1), network.length()});
+        for (uint32_t i = 0; i < home.members.size(); ++i) {
+            const IpAddress address = addressIn(network, 0, i + 2);
+            home.members[i].addresses.push_back({address, network.length()});
+            m_plan.hostAddress[home.members[i].node].push_back(address);
+        }
+        if (home.translates && v4) return;
+        // The modem's router, whose neighbour it is, must know; the others know the prefix as they know the modem's own.
+        const InterfacePlan& in = interfaceTowards(home.uplink, home.modem);
+        const auto way = m_plan.address(home.modem, !v4);
+        if (way) m_plan.routes.push_back({home.uplink, network.toString(), *way, in.name, std::nullopt});
     }
 
     void planRouterRoutes(const std::string& router) {
@@ -248,6 +310,7 @@ private:
 
     const Topology& m_topology;
     NetworkPlan m_plan;
+    std::map<std::string, std::vector<IpPrefix>> m_homePrefix;       // of modems, for the hosts behind them
     std::map<std::string, std::vector<AddressWithLength>> m_access;  // router's end of a host's link
 };
 

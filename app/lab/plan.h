@@ -36,6 +36,20 @@ struct RoutePlan {
     std::optional<IpAddress> source;
 };
 
+// A home network: the modem and the hosts behind it on one bridge.
+struct HomePlan {
+    struct Member {
+        std::string node;
+        std::string mac;
+        std::vector<AddressWithLength> addresses;
+    };
+    std::string modem;
+    bool translates = false;
+    std::string uplink;                      // the modem's interface to its ISP
+    std::vector<AddressWithLength> gateway;  // the modem's addresses there
+    std::vector<Member> members;
+};
+
 struct PrefixOwner {
     IpPrefix prefix;
     std::string node;
@@ -54,6 +68,7 @@ struct NetworkPlan {
     std::map<std::string, std::vector<IpAddress>> hostAddress;
     std::map<std::string, std::vector<IpPrefix>> hostPrefix;  // the access network of a host
     std::map<std::string, std::vector<IpPrefix>> ispPrefix;
+    std::vector<HomePlan> homes;
     std::vector<RoutePlan> routes;
     std::map<std::string, std::map<std::string, std::string>> nextNode;  // [from][to]
 

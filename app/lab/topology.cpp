@@ -45,6 +45,14 @@ std::string Topology::attachment(std::string_view hostName) const {
 
 const IspSpec* Topology::ispOfHost(std::string_view hostName) const { return ispOfRouter(attachment(hostName)); }
 
+std::vector<const HostSpec*> Topology::hostsBehind(std::string_view modem) const {
+    std::vector<const HostSpec*> all;
+    for (const HostSpec& spec : hosts) {
+        if (spec.behind == modem) all.push_back(&spec);
+    }
+    return all;
+}
+
 std::vector<std::string> Topology::nodes() const {
     std::vector<std::string> all;
     for (const IspSpec& spec : isps) all.insert(all.end(), spec.routers.begin(), spec.routers.end());

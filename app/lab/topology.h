@@ -78,6 +78,9 @@ struct IspSpec {
 struct HostSpec {
     std::string name;
     bool agent = false;  // runs netpasd and has joined its ISP
+    // A modem's host: in its home network, with no link of its own. The modem passes its packets on.
+    std::string behind;
+    bool translates = false;  // a modem: IPv4 of the hosts behind it leaves under its own address (masquerade)
     bool operator==(const HostSpec&) const = default;
 };
 
@@ -143,6 +146,7 @@ struct Topology {
     // The router that a host is attached to and the ISP that owns it.
     std::string attachment(std::string_view hostName) const;
     const IspSpec* ispOfHost(std::string_view hostName) const;
+    std::vector<const HostSpec*> hostsBehind(std::string_view modem) const;
     std::vector<std::string> nodes() const;  // routers, then hosts
     bool operator==(const Topology&) const = default;
 };

@@ -12,7 +12,8 @@ namespace {
 constexpr size_t maxIsps = 64;
 constexpr size_t maxNodes = 256;
 constexpr size_t maxLinks = 512;
-constexpr size_t maxNodeName = 10;    // names become interface names of at most 15 characters
+constexpr size_t maxNodeName = 10;  // names become interface names of at most 15 characters
+constexpr size_t maxBehind = 8;
 constexpr size_t maxPathLength = 16;  // NetPaS §5.1: 4 bits
 
 bool isNodeName(std::string_view name) {
@@ -181,12 +182,33 @@ private:
         return false;
     }
 
+    void checkBehind(size_t index, size_t links) {
+        const HostSpec& host = topology().hosts[index];
+        const HostSpec* const modem = topology().host(host.behind);
+        const uint32_t line = m_raw.lines.host[index];
+        if (modem == nullptr || !modem->behind.empty()) {
+            fail(line, "host '" + host.name + "' is behind '" + host.behind +
+                           "', which is no host with a link; change 'behind'");
+        } else if (links != 0) {
+            fail(line, "host '" + host.name + "' is behind '" + host.behind + "' and has a link; remove one of them");
+        } else if (host.agent || host.translates) {
+            fail(line,
+                 "host '" + host.name + "' is behind a modem, whose agent it uses; remove 'agent' and 'translates'");
+        } else if (topology().hostsBehind(host.behind).size() > maxBehind) {
+            fail(line, "more than 8 hosts behind '" + host.behind + "'; remove some");
+        }
+    }
+
     void checkAttachment() {
         for (size_t i = 0; i < topology().hosts.size(); ++i) {
             const std::string& name = topology().hosts[i].name;
             const auto links =
                 std::count_if(topology().links.begin(), topology().links.end(),
                               [&](const LinkSpec& link) { return link.between[0] == name || link.between[1] == name; });
+            if (!topology().hosts[i].behind.empty()) {
+                checkBehind(i, static_cast<size_t>(links));
+                continue;
+            }
             if (links == 0)
                 fail(m_raw.lines.host[i], "host '" + name + "' has no link; add a [[link]] between it and a router");
             if (links > 1)
@@ -284,6 +306,8 @@ private:
         }
         const auto all = reachable(topology().isps[0].routers[0], [](const std::string&) { return true; });
         for (const auto& [node, line] : m_nodes) {
+            const HostSpec* const host = topology().host(node);
+            if (host != nullptr && !host->behind.empty()) continue;  // reached through its modem
             if (!all.contains(node)) {
                 fail(line, "'" + node + "' is unreachable from '" + topology().isps[0].routers[0] +
                                "'; add the missing [[link]]");
@@ -303,8 +327,12 @@ private:
         const PathSpec& path = topology().paths[index];
         const uint32_t line = m_raw.lines.path[index];
         for (const std::string& end : {path.from, path.to}) {
-            if (topology().host(end) == nullptr)
+            const HostSpec* const host = topology().host(end);
+            if (host == nullptr)
                 return fail(line, "a path ends at '" + end + "', which is no host; use a [[host]] name");
+            if (!host->behind.empty())
+                return fail(line,
+                            "a path ends at '" + end + "', which has no ISP; use its modem, '" + host->behind + "'");
         }
         if (path.isps.empty() || path.isps.size() > maxPathLength) {
             return fail(line, "a path crosses 1 to 16 ISPs; write isps = [\"Z\", \"Y\", \"X\"]");

@@ -116,6 +116,8 @@ std::string formatTopology(const Topology& topology) {
     for (const HostSpec& host : topology.hosts) {
         out << "\n[[host]]\nname = " << tomlString(host.name) << "\nagent = " << (host.agent ? "true" : "false")
             << "\n";
+        if (!host.behind.empty()) out << "behind = " << tomlString(host.behind) << "\n";
+        if (host.translates) out << "translates = true\n";
     }
     for (const LinkSpec& link : topology.links) writeLink(out, link);
     for (const PathSpec& path : topology.paths) {

@@ -409,6 +409,8 @@ RawTopology readRoot(FileContext& context, const toml::table& root) {
         HostSpec host;
         host.name = reader.requiredString("name", "\"b\"");
         host.agent = reader.boolean("agent", false);
+        host.behind = reader.string("behind", "", "\"m\", a host that is a modem");
+        host.translates = reader.boolean("translates", false);
         reader.finish();
         topology.hosts.push_back(host);
     }

@@ -2,6 +2,7 @@
 #include <QTest>
 
 #include <QDir>
+#include <algorithm>
 #include <set>
 
 #include "app/lab/plan.h"
@@ -60,6 +61,7 @@ private slots:
     void addressesOfIspsDoNotOverlap();
     void routesCrossTheFewestIsps();
     void tooSmallPrefixIsRefused();
+    void hostsBehindAModemShareOrGetTheirOwn();
 };
 
 void TestTopology::smallestFileParses() {
@@ -122,6 +124,15 @@ void TestTopology::mistakesNameLineAndRemedy_data() {
         10, "share dscp");
     row("path through strangers", isps + rest + "[[path]]\nfrom = \"b\"\nto = \"b\"\nisps = [\"Z\", \"Q\"]\n", 19,
         "unknown ISP 'Q'");
+    const std::string behind = isps + rest + "[[host]]\nname = \"c\"\nbehind = ";
+    row("behind nobody", behind + "\"q\"\n", 19, "change 'behind'");
+    row("behind a router", behind + "\"z1\"\n", 19, "change 'behind'");
+    row("behind and linked", behind + "\"b\"\n[[link]]\nbetween = [\"c\", \"z1\"]\n", 19, "remove one of them");
+    row("behind with an agent", behind + "\"b\"\nagent = true\n", 19, "remove 'agent'");
+    row("behind one that is behind", behind + "\"b\"\n[[host]]\nname = \"d\"\nbehind = \"c\"\n", 22, "change 'behind'");
+    row("path to one that is behind",
+        isps + rest + "[[host]]\nname = \"c\"\nbehind = \"b\"\n[[path]]\nfrom = \"b\"\nto = \"c\"\nisps = [\"Z\"]\n",
+        22, "use its modem");
     row("no ISP", "name = \"t\"\n", 1, "at least one");
     row("name missing", "[[isp]]\nname = \"Z\"\nid = 1\n", 1, "add name");
     row("family", "name = \"t\"\nfamilies = [\"ipx\"]\n", 2, "\"ipv4\" or \"ipv6\"");
@@ -225,6 +236,38 @@ void TestTopology::routesCrossTheFewestIsps() {
     QCOMPARE(plan->nextNode.at("y1").at("a"), std::string("y2"));
     const auto chain = loadTopology(std::string(TOPOLOGIES) + "/sixteen-isps.toml");
     QCOMPARE(makePlan(*chain)->ispPath(*chain, "i1r", "i16r").size(), size_t{16});
+}
+
+void TestTopology::hostsBehindAModemShareOrGetTheirOwn() {
+    const auto topology = loadTopology(std::string(TOPOLOGIES) + "/household.toml");
+    QVERIFY(topology.has_value());
+    const auto plan = makePlan(*topology);
+    QVERIFY(plan.has_value());
+    QCOMPARE(plan->homes.size(), size_t{2});
+    const auto within = [](const std::vector<IpPrefix>& prefixes, const IpAddress& address) {
+        return std::any_of(prefixes.begin(), prefixes.end(),
+                           [&](const IpPrefix& prefix) { return prefix.contains(address); });
+    };
+    std::set<std::string> seen;
+    for (const HomePlan& home : plan->homes) {
+        QCOMPARE(home.translates, home.modem == "nat");
+        QCOMPARE(home.members.size(), size_t{3});
+        for (const HomePlan::Member& host : home.members) {
+            for (const bool ipv6 : {false, true}) {
+                const auto address = plan->address(host.node, ipv6);
+                QVERIFY(address && seen.insert(address->toString()).second);
+                QCOMPARE(within(plan->ispPrefix.at("Z"), *address), ipv6 || !home.translates);
+                // What the first ISP takes payments from.
+                QCOMPARE(within(plan->hostPrefix.at(home.modem), *address), ipv6 || !home.translates);
+            }
+        }
+        // The router in front of the modem knows where the home network is.
+        const auto toHome = std::count_if(plan->routes.begin(), plan->routes.end(), [&](const RoutePlan& route) {
+            return route.node == "z1" &&
+                   (route.via == plan->address(home.modem, false) || route.via == plan->address(home.modem, true));
+        });
+        QCOMPARE(toHome, home.translates ? 1 : 2);
+    }
 }
 
 void TestTopology::tooSmallPrefixIsRefused() {

@@ -4,9 +4,9 @@ namespace netpas::lab {
 
 const std::vector<Scenario>& scenarios() {
     static const std::vector<Scenario> all{
-        figure3Scenario(),        fourIspsScenario(),         sixteenIspsScenario(),
-        storyScenario(),          upgradeMidstreamScenario(), agentDiesScenario(),
-        hostilePacketsScenario(), badInputScenario(),         dongleScenario(),
+        figure3Scenario(),          fourIspsScenario(),  sixteenIspsScenario(),    storyScenario(),
+        upgradeMidstreamScenario(), agentDiesScenario(), hostilePacketsScenario(), badInputScenario(),
+        dongleScenario(),           modemScenario(),
     };
     return all;
 }

@@ -23,6 +23,8 @@ struct ScenarioOptions {
     std::string line = "serial";   // between agent and secretary; or "unix", "tls"
     std::string sampler = "stratified";
     std::string topology;  // another topology than the scenario's own
+    bool nat = false;      // modem: only the household behind address translation, …
+    bool routed = false;   // … or only the other one
     bool json = false;
     bool headless = false;
 
@@ -84,5 +86,6 @@ Scenario agentDiesScenario();
 Scenario hostilePacketsScenario();
 Scenario badInputScenario();
 Scenario dongleScenario();
+Scenario modemScenario();
 
 }  // namespace netpas::lab

@@ -22,23 +22,35 @@ Expected<std::unique_ptr<FlowWatch>> FlowWatch::start(Lab& lab, const std::strin
 
 void FlowWatch::take(const CapturedPacket& captured) {
     if (captured.direction != PacketDirection::Outgoing) return;
-    if (const auto paid = readPaidPacket(captured.frame)) {
+    if (const auto packet = readPaidPacket(captured.frame)) {
+        const auto paid = [&](FlowTimes& times) {
+            ++times.paid;
+            times.lastPaid = captured.time;
+            times.amount = Money::fromEighths(times.amount.eighths() + static_cast<int64_t>(packet->totalEighths()));
+        };
         const std::lock_guard lock(m_mutex);
-        ++m_times.paid;
-        m_times.lastPaid = captured.time;
-        m_times.amount = Money::fromEighths(m_times.amount.eighths() + static_cast<int64_t>(paid->totalEighths()));
+        paid(m_times);
+        if (m_ports.contains(packet->innerPort)) paid(m_ofPort[packet->innerPort]);
         return;
     }
     const auto plain = readPlainPacket(captured.frame);
     if (!plain || !m_ports.contains(plain->destinationPort)) return;
     const std::lock_guard lock(m_mutex);
-    ++m_times.unpaid;
-    m_times.lastUnpaid = captured.time;
+    for (FlowTimes* const times : {&m_times, &m_ofPort[plain->destinationPort]}) {
+        ++times->unpaid;
+        times->lastUnpaid = captured.time;
+    }
 }
 
 FlowTimes FlowWatch::times() const {
     const std::lock_guard lock(m_mutex);
     return m_times;
+}
+
+FlowTimes FlowWatch::times(uint16_t port) const {
+    const std::lock_guard lock(m_mutex);
+    const auto found = m_ofPort.find(port);
+    return found == m_ofPort.end() ? FlowTimes{} : found->second;
 }
 
 Expected<FlowTimes> FlowWatch::stop() {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -30,6 +31,8 @@ public:
     static Expected<std::unique_ptr<FlowWatch>> start(Lab& lab, const std::string& link, const std::string& node,
                                                       std::set<uint16_t> ports);
     [[nodiscard]] FlowTimes times() const;
+    // Of the packets to one of the ports, paid or not.
+    [[nodiscard]] FlowTimes times(uint16_t port) const;
     // Final afterwards. An error when packets escaped the capture.
     Expected<FlowTimes> stop();
 
@@ -40,6 +43,7 @@ private:
     std::set<uint16_t> m_ports;
     mutable std::mutex m_mutex;
     FlowTimes m_times;
+    std::map<uint16_t, FlowTimes> m_ofPort;
     std::unique_ptr<LinkCapture> m_capture;  // last: its thread uses the rest
 };
 

@@ -1,0 +1,60 @@
+#include "app/lab/scenario/process_tree.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+
+namespace netpas::lab {
+namespace {
+
+std::string contents(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+// From /proc/PID/stat: "PID (name) state parent ...", where the name may contain anything.
+pid_t parentIn(const std::string& stat) {
+    const size_t end = stat.rfind(')');
+    if (end == std::string::npos || end + 4 >= stat.size()) return -1;
+    pid_t parent = -1;
+    std::from_chars(stat.data() + end + 4, stat.data() + stat.size(), parent);
+    return parent;
+}
+
+std::map<pid_t, pid_t> parents() {
+    std::map<pid_t, pid_t> all;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+        const std::string name = entry.path().filename().string();
+        pid_t pid = 0;
+        const auto read = std::from_chars(name.data(), name.data() + name.size(), pid);
+        if (read.ec != std::errc() || read.ptr != name.data() + name.size()) continue;
+        all[pid] = parentIn(contents(entry.path() / "stat"));
+    }
+    return all;
+}
+
+}  // namespace
+
+std::optional<pid_t> descendantWith(pid_t ancestor, const std::string& text) {
+    const auto all = parents();
+    for (const auto& [pid, parent] : all) {
+        std::set<pid_t> seen;
+        pid_t above = parent;
+        while (above > 1 && above != ancestor && seen.insert(above).second) {
+            const auto next = all.find(above);
+            above = next == all.end() ? -1 : next->second;
+        }
+        if (above != ancestor) continue;
+        std::string line = contents("/proc/" + std::to_string(pid) + "/cmdline");
+        std::replace(line.begin(), line.end(), '\0', ' ');
+        if (line.find(text) != std::string::npos) return pid;
+    }
+    return std::nullopt;
+}
+
+}  // namespace netpas::lab
