@@ -6,8 +6,6 @@
 
 #include <cerrno>
 
-#include "core/net/http_client.h"
-
 namespace netpas::cli {
 
 using nlohmann::json;
@@ -20,7 +18,7 @@ constexpr size_t maxAnswer = size_t{64} << 20;
 Exit exitFor(unsigned status, const std::string& code) {
     if (code == "QUOTA_EXCEEDED" || status == 402) return Exit::OverBudget;
     if (code == "INVALID_ARGUMENT") return Exit::Usage;
-    if (status == 401 || status == 403) return Exit::Denied;
+    if (status == 401 || status == 403 || code == "LOCKED") return Exit::Denied;
     return Exit::Failed;
 }
 
@@ -57,6 +55,25 @@ std::string textOf(const json& object, const char* name) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
+Problem refusalIn(unsigned status, const json& body) {
+    if (!body.is_object()) {
+        return {exitFor(status, {}), "BAD_ANSWER", "netpasd's answer is not understood",
+                "is netpasd of the same version?"};
+    }
+    const std::string code = textOf(body, "code");
+    return {exitFor(status, code), code, textOf(body, "message"), textOf(body, "hint")};
+}
+
+net::HttpCall rawCall(const std::string& method, const std::string& target, const std::string& body) {
+    net::HttpCall call;
+    call.method = method;
+    call.target = target;
+    call.timeout = answerTimeout;
+    call.maxBody = maxAnswer;
+    call.body = body;
+    return call;
+}
+
 }  // namespace
 
 const std::filesystem::path& Client::socketFor(std::string_view target) const {
@@ -64,6 +81,24 @@ const std::filesystem::path& Client::socketFor(std::string_view target) const {
         if (target.starts_with(ofAgent)) return m_socket;
     }
     return ::access(m_secretary.c_str(), R_OK | W_OK) == 0 ? m_secretary : m_socket;
+}
+
+net::HttpTarget Client::targetFor(std::string_view target) const {
+    if (m_remote) return net::TlsTarget{m_remote->at, m_remote->key, m_remote->identity.get()};
+    return net::UnixTarget{socketFor(target)};
+}
+
+Problem Client::unanswered(std::string_view target, net::NetError error) const {
+    return m_remote ? unreachable(*m_remote, error) : unreachable(socketFor(target), error);
+}
+
+tl::expected<std::string, Problem> encode(const json& body) {
+    try {
+        return body.dump();
+    } catch (const json::type_error&) {
+        return tl::unexpected(
+            Problem{Exit::Usage, "INVALID_ARGUMENT", "a text is not UTF-8", "type it in a terminal that uses UTF-8"});
+    }
 }
 
 tl::expected<Answer, Problem> Client::call(const std::string& method, const std::string& target, const json& body,
@@ -74,55 +109,46 @@ tl::expected<Answer, Problem> Client::call(const std::string& method, const std:
     call.timeout = answerTimeout;
     call.maxBody = maxAnswer;
     if (!body.is_null()) {
-        call.body = body.dump();
+        auto text = encode(body);
+        if (!text) return tl::unexpected(text.error());
+        call.body = std::move(*text);
         call.headers.push_back({"Content-Type", "application/json"});
     }
     if (!idempotencyKey.empty()) call.headers.push_back({"Idempotency-Key", idempotencyKey});
-    const std::filesystem::path& socket = socketFor(target);
-    const net::HttpTarget where =
-        m_remote ? net::HttpTarget(net::TlsTarget{m_remote->at, m_remote->key, m_remote->identity.get()})
-                 : net::HttpTarget(net::UnixTarget{socket});
+    const net::HttpTarget where = targetFor(target);
     auto answer = net::httpCall(where, call);
     const bool lost = !answer && answer.error() == net::NetError::Closed;
     if (lost && !idempotencyKey.empty()) answer = net::httpCall(where, call);
-    if (!answer) {
-        return tl::unexpected(m_remote ? unreachable(*m_remote, answer.error()) : unreachable(socket, answer.error()));
-    }
+    if (!answer) return tl::unexpected(unanswered(target, answer.error()));
     json parsed = json::parse(answer->body, nullptr, false);
     if (parsed.is_discarded()) {
         return tl::unexpected(
             Problem{Exit::Failed, "BAD_ANSWER", "netpasd's answer is not JSON", "is netpasd of the same version?"});
     }
-    if (answer->status >= 400) {
-        const std::string code = parsed.is_object() ? textOf(parsed, "code") : "";
-        return tl::unexpected(
-            Problem{exitFor(answer->status, code), code, textOf(parsed, "message"), textOf(parsed, "hint")});
-    }
+    if (answer->status >= 400) return tl::unexpected(refusalIn(answer->status, parsed));
     return Answer{answer->status, std::move(parsed)};
 }
 
 tl::expected<net::HttpResponse, Problem> Client::callRaw(const std::string& method, const std::string& target,
                                                          const std::string& body) const {
-    net::HttpCall call;
-    call.method = method;
-    call.target = target;
-    call.timeout = answerTimeout;
-    call.maxBody = maxAnswer;
-    call.body = body;
-    const std::filesystem::path& socket = m_socket;
-    const net::HttpTarget where =
-        m_remote ? net::HttpTarget(net::TlsTarget{m_remote->at, m_remote->key, m_remote->identity.get()})
-                 : net::HttpTarget(net::UnixTarget{socket});
-    auto answer = net::httpCall(where, call);
-    if (!answer) {
-        return tl::unexpected(m_remote ? unreachable(*m_remote, answer.error()) : unreachable(socket, answer.error()));
-    }
+    auto answer = net::httpCall(targetFor(target), rawCall(method, target, body));
+    if (!answer) return tl::unexpected(unanswered(target, answer.error()));
     if (answer->status < 400) return std::move(*answer);
-    const json parsed = json::parse(answer->body, nullptr, false);
-    const std::string code = parsed.is_object() ? textOf(parsed, "code") : "";
-    return tl::unexpected(Problem{exitFor(answer->status, code), code,
-                                  parsed.is_object() ? textOf(parsed, "message") : "netpasd's answer is not understood",
-                                  parsed.is_object() ? textOf(parsed, "hint") : ""});
+    return tl::unexpected(refusalIn(answer->status, json::parse(answer->body, nullptr, false)));
+}
+
+tl::expected<net::HttpResponse, Problem> Client::callInPerson(const std::string& method, const std::string& target,
+                                                              const std::string& body) const {
+    const bool here = !m_remote && ::access(m_secretary.c_str(), F_OK) == 0;
+    if (!here && (m_remote || ::access(m_socket.c_str(), F_OK) == 0)) {
+        return tl::unexpected(Problem{Exit::Denied, "UNAUTHORIZED",
+                                      "the secretary has no socket here, and secrets are not told to an agent",
+                                      "type this where the secretary runs, or name its socket: --secretary-socket"});
+    }
+    auto answer = net::httpCall(net::UnixTarget{m_secretary}, rawCall(method, target, body));
+    if (!answer) return tl::unexpected(unreachable(m_secretary, answer.error()));
+    if (answer->status < 400) return std::move(*answer);
+    return tl::unexpected(refusalIn(answer->status, json::parse(answer->body, nullptr, false)));
 }
 
 }  // namespace netpas::cli

@@ -10,6 +10,7 @@
 #include <tl/expected.hpp>
 
 #include "core/net/http.h"
+#include "core/net/http_client.h"
 
 #include "app/cli/remote_agent.h"
 
@@ -29,6 +30,9 @@ struct Answer {
     unsigned status = 200;
     nlohmann::json body;
 };
+
+// As a request's body; what was typed need not be UTF-8.
+[[nodiscard]] tl::expected<std::string, Problem> encode(const nlohmann::json& body);
 
 class Client {
 public:
@@ -52,10 +56,16 @@ public:
     // A body as it is, and an answer that need not be JSON.
     [[nodiscard]] tl::expected<net::HttpResponse, Problem> callRaw(const std::string& method, const std::string& target,
                                                                    const std::string& body = {}) const;
+    // The same for what carries secrets: to the secretary itself or to nobody, never through an agent.
+    [[nodiscard]] tl::expected<net::HttpResponse, Problem> callInPerson(const std::string& method,
+                                                                        const std::string& target,
+                                                                        const std::string& body = {}) const;
 
 private:
     // What only the agent knows is asked there.
     [[nodiscard]] const std::filesystem::path& socketFor(std::string_view target) const;
+    [[nodiscard]] net::HttpTarget targetFor(std::string_view target) const;
+    [[nodiscard]] Problem unanswered(std::string_view target, net::NetError error) const;
 
     std::filesystem::path m_socket;
     std::filesystem::path m_secretary;

@@ -159,24 +159,17 @@ Exit report(const Problem& problem, Output output) {
     return problem.exit;
 }
 
-Exit status(const Client& client, Output output) {
-    const auto answer = client.call("GET", "/v1/status");
-    if (!answer) return report(answer.error(), output);
-    const json& body = answer->body;
-    if (output.json) return printJson(body), Exit::Ok;
+namespace {
+
+// The ISP, what runs and what was spent.
+void addStanding(Rows& rows, const json& body) {
     const json isp = at(body, {"isp"});
-    Rows rows{{"agent", "running, version " + textAt(body, "version")}};
     if (isp.is_null()) {
         rows.push_back({"ISP", "none yet; next: netpas join https://ADDRESS:PORT/#KEY"});
     } else {
         rows.push_back(
             {"ISP", ispText(json{{"isp", isp["id"]}, {"name", isp["name"]}}) +
                         (isp.value("connected", false) ? ", connected" : ", accounting server not connected")});
-    }
-    const std::string trouble = textAt(at(body, {"data_plane"}), "trouble");
-    rows.push_back({"data plane", trouble.empty() ? "up" : trouble});
-    for (const json& edge : at(body, {"data_plane", "unreachable_edges"})) {
-        rows.push_back({"edge router", textAt(json{{"edge", edge}}, "edge") + " is unreachable: best effort"});
     }
     rows.push_back({"purchases", textAt(at(body, {"purchases"}), "active") + " active, " +
                                      textAt(at(body, {"purchases"}), "settling") + " settling"});
@@ -185,6 +178,29 @@ Exit status(const Client& client, Output output) {
         {"spent today", dollars(at(body, {"spent_today"})) + " of " + dollars(at(body, {"limits", "per_day"}))});
     if (textAt(body, "ledger") != "ok")
         rows.push_back({"ledger", "cannot be written: free disk space, then restart netpasd"});
+}
+
+}  // namespace
+
+Exit status(const Client& client, Output output) {
+    const auto answer = client.call("GET", "/v1/status");
+    if (!answer) return report(answer.error(), output);
+    const json& body = answer->body;
+    if (output.json) return printJson(body), Exit::Ok;
+    Rows rows{{"agent", "running, version " + textAt(body, "version")}};
+    // Without the ledger the secretary knows neither ISP nor sums.
+    if (textAt(body, "ledger") == "locked") {
+        rows.push_back({"secretary", "locked, nothing is spent; next: netpas unlock"});
+    } else if (body.contains("isp")) {
+        addStanding(rows, body);
+    } else {
+        rows.push_back({"secretary", "cannot read its ledger, nothing is spent; next: netpas doctor"});
+    }
+    const std::string trouble = textAt(at(body, {"data_plane"}), "trouble");
+    rows.push_back({"data plane", trouble.empty() ? "up" : trouble});
+    for (const json& edge : at(body, {"data_plane", "unreachable_edges"})) {
+        rows.push_back({"edge router", textAt(json{{"edge", edge}}, "edge") + " is unreachable: best effort"});
+    }
     print(table(rows));
     return Exit::Ok;
 }

@@ -133,5 +133,11 @@ int main(int argc, char** argv) {
             given.output.json || std::find(argv + 1, argv + argc, std::string_view("--json")) != argv + argc;
         return exitCode(report(problemWith(app, error, argc, argv), given.output));
     }
-    return exitCode(runVerb(app, given));
+    const Exit ended = runVerb(app, given);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+        return exitCode(
+            report({Exit::Failed, "LOCAL_FAILURE", "the answer could not be written", "free some disk space"},
+                   {.json = false}));
+    }
+    return exitCode(ended);
 }

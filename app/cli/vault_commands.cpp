@@ -38,12 +38,13 @@ using Shared = std::shared_ptr<Given>;
 // Sends secrets and wipes what it made of them.
 tl::expected<Answer, Problem> send(const Client& client, const std::string& method, const std::string& path,
                                    json body) {
-    std::string text = body.dump();
+    auto text = encode(body);
     for (auto& [name, value] : body.items()) {
         if (auto* secret = value.get_ptr<std::string*>()) secretary::wipe(secret->data(), secret->size());
     }
-    auto answer = client.callRaw(method, path, text);
-    secretary::wipe(text.data(), text.size());
+    if (!text) return tl::unexpected(text.error());
+    auto answer = client.callInPerson(method, path, *text);
+    secretary::wipe(text->data(), text->size());
     if (!answer) return tl::unexpected(answer.error());
     return Answer{answer->status, json::parse(answer->body, nullptr, false)};
 }
@@ -148,7 +149,7 @@ tl::expected<void, Problem> download(const Client& client, const std::string& fi
     if (fd < 0) return tl::unexpected(cannotWrite(draft));
     tl::expected<void, Problem> result;
     for (uint64_t at = 0; at < size && result;) {
-        const auto piece = client.callRaw("GET", "/v1/backup/content?offset=" + std::to_string(at));
+        const auto piece = client.callInPerson("GET", "/v1/backup/content?offset=" + std::to_string(at));
         if (!piece) {
             result = tl::unexpected(piece.error());
         } else if (piece->body.empty() ||
@@ -203,7 +204,7 @@ tl::expected<void, Problem> upload(const Client& client, const std::string& file
         const auto count = static_cast<size_t>(in.gcount());
         if (count == 0 && at > 0) return {};
         const auto answer =
-            client.callRaw("PUT", "/v1/restore/content?offset=" + std::to_string(at), piece.substr(0, count));
+            client.callInPerson("PUT", "/v1/restore/content?offset=" + std::to_string(at), piece.substr(0, count));
         if (!answer) return tl::unexpected(answer.error());
         at += count;
         if (count == 0) return {};
