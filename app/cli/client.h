@@ -56,7 +56,7 @@ public:
     // A body as it is, and an answer that need not be JSON.
     [[nodiscard]] tl::expected<net::HttpResponse, Problem> callRaw(const std::string& method, const std::string& target,
                                                                    const std::string& body = {}) const;
-    // The same for what carries secrets: to the secretary itself or to nobody, never through an agent.
+    // The same to the secretary itself or to nobody, never through an agent: for what carries secrets.
     [[nodiscard]] tl::expected<net::HttpResponse, Problem> callInPerson(const std::string& method,
                                                                         const std::string& target,
                                                                         const std::string& body = {}) const;

@@ -162,9 +162,15 @@ tl::expected<BuyOrder, BadField> orderFromJson(const json& object) {
     }
     order.purchase.cap = fields.money("cap", true);
     order.purchase.capPerSecond = fields.money("cap_per_second", false);
+    // Nothing is no limit only where nothing is said.
+    if (fields.get("cap_per_second") != nullptr && order.purchase.capPerSecond == Money::zero()) {
+        fields.fail("cap_per_second must be more than nothing", "leave it out for none");
+    }
     constexpr uint64_t longest = 30 * 24 * 3600;  // ISPs take no key that lives for more than 31 days
     if (const uint64_t seconds = fields.number("duration_s", longest); seconds > 0) {
         order.purchase.duration = std::chrono::seconds(seconds);
+    } else if (fields.get("duration_s") != nullptr) {
+        fields.fail("duration_s must be more than nothing", "leave it out to go on until it is stopped");
     }
     choicesFrom(fields, order.what);
     ledger::Context& context = order.purchase.context;

@@ -210,7 +210,7 @@ void PurchaseService::onQuote(PurchaseId id, tl::expected<cartographer::Quote, Q
     asked->quote = std::move(*quote);
     const ledger::NewPurchase& request = asked->book.request;
     if (const auto senseless = termsTrouble(request, dearest->total)) {
-        return refuse(*asked, {BuyRefusal::Kind::Invalid, id, *senseless, "ask for a larger cap", {}},
+        return refuse(*asked, {BuyRefusal::Kind::Invalid, id, senseless->message, senseless->hint, {}},
                       EndReason::RefusedBySecretary);
     }
     asked->judged = true;

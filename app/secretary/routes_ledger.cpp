@@ -7,6 +7,7 @@
 #include "app/secretary/purchase_service.h"
 #include "app/secretary/routes.h"
 #include "core/ledger/csv.h"
+#include "secretary/budgets/budget.h"
 
 namespace netpas::secretaryd {
 
@@ -145,11 +146,13 @@ void totals(const SecretaryState& state, const ApiCall& call, const Reply& reply
 
 void balance(const SecretaryState& state, const ApiCall&, const Reply& reply) {
     const ledger::Ledger& book = *state.ledger;
-    const auto day = std::chrono::floor<std::chrono::days>(state.clock.now());
-    const std::chrono::year_month_day date{day};
-    const std::chrono::sys_days month{date.year() / date.month() / 1};
+    // Days and months as budgets have them.
+    using secretary::budgets::Period;
+    const auto& calendar = secretary::budgets::localCalendar();
+    const SystemTime day = calendar.startOf(Period::Day, state.clock.now());
+    const SystemTime month = calendar.startOf(Period::Month, state.clock.now());
     const auto wallet = book.wallet();
-    const auto reserved = book.reserved(), today = book.spentSince(day), thisMonth = book.spentSince(SystemTime{month});
+    const auto reserved = book.reserved(), today = book.spentSince(day), thisMonth = book.spentSince(month);
     if (!wallet || !reserved || !today || !thisMonth) return reply(refusalFor(ledger::LedgerError::Damaged));
     reply(answer({{"spent", wallet->debitsPosted.toString()},
                   {"spent_today", today->toString()},

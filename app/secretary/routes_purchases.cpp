@@ -8,7 +8,9 @@
 #include "app/secretary/purchase_json.h"
 #include "app/secretary/purchase_service.h"
 #include "app/secretary/routes.h"
+#include "app/secretary/spend_terms.h"
 #include "app/secretary/vault_service.h"
+#include "secretary/budgets/budget.h"
 
 namespace netpas::secretaryd {
 
@@ -67,6 +69,32 @@ json agentJson(const SecretaryState& state) {
             {"trouble", report.trouble}};
 }
 
+struct Sums {
+    Money reserved, spentToday;
+};
+
+// Everybody's to the owner, one's own to others. A day is that of the limits.
+tl::expected<Sums, ledger::LedgerError> sumsFor(const SecretaryState& state, const Caller& caller) {
+    using secretary::budgets::Period;
+    const SystemTime today = secretary::budgets::localCalendar().startOf(Period::Day, state.clock.now());
+    if (caller.admin()) {
+        const auto reserved = state.ledger->reserved(), spent = state.ledger->spentSince(today);
+        if (!reserved || !spent) return tl::unexpected(reserved ? spent.error() : reserved.error());
+        return Sums{*reserved, *spent};
+    }
+    Sums own;
+    for (const PurchaseView& view : state.purchases->open()) {
+        const bool holds = view.book.state != ledger::PurchaseState::Requested && maySee(caller, view.book);
+        if (holds) own.reserved = checkedAdd(own.reserved, view.book.request.cap).value_or(Money::max());
+    }
+    const auto days = state.ledger->totals(ledger::TotalsBy::Day, today, std::nullopt, caller.uid, caller.node);
+    if (!days) return tl::unexpected(days.error());
+    for (const ledger::Total& day : *days) {
+        own.spentToday = checkedAdd(own.spentToday, day.amount).value_or(Money::max());
+    }
+    return own;
+}
+
 void status(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     if (state.ledger == nullptr) {
         const bool locked = state.vault != nullptr && state.vault->condition() == Condition::Locked;
@@ -76,9 +104,8 @@ void status(const SecretaryState& state, const ApiCall& call, const Reply& reply
                              {"role", call.caller.admin() ? "admin" : "request"},
                              {"currency", "USD"}}));
     }
-    const auto reserved = state.ledger->reserved();
-    const auto spent = state.ledger->spentSince(std::chrono::floor<std::chrono::days>(state.clock.now()));
-    if (!reserved || !spent) return reply(refusalFor(reserved ? spent.error() : reserved.error()));
+    const auto sums = sumsFor(state, call.caller);
+    if (!sums) return reply(refusalFor(sums.error()));
     size_t active = 0, settling = 0;
     for (const PurchaseView& view : state.purchases->open()) {
         if (!maySee(call.caller, view.book)) continue;
@@ -98,8 +125,8 @@ void status(const SecretaryState& state, const ApiCall& call, const Reply& reply
                 {"agent", agentJson(state)},
                 {"purchases", {{"active", active}, {"settling", settling}}},
                 {"ledger", state.purchases->broken() ? "failed" : "ok"},
-                {"reserved", reserved->toString()},
-                {"spent_today", spent->toString()},
+                {"reserved", sums->reserved.toString()},
+                {"spent_today", sums->spentToday.toString()},
                 {"limits",
                  {{"per_purchase", state.limits.perPurchase.toString()}, {"per_day", state.limits.perDay.toString()}}},
                 {"role", call.caller.admin() ? "admin" : "request"},
@@ -142,12 +169,17 @@ void buy(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
         return reply(refusal(400, "INVALID_ARGUMENT",
                              call.caller.node.empty() ? "from is only for devices behind a modem" : "from is missing"));
     }
+    // Devices choose their keys without knowing of each other's.
+    if (std::string& key = order->purchase.idempotencyKey; !key.empty() && !call.caller.node.empty()) {
+        key.insert(0, call.caller.node + "/");
+    }
     order->purchase.uid = call.caller.uid;
     order->purchase.context.app = call.caller.executable;
     order->purchase.context.node = call.caller.node;
     order->process = static_cast<uint32_t>(std::max(call.caller.pid, 0));
     // The owner's own words through the secretary's own door are an answer already.
     order->byPerson = call.caller.door == Door::Secretary && call.caller.may.has(Capability::Decide);
+    if (!order->byPerson) keepToPrice(order->purchase);
     state.purchases->buy(*order, [&clock = state.clock, reply](const auto& result) {
         if (!result) return reply(refusalFor(result.error()));
         reply(answer(purchaseJson(*result, clock.now()), result->decision.empty() ? 200 : 202));

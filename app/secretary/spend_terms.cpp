@@ -24,16 +24,22 @@ Money perMinute(const ledger::NewPurchase& purchase) {
 
 }  // namespace
 
-std::optional<std::string> termsTrouble(const ledger::NewPurchase& purchase, Money dearestPacket) {
-    if (purchase.cap <= Money::zero()) return "The cap must be more than nothing.";
-    if (purchase.cap < dearestPacket) {
-        return "The cap of " + purchase.cap.toString() + " does not pay for one packet of " + dearestPacket.toString() +
-               ".";
-    }
+std::optional<TermsTrouble> termsTrouble(const ledger::NewPurchase& purchase, Money dearestPacket) {
+    constexpr const char* larger = "ask for a larger cap";
+    if (purchase.cap <= Money::zero()) return TermsTrouble{"The cap must be more than nothing.", larger};
+    const std::string packet = " does not pay for one packet of " + dearestPacket.toString() + ".";
+    if (purchase.cap < dearestPacket) return TermsTrouble{"The cap of " + purchase.cap.toString() + packet, larger};
     if (purchase.capPerSecond > Money::zero() && purchase.capPerSecond < dearestPacket) {
-        return "The cap per second does not pay for one packet of " + dearestPacket.toString() + ".";
+        return TermsTrouble{"The cap of " + purchase.capPerSecond.toString() + " per second" + packet,
+                            "ask for a larger cap, or for a shorter time"};
     }
     return std::nullopt;
+}
+
+void keepToPrice(ledger::NewPurchase& purchase) {
+    if (purchase.capPerSecond > Money::zero() || !purchase.duration || purchase.duration->count() <= 0) return;
+    const int64_t cap = purchase.cap.eighths(), seconds = purchase.duration->count();
+    purchase.capPerSecond = Money::fromEighths(cap / seconds + (cap % seconds > 0 ? 1 : 0));
 }
 
 SpendRequest spendRequestOf(const ledger::NewPurchase& purchase, const cartographer::Quote& quote, uint32_t process) {

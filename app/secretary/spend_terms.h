@@ -11,7 +11,14 @@
 namespace netpas::secretaryd {
 
 // Why the terms make no sense at these prices: a cap that does not pay for one packet.
-[[nodiscard]] std::optional<std::string> termsTrouble(const ledger::NewPurchase& purchase, Money dearestPacket);
+struct TermsTrouble {
+    std::string message, hint;
+};
+[[nodiscard]] std::optional<TermsTrouble> termsTrouble(const ledger::NewPurchase& purchase, Money dearestPacket);
+
+// What is granted at a price a minute must not be spent in the first second: a purchase of limited time without a cap per
+// second gets the one that its price comes to.
+void keepToPrice(ledger::NewPurchase& purchase);
 
 // The price is per minute where the purchase is limited in time: its cap per second, else its cap over its duration.
 // Without either it is one item that costs the cap.

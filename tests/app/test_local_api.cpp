@@ -73,6 +73,7 @@ class TestLocalApi : public QObject {
                         Caller caller;
                         caller.uid = request.peer->uid;
                         caller.door = door;
+                        caller.node = node;
                         caller.may = capabilitiesOf(door, caller.uid, ownerUid);
                         router.handle(request, caller, std::move(reply));
                     }};
@@ -95,6 +96,7 @@ class TestLocalApi : public QObject {
         SecretaryState state{clock, "1.2.3", {*Money::parse("1"), *Money::parse("2")}};
         Router router;
         Door door = Door::Secretary;
+        std::string node;
         Api api;
     };
     std::unique_ptr<World> m_world;
@@ -130,6 +132,8 @@ class TestLocalApi : public QObject {
     }
 
 private slots:
+    // Five hours before UTC, so that days of the two differ.
+    void initTestCase() { qputenv("TZ", "XXX-5"); }
     void init() { m_world = std::make_unique<World>(); }
 
     void aPurchaseFromRequestToSettlement() {
@@ -175,6 +179,50 @@ private slots:
         }
         QCOMPARE(m_world->plane.diverted(), size_t{1});
         QCOMPARE(call("DELETE", "/v1/purchases/" + id, 0).status, 202U);
+    }
+
+    void sumsAreOnesOwnOrTheOwners() {
+        const std::string id = call("POST", "/v1/purchases", alice, order()).body["id"];
+        QCOMPARE(call("GET", "/v1/status", alice).body["reserved"], "0.05");
+        QCOMPARE(call("GET", "/v1/status", bob).body["reserved"], "0");
+        m_world->plane.traffic(10);
+        QCOMPARE(call("DELETE", "/v1/purchases/" + id).status, 202U);
+        m_world->timers.run(milliseconds(700));
+        for (const uint32_t user : {alice, ownerUid, 0U}) {
+            QCOMPARE(call("GET", "/v1/status", user).body["spent_today"], "0.00000015");
+        }
+        QCOMPARE(call("GET", "/v1/status", bob).body["spent_today"], "0");
+        m_world->node = "tv";  // a device whose user has the same number
+        QCOMPARE(call("GET", "/v1/status", alice).body["spent_today"], "0");
+    }
+
+    void todayBeginsAtMidnightHere() {
+        m_world->clock.advance(std::chrono::hours{18} + std::chrono::minutes{30});  // half past 23 here
+        const std::string id = call("POST", "/v1/purchases", alice, order()).body["id"];
+        m_world->plane.traffic(10);
+        QCOMPARE(call("DELETE", "/v1/purchases/" + id).status, 202U);
+        m_world->timers.run(milliseconds(700));
+        QCOMPARE(call("GET", "/v1/balance", 0).body["spent_today"], "0.00000015");
+        m_world->clock.advance(std::chrono::hours{1});
+        QCOMPARE(call("GET", "/v1/balance", 0).body["spent_today"], "0");
+        QCOMPARE(call("GET", "/v1/status", 0).body["spent_today"], "0");
+        QCOMPARE(call("GET", "/v1/status", alice).body["spent_today"], "0");
+        QCOMPARE(call("GET", "/v1/balance", 0).body["spent"], "0.00000015");
+    }
+
+    void whatAnApplicationPaysIsKeptToItsPriceAMinute() {
+        const auto applications =
+            call("POST", "/v1/purchases", alice, order(",\"protocol\":\"udp\",\"duration_s\":60"));
+        QCOMPARE(applications.body["cap_per_second"], "0.000833333375");
+        QCOMPARE(m_world->plane.flows[0].capPerSecond, *Money::parse("0.000833333375"));
+        // The owner in person said the cap, and means it.
+        QVERIFY(call("POST", "/v1/purchases", 0, order(",\"duration_s\":60")).body["cap_per_second"].is_null());
+        const auto endless = call("POST", "/v1/purchases", alice, order(",\"protocol\":\"tcp\""));
+        QVERIFY(endless.body["cap_per_second"].is_null());  // an item of the whole cap
+        const auto tooLong =
+            call("POST", "/v1/purchases", alice, "{\"to\":\"192.0.2.11\",\"cap\":\"0.00001\",\"duration_s\":2592000}");
+        QCOMPARE(tooLong.status, 400U);
+        QVERIFY(tooLong.body["hint"].get<std::string>().find("shorter") != std::string::npos);
     }
 
     void onlyAdminsJoin() {
@@ -249,6 +297,9 @@ private slots:
         QTest::newRow("ISP too high") << QByteArray(
             "{\"to\":\"192.0.2.10\",\"cap\":\"0.05\",\"per_isp\":{\"65536\":\"1\"}}");
         QTest::newRow("endless") << QByteArray("{\"to\":\"192.0.2.10\",\"cap\":\"0.05\",\"duration_s\":99999999999}");
+        QTest::newRow("no money a second")
+            << QByteArray("{\"to\":\"192.0.2.10\",\"cap\":\"0.05\",\"cap_per_second\":\"0\"}");
+        QTest::newRow("no time") << QByteArray("{\"to\":\"192.0.2.10\",\"cap\":\"0.05\",\"duration_s\":0}");
         QTest::newRow("deep") << QByteArray("{\"to\":\"192.0.2.10\",\"cap\":\"0.05\",\"per_isp\":") +
                                      QByteArray(3000, '[') + QByteArray(3000, ']') + "}";
         QTest::newRow("no UTF-8") << QByteArray("{\"to\":\"192.0.2.10\",\"cap\":\"0.05\",\"class\":\"\xff\"}");
@@ -276,6 +327,19 @@ private slots:
         keyed.peer->uid = bob;  // another user's key is another key; only the flow is taken
         QCOMPARE(send(keyed).body["code"], "CONFLICT");
         QCOMPARE(m_world->isp.keys.size(), size_t{1});
+    }
+
+    void aDevicesKeyIsNotAnothers() {
+        m_world->door = Door::Agent;
+        m_world->node = "tv";
+        net::HttpRequest keyed = request("POST", "/v1/purchases", alice, order(",\"from\":\"198.51.100.7\""));
+        keyed.headers.push_back({"Idempotency-Key", "k1"});
+        const std::string first = send(keyed).body["id"];
+        QCOMPARE(send(keyed).body["id"], first);
+        m_world->node = "phone";
+        const Result others = send(keyed);
+        QCOMPARE(others.status, 200U);
+        QVERIFY(others.body["id"] != first);
     }
 
     void refusalsHaveStableCodes() {
