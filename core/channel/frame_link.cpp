@@ -8,6 +8,7 @@ namespace netpas::channel {
 namespace {
 
 constexpr size_t maxWaitingBytes = size_t{8} << 20;
+constexpr size_t maxUrgentBytes = size_t{256} << 10;  // with a peer that does not read: signs of life are lost on it
 
 // Number 0 opens a session and does not come again.
 uint32_t after(uint32_t sequence) { return sequence == UINT32_MAX ? 1 : sequence + 1; }
@@ -61,7 +62,9 @@ bool FrameLink::send(Bytes message) {
     return true;
 }
 
-void FrameLink::sendNow(const Bytes& message) { sendFrame(message, true, true); }
+void FrameLink::sendNow(const Bytes& message) {
+    if (m_line->pending() < maxUrgentBytes) sendFrame(message, true, true);
+}
 
 // One frame at a time is with the line, so that what is urgent waits for no more than that.
 void FrameLink::pump() {
