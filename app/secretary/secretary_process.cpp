@@ -1,9 +1,13 @@
 #include "app/secretary/secretary_process.h"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -15,6 +19,7 @@
 #include "app/secretary/routes.h"
 #include "app/secretary/sandbox.h"
 #include "app/secretary/vault_service.h"
+#include "core/channel/line.h"
 #include "core/net/http_server.h"
 #include "secretary/budgets/budget.h"
 #include "secretary/vault/vault.h"
@@ -25,7 +30,25 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr size_t largestBody = size_t{1} << 20;
+constexpr size_t largestBody = size_t{4} << 20;  // imports of rules and contacts; what a route takes, it says itself
+constexpr std::chrono::milliseconds hangUpPatience{500};
+
+// A line that there is no other of: its end is told.
+class LastLine final : public channel::LineSource {
+public:
+    LastLine(std::unique_ptr<channel::LineSource> source, std::function<void()> gone)
+        : m_source(std::move(source)), m_gone(std::move(gone)) {}
+    void start(std::function<void(std::shared_ptr<channel::Line>)> onLine,
+               std::function<void(const std::string&)> onTrouble) override {
+        m_source->start(std::move(onLine), std::move(onTrouble));
+    }
+    void again() override { m_gone(); }
+    void stop() override { m_source->stop(); }
+
+private:
+    std::unique_ptr<channel::LineSource> m_source;
+    std::function<void()> m_gone;
+};
 
 class SecretaryProcess {
 public:
@@ -52,7 +75,7 @@ public:
         });
         m_log(LogLevel::Info, "the secretary is ready");
         m_io.run();
-        return EXIT_SUCCESS;
+        return m_hungUp ? EXIT_FAILURE : EXIT_SUCCESS;
     }
 
 private:
@@ -64,8 +87,15 @@ private:
     void compose() {
         addRoutes(m_router, m_state);
         m_router.setGate([this] { return m_service ? m_service->refusalNow() : std::nullopt; });
+        channel::ThreadedChannel::MakeSource line = m_options.line;
+        if (m_options.launched) {
+            // Told on the channel's thread.
+            line = [this, make = m_options.line](asio::io_context& io) -> std::unique_ptr<channel::LineSource> {
+                return std::make_unique<LastLine>(make(io), [this] { asio::post(m_io, [this] { hungUp(); }); });
+            };
+        }
         m_agent = std::make_unique<RemoteAgent>(
-            m_io, m_options.line, m_timers,
+            m_io, line, m_timers,
             [this](const net::HttpRequest& request, Caller caller, Reply reply) {
                 m_router.handle(request, std::move(caller), std::move(reply));
             },
@@ -138,7 +168,20 @@ private:
         return true;
     }
 
+    // The agent ends, which the starter tells in a moment; or the channel was broken under both, and a secretary that is
+    // started again gets another.
+    void hungUp() {
+        m_timers.after(hangUpPatience, [this] {
+            if (m_stopping) return;
+            m_log(LogLevel::Error, "the channel to the agent is broken: the secretary starts anew");
+            m_hungUp = true;
+            m_server->close();
+            m_io.stop();
+        });
+    }
+
     void stop() {
+        m_stopping = true;
         m_log(LogLevel::Info, "stopping; purchases are being settled");
         m_server->close();
         m_books->windUp(ledger::EndReason::AgentStopped, [this] {
@@ -161,6 +204,8 @@ private:
     std::unique_ptr<Books> m_books;
     std::unique_ptr<VaultService> m_service;
     std::unique_ptr<net::HttpServer> m_server;
+    bool m_stopping = false;
+    bool m_hungUp = false;
     AsioWorker m_worker{m_io};  // the first to end
 };
 
