@@ -173,6 +173,11 @@ void addStanding(Rows& rows, const json& body) {
     }
     rows.push_back({"purchases", textAt(at(body, {"purchases"}), "active") + " active, " +
                                      textAt(at(body, {"purchases"}), "settling") + " settling"});
+    if (const std::string alarm = textAt(body, "alarm"); !alarm.empty()) {
+        rows.push_back(
+            {"ALARM", alarm + ": somebody else pays with a session key of yours. Spending is paused until you have "
+                              "looked after this machine; then: netpas mode ask"});
+    }
     rows.push_back({"set aside", dollars(at(body, {"reserved"}))});
     rows.push_back(
         {"spent today", dollars(at(body, {"spent_today"})) + " of " + dollars(at(body, {"limits", "per_day"}))});

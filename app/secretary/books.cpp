@@ -109,6 +109,12 @@ tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
     }
     m_open->decisions->decider().onStop(
         [&purchases](bool paused) { purchases.revokeAll(paused ? EndReason::Paused : EndReason::Locked); });
+    // Until the owner has looked at it.
+    purchases.onAlarm([&decider = m_open->decisions->decider(), log = m_parts.log](const std::string&) {
+        if (!decider.setMode(secretary::prompts::Mode::Pause)) {
+            log(LogLevel::Error, "spending cannot be paused for good: free some disk space");
+        }
+    });
     HomeDesk& home = *m_open->home;
     RemoteAgent::Listener listener;
     listener.up = [&purchases](std::span<const FlowCounters> held) { purchases.agentUp(held); };

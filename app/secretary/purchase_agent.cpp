@@ -19,7 +19,8 @@ tl::expected<void, ledger::LedgerError> PurchaseService::recover() {
         found.closedUsage = book.usage;
         for (const ledger::KeySlice& slice : book.keys) {
             if (slice.end) {
-                found.charged = checkedAdd(found.charged, slice.end->charged).value_or(found.charged);
+                const Money gone = slice.end->disputed ? std::max(slice.end->charged, slice.cap) : slice.end->charged;
+                found.charged = checkedAdd(found.charged, gone).value_or(found.charged);
                 continue;
             }
             Key key;
@@ -112,7 +113,12 @@ void PurchaseService::agentDown() {
     if (!std::exchange(m_agentUp, false)) return;
     m_setting = m_stale = false;
     for (auto& [id, open] : m_open) {
-        for (Key& key : open.keys) key.draining = false;
+        for (Key& key : open.keys) {
+            // What it counted is asked for when it is back; a key that is being revoked does not wait for that.
+            if (std::exchange(key.draining, false) && key.phase != KeyPhase::Revoking) {
+                m_ports.timers.cancel(std::exchange(key.patience, 0));
+            }
+        }
         if (open.book.state == PurchaseState::Active) open.trouble = "the agent is not connected: best effort";
     }
     awaitAgent();
@@ -304,11 +310,15 @@ void PurchaseService::take(const FlowCounters& counters) {
     key->capReached = key->capReached || counters.capReached;
     ledger::Usage& mine = key->usage;
     const ledger::Usage before = mine;
-    // What an agent says can only grow.
-    mine.packets = std::max(mine.packets, counters.usage.packets);
-    mine.bytes = std::max(mine.bytes, counters.usage.bytes);
-    mine.amount = std::max(mine.amount, counters.usage.amount);
-    mine.bestEffortPackets = std::max(mine.bestEffortPackets, counters.usage.bestEffortPackets);
+    // What an agent says can only grow, and not beyond what can be.
+    const auto grow = [](uint64_t& count, uint64_t said) {
+        constexpr uint64_t most = uint64_t{1} << 56;
+        count = std::max(count, std::min(said, most));
+    };
+    grow(mine.packets, counters.usage.packets);
+    grow(mine.bytes, counters.usage.bytes);
+    grow(mine.bestEffortPackets, counters.usage.bestEffortPackets);
+    mine.amount = std::max(mine.amount, std::min(counters.usage.amount, key->key.cap));
     if (mine == before) return;
     for (ledger::KeySlice& slice : known->book.keys) {
         if (slice.key == counters.key) slice.usage = mine;

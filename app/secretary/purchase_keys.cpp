@@ -185,6 +185,11 @@ void PurchaseService::armRenewal(Entry& entry) {
 
 void PurchaseService::drain(PurchaseId id, Key& key) {
     if (std::exchange(key.draining, true)) return;
+    if (key.patience == 0) {
+        key.patience = m_ports.timers.after(m_settings.drainPatience, whileAlive([this, id, key = key.key.id] {
+                                                if (m_agentUp) giveUpCounting(id, key);
+                                            }));
+    }
     m_ports.flows.drain(id, key.key.id, whileAlive([this, id, key = key.key.id](const auto& counters) {
                             onDrained(id, key, counters);
                         }));
@@ -197,6 +202,7 @@ void PurchaseService::onDrained(PurchaseId id, SessionKeyId key, const std::opti
     if (!counters) {
         // An agent that is away is asked again when it is back.
         left->draining = false;
+        m_ports.timers.cancel(std::exchange(left->patience, 0));
         if (m_agentUp) giveUpCounting(id, key);
         return;
     }
@@ -305,15 +311,29 @@ void PurchaseService::closeIfComplete(PurchaseId id, SessionKeyId name) {
     }
     if (owner->disputes.empty()) owner->disputes = end.note;
     owner->book.disputed = owner->book.disputed || end.disputed;
-    owner->charged = checkedAdd(owner->charged, end.charged).value_or(owner->charged);
+    // What somebody else has spent is not there for another key.
+    const Money gone = end.disputed ? std::max(end.charged, key->key.cap) : end.charged;
+    owner->charged = checkedAdd(owner->charged, gone).value_or(owner->charged);
     add(owner->closedUsage, key->usage);
     m_ports.timers.cancel(key->timer);
     m_ports.timers.cancel(key->patience);
-    std::erase_if(owner->keys, [&](const Key& gone) { return gone.key.id == name; });
+    std::erase_if(owner->keys, [&](const Key& one) { return one.key.id == name; });
     owner->settleTrouble.clear();
+    if (end.disputed) raiseAlarm(nameOf(id) + ": " + end.note);
     if (owner->stopping()) return settleIfDone(id);
     considerRenewal(*owner);
     if (Entry* const still = entry(id); still != nullptr && still->renewal == 0) armRenewal(*still);
+}
+
+// Later: this is the inside of the settlement of one of them.
+void PurchaseService::raiseAlarm(const std::string& what) {
+    m_alarm = what;
+    m_ports.timers.after(milliseconds(0), whileAlive([this] {
+                             if (m_broken) return;
+                             m_ports.log(LogLevel::Error, "alarm: " + m_alarm + "; every session key is revoked");
+                             revokeAll(EndReason::Alarm);
+                             if (m_onAlarm) m_onAlarm(m_alarm);
+                         }));
 }
 
 }  // namespace netpas::secretaryd

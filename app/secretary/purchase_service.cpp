@@ -108,6 +108,15 @@ bool PurchaseService::flowIsTaken(const FlowMatch& flow, const std::string& node
     });
 }
 
+bool PurchaseService::tooManyOpen(const ledger::NewPurchase& purchase) const {
+    if (m_open.size() >= m_settings.mostOpen) return true;
+    const auto own = std::count_if(m_open.begin(), m_open.end(), [&](const auto& item) {
+        const ledger::NewPurchase& other = item.second.book.request;
+        return other.uid == purchase.uid && other.context.node == purchase.context.node;
+    });
+    return static_cast<size_t>(own) >= m_settings.mostOpenOfOne;
+}
+
 PurchaseView PurchaseService::view(const Entry& entry) {
     const bool waits = entry.stopping() && std::any_of(entry.keys.begin(), entry.keys.end(), [](const Key& key) {
                            return key.phase == KeyPhase::Revoking && !key.statementCame;
@@ -134,6 +143,13 @@ void PurchaseService::buy(const BuyOrder& order, BuyDone done) {
     if (m_broken) {
         return done(
             tl::unexpected(local({}, "the ledger cannot be written", "free some disk space, then restart netpasd")));
+    }
+    if (tooManyOpen(order.purchase)) {
+        return done(tl::unexpected(BuyRefusal{BuyRefusal::Kind::Denied,
+                                              {},
+                                              "too many purchases are open",
+                                              "stop some of them, or wait until they have ended",
+                                              "RATE_LIMITED"}));
     }
     const auto begun = m_ports.ledger.begin(order.purchase, m_ports.clock.now());
     if (!begun) {
@@ -369,6 +385,7 @@ void PurchaseService::beginStop(Entry& entry, EndReason reason, const std::strin
         Entry* const still = this->entry(id);
         if (Key* const left = still != nullptr ? still->find(key) : nullptr; left != nullptr && !left->countDone) {
             drain(id, *left);
+            m_ports.timers.cancel(left->patience);
             left->patience = m_ports.timers.after(m_settings.countPatience,
                                                   whileAlive([this, id, key] { giveUpCounting(id, key); }));
         }

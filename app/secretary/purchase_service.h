@@ -38,6 +38,11 @@ struct PurchaseSettings {
     int slicesOfCap = 8;
     std::chrono::seconds sliceFor{10};
     int fewestPackets = 16;
+    // Purchases at a time: of all, as many as a channel carries; of one user on one node.
+    size_t mostOpen = 512;
+    size_t mostOpenOfOne = 128;
+    // An agent that is there says so soon how many packets left under a key.
+    std::chrono::seconds drainPatience{10};
     // Without an agent for so long, purchases end.
     std::chrono::minutes agentPatience{5};
 };
@@ -108,6 +113,10 @@ public:
     void stopAll(ledger::EndReason reason);
     // Lock, pause, alarm: every session key is revoked now, whatever the agent says or does not say.
     void revokeAll(ledger::EndReason reason);
+    // A key was charged for more than the agent has counted: somebody else pays with it. All keys were revoked; called
+    // then, with a sentence for people.
+    void onAlarm(std::function<void(const std::string&)> listener) { m_onAlarm = std::move(listener); }
+    [[nodiscard]] const std::string& alarm() const { return m_alarm; }  // the last one; empty: none yet
     // Nothing is left to settle.
     [[nodiscard]] bool idle() const { return m_open.empty(); }
     // Called whenever a purchase has reached a final state.
@@ -132,6 +141,7 @@ private:
     template <typename Function>
     auto whileAlive(Function function);
     Entry* entry(PurchaseId id);
+    [[nodiscard]] bool tooManyOpen(const ledger::NewPurchase& purchase) const;
     [[nodiscard]] bool flowIsTaken(const FlowMatch& flow, const std::string& node) const;
     [[nodiscard]] static PurchaseView view(const Entry& entry);
 
@@ -163,6 +173,7 @@ private:
     void onRevoked(PurchaseId id, SessionKeyId key, const tl::expected<std::optional<FinalUsage>, IspFailure>& answer);
     void retryRevocation(PurchaseId id, Key& key, const std::string& why);
     void closeIfComplete(PurchaseId id, SessionKeyId key);
+    void raiseAlarm(const std::string& what);
 
     // The end (purchase_service.cpp)
     void beginStop(Entry& entry, ledger::EndReason reason, const std::string& note, bool now = false);
@@ -190,6 +201,8 @@ private:
     PurchaseSettings m_settings;
     std::map<uint64_t, Entry> m_open;
     std::function<void(PurchaseId)> m_settled;
+    std::function<void(const std::string&)> m_onAlarm;
+    std::string m_alarm;
     std::shared_ptr<bool> m_alive;
     Timers::Id m_commit = 0;
     Timers::Id m_patience = 0;  // with a lost agent

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "app/secretary/decision_desk.h"
 #include "app/secretary/purchase_json.h"
 #include "app/secretary/purchase_service.h"
 #include "app/secretary/routes.h"
@@ -24,6 +25,7 @@ unsigned statusOf(std::string_view code) {
     if (code == "QUOTA_EXCEEDED" || code == "INSUFFICIENT_BALANCE") return 402;
     if (code == "UNAUTHORIZED" || code == "RESTRICTED" || code == "LOCKED" || code == "PAUSED") return 403;
     if (code == "INVALID_ARGUMENT") return 400;
+    if (code == "RATE_LIMITED") return 429;
     return code == "LOCAL_FAILURE" ? 500 : 409;
 }
 
@@ -95,6 +97,13 @@ tl::expected<Sums, ledger::LedgerError> sumsFor(const SecretaryState& state, con
     return own;
 }
 
+// Until the owner lets spending go on.
+json alarmOf(const SecretaryState& state) {
+    const bool paused =
+        state.decisions != nullptr && state.decisions->queue().mode() == secretary::prompts::Mode::Pause;
+    return paused && !state.purchases->alarm().empty() ? json(state.purchases->alarm()) : json(nullptr);
+}
+
 void status(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     if (state.ledger == nullptr) {
         const bool locked = state.vault != nullptr && state.vault->condition() == Condition::Locked;
@@ -125,6 +134,7 @@ void status(const SecretaryState& state, const ApiCall& call, const Reply& reply
                 {"agent", agentJson(state)},
                 {"purchases", {{"active", active}, {"settling", settling}}},
                 {"ledger", state.purchases->broken() ? "failed" : "ok"},
+                {"alarm", alarmOf(state)},
                 {"reserved", sums->reserved.toString()},
                 {"spent_today", sums->spentToday.toString()},
                 {"limits",

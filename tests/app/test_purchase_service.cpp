@@ -240,6 +240,124 @@ private slots:
         QCOMPARE(*book(agent.bought()).charged, nano(150));
     }
 
+    void aChargeThatTheAgentDidNotCountIsAnAlarmForAllKeys() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        std::vector<std::string> alarms;
+        agent.service.onAlarm([&](const std::string& what) { alarms.push_back(what); });
+        agent.up();
+        agent.buy(order());
+        agent.timers.run(milliseconds(20));
+        const PurchaseId first = agent.bought();
+        BuyOrder other = order();
+        other.purchase.flow.remotePort = 4444;
+        agent.buy(other);
+        agent.timers.run(milliseconds(20));
+        const PurchaseId second = agent.bought();
+        // Somebody else pays with the first purchase's key.
+        auto& stolen = m_isp.keys.begin()->second;
+        stolen.amount = *checkedAdd(stolen.amount, nano(15));
+        agent.service.stop(first, EndReason::StoppedByUser);
+        agent.timers.run(milliseconds(600));
+        QCOMPARE(alarms.size(), size_t{1});
+        QVERIFY(!agent.service.alarm().empty());
+        QVERIFY(book(first).disputed);
+        QCOMPARE(int(book(second).reason), int(EndReason::Alarm));
+        for (const auto& [number, key] : m_isp.keys) QVERIFY(key.revoked);
+    }
+
+    void anAgentThatHidesWhatIsSpentGetsNoMoreThanTheCap() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order());
+        agent.timers.run(milliseconds(20));
+        const PurchaseId id = agent.bought();
+        // Every key is used up by somebody else; the agent asks for the next one and says that it counted nothing.
+        for (int round = 0; round < 200; ++round) {
+            std::vector<FlowCounters> usedUp;
+            for (const PaidFlow& flow : agent.plane.flows) {
+                fake::Isp::Key& theirs = m_isp.keys.at(flow.key.id.value());
+                if (!theirs.revoked) theirs.amount = theirs.key.cap;
+                usedUp.push_back({flow.id, flow.key.id, {}, true, {}});
+            }
+            agent.service.countersCame(usedUp);
+            agent.timers.run(milliseconds(700));
+        }
+        Money spent;
+        for (const auto& [number, key] : m_isp.keys) spent = *checkedAdd(spent, key.amount);
+        QVERIFY(spent <= book(id).request.cap);
+        QVERIFY(book(id).disputed);
+        QVERIFY(agent.plane.flows.empty());
+    }
+
+    void whatADisputedKeyMayHaveSpentIsGoneAfterARestartToo() {
+        {
+            Agent agent(*m_ledger, m_isp, m_clock);
+            agent.up();
+            agent.buy(order());
+            agent.timers.run(milliseconds(20));
+            const PurchaseId id = agent.bought();
+            const SessionKeyId key = agent.plane.flows.at(0).key.id;
+            QVERIFY(m_ledger->closeKey(key, {Money::zero(), true, "forged"}, {}, m_clock.now()));
+            Q_UNUSED(id);
+        }
+        reopen();
+        Agent next(*m_ledger, m_isp, m_clock);
+        QVERIFY(next.service.recover());
+        const auto view = next.service.open();
+        QCOMPARE(view.size(), size_t{1});
+        QVERIFY(view[0].book.keys[0].end->disputed);
+    }
+
+    void anAgentThatIsThereAndSaysNothingOfAKeyDoesNotKeepItAlive() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order());
+        agent.timers.run(milliseconds(20));
+        const uint32_t old = agent.plane.flows.at(0).key.id.value();
+        agent.plane.mute = true;
+        agent.service.countersCame(std::vector<FlowCounters>{{agent.bought(), SessionKeyId{old}, {}, true, {}}});
+        agent.timers.run(std::chrono::seconds(5));
+        QVERIFY(m_isp.keys.size() > 1);
+        QVERIFY(!m_isp.keys.at(old).revoked);
+        agent.timers.run(std::chrono::seconds(6));
+        QVERIFY(m_isp.keys.at(old).revoked);
+    }
+
+    void countersBeyondAllSenseDoNoHarm() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order());
+        agent.timers.run(milliseconds(20));
+        const SessionKeyId key = agent.plane.flows.at(0).key.id;
+        const ledger::Usage most{UINT64_MAX, UINT64_MAX, Money::max(), UINT64_MAX};
+        agent.service.countersCame(std::vector<FlowCounters>{{agent.bought(), key, most, false, {}}});
+        agent.timers.run(milliseconds(500));
+        QVERIFY(!agent.service.broken());
+        QVERIFY(book(agent.bought()).usage.amount <= book(agent.bought()).request.cap);
+        agent.service.stop(agent.bought(), EndReason::StoppedByUser);
+        agent.timers.run(std::chrono::seconds(2));
+        QCOMPARE(int(book(agent.bought()).state), int(PurchaseState::Settled));
+        QCOMPARE(*book(agent.bought()).charged, Money::zero());
+    }
+
+    void oneUserCannotTakeAllPurchases() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        PurchaseSettings settings;
+        const auto ask = [&](uint32_t uid, uint16_t port) {
+            BuyOrder what = order();
+            what.purchase.uid = uid;
+            what.purchase.flow.remotePort = port;
+            agent.buy(what);
+        };
+        for (uint16_t i = 0; i < settings.mostOpenOfOne + 1; ++i) ask(1, static_cast<uint16_t>(i + 1));
+        QCOMPARE(agent.answers.size(), size_t{1});
+        QVERIFY(!agent.answers[0]);
+        QCOMPARE(agent.answers[0].error().code, std::string("RATE_LIMITED"));
+        for (uint32_t i = 0; i < settings.mostOpen; ++i) ask(1000 + i, static_cast<uint16_t>(1000 + i));
+        QCOMPARE(agent.service.open().size(), settings.mostOpen);
+    }
+
     void afterAKillAStatementAboveTheCapIsDisputed() {
         {
             Agent agent(*m_ledger, m_isp, m_clock);
