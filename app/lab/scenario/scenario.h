@@ -83,6 +83,7 @@ Scenario sixteenIspsScenario();
 Scenario storyScenario();
 Scenario upgradeMidstreamScenario();
 Scenario agentDiesScenario();
+Scenario hijackedHostScenario();
 Scenario hostilePacketsScenario();
 Scenario badInputScenario();
 Scenario dongleScenario();

@@ -31,6 +31,7 @@ int udpSendTool(const ToolArguments& arguments);
 int udpSinkTool(const ToolArguments& arguments);
 int tcpSendTool(const ToolArguments& arguments);
 int tcpSinkTool(const ToolArguments& arguments);
+int agentThiefTool(const ToolArguments& arguments);
 
 int runTool(const std::string& name, const std::vector<std::string>& arguments);
 
