@@ -30,7 +30,6 @@ std::shared_ptr<Line> lineOver(Socket socket, bool onlyOne = false) {
     StreamLine<Socket>::Traits traits;
     traits.onlyOne = onlyOne;
     traits.framing = lengthFraming();
-    traits.onlyOne = onlyOne;
     return std::make_shared<StreamLine<Socket>>(std::move(socket), std::move(traits));
 }
 

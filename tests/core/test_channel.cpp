@@ -172,17 +172,13 @@ private slots:
         QVERIFY(runUntil(io, [&] { return !secretary.troubles.empty(); }));
         QVERIFY(secretary.troubles[0].find("different releases") != std::string::npos);
         Bytes input(4096);
+        const ssize_t count = ::read(other, input.data(), input.size());
         std::vector<Message> answers;
-        const auto framing = lengthFraming();
-        QVERIFY(runUntil(io, [&, peer = other] {
-            const ssize_t count = ::recv(peer, input.data(), input.size(), MSG_DONTWAIT);
-            (void)framing->feed(
-                ByteView(input).first(static_cast<size_t>(std::max<ssize_t>(count, 0))),
-                [&](ByteView frame) { answers.push_back(decode(frame.subspan(frameHeaderSize)).value()); });
-            return answers.size() == 2;
+        QVERIFY(lengthFraming()->feed(ByteView(input).first(static_cast<size_t>(count)), [&](ByteView frame) {
+            answers.push_back(decode(frame.subspan(frameHeaderSize)).value());
         }));
-        QVERIFY(std::get<Goodbye>(answers[0]).reason == Farewell::LineTrouble);  // its greeting
-        QVERIFY(std::get<Goodbye>(answers[1]).reason == Farewell::OtherVersion);
+        QCOMPARE(answers.size(), size_t{1});
+        QVERIFY(std::get<Goodbye>(answers[0]).reason == Farewell::OtherVersion);
         ::close(other);
     }
 
