@@ -261,7 +261,7 @@ Expected<void> Household::restart() {
     const auto killed = Wall::now();
     agent->signal(SIGKILL);
     ::kill(*secretary, SIGKILL);
-    const auto ended = agent->wait(seconds(5));
+    const auto ended = agent->wait(seconds(30));  // the kernel takes its device and its table down first
     if (!ended) return tl::unexpected(ended.error());
     m_lab.stopProgram(agentProgram(m_home.modem));
     LAB_TRY(waitUntilUnpaid(killed));
@@ -292,6 +292,7 @@ Expected<void> Household::judgeTransfers(Host& host) {
         ++m_connections;
         m_broken += intact ? 0 : 1;
         m_bytes += received->value("received", uint64_t{0});
+        m_longestPause = std::max(m_longestPause, received->value("longest_pause_ms", uint64_t{0}));
         m_context.expect(intact, m_home.modem + ": " + host.device + (flow.ipv6 ? "'s IPv6" : "'s IPv4") +
                                      " connection broke: " + sent->dump() + " " + received->dump());
     }
@@ -373,6 +374,7 @@ Expected<void> Household::judge() {
     result["longest_to_paid_ms"] = m_toPaid.count();
     result["connections"] = m_connections;
     result["connections_broken"] = m_broken;
+    result["longest_pause_ms"] = m_longestPause;
     result["bytes_received"] = m_bytes;
     result["paid_packets"] = seen->paid;
     result["best_effort_packets"] = seen->unpaid;

@@ -101,7 +101,7 @@ private:
     Bill m_bill;
     std::map<std::string, uint64_t> m_refused;  // attempts by kind, all in vain
     uint64_t m_paired = 0, m_attempts = 0, m_restarts = 0;
-    uint64_t m_connections = 0, m_broken = 0, m_bytes = 0;
+    uint64_t m_connections = 0, m_broken = 0, m_bytes = 0, m_longestPause = 0;
     uint64_t m_ownSent = 0, m_ownPaid = 0, m_spoofedSent = 0, m_spoofedPaid = 0;
     std::chrono::milliseconds m_toBestEffort{0}, m_toPaid{0};
 };
