@@ -138,9 +138,10 @@ private:
         } else {
             source = m_secretary.line(m_io);
         }
-        m_link = std::make_unique<SecretaryLink>(LinkContext{m_io, *m_plane, *m_cartographer, *m_executables, m_timers,
-                                                             m_log, hostName(), [this] { useHome(); }},
-                                                 std::move(source));
+        m_link = std::make_unique<SecretaryLink>(
+            LinkContext{m_io, *m_plane, *m_cartographer, *m_executables, m_timers, m_log, hostName(),
+                        [this] { useHome(); }, [this](const auto& all) { useDevices(all); }},
+            std::move(source));
         useHome();
 
         ApiContext context{*m_cartographer, systemClock(), {}, {}};
@@ -161,6 +162,14 @@ private:
         for (const IpAddress& address : home->descriptor.edges) edges.push_back({address, home->descriptor.edgePort});
         m_plane->setEdges(std::move(edges));
         m_plane->setControl({home->descriptor.accounting, home->url.directory});
+    }
+
+    void useDevices(const channel::Devices& said) {
+        if (!m_door) return;
+        if (!said.all) return m_door->setDevices(std::nullopt);
+        std::vector<Device> devices;
+        for (const channel::PairedDevice& one : *said.all) devices.push_back({one.name, one.key, one.link, {}});
+        m_door->setDevices(std::move(devices));
     }
 
     bool listen() {
@@ -186,9 +195,11 @@ private:
     // After privileges are given up: the door's files are the agent's.
     bool openDoor() {
         if (!m_options.listenTls) return true;
-        DoorContext context{m_io, systemClock(), m_options.stateFolder, m_log, linuxNeighbours(), {}, {}};
+        DoorContext context{m_io, m_options.stateFolder, m_log, linuxNeighbours(), {}, {}};
         context.api = [this](const net::HttpRequest& request, auto reply) { m_api->handle(request, std::move(reply)); };
-        context.mayPair = [](uint32_t uid) { return uid == 0 || uid == ::geteuid(); };
+        context.secretary = [this](channel::DeviceAsks asks, auto reply) {
+            m_link->ask(std::move(asks), std::move(reply));
+        };
         auto door = HouseholdDoor::open(std::move(context), *m_options.listenTls);
         if (!door) {
             fail(door.error(), {});

@@ -10,9 +10,9 @@
 
 #include <tl/expected.hpp>
 
-#include "app/agent/household.h"
 #include "app/secretary/ports.h"
 #include "core/clock.h"
+#include "core/link_address.h"
 
 namespace boost::asio {
 class io_context;

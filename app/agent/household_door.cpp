@@ -7,6 +7,7 @@
 
 #include "app/secretary/router.h"
 #include "core/net/http_server.h"
+#include "core/pairing.h"
 
 namespace netpas::agent {
 
@@ -19,9 +20,11 @@ using secretaryd::refusal;
 namespace {
 
 constexpr std::chrono::milliseconds neighbourPatience{300};
-constexpr std::string_view householdPath = "/v1/household";
+constexpr std::string_view doorPath = "/v1/door";
 constexpr std::string_view pairingPath = "/v1/pairing";
 constexpr std::string_view purchasesPath = "/v1/purchases";
+
+constexpr uint32_t nobody = 65534;  // a device is no user of this machine
 
 net::HttpLimits doorLimits() {
     net::HttpLimits limits;
@@ -31,32 +34,31 @@ net::HttpLimits doorLimits() {
     return limits;
 }
 
-HttpResponse refusalFor(PairingError error) {
-    const std::string_view what = describe(error);
-    switch (error) {
-    case PairingError::BadName: return refusal(400, "INVALID_ARGUMENT", what, "netpas pair request URL --name alice");
-    case PairingError::NameTaken:
-        return refusal(409, "CONFLICT", what, "choose another name, or on the modem: netpas pair remove NAME");
-    case PairingError::AlreadyPaired: return refusal(409, "CONFLICT", what, "on the modem: netpas pair list");
-    case PairingError::TooMany:
-        return refusal(429, "RATE_LIMITED", what, "wait some minutes; on the modem: netpas pair list");
-    case PairingError::NoSuchRequest: return refusal(404, "NOT_FOUND", what, "netpas pair list");
-    case PairingError::NoSuchDevice: return refusal(404, "NOT_FOUND", what, "netpas pair list");
-    case PairingError::TooManyDevices: return refusal(409, "CONFLICT", what, "netpas pair remove NAME");
-    case PairingError::CannotStore: return refusal(500, "LOCAL_FAILURE", what, "free some disk space, then try again");
+HttpResponse answerFrom(const channel::DeviceAnswer& said, bool asked) {
+    if (const auto* refused = std::get_if<channel::DeviceRefused>(&said.result)) {
+        return refusal(refused->status < 400 || refused->status > 599 ? 500 : refused->status, refused->code,
+                       refused->message, refused->hint);
     }
-    return refusal(500, "LOCAL_FAILURE", what);
+    const auto& standing = std::get<channel::DeviceStanding>(said.result);
+    switch (standing.state) {
+    case channel::DeviceState::Unknown: return answer({{"state", "unknown"}});
+    case channel::DeviceState::Paired: return answer({{"state", "paired"}, {"name", standing.name}});
+    case channel::DeviceState::Waiting:
+        return answer({{"state", "waiting"}, {"name", standing.name}, {"expires_s", standing.secondsLeft}},
+                      asked ? 202 : 200);
+    }
+    return answer({{"state", "unknown"}});
 }
 
-int64_t secondsLeft(SteadyTime end, SteadyTime now) {
-    return std::chrono::duration_cast<std::chrono::seconds>(end - now).count();
+HttpResponse notSaid() {
+    return refusal(503, "NO_SECRETARY", "the secretary does not say who is paired: it is not there, or locked",
+                   "on the modem: netpas status, netpas unlock");
 }
 
 }  // namespace
 
 struct HouseholdDoor::Impl : std::enable_shared_from_this<HouseholdDoor::Impl> {
-    Impl(DoorContext given, Identity key, Household known)
-        : context(std::move(given)), identity(std::move(key)), household(std::move(known)) {}
+    Impl(DoorContext given, Identity key) : context(std::move(given)), identity(std::move(key)) {}
 
     DoorContext context;
     Identity identity;
@@ -72,11 +74,6 @@ struct HouseholdDoor::Impl : std::enable_shared_from_this<HouseholdDoor::Impl> {
     tl::expected<IpAddress, HttpResponse> localSide(const json& order, const Device& device,
                                                     const IpAddress& spokenFrom);
     bool owns(const Device& device, const IpAddress& address) const;
-
-    void list(const Reply& reply);
-    void confirm(const HttpRequest& request, const Reply& reply);
-    void remove(const std::string& name, const Reply& reply);
-    void stopAll(const Device& device);
 };
 
 HouseholdDoor::HouseholdDoor(std::shared_ptr<Impl> impl) : m_impl(std::move(impl)) {}
@@ -87,9 +84,7 @@ tl::expected<std::unique_ptr<HouseholdDoor>, std::string> HouseholdDoor::open(Do
     const auto keyFile = context.folder / "household.key";
     auto identity = Identity::loadOrCreate(keyFile);
     if (!identity) return tl::unexpected(keyFile.string() + ": " + std::string(describe(identity.error())));
-    auto household = Household::load(context.folder / "household.json", identity->publicKey());
-    if (!household) return tl::unexpected(household.error());
-    auto impl = std::make_shared<Impl>(std::move(context), std::move(*identity), std::move(*household));
+    auto impl = std::make_shared<Impl>(std::move(context), std::move(*identity));
     impl->server = std::make_unique<net::HttpServer>(
         impl->context.io,
         [weak = std::weak_ptr<Impl>(impl)](const HttpRequest& request, const net::HttpReply& reply) {
@@ -115,6 +110,10 @@ std::string HouseholdDoor::url() const {
 const DoorCounters& HouseholdDoor::counters() const { return m_impl->counters; }
 void HouseholdDoor::handleDevice(const HttpRequest& request, const Reply& reply) { m_impl->device(request, reply); }
 
+void HouseholdDoor::setDevices(std::optional<std::vector<Device>> devices) {
+    m_impl->household.set(std::move(devices));
+}
+
 std::optional<LinkAddress> HouseholdDoor::linkOf(const std::string& node) const {
     const Device* const device = m_impl->household.byName(node);
     if (device == nullptr) return std::nullopt;
@@ -124,6 +123,7 @@ std::optional<LinkAddress> HouseholdDoor::linkOf(const std::string& node) const 
 void HouseholdDoor::Impl::device(const HttpRequest& request, const Reply& reply) {
     if (!request.clientKey || !request.remote) return reply(refusal(403, "UNAUTHORIZED", "the caller is not known"));
     if (request.path == pairingPath) return pairing(request, reply);
+    if (!household.known()) return reply(notSaid());
     const Device* const known = household.byKey(*request.clientKey);
     if (known == nullptr) {
         ++counters.unpaired;
@@ -139,43 +139,46 @@ void HouseholdDoor::Impl::device(const HttpRequest& request, const Reply& reply)
     household.spokeFrom(known->key, from);
     HttpRequest inside = request;
     inside.node = known->name;
-    inside.peer = net::PeerCredentials{known->uid, known->uid, 0};
+    inside.peer = net::PeerCredentials{nobody, nobody, 0};
     if (inside.method == "POST" && inside.path == purchasesPath) return buy(std::move(inside), reply);
     context.api(inside, reply);
 }
 
-// A request that is paired already, or waits, is answered with its state.
+// The agent decides nothing here but that the device is on a link of its own: there its packets can be told from others'.
 void HouseholdDoor::Impl::pairing(const HttpRequest& request, const Reply& reply) {
-    const SteadyTime now = context.clock.steady();
-    if (request.method == "GET") {
-        if (const Device* const known = household.byKey(*request.clientKey)) {
-            return reply(answer({{"state", "paired"}, {"name", known->name}}));
+    channel::DeviceAsks asks;
+    asks.key = *request.clientKey;
+    asks.door = identity.publicKey();
+    asks.from = request.remote->address;
+    const bool asked = request.method == "POST";
+    if (!asked && request.method != "GET") return reply(refusal(405, "INVALID_ARGUMENT", "not this method here"));
+    if (asked) {
+        const json body = json::parse(request.body, nullptr, false);
+        const auto name = body.is_object() && body.size() == 1 ? body.find("name") : body.end();
+        if (!body.is_object() || name == body.end() || !name->is_string()) {
+            ++counters.pairing;
+            return reply(refusal(400, "INVALID_ARGUMENT", "the body must be {\"name\": …}"));
         }
-        const auto waiting = household.requestOf(*request.clientKey, now);
-        if (!waiting) return reply(answer({{"state", "unknown"}}));
-        return reply(
-            answer({{"state", "waiting"}, {"name", waiting->name}, {"expires_s", secondsLeft(waiting->expires, now)}}));
+        asks.name = name->get<std::string>();
+        const auto link = context.neighbour(request.remote->address);
+        if (!link) {
+            ++counters.pairing;
+            return reply(refusal(403, "RESTRICTED", "only devices on a link of this machine's can be paired",
+                                 "connect without another router in between"));
+        }
+        if (!isDeviceName(asks.name)) {
+            ++counters.pairing;
+            return reply(refusal(400, "INVALID_ARGUMENT",
+                                 "a device's name is lower-case letters, digits and '-', at most 32, a letter first",
+                                 "netpas pair request URL --name alice"));
+        }
+        asks.link = *link;
     }
-    if (request.method != "POST") return reply(refusal(405, "INVALID_ARGUMENT", "not this method here"));
-    const json body = json::parse(request.body, nullptr, false);
-    const auto name = body.is_object() && body.size() == 1 ? body.find("name") : body.end();
-    if (!body.is_object() || name == body.end() || !name->is_string()) {
-        ++counters.pairing;
-        return reply(refusal(400, "INVALID_ARGUMENT", "the body must be {\"name\": …}"));
-    }
-    const auto link = context.neighbour(request.remote->address);
-    if (!link) {
-        ++counters.pairing;
-        return reply(refusal(403, "RESTRICTED", "only devices on a link of this machine's can be paired",
-                             "connect without another router in between"));
-    }
-    const auto asked =
-        household.request(name->get<std::string>(), *request.clientKey, *link, request.remote->address, now);
-    if (!asked) {
-        ++counters.pairing;
-        return reply(refusalFor(asked.error()));
-    }
-    reply(answer({{"state", "waiting"}, {"name", asked->name}, {"expires_s", secondsLeft(asked->expires, now)}}, 202));
+    context.secretary(std::move(asks), [weak = weak_from_this(), asked, reply](const channel::DeviceAnswer& said) {
+        const auto self = weak.lock();
+        if (self && asked && std::holds_alternative<channel::DeviceRefused>(said.result)) ++self->counters.pairing;
+        reply(answerFrom(said, asked));
+    });
 }
 
 bool HouseholdDoor::Impl::owns(const Device& device, const IpAddress& address) const {
@@ -237,94 +240,23 @@ void HouseholdDoor::Impl::finishBuying(HttpRequest request, json order, const Re
 }
 
 bool HouseholdDoor::handleLocal(const HttpRequest& request, const Reply& reply) {
-    if (!request.path.starts_with(householdPath)) return false;
-    const std::string_view rest = std::string_view(request.path).substr(householdPath.size());
-    if (!rest.empty() && rest.front() != '/') return false;
-    if (!request.peer || !request.node.empty() || !m_impl->context.mayPair(request.peer->uid)) {
-        reply(refusal(403, "UNAUTHORIZED", "only root or the agent's own user may pair devices",
-                      "sudo netpas pair list"));
+    if (request.path != doorPath) return false;
+    if (!request.peer || !request.node.empty()) {
+        reply(refusal(403, "UNAUTHORIZED", "only users of this machine are told"));
     } else if (auto browser = secretaryd::refuseBrowser(request)) {
         reply(std::move(*browser));
-    } else if (rest.empty() && request.method == "GET") {
-        m_impl->list(reply);
-    } else if (rest == "/confirm" && request.method == "POST") {
-        m_impl->confirm(request, reply);
-    } else if (rest.size() > 1 && request.method == "DELETE") {
-        m_impl->remove(std::string(rest.substr(1)), reply);
-    } else {
+    } else if (request.method != "GET") {
         reply(refusal(405, "INVALID_ARGUMENT", "not this method here"));
+    } else {
+        const DoorCounters& counted = m_impl->counters;
+        reply(answer({{"url", url()},
+                      {"refused",
+                       {{"unpaired", counted.unpaired},
+                        {"foreign_address", counted.foreignAddress},
+                        {"foreign_link", counted.foreignLink},
+                        {"pairing", counted.pairing}}}}));
     }
     return true;
-}
-
-void HouseholdDoor::Impl::list(const Reply& reply) {
-    const SteadyTime now = context.clock.steady();
-    json devices = json::array(), pending = json::array();
-    for (const Device& device : household.devices()) {
-        json addresses = json::array();
-        for (const IpAddress& address : device.addresses) addresses.push_back(address.toString());
-        devices.push_back({{"name", device.name},
-                           {"key", device.key.hex()},
-                           {"link", linkText(device.link)},
-                           {"addresses", std::move(addresses)}});
-    }
-    for (const PairingRequest& request : household.requests(now)) {
-        pending.push_back({{"code", request.code},
-                           {"name", request.name},
-                           {"address", request.from.toString()},
-                           {"link", linkText(request.link)},
-                           {"expires_s", secondsLeft(request.expires, now)}});
-    }
-    const std::string address = "https://" + at.toString() + "/#" + identity.publicKey().hex();
-    reply(answer({{"url", address},
-                  {"devices", std::move(devices)},
-                  {"pending", std::move(pending)},
-                  {"refused",
-                   {{"unpaired", counters.unpaired},
-                    {"foreign_address", counters.foreignAddress},
-                    {"foreign_link", counters.foreignLink},
-                    {"pairing", counters.pairing}}}}));
-}
-
-void HouseholdDoor::Impl::confirm(const HttpRequest& request, const Reply& reply) {
-    const json body = json::parse(request.body, nullptr, false);
-    const auto code = body.is_object() ? body.find("code") : body.end();
-    if (!body.is_object() || code == body.end() || !code->is_string()) {
-        return reply(refusal(400, "INVALID_ARGUMENT", "the body must be {\"code\": …}", "netpas pair confirm CODE"));
-    }
-    const auto paired = household.confirm(code->get<std::string>(), context.clock.steady(), context.clock.now());
-    if (!paired) return reply(refusalFor(paired.error()));
-    context.log(app::LogLevel::Info, "device " + paired->name + " is paired (" + linkText(paired->link) + ")");
-    reply(answer({{"name", paired->name}, {"key", paired->key.hex()}, {"link", linkText(paired->link)}}));
-}
-
-void HouseholdDoor::Impl::remove(const std::string& name, const Reply& reply) {
-    const auto gone = household.remove(name);
-    if (!gone) return reply(refusalFor(gone.error()));
-    context.log(app::LogLevel::Info, "device " + name + " is not paired any more");
-    stopAll(*gone);
-    reply(answer({{"name", name}, {"removed", true}}));
-}
-
-// What a device bought ends with its pairing.
-void HouseholdDoor::Impl::stopAll(const Device& device) {
-    HttpRequest list;
-    list.path = purchasesPath;
-    list.node = device.name;
-    list.peer = net::PeerCredentials{device.uid, device.uid, 0};
-    context.api(list, [self = shared_from_this(), list](const HttpResponse& response) {
-        const json body = json::parse(response.body, nullptr, false);
-        const auto purchases = body.is_object() ? body.find("purchases") : body.end();
-        if (!body.is_object() || purchases == body.end() || !purchases->is_array()) return;
-        for (const json& purchase : *purchases) {
-            const auto id = purchase.is_object() ? purchase.find("id") : purchase.end();
-            if (!purchase.is_object() || id == purchase.end() || !id->is_string()) continue;
-            HttpRequest stop = list;
-            stop.method = "DELETE";
-            stop.path += "/" + id->get<std::string>();
-            self->context.api(stop, [](const HttpResponse&) {});
-        }
-    });
 }
 
 }  // namespace netpas::agent

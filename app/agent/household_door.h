@@ -13,7 +13,7 @@
 
 #include "app/agent/household.h"
 #include "app/common/log.h"
-#include "core/clock.h"
+#include "core/channel/messages.h"
 #include "core/net/http.h"
 
 namespace boost::asio {
@@ -32,15 +32,14 @@ struct DoorCounters {
 
 struct DoorContext {
     boost::asio::io_context& io;
-    const Clock& clock;
-    std::filesystem::path folder;  // keeps the door's key and the list of devices
+    std::filesystem::path folder;  // keeps the door's key
     app::LogSink log;
     // Who has an address on one of this machine's links.
     std::function<std::optional<LinkAddress>(const IpAddress&)> neighbour;
-    // The local API behind the door. Of a device's requests `node` is its name, and `peer` has its stand-in for a user.
+    // The local API behind the door. Of a device's requests `node` is its name; which user it stands for, the secretary knows.
     std::function<void(const net::HttpRequest&, std::function<void(net::HttpResponse)>)> api;
-    // May pair and remove devices, of the users on this machine.
-    std::function<bool(uint32_t uid)> mayPair;
+    // Asks the secretary about a device that it does not list; the request's number is filled in there.
+    std::function<void(channel::DeviceAsks, std::function<void(const channel::DeviceAnswer&)>)> secretary;
 };
 
 class HouseholdDoor {
@@ -54,10 +53,12 @@ public:
     HouseholdDoor(const HouseholdDoor&) = delete;
     HouseholdDoor& operator=(const HouseholdDoor&) = delete;
 
-    // Requests of this machine's own users under /v1/household; false: it is none.
+    // Requests of this machine's own users for /v1/door: where it is, and whom it has turned away; false: it is none.
     [[nodiscard]] bool handleLocal(const net::HttpRequest& request, const Reply& reply);
     // A request that came through the door; `request.clientKey` and `request.remote` are set.
     void handleDevice(const net::HttpRequest& request, const Reply& reply);
+    // Who is paired, as the secretary says.
+    void setDevices(std::optional<std::vector<Device>> devices);
     // Where a device's packets come from.
     [[nodiscard]] std::optional<LinkAddress> linkOf(const std::string& node) const;
     // For the devices: https://ADDRESS:PORT/#KEY

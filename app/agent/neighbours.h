@@ -4,7 +4,7 @@
 #include <functional>
 #include <optional>
 
-#include "app/agent/household.h"
+#include "core/link_address.h"
 #include "core/net_address.h"
 
 namespace netpas::agent {

@@ -63,6 +63,11 @@ HttpResponse noSecretary(std::string_view why) {
                                "plug it in or start it; everything goes best effort meanwhile");
 }
 
+channel::DeviceAnswer unheard(uint32_t request) {
+    return {request, channel::DeviceRefused{503, "NO_SECRETARY", "the secretary is not there",
+                                            "on the modem: netpas status; then try again"}};
+}
+
 std::string queryOf(const HttpRequest& request) {
     std::string query;
     for (const auto& [name, value] : request.query) {
@@ -75,11 +80,14 @@ std::string queryOf(const HttpRequest& request) {
 
 class SecretaryLink::Impl : public std::enable_shared_from_this<Impl> {
 public:
+    using DeviceReply = std::function<void(const channel::DeviceAnswer&)>;
+
     Impl(LinkContext context, std::unique_ptr<channel::LineSource> source);
     void start();
     void stop();
     [[nodiscard]] bool isUp() const { return m_channel->isUp(); }
     void forward(const HttpRequest& request, const std::string& node, Reply reply);
+    void ask(channel::DeviceAsks asks, DeviceReply reply);
     void sendHome();
 
 private:
@@ -94,6 +102,8 @@ private:
     void on(const channel::QuoteRequest& wanted);
     void on(const channel::Join& wanted);
     void on(channel::ApiAnswer& answer);
+    void on(const channel::DeviceAnswer& answer);
+    void failWaiting(const std::string& why);
 
     [[nodiscard]] channel::Home home() const;
     void keep(const channel::FlowCounters& drained);
@@ -113,6 +123,7 @@ private:
     std::unique_ptr<channel::StreamRelay> m_relay;
     std::unique_ptr<channel::Channel> m_channel;
     std::map<uint32_t, Reply> m_waiting;
+    std::map<uint32_t, DeviceReply> m_devices;     // that wait for an answer
     std::vector<channel::FlowCounters> m_drained;  // the oldest first
     std::string m_trouble;                         // as last told to the secretary
     std::string m_why;                             // why there is no session
@@ -153,7 +164,7 @@ void SecretaryLink::Impl::stop() {
     m_channel->stop();
     m_relay->cut();
     m_context.plane.undivertAll();
-    for (auto& [id, reply] : std::exchange(m_waiting, {})) reply(noSecretary("the agent is stopping"));
+    failWaiting("the agent is stopping");
 }
 
 channel::Hello SecretaryLink::Impl::hello() {
@@ -184,7 +195,12 @@ void SecretaryLink::Impl::onDown(const std::string& why) {
     m_relay->cut();
     m_channel->setBrisk(false);
     m_context.timers.cancel(std::exchange(m_harvest, 0));
+    failWaiting(why);
+}
+
+void SecretaryLink::Impl::failWaiting(const std::string& why) {
     for (auto& [id, reply] : std::exchange(m_waiting, {})) reply(noSecretary(why));
+    for (auto& [id, reply] : std::exchange(m_devices, {})) reply(unheard(id));
 }
 
 void SecretaryLink::Impl::onMessage(channel::Message message) {
@@ -194,6 +210,9 @@ void SecretaryLink::Impl::onMessage(channel::Message message) {
     if (const auto* quote = std::get_if<channel::QuoteRequest>(&message)) return on(*quote);
     if (const auto* join = std::get_if<channel::Join>(&message)) return on(*join);
     if (auto* answer = std::get_if<channel::ApiAnswer>(&message)) return on(*answer);
+    if (const auto* answer = std::get_if<channel::DeviceAnswer>(&message)) return on(*answer);
+    if (const auto* devices = std::get_if<channel::Devices>(&message); devices && m_context.devices)
+        m_context.devices(*devices);
 }
 
 void SecretaryLink::Impl::on(const channel::SetFlows& wanted) {
@@ -309,6 +328,19 @@ void SecretaryLink::Impl::on(channel::ApiAnswer& answer) {
     reply(std::move(response));
 }
 
+void SecretaryLink::Impl::ask(channel::DeviceAsks asks, DeviceReply reply) {
+    asks.request = m_nextRequest++;
+    if (!m_channel->isUp() || m_devices.size() >= maxWaiting || !m_channel->send(asks))
+        return reply(unheard(asks.request));
+    m_devices.emplace(asks.request, std::move(reply));
+    m_context.timers.after(longestWait, whileAlive([id = asks.request](Impl& self) { self.m_devices.erase(id); }));
+}
+
+void SecretaryLink::Impl::on(const channel::DeviceAnswer& answer) {
+    const auto found = m_devices.extract(answer.request);
+    if (found) found.mapped()(answer);
+}
+
 // Runs only while something is counted: an idle agent does not wake up.
 void SecretaryLink::Impl::armHarvest() {
     if (m_harvest != 0 || !m_channel->isUp() || !m_context.plane.counting()) return;
@@ -335,6 +367,9 @@ void SecretaryLink::stop() { m_impl->stop(); }
 bool SecretaryLink::isUp() const { return m_impl->isUp(); }
 void SecretaryLink::forward(const HttpRequest& request, const std::string& node, Reply reply) {
     m_impl->forward(request, node, std::move(reply));
+}
+void SecretaryLink::ask(channel::DeviceAsks asks, std::function<void(const channel::DeviceAnswer&)> reply) {
+    m_impl->ask(std::move(asks), std::move(reply));
 }
 void SecretaryLink::homeChanged() { m_impl->sendHome(); }
 

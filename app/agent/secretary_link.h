@@ -13,6 +13,7 @@
 #include "app/common/timers.h"
 #include "cartographer/cartographer.h"
 #include "core/channel/line.h"
+#include "core/channel/messages.h"
 #include "core/net/http.h"
 
 namespace boost::asio {
@@ -30,6 +31,8 @@ struct LinkContext {
     app::LogSink log;
     std::string name;               // of this machine, for people
     std::function<void()> useHome;  // the cartographer has another home ISP, or fresher words of it
+    // The secretary has said who is paired; also, that it does not know.
+    std::function<void(const channel::Devices&)> devices;
 };
 
 class SecretaryLink {
@@ -50,6 +53,8 @@ public:
     // `request.peer` says who asks; `node`: from which device behind this machine, empty for its own users. Answered with 503
     // when there is no secretary.
     void forward(const net::HttpRequest& request, const std::string& node, Reply reply);
+    // A device stands at the door. Answered with 503 when there is no secretary.
+    void ask(channel::DeviceAsks asks, std::function<void(const channel::DeviceAnswer&)> reply);
     // Tells the secretary what the cartographer's home is now.
     void homeChanged();
 

@@ -7,9 +7,9 @@
 #include "app/cli/remote_agent.h"
 #include "app/cli/text.h"
 #include "app/cli/topics.h"
-#include "app/common/pairing.h"
 #include "core/crypto/identity.h"
 #include "core/net/http.h"
+#include "core/pairing.h"
 
 namespace netpas::cli {
 
@@ -24,6 +24,7 @@ struct PairGiven {
     std::string device;
     std::string agent = "home";
     std::string code;
+    std::string may;
     bool noWait = false;
 };
 using Shared = std::shared_ptr<PairGiven>;
@@ -34,7 +35,7 @@ Exit unusable(const std::string& what, const std::string& hint, Output output) {
 
 // Until a person has confirmed, refused by silence, or somebody else took the name.
 tl::expected<std::string, Problem> waitForPerson(const Client& client) {
-    const auto end = std::chrono::steady_clock::now() + app::pairingLifetime;
+    const auto end = std::chrono::steady_clock::now() + pairingLifetime;
     while (std::chrono::steady_clock::now() < end) {
         const auto answer = client.call("GET", "/v1/pairing");
         if (!answer) return tl::unexpected(answer.error());
@@ -51,7 +52,7 @@ Exit request(Output output, const PairGiven& given) {
         return unusable("not an address of an agent: " + given.url,
                         "on the modem: netpas pair list shows its https://ADDRESS:PORT/#KEY", output);
     }
-    if (!app::isDeviceName(given.device)) {
+    if (!isDeviceName(given.device)) {
         return unusable("a device's name is lower-case letters, digits and '-', at most 32, a letter first",
                         "--name alice", output);
     }
@@ -62,7 +63,7 @@ Exit request(Output output, const PairGiven& given) {
     const auto asked = client.call("POST", "/v1/pairing", {{"name", given.device}});
     if (!asked) return report(asked.error(), output);
     // Computed here, from the keys that this end knows: what the other end says is not to be believed yet.
-    const std::string code = app::pairingCode(remote->key, remote->identity->publicKey(), given.device);
+    const std::string code = pairingCode(remote->key, remote->identity->publicKey(), given.device);
     if (given.noWait && output.json) {
         return printJson({{"state", "waiting"}, {"name", given.device}, {"agent", given.agent}, {"code", code}}),
                Exit::Ok;
@@ -86,21 +87,27 @@ Exit request(Output output, const PairGiven& given) {
     return Exit::Ok;
 }
 
+// The secretary knows who is paired, the agent where its door is.
 Exit list(const Client& client, Output output) {
     const auto answer = client.call("GET", "/v1/household");
     if (!answer) return report(answer.error(), output);
-    if (output.json) return printJson(answer->body), Exit::Ok;
-    print("devices pair with: netpas pair request '" + textAt(answer->body, "url") + "' --name NAME\n");
-    Rows rows{{"NAME", "CODE", "ADDRESS", "NETWORK CARD", ""}};
-    for (const json& device : at(answer->body, {"devices"})) {
-        const json addresses = at(device, {"addresses"});
-        const std::string address =
-            addresses.is_array() && !addresses.empty() ? harmless(addresses[0].get<std::string>()) : "";
-        rows.push_back({textAt(device, "name"), "", address, textAt(device, "link"), "paired"});
+    json all = answer->body;
+    const auto door = client.call("GET", "/v1/door");
+    all["url"] = door ? at(door->body, {"url"}) : json(nullptr);
+    all["refused"] = door ? at(door->body, {"refused"}) : json(nullptr);
+    if (output.json) return printJson(all), Exit::Ok;
+    if (door) {
+        print("devices pair with: netpas pair request '" + textAt(all, "url") + "' --name NAME\n");
+    } else {
+        print("devices cannot reach this agent: it runs without --listen-tls\n");
     }
-    for (const json& waiting : at(answer->body, {"pending"})) {
+    Rows rows{{"NAME", "CODE", "ADDRESS", "NETWORK CARD", "MAY", ""}};
+    for (const json& device : at(all, {"devices"})) {
+        rows.push_back({textAt(device, "name"), "", "", textAt(device, "link"), textAt(device, "may"), "paired"});
+    }
+    for (const json& waiting : at(all, {"pending"})) {
         rows.push_back({textAt(waiting, "name"), textAt(waiting, "code"), textAt(waiting, "address"),
-                        textAt(waiting, "link"), "waits for: netpas pair confirm CODE"});
+                        textAt(waiting, "link"), "", "waits for: netpas pair confirm CODE"});
     }
     if (rows.size() > 1) print(table(rows));
     return Exit::Ok;
@@ -112,6 +119,14 @@ Exit confirm(const Client& client, Output output, const std::string& code) {
     if (output.json) return printJson(answer->body), Exit::Ok;
     print(textAt(answer->body, "name") + " is paired; budgets and rules may name it\nnext: netpas budget set node:" +
           textAt(answer->body, "name") + " 0.05 --per day\n");
+    return Exit::Ok;
+}
+
+Exit allow(const Client& client, Output output, const std::string& name, const std::string& may) {
+    const auto answer = client.call("PUT", "/v1/household/" + net::encodeQueryValue(name), {{"may", may}});
+    if (!answer) return report(answer.error(), output);
+    if (output.json) return printJson(answer->body), Exit::Ok;
+    print(name + (may == "buy" ? " may buy\n" : may == "read" ? " may only read\n" : " may do nothing\n"));
     return Exit::Ok;
 }
 
@@ -141,6 +156,13 @@ void addPairVerbs(CLI::App& app, Action& chosen) {
         addVerb(*pair, chosen, "confirm", "on the modem: pair the device that shows this code",
                 [given](const Client& client, Output output) { return confirm(client, output, given->code); });
     yes->add_option("code", given->code, "as the device shows it")->required();
+    CLI::App* const limit =
+        addVerb(*pair, chosen, "allow", "on the modem: what a paired device may do",
+                [given](const Client& c, Output output) { return allow(c, output, given->device, given->may); });
+    limit->add_option("name", given->device, "from netpas pair list")->required();
+    limit->add_option("may", given->may, "buy, read (then what it bought ends) or nothing")
+        ->required()
+        ->check(CLI::IsMember({"buy", "read", "nothing"}));
     CLI::App* const away =
         addVerb(*pair, chosen, "remove", "on the modem: a device is not paired any more",
                 [given](const Client& client, Output output) { return remove(client, output, given->device); });

@@ -12,8 +12,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "app/common/pairing.h"
 #include "core/directory/documents.h"
+#include "core/pairing.h"
 
 namespace netpas::cli {
 
@@ -90,7 +90,7 @@ std::optional<IpAddress> ownAddressTowards(const IpAddress& to) {
 }
 
 tl::expected<RemoteAgent, std::string> loadRemote(const std::string& name) {
-    if (!app::isDeviceName(name)) return tl::unexpected("\"" + name + "\" is no name of an agent");
+    if (!isDeviceName(name)) return tl::unexpected("\"" + name + "\" is no name of an agent");
     std::ifstream in(fileOf(name, ".json"));
     if (!in) return tl::unexpected("this machine is not paired with an agent \"" + name + "\"");
     const json object = json::parse(in, nullptr, false);
@@ -107,7 +107,7 @@ tl::expected<RemoteAgent, std::string> loadRemote(const std::string& name) {
 
 tl::expected<RemoteAgent, std::string> storeRemote(const std::string& name, const std::string& url,
                                                    const std::string& device) {
-    if (!app::isDeviceName(name)) return tl::unexpected("\"" + name + "\" is no name for an agent");
+    if (!isDeviceName(name)) return tl::unexpected("\"" + name + "\" is no name for an agent");
     const auto folder = configFolder() / "agents";
     std::error_code error;
     std::filesystem::create_directories(folder, error);

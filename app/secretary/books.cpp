@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/secretary/decision_desk.h"
+#include "app/secretary/device_desk.h"
 #include "app/secretary/home_desk.h"
 #include "app/secretary/isp_link.h"
 #include "app/secretary/purchase_service.h"
@@ -89,6 +90,7 @@ struct Books::Open {
     std::unique_ptr<InformedAuthority> authority;
     std::unique_ptr<PurchaseService> purchases;
     std::unique_ptr<HomeDesk> home;
+    std::unique_ptr<DeviceDesk> devices;
 };
 
 Books::Books(Parts parts) : m_parts(std::move(parts)) {}
@@ -120,7 +122,10 @@ tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
     listener.up = [&purchases](std::span<const FlowCounters> held) { purchases.agentUp(held); };
     listener.down = [&purchases] { purchases.agentDown(); };
     listener.counters = [&purchases](std::span<const FlowCounters> counters) { purchases.countersCame(counters); };
+    DeviceDesk& devices = *m_open->devices;
+    listener.device = [&devices](const channel::DeviceAsks& asks) { return devices.asked(asks); };
     listener.home = [&home](const AgentHome& at) { home.agentSays(at); };
+    devices.tellAgent();
     m_parts.agent.listen(std::move(listener));
     return {};
 }
@@ -158,6 +163,19 @@ tl::expected<std::unique_ptr<Books::Open>, CustodyFailure> Books::make(const sto
                                 [purchases = open->purchases.get()] { return purchases->idle(); }});
     if (!home) return tl::unexpected(failed(std::string(describe(home.error())), "netpas doctor"));
     open->home = std::move(*home);
+    auto devices = secretary::devices::DeviceBook::open(documents);
+    if (!devices)
+        return tl::unexpected(failed("paired devices: " + std::string(describe(devices.error())), "netpas doctor"));
+    open->devices = std::make_unique<DeviceDesk>(
+        std::move(*devices),
+        DeviceDesk::Ports{clock, m_parts.log,
+                          [agent = &m_parts.agent](const channel::Devices& all) { agent->tell(all); },
+                          [purchases = open->purchases.get()](const std::string& node) {
+                              for (const PurchaseView& one : purchases->open()) {
+                                  if (one.book.request.context.node != node) continue;
+                                  (void)purchases->stop(one.book.id, EndReason::StoppedByUser);
+                              }
+                          }});
     return open;
 }
 
@@ -169,6 +187,7 @@ void Books::publish() {
     state.purchases = open != nullptr ? open->purchases.get() : nullptr;
     state.isp = open != nullptr ? open->home.get() : nullptr;
     state.decisions = open != nullptr ? open->decisions.get() : nullptr;
+    state.devices = open != nullptr ? open->devices.get() : nullptr;
     state.contacts = open != nullptr ? &*open->contacts : nullptr;
     state.payees = open != nullptr ? &*open->payees : nullptr;
 }

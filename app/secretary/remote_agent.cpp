@@ -65,6 +65,7 @@ public:
     void on(const channel::QuoteAnswer& answer);
     void on(const channel::JoinAnswer& answer);
     void on(const channel::ApiRequest& asked);
+    void on(const channel::DeviceAsks& asks);
     void failAll();
 
     // Callbacks of requests, each kept until it is answered, given up, or the session ends.
@@ -88,6 +89,7 @@ public:
     AgentReport report;
     std::vector<FlowCounters> held;  // as the last Hello said
     std::optional<AgentHome> home;
+    channel::Devices devices;
     uint64_t generation = 0;
     uint32_t nextRequest = 1;
     std::map<uint64_t, SetDone> sets;
@@ -103,6 +105,7 @@ void RemoteAgent::Impl::onHello(const channel::Hello& hello) {
         if (held.size() < mostHeld) held.push_back(fromChannel(counters));
     }
     log(LogLevel::Info, "the agent " + hello.name + " is there");
+    send(devices);  // before flows that name them
     if (listener.up) listener.up(held);
 }
 
@@ -138,6 +141,7 @@ void RemoteAgent::Impl::onMessage(channel::Message message) {
     if (const auto* quoted = std::get_if<channel::QuoteAnswer>(&message)) return on(*quoted);
     if (const auto* joined = std::get_if<channel::JoinAnswer>(&message)) return on(*joined);
     if (const auto* asked = std::get_if<channel::ApiRequest>(&message)) return on(*asked);
+    if (const auto* asks = std::get_if<channel::DeviceAsks>(&message)) return on(*asks);
     if (const auto* counted = std::get_if<channel::Counters>(&message)) {
         std::vector<FlowCounters> all;
         for (const channel::FlowCounters& one : counted->flows) all.push_back(fromChannel(one));
@@ -193,6 +197,15 @@ void RemoteAgent::Impl::on(const channel::JoinAnswer& answer) {
     waiting.done(*home);
 }
 
+void RemoteAgent::Impl::on(const channel::DeviceAsks& asks) {
+    if (listener.device) {
+        (void)send(listener.device(asks));
+    } else {
+        (void)send(channel::DeviceAnswer{asks.request, channel::DeviceRefused{503, "LOCKED", "the secretary is locked",
+                                                                              "on the modem: netpas unlock"}});
+    }
+}
+
 // Whatever user the agent names: it may ask and read, no more.
 void RemoteAgent::Impl::on(const channel::ApiRequest& asked) {
     Caller caller;
@@ -242,8 +255,14 @@ void RemoteAgent::listen(Listener listener) {
     });
 }
 
+void RemoteAgent::tell(const channel::Devices& devices) {
+    m_impl->devices = devices;
+    (void)m_impl->send(devices);
+}
+
 void RemoteAgent::forgetListener() {
     m_impl->listener = {};
+    tell({});
     m_impl->sets.clear();
     m_impl->drains.clear();
     m_impl->quotes.clear();

@@ -16,6 +16,7 @@
 #include "app/secretary/ports.h"
 #include "app/secretary/router.h"
 #include "app/secretary/state.h"
+#include "core/channel/messages.h"
 #include "core/channel/threaded_channel.h"
 #include "core/net/http.h"
 #include "core/net/tls_link.h"
@@ -40,6 +41,7 @@ public:
         std::function<void()> down;
         std::function<void(std::span<const FlowCounters>)> counters;
         std::function<void(const AgentHome&)> home;
+        std::function<channel::DeviceAnswer(const channel::DeviceAsks&)> device;  // asks to be paired
     };
     using Requests = std::function<void(const net::HttpRequest&, Caller, Reply)>;
 
@@ -57,6 +59,8 @@ public:
     // Its callbacks are not called any more, nor are those of requests that are on their way.
     void forgetListener();
     [[nodiscard]] AgentReport report() const;
+    // The devices that are paired; told again to every agent that comes, and that they are not known once the listener is forgotten.
+    void tell(const channel::Devices& devices);
     // Nothing is paid for any more.
     void clearFlows();
 

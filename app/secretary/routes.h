@@ -13,6 +13,7 @@ void addPurchaseRoutes(Router& router, SecretaryState& state);  // status, purch
 void addLedgerRoutes(Router& router, SecretaryState& state);    // history, totals, balance, labels
 void addVaultRoutes(Router& router, SecretaryState& state);     // lock, passphrase, recovery words, backup, doctor
 void addRuleRoutes(Router& router, SecretaryState& state);
+void addHouseholdRoutes(Router& router, SecretaryState& state);  // devices behind the agent: pairing
 
 // Every topic: what the secretary's process calls.
 inline void addRoutes(Router& router, SecretaryState& state) {
@@ -23,6 +24,7 @@ inline void addRoutes(Router& router, SecretaryState& state) {
     addLedgerRoutes(router, state);
     addVaultRoutes(router, state);
     addRuleRoutes(router, state);
+    addHouseholdRoutes(router, state);
 }
 
 }  // namespace netpas::secretaryd

@@ -15,6 +15,7 @@
 #include "app/common/listening_socket.h"
 #include "app/secretary/asio_worker.h"
 #include "app/secretary/books.h"
+#include "app/secretary/device_desk.h"
 #include "app/secretary/remote_agent.h"
 #include "app/secretary/routes.h"
 #include "app/secretary/sandbox.h"
@@ -97,6 +98,10 @@ private:
         m_agent = std::make_unique<RemoteAgent>(
             m_io, line, m_timers,
             [this](const net::HttpRequest& request, Caller caller, Reply reply) {
+                // While it is locked the gate refuses whatever a device could want.
+                if (!caller.node.empty() && m_state.devices != nullptr) {
+                    if (auto stranger = m_state.devices->admit(caller)) return reply(std::move(*stranger));
+                }
                 m_router.handle(request, std::move(caller), std::move(reply));
             },
             m_log);

@@ -31,6 +31,7 @@ class PayeeBook;
 namespace netpas::secretaryd {
 
 class DecisionDesk;
+class DeviceDesk;
 class PurchaseService;
 class VaultService;
 
@@ -83,6 +84,7 @@ struct SecretaryState {
     secretary::contacts::ContactBook* contacts = nullptr;
     secretary::payees::PayeeBook* payees = nullptr;
     DecisionDesk* decisions = nullptr;
+    DeviceDesk* devices = nullptr;
     VaultService* vault = nullptr;  // always there; the others are null while it is locked
     // Those of `decisions`, unless something else was put here.
     secretary::rules::RuleBook* rules = nullptr;

@@ -83,6 +83,9 @@ bool mayCome(const Message& message, Side from, Capabilities granted) {
                 return agent && (granted.has(Capability::Read) || granted.has(Capability::Request));
             },
             [&](const ApiAnswer& m) { return fromSecretary(m); },
+            [&](const DeviceAsks& m) { return fromAgent(m); },
+            [&](const DeviceAnswer& m) { return fromSecretary(m); },
+            [&](const Devices& m) { return fromSecretary(m); },
         },
         message);
 }

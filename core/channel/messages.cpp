@@ -298,6 +298,45 @@ void fields(A& a, Ref<A, ApiAnswer> m) {
     a.text(m.body, maxAnswerBody);
 }
 
+template <typename A>
+void fields(A& a, Ref<A, DeviceAsks> m) {
+    a.number(m.request);
+    a.array(m.key.bytes);
+    a.array(m.door.bytes);
+    a.array(m.link);
+    a.address(m.from);
+    a.text(m.name, maxDeviceName);
+}
+template <typename A>
+void fields(A& a, Ref<A, DeviceStanding> m) {
+    a.choice(m.state, DeviceState::Unknown, DeviceState::Paired);
+    a.text(m.name, maxDeviceName);
+    a.number(m.secondsLeft);
+}
+template <typename A>
+void fields(A& a, Ref<A, DeviceRefused> m) {
+    a.number(m.status);
+    a.text(m.code, maxErrorCode);
+    a.note(m.message, maxText);
+    a.note(m.hint, maxText);
+}
+template <typename A>
+void fields(A& a, Ref<A, DeviceAnswer> m) {
+    a.number(m.request);
+    either(a, m.result);
+}
+template <typename A>
+void fields(A& a, Ref<A, PairedDevice> m) {
+    a.text(m.name, maxDeviceName);
+    a.array(m.key.bytes);
+    a.array(m.link);
+}
+constexpr auto listOfDevices = [](auto& archive, auto& devices) { archive.list(devices, maxDevices, each); };
+template <typename A>
+void fields(A& a, Ref<A, Devices> m) {
+    a.optional(m.all, listOfDevices);
+}
+
 }  // namespace netpas::channel::codec
 
 namespace netpas::channel {
@@ -305,8 +344,8 @@ namespace netpas::channel {
 namespace {
 
 // The first byte of a message (PROTOCOL.md), in the order of the variant.
-constexpr std::array<uint8_t, std::variant_size_v<Message>> types{1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21, 32,
-                                                                  33, 34, 35, 36, 48, 49, 50, 51, 52, 64, 65};
+constexpr std::array<uint8_t, std::variant_size_v<Message>> types{1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21, 32, 33,
+                                                                  34, 35, 36, 48, 49, 50, 51, 52, 64, 65, 80, 81, 82};
 
 template <size_t... I>
 Message emptyOf(size_t index, std::index_sequence<I...>) {

@@ -13,8 +13,10 @@
 
 #include "core/bytes.h"
 #include "core/channel/capability.h"
+#include "core/crypto/identity.h"
 #include "core/flow.h"
 #include "core/ids.h"
+#include "core/link_address.h"
 #include "core/money.h"
 #include "core/net_address.h"
 #include "core/price_model.h"
@@ -45,6 +47,9 @@ inline constexpr size_t maxHeaders = 8;
 inline constexpr size_t maxHeaderValue = 512;
 inline constexpr size_t maxRequestBody = 65536;
 inline constexpr size_t maxAnswerBody = 1000000;
+inline constexpr size_t maxDevices = 256;
+inline constexpr size_t maxDeviceName = 32;
+inline constexpr size_t maxErrorCode = 32;
 
 enum class MessageError {
     Empty,
@@ -268,9 +273,47 @@ struct ApiAnswer {
     std::string body;
 };
 
-using Message = std::variant<Hello, Welcome, Goodbye, Ping, Pong, Home, AgentState, QuoteRequest, QuoteAnswer, Join,
-                             JoinAnswer, SetFlows, FlowsApplied, Counters, Drain, Drained, StreamOpen, StreamOpened,
-                             StreamData, StreamCredit, StreamClosed, ApiRequest, ApiAnswer>;
+// --- devices behind the agent's machine; who is paired is the secretary's list, and what a person confirmed to it
+
+// A device that the secretary does not list stands at the agent's door: it asks to be paired, or (no name) how that stands.
+struct DeviceAsks {
+    uint32_t request = 0;
+    PublicKey key;   // as the device proved it
+    PublicKey door;  // as the agent proved it to the device
+    LinkAddress link{};
+    IpAddress from;
+    std::string name;
+};
+enum class DeviceState : uint8_t { Unknown = 0, Waiting = 1, Paired = 2 };
+struct DeviceStanding {
+    DeviceState state{};
+    std::string name;
+    uint32_t secondsLeft = 0;  // while it waits
+};
+struct DeviceRefused {
+    uint16_t status = 0;  // as in ApiAnswer
+    std::string code;
+    std::string message;
+    std::string hint;
+};
+struct DeviceAnswer {
+    uint32_t request = 0;
+    std::variant<DeviceRefused, DeviceStanding> result;
+};
+struct PairedDevice {
+    std::string name;
+    PublicKey key;
+    LinkAddress link{};
+};
+// All of them, not a change; after Welcome and whenever something changed. Nothing: the secretary does not know now (locked).
+struct Devices {
+    std::optional<std::vector<PairedDevice>> all;
+};
+
+using Message =
+    std::variant<Hello, Welcome, Goodbye, Ping, Pong, Home, AgentState, QuoteRequest, QuoteAnswer, Join, JoinAnswer,
+                 SetFlows, FlowsApplied, Counters, Drain, Drained, StreamOpen, StreamOpened, StreamData, StreamCredit,
+                 StreamClosed, ApiRequest, ApiAnswer, DeviceAsks, DeviceAnswer, Devices>;
 
 [[nodiscard]] tl::expected<Bytes, MessageError> encode(const Message& message);
 [[nodiscard]] tl::expected<Message, MessageError> decode(ByteView bytes);

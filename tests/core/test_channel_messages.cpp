@@ -38,6 +38,12 @@ PaidFlow paidFlow() {
     return flow;
 }
 
+PairedDevice device(const char* name) {
+    PairedDevice d{name, {}, {2, 0, 0, 0, 0, static_cast<uint8_t>(name[0])}};
+    d.key.bytes.fill(static_cast<uint8_t>(name[0]));
+    return d;
+}
+
 std::vector<Message> oneOfEach() {
     const SystemTime time(std::chrono::seconds(1'800'000'000));
     QuoteRequest request{1, address("192.0.2.10"), {ClassRule::Best, {}, {}}, {}};
@@ -70,7 +76,12 @@ std::vector<Message> oneOfEach() {
             StreamCredit{1, 3},
             StreamClosed{1, StreamEnd::CannotConnect},
             api,
-            ApiAnswer{3, 200, "application/json", "{}"}};
+            ApiAnswer{3, 200, "application/json", "{}"},
+            DeviceAsks{4, device("tv").key, device("door").key, device("tv").link, address("10.0.0.2"), "tv"},
+            DeviceAnswer{4, DeviceStanding{DeviceState::Waiting, "tv", 300}},
+            DeviceAnswer{4, DeviceRefused{409, "CONFLICT", "another device has this name", "choose another"}},
+            Devices{std::vector{device("laptop"), device("tv")}},
+            Devices{}};
 }
 
 }  // namespace
@@ -139,6 +150,21 @@ private slots:
         Counters negative{{counters()}};
         negative.flows[0].amount = Money::fromEighths(-1);
         QCOMPARE(encode(negative).error(), MessageError::TooLarge);
+    }
+
+    void devicesKeepTheirKeysAndAreBounded() {
+        const auto back = decode(encode(Devices{std::vector{device("laptop"), device("tv")}}).value());
+        const auto& all = std::get<Devices>(*back).all;
+        QVERIFY(all && all->size() == 2);
+        QVERIFY(all->at(1).key == device("tv").key && all->at(1).link == device("tv").link);
+        QVERIFY(!std::get<Devices>(decode(encode(Devices{}).value()).value()).all);
+        Devices many{std::vector(maxDevices + 1, device("tv"))};
+        QCOMPARE(encode(many).error(), MessageError::TooLarge);
+        many.all->resize(maxDevices);
+        QVERIFY(encode(many).has_value());
+        DeviceAsks asks;
+        asks.name.assign(maxDeviceName + 1, 'a');
+        QCOMPARE(encode(asks).error(), MessageError::TooLarge);
     }
 
     void textForPeopleIsCutInsteadOfRefused() {

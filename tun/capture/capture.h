@@ -11,6 +11,7 @@
 #include <tl/expected.hpp>
 
 #include "core/flow.h"
+#include "core/link_address.h"
 
 namespace netpas::tun {
 
@@ -38,9 +39,6 @@ enum class CapturePoint : uint8_t {
     Output,     // packets that this machine sends
     Forwarded,  // packets that it forwards for a host behind it (a modem); `local` is that host, as it calls itself
 };
-
-// Of an Ethernet-like link.
-using LinkAddress = std::array<uint8_t, 6>;
 
 struct CapturedFlow {
     FlowMatch match;

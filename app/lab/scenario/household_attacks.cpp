@@ -101,8 +101,9 @@ Expected<void> Household::attackKeys() {
     std::string code;
     for (const Json& waiting : list->value("pending", Json::array())) code = waiting.value("code", "");
     if (!m_context.expect(!code.empty(), "nobody waits to be paired")) return {};
-    expectRefused(ask(bob, {"pair", "confirm", code}), "NOT_FOUND", "bob's confirmation of another device", "pairing");
-    expectRefused(ask(bob, {"pair", "remove", alice.device}), "NOT_FOUND", "bob's removal of alice", "pairing");
+    expectRefused(ask(bob, {"pair", "confirm", code}), "UNAUTHORIZED", "bob's confirmation of another device",
+                  "pairing");
+    expectRefused(ask(bob, {"pair", "remove", alice.device}), "UNAUTHORIZED", "bob's removal of alice", "pairing");
     return {};
 }
 

@@ -1,15 +1,16 @@
-#include "app/common/pairing.h"
+#include "core/pairing.h"
 
 #include <algorithm>
 #include <vector>
 
-namespace netpas::app {
+namespace netpas {
 
 namespace {
 
 constexpr std::string_view alphabet =
     "0123456789ABCDEFGHJKMNPQRSTVWXYZ";  // Crockford's: nothing that looks like something else
-constexpr size_t codeLetters = 8;
+constexpr size_t codeLetters = 12;
+constexpr size_t groupLetters = 4;
 
 }  // namespace
 
@@ -28,10 +29,11 @@ std::string pairingCode(const PublicKey& agent, const PublicKey& device, std::st
     message.insert(message.end(), name.begin(), name.end());
     const auto hash = blake2b256(message);
     uint64_t bits = 0;
-    for (size_t i = 0; i < 5; ++i) bits = bits << 8 | hash[i];
+    for (size_t i = 0; i < 8; ++i) bits = bits << 8 | hash[i];
+    bits >>= 64 - 5 * codeLetters;
     std::string code;
     for (size_t i = 0; i < codeLetters; ++i) {
-        if (i == codeLetters / 2) code += '-';
+        if (i != 0 && i % groupLetters == 0) code += '-';
         code += alphabet[bits >> (5 * (codeLetters - 1 - i)) & 31];
     }
     return code;
@@ -44,10 +46,10 @@ std::string tidyPairingCode(std::string_view typed) {
         if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
         if (c == 'O') c = '0';
         if (c == 'I' || c == 'L') c = '1';
-        if (code.size() == codeLetters / 2) code += '-';
+        if (code.size() % (groupLetters + 1) == groupLetters) code += '-';
         code += c;
     }
     return code;
 }
 
-}  // namespace netpas::app
+}  // namespace netpas
