@@ -24,7 +24,9 @@ constexpr double priceStep = 0.03;
 constexpr double lowestPrice = -1.5;
 constexpr double highestPrice = 3;
 // The first prompts stay cheap until novelty falls below this.
-constexpr double newBelow = 0.4;
+constexpr double newBelow = 0.1;
+// Answers from one look at how steady the user is to the next, once acquainted.
+constexpr uint64_t answersPerLook = 4;
 
 Money moneyOf(double logPrice) {
     constexpr double highest = 43;  // below the logarithm of INT64_MAX
@@ -221,6 +223,8 @@ void Engine::observe(const Request& request, Answer answer, SystemTime now) {
     if (++m_answered >= m_nextTuning) {
         tune(m_posteriors);
         m_nextTuning = m_answered + std::clamp<uint64_t>(m_answered / 4, 3, answerCapacity / 4);
+    } else if (m_novelty <= 0 && m_answered % answersPerLook == 0) {
+        tuneNoise(m_posteriors);
     }
     ++m_version;
 }

@@ -26,7 +26,7 @@ struct Settings {
     double acquaintance = 200;   // requests in which a new user becomes an old one
     double promptRate = 0.0375;  // prompts per request that are sustained, once acquainted
     double patience = 4;         // prompts above that which raise the cost of a prompt by a factor e
-    double mistrust = 1.0;       // what a purchase the user would not have made costs beyond its money, in surpluses
+    double mistrust = 1.3;       // what a purchase the user would not have made costs beyond its money, in surpluses
     double mostDoubt = 0.4;      // nothing is approved with a higher probability of being unwanted
     double doubtRate = 0.003;    // expected wrong approvals per request, above which mistrust grows
     double horizon = 300;        // requests over which an answer may pay off

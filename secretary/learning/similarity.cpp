@@ -17,12 +17,16 @@ constexpr Grid jitterGrid{0.02, 0.04, 0.07, 0.11, 0.16, 0.24, 0.36, 0.6};
 constexpr Grid slipGrid{0.001, 0.003, 0.007, 0.015, 0.03, 0.06, 0.1, 0.15};
 constexpr Grid driftGrid{0.01, 0.03, 0.06, 0.1, 0.15, 0.22, 0.35, 0.5};
 
-// Where the prior of each hyperparameter is centred, and its spread, in steps of its grid.
+// Most users are steady; of those who are not, worth moves by a quarter or more in a month. Log density.
+constexpr Grid driftPrior{0, 0, -0.7, -0.5, 0, 0.5, 0.5, -0.5};
+constexpr uint8_t driftAtFirst = 1;
+
+// Where the prior of each other hyperparameter is centred, and its spread, in steps of its grid.
 struct StepPrior {
     uint8_t centre;
     double spread;
 };
-constexpr std::array<StepPrior, Hyperparameters::count> stepPriors{{
+constexpr std::array<StepPrior, Hyperparameters::driftAt> stepPriors{{
     {6, 1.0},  // user
     {3, 1.5},  // app
     {5, 1.5},  // purpose
@@ -36,7 +40,6 @@ constexpr std::array<StepPrior, Hyperparameters::count> stepPriors{{
     {2, 1.5},  // everything
     {2, 1.5},  // jitter
     {3, 1.5},  // slip
-    {4, 1.5},  // drift
 }};
 
 }  // namespace
@@ -82,7 +85,8 @@ ContextKey contextKey(const FieldTexts& fields) {
 
 std::array<uint8_t, Hyperparameters::count> Hyperparameters::prior() {
     std::array<uint8_t, count> centre{};
-    for (size_t i = 0; i < count; ++i) centre[i] = stepPriors[i].centre;
+    for (size_t i = 0; i < stepPriors.size(); ++i) centre[i] = stepPriors[i].centre;
+    centre[driftAt] = driftAtFirst;
     return centre;
 }
 
@@ -96,8 +100,8 @@ double Hyperparameters::slip() const { return slipGrid[step[slipAt]]; }
 double Hyperparameters::drift() const { return driftGrid[step[driftAt]]; }
 
 double Hyperparameters::logPrior() const {
-    double sum = 0;
-    for (size_t i = 0; i < count; ++i) {
+    double sum = driftPrior[step[driftAt]];
+    for (size_t i = 0; i < stepPriors.size(); ++i) {
         const double distance = (double(step[i]) - double(stepPriors[i].centre)) / stepPriors[i].spread;
         sum -= 0.5 * distance * distance;
     }
