@@ -16,6 +16,7 @@
 #include <tl/expected.hpp>
 
 #include "core/accounting/messages.h"
+#include "core/accounting/payment_record.h"
 #include "core/store/database.h"
 
 namespace netpas::accounting {
@@ -162,6 +163,31 @@ public:
     [[nodiscard]] Sum sum(SumKind kind, IspId isp) const;
     [[nodiscard]] const std::map<std::pair<SumKind, IspId>, Sum>& sums() const { return m_sums; }
 
+    // --- micropayments
+    // Null when it was never heard of, or too long ago to be in memory.
+    [[nodiscard]] const PaymentRecord* payment(const payments::PaymentId& id) const;
+    // Also what is only in the database; slow.
+    [[nodiscard]] std::optional<PaymentRecord> paymentEver(const payments::PaymentId& id);
+    // In memory: every payment whose end may still change.
+    [[nodiscard]] const std::unordered_map<payments::PaymentId, PaymentRecord, payments::PaymentIdHash>& payments()
+        const {
+        return m_payments;
+    }
+    // New, or changed. Keeps the sums of what is pending and of the day.
+    void setPayment(PaymentRecord record, SystemTime now);
+    // Of the party as payer or previous hop: what it will owe when everything pending is confirmed.
+    [[nodiscard]] Money pendingOf(const Party& party) const;
+    // … what it owes for the last 24 hours, the pending included.
+    [[nodiscard]] Money spentOf(const Party& party, SystemTime now);
+    void add(PaymentSum kind, const Party& party, Money amount, SystemTime now);
+    [[nodiscard]] Sum sum(PaymentSum kind, const Party& party) const;
+    [[nodiscard]] const std::map<std::pair<PaymentSum, Party>, Sum>& paymentSums() const { return m_paymentSums; }
+    // Payees whose certificate was found good, by class (bits).
+    [[nodiscard]] std::optional<uint8_t> certifiedClasses(const NodeId& payee, SystemTime now) const;
+    void setCertified(const NodeId& payee, uint8_t classes, SystemTime until, SystemTime now);
+    // Drops from memory what cannot change any more.
+    void prunePayments(SystemTime now);
+
     // --- alarms
     void alarm(AlarmKind kind, std::string subject, std::string text, SystemTime now);
     [[nodiscard]] const std::deque<Alarm>& alarms() const { return m_alarms; }  // the newest 1000
@@ -181,6 +207,7 @@ private:
     [[nodiscard]] tl::expected<void, store::StoreError> loadCounters();
     [[nodiscard]] tl::expected<void, store::StoreError> loadConfirmations(SystemTime now);
     [[nodiscard]] tl::expected<void, store::StoreError> loadSumsAndAlarms();
+    [[nodiscard]] tl::expected<void, store::StoreError> loadPayments(SystemTime now);
     void reload();
     store::Statement* statement(const char* sql);
     void run(store::Statement* statement);
@@ -215,6 +242,21 @@ private:
     int64_t m_nextOutbox = 1;
     std::map<std::pair<SumKind, IspId>, Sum> m_sums;
     std::map<std::pair<SumKind, IspId>, bool> m_dirtySums;
+    // What a party has spent: entries as old as a day leave.
+    struct Window {
+        std::deque<std::pair<SystemTime, payments::PaymentId>> entries;
+        std::unordered_map<payments::PaymentId, Money, payments::PaymentIdHash> amounts;
+        Money total;
+    };
+    struct Certified {
+        uint8_t classes = 0;
+        SystemTime until;
+    };
+    std::unordered_map<payments::PaymentId, PaymentRecord, payments::PaymentIdHash> m_payments;
+    std::map<Party, Money> m_pending;
+    std::map<Party, Window> m_windows;
+    std::map<std::pair<PaymentSum, Party>, Sum> m_paymentSums;
+    std::unordered_map<NodeId, Certified> m_certified;
     std::deque<Alarm> m_alarms;
     uint64_t m_alarmCount = 0;
     SystemTime m_now;  // of the last call that told it; for reload()

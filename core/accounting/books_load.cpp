@@ -34,7 +34,8 @@ tl::expected<void, StoreError> Books::load(SystemTime now) {
     if (auto done = loadCustomersAndKeys(); !done) return done;
     if (auto done = loadCounters(); !done) return done;
     if (auto done = loadConfirmations(now); !done) return done;
-    return loadSumsAndAlarms();
+    if (auto done = loadSumsAndAlarms(); !done) return done;
+    return loadPayments(now);
 }
 
 tl::expected<void, StoreError> Books::loadCustomersAndKeys() {

@@ -56,6 +56,21 @@ CREATE TABLE alarm (
     number INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind INTEGER NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL);
 )sql";
 
-inline constexpr std::array booksSteps{booksStep1};
+inline constexpr std::string_view booksStep2 = R"sql(
+-- Micropayments; `body` has everything, the other columns what is searched for.
+CREATE TABLE payment (
+    id BLOB PRIMARY KEY, from_party TEXT NOT NULL, received INTEGER NOT NULL, open_until INTEGER NOT NULL,
+    body BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX payment_open ON payment (open_until);
+CREATE INDEX payment_received ON payment (received);
+
+CREATE TABLE payment_sum (
+    kind INTEGER NOT NULL, party TEXT NOT NULL, total INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (kind, party)) WITHOUT ROWID;
+
+CREATE TABLE certified_payee (payee BLOB PRIMARY KEY, classes INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+)sql";
+
+inline constexpr std::array booksSteps{booksStep1, booksStep2};
 
 }  // namespace netpas::accounting

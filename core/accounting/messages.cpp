@@ -33,6 +33,19 @@ enum class Type : uint8_t {
     ConfirmationToCountersign = 32,
     ForwardedConfirmation = 33,
     Ack = 34,
+    SendPayment = 48,
+    PaymentQuery = 49,
+    PaymentStatement = 50,
+    RouteQuery = 51,
+    RouteFound = 52,
+    SetReceiving = 53,
+    ReceivingSet = 54,
+    ForwardPayment = 55,
+    PaymentRefused = 56,
+    PaymentConfirmed = 57,
+    PaymentAck = 58,
+    CancelPayment = 59,
+    AnnounceRoutes = 60,
 };
 
 template <typename T, typename Put>
@@ -290,6 +303,24 @@ struct Encoder {
         type(Type::Ack);
         putList(w, m.entries, maxAcks, putAck);
     }
+    template <typename T>
+    void payment(Type of, const T& m) {
+        type(of);
+        write(w, m);
+    }
+    void operator()(const SendPayment& m) { payment(Type::SendPayment, m); }
+    void operator()(const PaymentQuery& m) { payment(Type::PaymentQuery, m); }
+    void operator()(const PaymentStatement& m) { payment(Type::PaymentStatement, m); }
+    void operator()(const RouteQuery& m) { payment(Type::RouteQuery, m); }
+    void operator()(const RouteFound& m) { payment(Type::RouteFound, m); }
+    void operator()(const SetReceiving& m) { payment(Type::SetReceiving, m); }
+    void operator()(const ReceivingSet& m) { payment(Type::ReceivingSet, m); }
+    void operator()(const ForwardPayment& m) { payment(Type::ForwardPayment, m); }
+    void operator()(const PaymentRefused& m) { payment(Type::PaymentRefused, m); }
+    void operator()(const PaymentConfirmed& m) { payment(Type::PaymentConfirmed, m); }
+    void operator()(const PaymentAck& m) { payment(Type::PaymentAck, m); }
+    void operator()(const CancelPayment& m) { payment(Type::CancelPayment, m); }
+    void operator()(const AnnounceRoutes& m) { payment(Type::AnnounceRoutes, m); }
 };
 
 UsageStatement getStatement(Reader& r) {
@@ -412,6 +443,19 @@ Message getBody(Type type, Reader& r, bool& known) {
     case Type::ConfirmationToCountersign: return ConfirmationToCountersign{decodeConfirmation(r)};
     case Type::ForwardedConfirmation: return ForwardedConfirmation{decodeConfirmation(r)};
     case Type::Ack: return Ack{getList<AckEntry>(r, maxAcks, getAck)};
+    case Type::SendPayment: return readSendPayment(r);
+    case Type::PaymentQuery: return readPaymentQuery(r);
+    case Type::PaymentStatement: return readPaymentStatement(r);
+    case Type::RouteQuery: return readRouteQuery(r);
+    case Type::RouteFound: return readRouteFound(r);
+    case Type::SetReceiving: return readSetReceiving(r);
+    case Type::ReceivingSet: return readReceivingSet(r);
+    case Type::ForwardPayment: return readForwardPayment(r);
+    case Type::PaymentRefused: return readPaymentRefused(r);
+    case Type::PaymentConfirmed: return readPaymentConfirmed(r);
+    case Type::PaymentAck: return readPaymentAck(r);
+    case Type::CancelPayment: return readCancelPayment(r);
+    case Type::AnnounceRoutes: return readAnnounceRoutes(r);
     }
     known = false;
     return Join{};

@@ -11,6 +11,7 @@
 #include <tl/expected.hpp>
 
 #include "core/accounting/confirmation.h"
+#include "core/accounting/payment_messages.h"
 #include "core/bytes.h"
 #include "core/crypto/identity.h"
 #include "core/ids.h"
@@ -232,7 +233,9 @@ struct Ack {
 using Message =
     std::variant<Join, RegisterKey, RevokeKey, UsageQuery, InvoiceQuery, Joined, KeyReady, UsageStatement, Invoice,
                  Refused, EdgeHello, EdgeReport, EdgeSample, KeyInstalled, KeyRemoved, EdgeWelcome, InstallKey,
-                 RemoveKey, SetBlacklist, EdgeReportAck, ConfirmationToCountersign, ForwardedConfirmation, Ack>;
+                 RemoveKey, SetBlacklist, EdgeReportAck, ConfirmationToCountersign, ForwardedConfirmation, Ack,
+                 SendPayment, PaymentQuery, RouteQuery, SetReceiving, PaymentStatement, RouteFound, ReceivingSet,
+                 ForwardPayment, PaymentRefused, PaymentConfirmed, PaymentAck, CancelPayment, AnnounceRoutes>;
 
 // The caller keeps the limits above; a message beyond them is cut to them.
 [[nodiscard]] Bytes encode(const Message& message);

@@ -1,0 +1,400 @@
+#include "core/accounting/payment_desk.h"
+
+#include <algorithm>
+
+namespace netpas::accounting {
+
+using payments::Fee;
+using payments::PaymentConfirmation;
+using payments::PaymentId;
+using payments::SignedOrder;
+
+namespace {
+
+constexpr auto clockSkew = std::chrono::seconds(5);
+constexpr std::chrono::hours certificateKept{24};
+constexpr std::chrono::minutes absenceKept{5};
+// Ends of payments that a customer may have missed while it was away.
+constexpr std::chrono::minutes toldAgain{5};
+constexpr size_t mostCertifying = 1024;
+
+Money minus(Money a, Money b) { return checkedSub(a, b).value_or(Money::zero()); }
+Money leftOf(Money limit, Money used) { return std::max(Money::zero(), minus(limit, used)); }
+
+Bytes bytesOf(const SignedOrder& order) {
+    Writer writer;
+    payments::encode(writer, order);
+    return writer.take();
+}
+
+Party customerParty(const std::string& name) { return {name, {}}; }
+Party ispParty(IspId isp) { return {{}, isp}; }
+
+}  // namespace
+
+PaymentDesk::PaymentDesk(IspId isp, const Identity& identity, PaymentTerms terms, Books& books, const Clock& clock,
+                         Surroundings& around)
+    : m_isp(isp), m_identity(identity), m_terms(std::move(terms)), m_books(books), m_clock(clock), m_around(around) {
+    reload();
+}
+
+PaymentDesk::~PaymentDesk() = default;
+
+void PaymentDesk::reload() {
+    m_deadlines.clear();
+    for (const auto& [id, record] : m_books.payments()) {
+        if (record.state == PaymentState::Pending) m_deadlines.emplace(record.confirmUntil(), id);
+    }
+}
+
+const PaymentAccount& PaymentDesk::account(const std::string& customer) const {
+    static const PaymentAccount usual;
+    const auto found = m_terms.accounts.find(customer);
+    return found == m_terms.accounts.end() ? usual : found->second;
+}
+
+PaymentRefused PaymentDesk::refusal(const PaymentId& id, PaymentRefusal reason, Money limit, std::string remedy) const {
+    return {id, m_isp, reason, limit, std::move(remedy)};
+}
+
+// --- from payers
+
+bool PaymentDesk::tooOften(const std::string& payer) {
+    const SteadyTime now = m_clock.steady();
+    Rate& rate = m_rates[payer];
+    if (now - rate.since >= std::chrono::seconds(1)) rate = {now, 0};
+    return ++rate.count > account(payer).perSecond;
+}
+
+void PaymentDesk::order(const std::string& payer, const SignedOrder& order) {
+    const Party from = customerParty(payer);
+    const PaymentId& id = order.order.payment.id;
+    if (const auto known = m_books.paymentEver(id)) {
+        // Sent again after a lost answer: nothing is paid again.
+        if (known->from == from && known->order == bytesOf(order)) return sayState(*known);
+        return m_around.send(from, refusal(id, PaymentRefusal::Conflict, {}, "draw another id"));
+    }
+    if (const auto no = judgeOrder(payer, order)) return m_around.send(from, *no);
+    PaymentRecord record;
+    record.payment = order.order.payment;
+    record.from = from;
+    record.owed = payments::total(order.order).value_or(Money::max());
+    record.rest = static_cast<uint8_t>(order.order.fees.size());
+    record.order = bytesOf(order);
+    if (certified(payer, order)) pass(std::move(record), order.order.fees);
+}
+
+std::optional<PaymentRefused> PaymentDesk::judgeOrder(const std::string& payer, const SignedOrder& order) {
+    const payments::Payment& payment = order.order.payment;
+    const PaymentAccount& may = account(payer);
+    if (!may.maySend) return refusal(payment.id, PaymentRefusal::MayNotSend, {}, "ask your ISP to allow it");
+    if (may.frozen) return refusal(payment.id, PaymentRefusal::Frozen, {}, "ask your ISP why");
+    if (tooOften(payer)) return refusal(payment.id, PaymentRefusal::RateLimit, {}, "pay more slowly");
+    const auto key = m_around.keyOf(payer);
+    if (!key) return refusal(payment.id, PaymentRefusal::BadOrder, {}, "join first");
+    const SystemTime now = m_clock.now();
+    if (const auto good = payments::verify(order, *key, now); !good) {
+        const bool late = good.error() == payments::PaymentError::Expired;
+        return refusal(payment.id, late ? PaymentRefusal::Expired : PaymentRefusal::BadOrder, {},
+                       std::string(payments::describe(good.error())));
+    }
+    const auto sum = payments::total(order.order);
+    const Money today = leftOf(may.perDay, m_books.spentOf(customerParty(payer), now));
+    const Money most = std::min(may.perPayment, today);
+    if (!sum || *sum > most) return refusal(payment.id, PaymentRefusal::RateLimit, most, "pay less, or later");
+    return std::nullopt;
+}
+
+// False while nothing is known of the payee's certificates, and when they are not good enough.
+bool PaymentDesk::certified(const std::string& payer, const SignedOrder& order) {
+    const auto& wanted = account(payer).payees;
+    if (!wanted) return true;
+    const payments::Payment& payment = order.order.payment;
+    const Party from = customerParty(payer);
+    if (const auto classes = m_books.certifiedClasses(payment.payee, m_clock.now())) {
+        if ((*classes & *wanted) != 0) return true;
+        m_around.send(from, refusal(payment.id, PaymentRefusal::NotCertified, {},
+                                    "accept more classes of payees, or pay somebody else"));
+        return false;
+    }
+    if (m_certifying.size() >= mostCertifying || !m_certifying.insert(payment.id).second) return false;
+    m_around.certify(payment.payee, order.order.fees.back().isp,
+                     [this, alive = std::weak_ptr(m_alive), payer, order](std::optional<uint8_t> found) {
+                         if (alive.expired()) return;
+                         m_certifying.erase(order.order.payment.id);
+                         const SystemTime now = m_clock.now();
+                         const auto kept =
+                             found ? SystemTime::duration(certificateKept) : SystemTime::duration(absenceKept);
+                         m_books.setCertified(order.order.payment.payee, found.value_or(0), now + kept, now);
+                         this->order(payer, order);
+                     });
+    return false;
+}
+
+PaymentStatement PaymentDesk::statement(const std::string& payer, const PaymentQuery& query) {
+    PaymentStatement said;
+    said.request = query.request;
+    said.id = query.id;
+    said.state = PaymentState::Unknown;
+    said.time = m_clock.now();
+    const auto known = m_books.paymentEver(query.id);
+    const auto key = m_around.keyOf(payer);
+    if (known && known->from == customerParty(payer)) {
+        said.state = known->state;
+        said.final = known->state != PaymentState::Pending &&
+                     (known->state != PaymentState::Confirmed || said.time > known->cancelUntil());
+        if (known->state == PaymentState::Confirmed) said.charged = known->owed;
+    }
+    said.signature = m_identity.sign(paymentStatementMessage(said, key ? key->nodeId() : NodeId{}));
+    return said;
+}
+
+std::optional<PaymentRefusal> PaymentDesk::mayReceive(const std::string& customer) const {
+    const PaymentAccount& may = account(customer);
+    if (!may.mayReceive) return PaymentRefusal::MayNotReceive;
+    if (may.frozen) return PaymentRefusal::Frozen;
+    return std::nullopt;
+}
+
+void PaymentDesk::setFrozen(const std::string& customer, bool frozen) { m_terms.accounts[customer].frozen = frozen; }
+
+// --- towards the payee
+
+void PaymentDesk::forwarded(IspId from, const ForwardPayment& message) {
+    const Party party = ispParty(from);
+    if (const auto known = m_books.paymentEver(message.payment.id)) {
+        if (known->from != party || known->payment != message.payment) {
+            m_around.send(party, refusal(message.payment.id, PaymentRefusal::Conflict, {}, "draw another id"));
+        } else if (known->refusal) {
+            m_around.send(party, *known->refusal);
+        }
+        return;
+    }
+    if (message.position == 0 || message.fees.empty() || message.fees.front().isp != m_isp) {
+        return m_around.send(party, refusal(message.payment.id, PaymentRefusal::BadOrder, {}, "it is not for us"));
+    }
+    PaymentRecord record;
+    record.payment = message.payment;
+    record.from = party;
+    record.position = message.position;
+    record.rest = static_cast<uint8_t>(message.fees.size());
+    Money owed = message.payment.amount;
+    for (const Fee& fee : message.fees) {
+        const auto sum = checkedAdd(owed, fee.amount);
+        if (!sum) {
+            return m_around.send(party, refusal(message.payment.id, PaymentRefusal::BadOrder, {}, "pay less"));
+        }
+        owed = *sum;
+    }
+    record.owed = owed;
+    pass(std::move(record), message.fees);
+}
+
+void PaymentDesk::pass(PaymentRecord record, std::vector<Fee> fees) {
+    auto no = judge(record, fees);
+    if (!no) no = route(record, fees);
+    if (no) return m_around.send(record.from, *no);
+    const SystemTime now = m_clock.now();
+    record.received = now;
+    ForwardPayment next;
+    next.position = static_cast<uint8_t>(record.position + 1);
+    next.payment = record.payment;
+    next.fees.assign(fees.begin() + 1, fees.end());
+    const Party to = record.to;
+    m_deadlines.emplace(record.confirmUntil(), record.payment.id);
+    m_books.setPayment(std::move(record), now);
+    m_around.send(to, std::move(next));
+}
+
+std::optional<PaymentRefused> PaymentDesk::judge(const PaymentRecord& record, const std::vector<Fee>& fees) const {
+    const payments::Payment& payment = record.payment;
+    const SystemTime now = m_clock.now();
+    const auto no = [&](PaymentRefusal reason, Money limit, const char* remedy) {
+        return refusal(payment.id, reason, limit, remedy);
+    };
+    if (payment.currency != payments::dollars) return no(PaymentRefusal::BadOrder, {}, "pay in USD");
+    if (payment.time > now + clockSkew) return no(PaymentRefusal::BadOrder, {}, "set the payer's clock");
+    if (now > record.forwardUntil()) return no(PaymentRefusal::Expired, {}, "nothing is owed; make a new payment");
+    if (payment.amount < m_terms.smallest) return no(PaymentRefusal::TooSmall, m_terms.smallest, "pay more at once");
+    if (fees.front().isp != m_isp) return no(PaymentRefusal::BadOrder, {}, "name this ISP first");
+    const Money fee = m_terms.fee.of(payment.amount);
+    if (fees.front().amount < fee) return no(PaymentRefusal::FeeTooSmall, fee, "ask for the fees again");
+    if (!record.from.isCustomer()) {
+        const auto credit = m_terms.credit.find(record.from.isp);
+        const Money left = leftOf(credit == m_terms.credit.end() ? Money::zero() : credit->second, owedBy(record.from));
+        if (record.owed > left) return no(PaymentRefusal::CreditLimit, left, "pay less, or another way");
+    }
+    return std::nullopt;
+}
+
+// With everything that is pending.
+Money PaymentDesk::owedBy(const Party& party) const {
+    Money owed = m_books.sum(PaymentSum::OwedBy, party).total;
+    owed = minus(owed, m_books.sum(PaymentSum::TakenBackFrom, party).total);
+    owed = minus(owed, m_books.sum(PaymentSum::LateBy, party).total);
+    return checkedAdd(owed, m_books.pendingOf(party)).value_or(Money::max());
+}
+
+std::optional<PaymentRefused> PaymentDesk::route(PaymentRecord& record, const std::vector<Fee>& fees) const {
+    const PaymentId& id = record.payment.id;
+    if (fees.size() > 1) {
+        record.to = ispParty(fees[1].isp);
+        record.passed = minus(record.owed, fees.front().amount);
+        if (record.to == record.from) return refusal(id, PaymentRefusal::BadOrder, {}, "it would go back");
+        if (m_around.isThere(record.to)) return std::nullopt;
+        return refusal(id, PaymentRefusal::NoRoute, {}, "ask for another way");
+    }
+    const auto payee = m_around.payee(record.payment.payee);
+    if (!payee) return refusal(id, PaymentRefusal::UnknownPayee, {}, "check the payee's identifier and ISP");
+    record.to = customerParty(*payee);
+    record.passed = record.payment.amount;
+    if (record.to == record.from) return refusal(id, PaymentRefusal::BadOrder, {}, "payer and payee are the same");
+    if (const auto not_ = mayReceive(*payee)) return refusal(id, *not_, {}, "nothing was paid");
+    if (m_around.isThere(record.to)) return std::nullopt;
+    return refusal(id, PaymentRefusal::PayeeAway, {}, "try again later");
+}
+
+// --- back to the payer
+
+void PaymentDesk::confirmed(const Party& from, const PaymentConfirmed& message) {
+    const PaymentResult result = confirm(from, message.confirmation);
+    m_around.send(from, PaymentAck{{{message.confirmation.id, false, result}}});
+}
+
+PaymentResult PaymentDesk::confirm(const Party& from, const PaymentConfirmation& confirmation) {
+    const PaymentRecord* known = m_books.payment(confirmation.id);
+    if (known == nullptr) return PaymentResult::Unknown;
+    if (known->to != from) return PaymentResult::NotYours;
+    if (known->state == PaymentState::Confirmed) return PaymentResult::Already;
+    if (known->state != PaymentState::Pending) return PaymentResult::TooLate;
+    // The signature is the payer's to check (NetPaS §4.2.1); whose key it is, anybody can see.
+    if (confirmation.payee.nodeId() != known->payment.payee) return PaymentResult::BadProof;
+    const SystemTime now = m_clock.now();
+    if (confirmation.time > known->payment.expires || now > known->confirmUntil()) return PaymentResult::TooLate;
+    PaymentRecord record = *known;
+    record.state = PaymentState::Confirmed;
+    record.confirmation = confirmation;
+    record.toldFrom = record.from.isCustomer();
+    m_books.add(PaymentSum::OwedBy, record.from, record.owed, now);
+    m_books.add(PaymentSum::OwedTo, record.to, record.passed, now);
+    const Party back = record.from;
+    m_books.setPayment(std::move(record), now);
+    m_around.send(back, PaymentConfirmed{confirmation});
+    return PaymentResult::Done;
+}
+
+void PaymentDesk::refused(const Party& from, const PaymentRefused& message) {
+    const PaymentRecord* known = m_books.payment(message.id);
+    if (known == nullptr || known->to != from || known->state != PaymentState::Pending) return;
+    PaymentRefused why = message;
+    if (from.isCustomer()) why = refusal(message.id, PaymentRefusal::PayeeRefused, {}, message.remedy);
+    end(*known, PaymentState::Refused, why);
+}
+
+void PaymentDesk::end(PaymentRecord record, PaymentState state, const PaymentRefused& why) {
+    const Party back = record.from;
+    record.state = state;
+    record.refusal = why;
+    m_books.setPayment(std::move(record), m_clock.now());
+    // A neighbour knows by its own clock when a payment has expired.
+    if (back.isCustomer() || state != PaymentState::Expired) m_around.send(back, why);
+}
+
+void PaymentDesk::tick() {
+    const SystemTime now = m_clock.now();
+    while (!m_deadlines.empty() && m_deadlines.begin()->first < now) {
+        const PaymentId id = m_deadlines.begin()->second;
+        m_deadlines.erase(m_deadlines.begin());
+        const PaymentRecord* known = m_books.payment(id);
+        if (known == nullptr || known->state != PaymentState::Pending) continue;
+        end(*known, PaymentState::Expired, refusal(id, PaymentRefusal::Expired, {}, "nothing is owed"));
+    }
+}
+
+void PaymentDesk::sayState(const PaymentRecord& record) {
+    if (record.state == PaymentState::Confirmed && record.confirmation) {
+        m_around.send(record.from, PaymentConfirmed{*record.confirmation});
+    } else if (record.refusal) {
+        m_around.send(record.from, *record.refusal);
+    }
+}
+
+// --- taken back
+
+void PaymentDesk::cancel(const Party& from, const CancelPayment& message) {
+    m_around.send(from, PaymentAck{{{message.id, true, takeBack(from, message)}}});
+}
+
+// Everybody checks the evidence for himself (NetPaS §4.3.1).
+PaymentResult PaymentDesk::takeBack(const Party& from, const CancelPayment& message) {
+    const PaymentRecord* known = m_books.payment(message.id);
+    if (known == nullptr) return PaymentResult::Unknown;
+    if (known->from != from) return PaymentResult::NotYours;
+    if (known->state == PaymentState::Cancelled) return PaymentResult::Already;
+    const SystemTime now = m_clock.now();
+    if (known->state != PaymentState::Confirmed || now > known->cancelUntil()) return PaymentResult::TooLate;
+    const bool payeesKey = message.payee.nodeId() == known->payment.payee;
+    if (!payeesKey || !known->confirmation || payments::verify(*known->confirmation, known->payment)) {
+        return PaymentResult::BadProof;
+    }
+    PaymentRecord record = *known;
+    record.state = PaymentState::Cancelled;
+    record.refusal = refusal(message.id, PaymentRefusal::Cancelled, {}, "nothing is owed");
+    record.toldTo = record.to.isCustomer();
+    m_books.add(PaymentSum::TakenBackFrom, record.from, record.owed, now);
+    m_books.add(PaymentSum::TakenBackTo, record.to, record.passed, now);
+    const Party next = record.to;
+    m_books.setPayment(std::move(record), now);
+    m_around.send(next, message);
+    return PaymentResult::Done;
+}
+
+// --- what neighbours have taken
+
+void PaymentDesk::acknowledged(IspId from, const PaymentAckEntry& entry) {
+    const PaymentRecord* known = m_books.payment(entry.id);
+    if (known == nullptr) return;
+    const Party party = ispParty(from);
+    const bool open =
+        entry.cancellation ? known->to == party && !known->toldTo : known->from == party && !known->toldFrom;
+    if (!open) return;
+    const SystemTime now = m_clock.now();
+    PaymentRecord record = *known;
+    (entry.cancellation ? record.toldTo : record.toldFrom) = true;
+    if (entry.result != PaymentResult::Done && entry.result != PaymentResult::Already) {
+        // Whoever is late bears it (NetPaS §5.2).
+        m_books.add(entry.cancellation ? PaymentSum::LateTo : PaymentSum::LateBy, party,
+                    entry.cancellation ? record.passed : record.owed, now);
+        m_books.alarm(AlarmKind::Refused, party.text(),
+                      std::string("it did not take the ") + (entry.cancellation ? "cancellation" : "confirmation") +
+                          " of a payment: " + std::string(describe(entry.result)),
+                      now);
+    }
+    m_books.setPayment(std::move(record), now);
+}
+
+void PaymentDesk::connected(IspId neighbour) {
+    const Party party = ispParty(neighbour);
+    for (const auto& [id, record] : m_books.payments()) {
+        if (record.from == party && !record.toldFrom && record.confirmation) {
+            m_around.send(party, PaymentConfirmed{*record.confirmation});
+        }
+        if (record.to == party && !record.toldTo && record.confirmation) {
+            m_around.send(party, CancelPayment{id, record.confirmation->payee});
+        }
+    }
+}
+
+void PaymentDesk::connected(const std::string& customer) {
+    const Party party = customerParty(customer);
+    const SystemTime now = m_clock.now();
+    for (const auto& [id, record] : m_books.payments()) {
+        if (record.to == party && record.state == PaymentState::Pending) {
+            const auto position = static_cast<uint8_t>(record.position + 1);
+            m_around.send(party, ForwardPayment{position, record.payment, {}});
+        }
+        if (record.from == party && now - record.changed < toldAgain) sayState(record);
+    }
+}
+
+}  // namespace netpas::accounting

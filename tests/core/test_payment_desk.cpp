@@ -1,0 +1,426 @@
+// Micropayments at the ISPs on their way (NetPaS Figure 2, §4.1, §4.2, §4.3.1, §5.2).
+#include <QtTest>
+
+#include "tests/core/payment_world.h"
+
+using namespace netpas;
+using namespace netpas::accounting;
+using namespace netpas::accounting::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// NetPaS Figure 2: B pays A through Y and X.
+struct Figure2 : World {
+    Figure2() {
+        addIsp("Y", 25, "0.0000005");
+        addIsp("X", 24, "0.000002");
+        addCustomer("B", "Y", false);
+        addCustomer("A", "X", true);
+    }
+    payments::SignedOrder pay(int64_t amount = 100'000) {
+        const auto made = order("B", "A", nano(amount), fees({{"Y", 500}, {"X", 2'000}}));
+        say("B", SendPayment{made});
+        return made;
+    }
+    PaymentState at(const char* isp, const payments::SignedOrder& order) {
+        const auto known = isps.at(isp)->books->paymentEver(order.order.payment.id);
+        return known ? known->state : PaymentState::Unknown;
+    }
+    bool nothingIsOwed() {
+        return isps.at("Y")->owedBy("B") == Money::zero() && isps.at("Y")->owedTo("X") == Money::zero() &&
+               isps.at("X")->owedBy("Y") == Money::zero() && isps.at("X")->owedTo("A") == Money::zero();
+    }
+    void tick() {
+        for (auto& [name, isp] : isps) isp->desk->tick();
+        run();
+    }
+    Isp& y() { return *isps.at("Y"); }
+    Isp& x() { return *isps.at("X"); }
+};
+
+}  // namespace
+
+class TestPaymentDesk : public QObject {
+    Q_OBJECT
+
+private slots:
+    void commitmentsTakeEffectWithTheConfirmation() {
+        Figure2 world;
+        world.open();
+        bool before = false;
+        world.touch = [&](World::Wire& wire) {
+            if (std::holds_alternative<PaymentConfirmed>(wire.message) && wire.from == "A")
+                before = world.nothingIsOwed();
+            return true;
+        };
+        const auto order = world.pay();
+        world.run();
+        QVERIFY(before);
+        QCOMPARE(world.y().owedBy("B"), nano(102'500));
+        QCOMPARE(world.y().owedTo("X"), nano(102'000));
+        QCOMPARE(world.x().owedBy("Y"), nano(102'000));
+        QCOMPARE(world.x().owedTo("A"), nano(100'000));
+        QCOMPARE(world.confirmed["B"].size(), size_t{1});
+        QVERIFY(payments::verify(world.confirmed["B"][0], order.order.payment));
+    }
+
+    void whatIsDoubledOrReplayedIsPaidOnce() {
+        Figure2 world;
+        world.open();
+        world.touch = [&](World::Wire& wire) {
+            world.deliver(wire);  // and once more afterwards
+            return true;
+        };
+        const auto order = world.pay();
+        world.run();
+        world.touch = nullptr;
+        world.say("B", SendPayment{order});
+        world.clock.advance(1h);
+        world.say("B", SendPayment{order});
+        world.say("A", PaymentConfirmed{world.confirmed["B"][0]});
+        world.run();
+        QCOMPARE(world.y().owedBy("B"), nano(102'500));
+        QCOMPARE(world.x().owedTo("A"), nano(100'000));
+    }
+
+    void anotherPaymentUnderTheSameIdIsRefused() {
+        Figure2 world;
+        world.open();
+        auto order = world.pay();
+        world.run();
+        order.order.payment.amount = nano(200'000);
+        world.say("B", SendPayment{world.signedBy("B", order)});
+        world.run();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::Conflict);
+        QCOMPARE(world.y().owedBy("B"), nano(102'500));
+    }
+
+    void refusalsSayWhereWhyAndHowMuchWouldHavePassed() {
+        Figure2 world;
+        world.x().terms.credit[IspId(25)] = nano(150'000);
+        world.x().terms.smallest = nano(1'000);
+        world.open();
+        world.say("B", SendPayment{world.order("B", "A", nano(100'000), world.fees({{"Y", 500}, {"X", 1'999}}))});
+        world.run();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::FeeTooSmall);
+        QCOMPARE(world.refused["B"].back().where, IspId(24));
+        QCOMPARE(world.refused["B"].back().limit, nano(2'000));
+        world.pay(500);
+        world.run();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::TooSmall);
+        QCOMPARE(world.refused["B"].back().limit, nano(1'000));
+        world.pay();
+        world.run();
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::CreditLimit);
+        QCOMPARE(world.refused["B"].back().limit, nano(48'000));
+        QCOMPARE(world.y().owedBy("B"), nano(102'500));
+    }
+
+    void thePayersOwnLimitsHold() {
+        Figure2 world;
+        auto& account = world.y().terms.accounts["B"];
+        account.perDay = nano(250'000);
+        account.perPayment = nano(150'000);
+        account.perSecond = 100;
+        world.open();
+        world.pay(200'000);
+        world.run();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::RateLimit);
+        QCOMPARE(world.refused["B"].back().limit, nano(150'000));
+        world.pay();
+        world.pay();
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::RateLimit);
+        QCOMPARE(world.refused["B"].back().limit, nano(45'000));
+        world.y().open();  // a restarted server still knows
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].back().limit, nano(45'000));
+        world.clock.advance(25h);
+        world.pay();
+        world.run();
+        QCOMPARE(world.y().owedBy("B"), nano(3 * 102'500));
+    }
+
+    void tooManyPaymentsASecondAreRefused() {
+        Figure2 world;
+        world.y().terms.accounts["B"].perSecond = 3;
+        world.open();
+        for (int i = 0; i < 10; ++i) world.pay();
+        world.run();
+        QCOMPARE(world.confirmed["B"].size(), size_t{3});
+        QCOMPARE(world.refused["B"].size(), size_t{7});
+    }
+
+    void aServerThatOnlyReceivesCannotPay() {
+        Figure2 world;
+        world.x().terms.accounts["A"].maySend = false;
+        world.addCustomer("C", "X", false);
+        world.open();
+        world.say("A", SendPayment{world.order("A", "C", nano(1'000), world.fees({{"X", 2'000}}))});
+        world.run();
+        QCOMPARE(world.refused["A"].back().reason, PaymentRefusal::MayNotSend);
+        world.say("B", SendPayment{world.order("B", "C", nano(1'000), world.fees({{"Y", 500}, {"X", 2'000}}))});
+        world.run();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::MayNotReceive);
+        QVERIFY(world.nothingIsOwed());
+    }
+
+    void frozenAccountsNeitherPayNorReceive() {
+        Figure2 world;
+        world.open();
+        world.x().desk->setFrozen("A", true);
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::Frozen);
+        QCOMPARE(world.refused["B"].back().where, IspId(24));
+        world.y().desk->setFrozen("B", true);
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].back().where, IspId(25));
+    }
+
+    void onlyPayeesOfTheChosenClassesArePaid() {
+        Figure2 world;
+        world.y().terms.accounts["B"].payees = 0b001;
+        world.open();
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::NotCertified);
+        world.clock.advance(10min);
+        world.certificates[world.identities.at("A").nodeId()] = 0b011;
+        world.pay();
+        world.run();
+        QCOMPARE(world.confirmed["B"].size(), size_t{1});
+        const int asked = world.y().certifications;
+        world.pay();
+        world.run();
+        QCOMPARE(world.confirmed["B"].size(), size_t{2});
+        QCOMPARE(world.y().certifications, asked);  // known by now
+    }
+
+    void anOrderOfSomebodyElseIsRefused() {
+        Figure2 world;
+        world.addCustomer("M", "Y", false);
+        world.open();
+        world.say("M", SendPayment{world.order("B", "A", nano(1'000), world.fees({{"Y", 500}, {"X", 2'000}}))});
+        world.run();
+        QCOMPARE(world.refused["M"].back().reason, PaymentRefusal::BadOrder);
+        QVERIFY(world.nothingIsOwed());
+    }
+
+    // Two ISPs: the payer knows after five seconds.
+    void withoutConfirmationNothingIsOwed() {
+        Figure2 world;
+        world.open();
+        world.onEndpoint = [](const std::string& name, const Message&) { return name == "A"; };
+        const auto order = world.pay();
+        world.run();
+        world.clock.advance(5s);
+        world.tick();
+        QVERIFY(world.refused["B"].empty());
+        QCOMPARE(world.at("X", order), PaymentState::Expired);
+        QCOMPARE(world.at("Y", order), PaymentState::Pending);
+        world.clock.advance(1ms);
+        world.tick();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::Expired);
+        QCOMPARE(world.at("Y", order), PaymentState::Expired);
+        QVERIFY(world.nothingIsOwed());
+    }
+
+    void eachHopHasASecondMore() {
+        for (const bool late : {false, true}) {
+            Figure2 world;
+            world.open();
+            std::optional<payments::PaymentConfirmation> held;
+            world.onEndpoint = [&](const std::string& name, const Message& message) {
+                const auto* offer = std::get_if<ForwardPayment>(&message);
+                if (offer != nullptr && name == "A") {
+                    held = payments::confirm(offer->payment, world.identities.at("A"), world.clock.now());
+                }
+                return offer != nullptr;
+            };
+            const auto order = world.pay();
+            world.run();
+            world.clock.advance(late ? 4s + 1ms : 4s);
+            world.say("A", PaymentConfirmed{*held});
+            world.run();
+            QCOMPARE(world.at("X", order), late ? PaymentState::Pending : PaymentState::Confirmed);
+            QCOMPARE(world.acknowledged["A"].back().result, late ? PaymentResult::TooLate : PaymentResult::Done);
+        }
+    }
+
+    // Whoever discards a late confirmation pays for it; whoever receives it late need not.
+    void aConfirmationThatIsHeldUpIsBorneByTheOneWhoHeldIt() {
+        Figure2 world;
+        world.open();
+        std::optional<World::Wire> held;
+        world.touch = [&](World::Wire& wire) {
+            if (wire.from != "X" || !std::holds_alternative<PaymentConfirmed>(wire.message)) return true;
+            held = wire;
+            return false;
+        };
+        const auto order = world.pay();
+        world.run();
+        world.touch = nullptr;
+        world.clock.advance(5s + 1ms);
+        world.wires.push_back(*held);
+        world.run();
+        QCOMPARE(world.at("Y", order), PaymentState::Pending);
+        QCOMPARE(world.y().owedBy("B"), Money::zero());
+        QCOMPARE(world.x().owedTo("A"), nano(100'000));
+        QCOMPARE(world.x().sum(PaymentSum::LateBy, "Y"), nano(102'000));
+        world.tick();
+        QCOMPARE(world.at("Y", order), PaymentState::Expired);
+    }
+
+    void confirmationsThatComeFromElsewhereChangeNothing() {
+        Figure2 world;
+        world.addIsp("M", 66);
+        world.addCustomer("C", "X", true);
+        world.open();
+        std::optional<payments::Payment> offered;
+        world.onEndpoint = [&](const std::string& name, const Message& message) {
+            if (const auto* offer = std::get_if<ForwardPayment>(&message)) offered = offer->payment;
+            return name == "A" && std::holds_alternative<ForwardPayment>(message);
+        };
+        const auto order = world.pay();
+        world.run();
+        const auto good = payments::confirm(*offered, world.identities.at("A"), world.clock.now());
+        world.wires.push_back({"C", "X", PaymentConfirmed{good}});
+        world.wires.push_back({"M", "Y", PaymentConfirmed{good}});
+        const auto bad = payments::confirm(*offered, world.identities.at("C"), world.clock.now());
+        world.say("A", PaymentConfirmed{bad});
+        world.run();
+        QVERIFY(world.nothingIsOwed());
+        QCOMPARE(world.at("X", order), PaymentState::Pending);
+        QCOMPARE(world.acknowledged["A"].back().result, PaymentResult::BadProof);
+        QCOMPARE(world.acknowledged["C"].back().result, PaymentResult::NotYours);
+    }
+
+    void aWrongSignatureIsTakenBackAlongTheWholeWay() {
+        Figure2 world;
+        world.open();
+        world.onEndpoint = [&](const std::string& name, const Message& message) {
+            const auto* offer = std::get_if<ForwardPayment>(&message);
+            if (name != "A" || offer == nullptr) return false;
+            auto forged = payments::confirm(offer->payment, world.identities.at("A"), world.clock.now());
+            forged.signature.bytes[7] ^= 1;
+            world.say("A", PaymentConfirmed{forged});
+            return true;
+        };
+        const auto order = world.pay();
+        world.run();
+        QCOMPARE(world.at("Y", order), PaymentState::Confirmed);
+        QVERIFY(!payments::verify(world.confirmed["B"][0], order.order.payment));
+        world.say("B", CancelPayment{order.order.payment.id, world.identities.at("A").publicKey()});
+        world.run();
+        QCOMPARE(world.at("Y", order), PaymentState::Cancelled);
+        QCOMPARE(world.at("X", order), PaymentState::Cancelled);
+        QCOMPARE(world.y().sum(PaymentSum::TakenBackFrom, "B"), nano(102'500));
+        QCOMPARE(world.y().sum(PaymentSum::TakenBackTo, "X"), nano(102'000));
+        QCOMPARE(world.x().sum(PaymentSum::TakenBackTo, "A"), nano(100'000));
+        QCOMPARE(world.acknowledged["B"].back().result, PaymentResult::Done);
+    }
+
+    void aGoodSignatureIsNotTakenBack() {
+        Figure2 world;
+        world.open();
+        const auto order = world.pay();
+        world.run();
+        world.say("B", CancelPayment{order.order.payment.id, world.identities.at("A").publicKey()});
+        world.say("B", CancelPayment{order.order.payment.id, world.identities.at("B").publicKey()});
+        world.run();
+        QCOMPARE(world.at("Y", order), PaymentState::Confirmed);
+        for (size_t i = 0; i < 2; ++i) QCOMPARE(world.acknowledged["B"][i].result, PaymentResult::BadProof);
+    }
+
+    void thePayerHasOneSecond() {
+        for (const bool late : {false, true}) {
+            Figure2 world;
+            world.open();
+            world.touch = [&](World::Wire& wire) {
+                if (auto* m = std::get_if<PaymentConfirmed>(&wire.message); m && wire.from == "A") {
+                    m->confirmation.signature.bytes[0] ^= 1;
+                }
+                return true;
+            };
+            const auto order = world.pay();
+            world.run();
+            world.clock.advance(late ? 1s + 1ms : 1s);
+            world.say("B", CancelPayment{order.order.payment.id, world.identities.at("A").publicKey()});
+            world.run();
+            QCOMPARE(world.at("Y", order), late ? PaymentState::Confirmed : PaymentState::Cancelled);
+            QCOMPARE(world.at("X", order), late ? PaymentState::Confirmed : PaymentState::Cancelled);
+        }
+    }
+
+    void aServerThatDiesHasLostNothingThatItSaid() {
+        Figure2 world;
+        world.open();
+        std::vector<World::Wire> lost;
+        world.touch = [&](World::Wire& wire) {
+            const bool back = wire.from == "X" && std::holds_alternative<PaymentConfirmed>(wire.message);
+            if (back) lost.push_back(wire);
+            return !back;
+        };
+        const auto order = world.pay();
+        world.run();
+        QCOMPARE(lost.size(), size_t{1});
+        world.touch = nullptr;
+        world.x().open();
+        world.y().open();
+        world.x().desk->connected(IspId(25));
+        world.run();
+        QCOMPARE(world.at("Y", order), PaymentState::Confirmed);
+        QCOMPARE(world.y().owedBy("B"), nano(102'500));
+        world.x().open();
+        QCOMPARE(world.x().owedTo("A"), nano(100'000));
+        world.x().desk->connected(IspId(25));
+        world.run();
+        QCOMPARE(world.y().owedBy("B"), nano(102'500));
+    }
+
+    void whoAsksIsTold() {
+        Figure2 world;
+        world.open();
+        const auto order = world.pay();
+        PaymentQuery query{7, order.order.payment.id};
+        QCOMPARE(world.y().desk->statement("B", query).state, PaymentState::Unknown);
+        world.run();
+        auto said = world.y().desk->statement("B", query);
+        QCOMPARE(said.state, PaymentState::Confirmed);
+        QVERIFY(!said.final);
+        world.clock.advance(2s);
+        said = world.y().desk->statement("B", query);
+        QVERIFY(said.final);
+        QCOMPARE(said.charged, nano(102'500));
+        QVERIFY(verify(world.y().identity.publicKey(), paymentStatementMessage(said, world.identities.at("B").nodeId()),
+                       said.signature));
+        world.addCustomer("M", "Y", false);
+        QCOMPARE(world.y().desk->statement("M", query).state, PaymentState::Unknown);
+    }
+
+    void aNeighbourThatIsAwayIsNoWay() {
+        Figure2 world;
+        world.open();
+        world.cut.insert({"Y", "X"});
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::NoRoute);
+        QCOMPARE(world.refused["B"].back().where, IspId(25));
+        world.cut = {{"X", "A"}};
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::PayeeAway);
+        QCOMPARE(world.refused["B"].back().where, IspId(24));
+        QVERIFY(world.nothingIsOwed());
+    }
+};
+
+QTEST_GUILESS_MAIN(TestPaymentDesk)
+#include "test_payment_desk.moc"
