@@ -58,6 +58,8 @@ public:
         auto waiting = std::move(m_waiting);
         m_waiting.clear();
         for (auto& [number, entry] : waiting) entry->fail({ClientError::Stopped, {}, {}});
+        for (auto& [id, entry] : std::exchange(m_payments, {})) entry->fail({ClientError::Stopped, {}, {}});
+        for (auto& [id, entry] : std::exchange(m_cancellations, {})) entry->fail({ClientError::Stopped, {}, {}});
     }
 
     [[nodiscard]] bool isUp() const { return m_connection != nullptr && m_connection->isOpen(); }
@@ -97,6 +99,38 @@ public:
         m_waiting.emplace(number, std::move(entry));
     }
 
+    // Payments are told apart by their own ids.
+    void pay(const payments::SignedOrder& order, Done<PaymentOutcome> done, std::chrono::milliseconds timeout) {
+        askById(m_payments, order.order.payment.id, SendPayment{order}, timeout,
+                [done = std::move(done)](tl::expected<Message, ClientFailure> result) {
+                    if (!result) return done(tl::unexpected(result.error()));
+                    if (const auto* confirmed = std::get_if<PaymentConfirmed>(&*result)) {
+                        return done(PaymentOutcome(confirmed->confirmation));
+                    }
+                    done(PaymentOutcome(std::get<PaymentRefused>(*result)));
+                });
+    }
+
+    void cancel(const payments::PaymentId& id, const PublicKey& payee, Done<PaymentAckEntry> done,
+                std::chrono::milliseconds timeout) {
+        askById(m_cancellations, id, CancelPayment{id, payee}, timeout,
+                [done = std::move(done)](tl::expected<Message, ClientFailure> result) {
+                    if (!result) return done(tl::unexpected(result.error()));
+                    done(std::get<PaymentAck>(*result).entries.front());
+                });
+    }
+
+    void setReceiving(bool on, Done<ReceivingSet> done, std::chrono::milliseconds timeout) {
+        m_receiving = on;
+        ask<ReceivingSet>(
+            SetReceiving{0, on}, std::move(done), [](const ReceivingSet&) { return true; }, timeout);
+    }
+
+    // Goes now or not at all: it comes again with the offer.
+    void say(const Message& message) {
+        if (m_connection && !m_connection->send(encode(message))) m_connection->close();
+    }
+
 private:
     struct Waiting {
         explicit Waiting(asio::io_context& io) : timer(io) {}
@@ -109,6 +143,61 @@ private:
         asio::steady_timer timer;
     };
 
+    using ById = std::map<payments::PaymentId, std::unique_ptr<Waiting>>;
+
+    void askById(ById& waiting, const payments::PaymentId& id, const Message& request,
+                 std::chrono::milliseconds timeout, std::function<void(tl::expected<Message, ClientFailure>)> finish) {
+        if (m_waiting.size() + m_payments.size() + m_cancellations.size() >= maxWaiting || waiting.contains(id)) {
+            boost::asio::post(m_io, [finish = std::move(finish)] {
+                finish(tl::unexpected(ClientFailure{ClientError::Busy, {}, {}}));
+            });
+            return;
+        }
+        auto entry = std::make_unique<Waiting>(m_io);
+        entry->message = encode(request);
+        entry->finish = std::move(finish);
+        entry->timer.expires_after(timeout);
+        entry->timer.async_wait([weak = weak_from_this(), &waiting, id](const boost::system::error_code& error) {
+            const auto self = weak.lock();
+            if (!error && self) self->end(waiting, id, tl::unexpected(ClientFailure{ClientError::TimedOut, {}, {}}));
+        });
+        transmit(*entry);
+        waiting.emplace(id, std::move(entry));
+    }
+
+    static void end(ById& waiting, const payments::PaymentId& id, tl::expected<Message, ClientFailure> result) {
+        const auto found = waiting.find(id);
+        if (found == waiting.end()) return;
+        const auto entry = std::move(found->second);
+        waiting.erase(found);
+        entry->timer.cancel();
+        entry->finish(std::move(result));
+    }
+
+    void setReceiving() {
+        ask<ReceivingSet>(
+            SetReceiving{0, true}, [](const auto&) {}, [](const ReceivingSet&) { return true; },
+            std::chrono::seconds(10));
+    }
+
+    // What belongs to no request.
+    void paymentSaid(const Message& message) {
+        if (const auto* confirmed = std::get_if<PaymentConfirmed>(&message)) {
+            end(m_payments, confirmed->confirmation.id, message);
+        } else if (const auto* refused = std::get_if<PaymentRefused>(&message)) {
+            end(m_payments, refused->id, message);
+        } else if (const auto* offered = std::get_if<ForwardPayment>(&message)) {
+            if (m_handlers.onPayment) m_handlers.onPayment(offered->payment);
+        } else if (const auto* cancelled = std::get_if<CancelPayment>(&message)) {
+            if (m_handlers.onPaymentCancelled) m_handlers.onPaymentCancelled(cancelled->id);
+        } else if (const auto* acks = std::get_if<PaymentAck>(&message)) {
+            for (const PaymentAckEntry& entry : acks->entries) {
+                if (entry.cancellation) end(m_cancellations, entry.id, Message(PaymentAck{{entry}}));
+                if (m_handlers.onPaymentTaken) m_handlers.onPaymentTaken(entry);
+            }
+        }
+    }
+
     void transmit(const Waiting& entry) {
         if (m_connection && !m_connection->send(entry.message)) m_connection->close();
     }
@@ -119,6 +208,9 @@ private:
             if (const auto self = weak.lock()) self->received(bytes);
         };
         for (const auto& [number, entry] : m_waiting) transmit(*entry);
+        for (const auto& [id, entry] : m_payments) transmit(*entry);
+        for (const auto& [id, entry] : m_cancellations) transmit(*entry);
+        if (m_receiving) setReceiving();
         if (m_handlers.onUp) m_handlers.onUp();
     }
 
@@ -134,6 +226,10 @@ private:
         if (const auto* ready = std::get_if<KeyReady>(&*message)) number = ready->request;
         if (const auto* statement = std::get_if<UsageStatement>(&*message)) number = statement->request;
         if (const auto* invoice = std::get_if<Invoice>(&*message)) number = invoice->request;
+        if (const auto* payment = std::get_if<PaymentStatement>(&*message)) number = payment->request;
+        if (const auto* route = std::get_if<RouteFound>(&*message)) number = route->request;
+        if (const auto* receiving = std::get_if<ReceivingSet>(&*message)) number = receiving->request;
+        if (number == 0) return paymentSaid(*message);
         end(number, std::move(*message));
     }
 
@@ -154,6 +250,9 @@ private:
     std::unique_ptr<net::TlsDialer> m_dialer;
     std::shared_ptr<net::TlsConnection> m_connection;
     std::map<uint32_t, std::unique_ptr<Waiting>> m_waiting;
+    ById m_payments;
+    ById m_cancellations;
+    bool m_receiving = false;
     uint32_t m_next = 1;
 };
 
@@ -203,6 +302,43 @@ void AccountingClient::queryInvoice(Done<Invoice> done, std::chrono::millisecond
         return invoice.customer == customer && verify(server, invoiceMessage(invoice), invoice.signature);
     };
     m_impl->ask<Invoice>(InvoiceQuery{}, std::move(done), std::move(good), timeout);
+}
+
+void AccountingClient::findRoute(IspId isp, Money amount, Done<RouteFound> done, std::chrono::milliseconds timeout) {
+    m_impl->ask<RouteFound>(
+        RouteQuery{0, isp, amount}, std::move(done), [](const RouteFound&) { return true; }, timeout);
+}
+
+void AccountingClient::pay(const payments::SignedOrder& order, Done<PaymentOutcome> done) {
+    // The ISP tells when it has expired, by its clock; longer than that no answer is on its way.
+    const auto lifetime =
+        std::chrono::duration_cast<std::chrono::milliseconds>(order.order.payment.expires - order.order.payment.time);
+    m_impl->pay(order, std::move(done), lifetime + std::chrono::seconds(order.order.fees.size() + 5));
+}
+
+void AccountingClient::queryPayment(const payments::PaymentId& id, Done<PaymentStatement> done,
+                                    std::chrono::milliseconds timeout) {
+    auto good = [id, payer = m_impl->identity().nodeId(), server = m_impl->serverKey()](const PaymentStatement& said) {
+        return said.id == id && verify(server, paymentStatementMessage(said, payer), said.signature);
+    };
+    m_impl->ask<PaymentStatement>(PaymentQuery{0, id}, std::move(done), std::move(good), timeout);
+}
+
+void AccountingClient::cancelPayment(const payments::PaymentId& id, const PublicKey& payee, Done<PaymentAckEntry> done,
+                                     std::chrono::milliseconds timeout) {
+    m_impl->cancel(id, payee, std::move(done), timeout);
+}
+
+void AccountingClient::setReceiving(bool on, Done<ReceivingSet> done, std::chrono::milliseconds timeout) {
+    m_impl->setReceiving(on, std::move(done), timeout);
+}
+
+void AccountingClient::confirmPayment(const payments::PaymentConfirmation& confirmation) {
+    m_impl->say(PaymentConfirmed{confirmation});
+}
+
+void AccountingClient::refusePayment(const payments::PaymentId& id, std::string why) {
+    m_impl->say(PaymentRefused{id, {}, PaymentRefusal::PayeeRefused, {}, std::move(why)});
 }
 
 }  // namespace netpas::accounting

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <variant>
 
 #include <tl/expected.hpp>
 
@@ -50,6 +51,13 @@ public:
     struct Handlers {
         std::function<void()> onUp;
         std::function<void(net::NetError)> onDown;
+        // A payment to this endpoint: make it durable, then answer with confirmPayment(), or with refusePayment(). The
+        // same one may come again.
+        std::function<void(const payments::Payment&)> onPayment;
+        // The ISP has (not) taken a confirmation or a cancellation.
+        std::function<void(const PaymentAckEntry&)> onPaymentTaken;
+        // The payer has proved that a confirmation was badly signed: nothing is owed.
+        std::function<void(const payments::PaymentId&)> onPaymentCancelled;
     };
 
     // `identity` must outlive the client. `connector`: how to reach the server; empty: TCP.
@@ -74,6 +82,24 @@ public:
     void queryUsage(SessionKeyId key, Done<UsageStatement> done,
                     std::chrono::milliseconds timeout = std::chrono::seconds(10));
     void queryInvoice(Done<Invoice> done, std::chrono::milliseconds timeout = std::chrono::seconds(10));
+
+    // Fees that would carry that amount to an endpoint of that ISP, the own ISP's first; empty: no way.
+    void findRoute(IspId isp, Money amount, Done<RouteFound> done,
+                   std::chrono::milliseconds timeout = std::chrono::seconds(10));
+    // Ends with the payee's confirmation, not checked here, or with what was refused and where. Ends with TimedOut when
+    // nothing is known some time after the expiry: ask queryPayment().
+    using PaymentOutcome = std::variant<payments::PaymentConfirmation, PaymentRefused>;
+    void pay(const payments::SignedOrder& order, Done<PaymentOutcome> done);
+    // Signed by the ISP, and checked.
+    void queryPayment(const payments::PaymentId& id, Done<PaymentStatement> done,
+                      std::chrono::milliseconds timeout = std::chrono::seconds(10));
+    // The confirmation's signature is wrong. Ends with what the ISP says to that.
+    void cancelPayment(const payments::PaymentId& id, const PublicKey& payee, Done<PaymentAckEntry> done,
+                       std::chrono::milliseconds timeout = std::chrono::seconds(10));
+    // Offers payments to this endpoint, now and after every reconnect. Ends with why not, if so.
+    void setReceiving(bool on, Done<ReceivingSet> done, std::chrono::milliseconds timeout = std::chrono::seconds(10));
+    void confirmPayment(const payments::PaymentConfirmation& confirmation);
+    void refusePayment(const payments::PaymentId& id, std::string why);
 
 private:
     class Impl;

@@ -311,6 +311,10 @@ void PaymentDesk::tick() {
     }
 }
 
+std::optional<SystemTime> PaymentDesk::nextDeadline() const {
+    return m_deadlines.empty() ? std::nullopt : std::optional(m_deadlines.begin()->first);
+}
+
 void PaymentDesk::sayState(const PaymentRecord& record) {
     if (record.state == PaymentState::Confirmed && record.confirmation) {
         m_around.send(record.from, PaymentConfirmed{*record.confirmation});

@@ -82,8 +82,10 @@ public:
     void connected(const std::string& customer);
     // The books have fallen back to their last commit.
     void reload();
-    // Expires what nobody has confirmed in time. Often.
+    // Expires what nobody has confirmed in time.
     void tick();
+    // When that may happen next.
+    [[nodiscard]] std::optional<SystemTime> nextDeadline() const;
 
     [[nodiscard]] const PaymentTerms& terms() const { return m_terms; }
     // The operator's hand; not durable here.

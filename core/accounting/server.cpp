@@ -34,10 +34,13 @@ AccountingServer::Engine::Engine(asio::io_context& io, const Identity& identity,
       m_log(std::move(log)),
       m_commitTimer(io),
       m_tickTimer(io),
+      m_routes(m_config.isp, m_config.paymentFee),
+      m_expiryTimer(io),
       m_watch(m_config.watch) {
     for (const NeighbourConfig& neighbour : m_config.neighbours) m_links[neighbour.isp].config = neighbour;
     for (const EdgeConfig& edge : m_config.edges) m_edges[edge.router];
     m_alarmsLogged = m_books.alarmCount();
+    paymentsStart();
 }
 
 tl::expected<uint16_t, net::NetError> AccountingServer::Engine::listen(const Endpoint& endpoint) {
@@ -80,11 +83,13 @@ void AccountingServer::Engine::start() {
                 self->log(LogLevel::Warning, "neighbour " + down.config.name + ": " + std::string(describe(error)));
             }
             down.connection = nullptr;
+            if (self->m_routes.lost(id)) self->tellRoutes();
         };
         link.dialer = std::make_unique<net::TlsDialer>(m_io, m_identity, link.config.server, link.config.key, handlers);
         link.dialer->start();
     }
     scheduleTick();
+    armExpiry();
 }
 
 void AccountingServer::Engine::stop() {
@@ -98,6 +103,7 @@ void AccountingServer::Engine::abandon() {
     m_stopped = true;
     m_commitTimer.cancel();
     m_tickTimer.cancel();
+    m_expiryTimer.cancel();
     m_listener.reset();
     for (auto& [isp, link] : m_links) link.dialer.reset();
     const auto peers = std::move(m_peers);
@@ -238,6 +244,7 @@ void AccountingServer::Engine::commit() {
 void AccountingServer::Engine::failGroup(store::StoreError error) {
     log(LogLevel::Error, "the books cannot be written: " + std::string(describe(error)) +
                              "; nothing was acknowledged, all connections are closed");
+    m_desk->reload();
     m_effects.clear();
     m_peersWithAcks.clear();
     m_awaitInstall.clear();
@@ -280,7 +287,10 @@ void AccountingServer::Engine::tick() {
         link.later.clear();
         pump(link);
     }
-    if (++m_ticks % 64 == 0) m_books.prune(m_clock.now(), m_clock.now() - m_config.logKept);
+    if (++m_ticks % 64 == 0) {
+        m_books.prune(m_clock.now(), m_clock.now() - m_config.logKept);
+        m_books.prunePayments(m_clock.now());
+    }
     m_alarmsLogged = std::min(m_alarmsLogged, m_books.alarmCount());
     for (; m_alarmsLogged < m_books.alarmCount(); ++m_alarmsLogged) {
         const uint64_t behind = m_books.alarmCount() - m_alarmsLogged;
@@ -305,6 +315,7 @@ void AccountingServer::Engine::log(LogLevel level, const std::string& text) {
 
 bool AccountingServer::Engine::forgetCustomer(const std::string& name) {
     if (!m_books.customers().contains(name)) return false;
+    if (const auto key = keyOf(name)) m_payees.erase(key->nodeId());
     m_books.forget(name);
     commit();
     return !m_books.customers().contains(name);

@@ -12,6 +12,7 @@
 #include <tl/expected.hpp>
 
 #include "core/accounting/books.h"
+#include "core/accounting/payment_desk.h"
 #include "core/accounting/watch.h"
 #include "core/clock.h"
 #include "core/crypto/identity.h"
@@ -34,6 +35,7 @@ struct NeighbourConfig {
     std::string name;
     Endpoint server;
     PublicKey key;
+    Money credit;  // of its micropayments that are not settled yet
 };
 
 struct CustomerConfig {
@@ -42,6 +44,7 @@ struct CustomerConfig {
     std::string router;             // the edge that serves it; empty: the first that does not say otherwise
     Money capLimit = Money::max();  // of one session key
     size_t maxKeys = 256;           // not yet final
+    PaymentAccount payments;
 };
 
 // An ISP that is no neighbour, whose signatures are checked because its key is known.
@@ -58,6 +61,10 @@ struct ServerConfig {
     std::vector<NeighbourConfig> neighbours;
     std::vector<CustomerConfig> customers;
     std::vector<KnownSigner> signers;
+    FeeModel paymentFee;
+    Money smallestPayment = Money::fromEighths(1);
+    // The classes of a payee's certificates, from its ISP's repository; empty: nobody is certified. Answers later.
+    std::function<void(const NodeId& payee, IspId isp, std::function<void(std::optional<uint8_t>)> done)> certify;
     WatchOptions watch;
     std::chrono::seconds confirmationLifetime{3600};    // every ISP on the way back to the source gets a second more
     std::chrono::seconds keyLifetime{31L * 24 * 3600};  // a session key may not expire later than that

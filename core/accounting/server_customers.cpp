@@ -19,7 +19,7 @@ void AccountingServer::Engine::customerSaid(const PeerPtr& peer, const Message& 
         if (!tooFast(query->request)) handle(peer, *query);
     } else if (const auto* invoice = std::get_if<InvoiceQuery>(&message)) {
         if (!tooFast(invoice->request)) handle(peer, *invoice);
-    } else {
+    } else if (!paymentSaid(peer, message)) {
         drop(peer, "a customer sent what only routers and neighbours may send");
     }
 }
@@ -62,6 +62,7 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const Join& message) 
     }
     if (enrolled == m_books.customers().end()) {
         m_books.enrol(peer->customer, key, m_clock.now());
+        m_payees[key.nodeId()] = peer->customer;
         log(LogLevel::Info, "customer " + peer->customer + " joined as " + key.nodeId().hex());
     }
     afterCommit([this, peer, message] {

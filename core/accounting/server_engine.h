@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "core/accounting/payment_routes.h"
 #include "core/accounting/server.h"
 #include "core/net/tls_link.h"
 
@@ -34,7 +35,8 @@ private:
     SteadyTime m_at{};
 };
 
-class AccountingServer::Engine : public std::enable_shared_from_this<AccountingServer::Engine> {
+class AccountingServer::Engine : public std::enable_shared_from_this<AccountingServer::Engine>,
+                                 public PaymentDesk::Surroundings {
 public:
     Engine(boost::asio::io_context& io, const Identity& identity, ServerConfig config, Books books, const Clock& clock,
            LogSink log);
@@ -59,6 +61,7 @@ private:
         Connection connection;
         std::string customer;  // enrolled, or by its address a candidate
         bool enrolled = false;
+        bool receives = false;  // payments are offered here
         std::string router;     // of an edge
         bool welcomed = false;  // an edge that has said hello
         uint64_t incarnation = 0;
@@ -154,6 +157,20 @@ private:
     [[nodiscard]] Watch::Observation observation(Subject subject, IspId isp) const;
     [[nodiscard]] std::vector<std::pair<Subject, IspId>> subjects() const;
 
+    // --- server_payments.cpp
+    [[nodiscard]] static PaymentTerms termsOf(const ServerConfig& config);
+    void paymentsStart();
+    [[nodiscard]] bool isThere(const Party& party) const override;
+    void send(const Party& party, Message message) override;
+    [[nodiscard]] std::optional<std::string> payee(const NodeId& node) const override;
+    [[nodiscard]] std::optional<PublicKey> keyOf(const std::string& customer) const override;
+    void certify(const NodeId& payee, IspId isp, std::function<void(std::optional<uint8_t>)> done) override;
+    // False when it is no message of payments.
+    [[nodiscard]] bool paymentSaid(const PeerPtr& peer, const Message& message);
+    [[nodiscard]] bool paymentSaid(IspId neighbour, const Message& message);
+    void tellRoutes();
+    void armExpiry();
+
     boost::asio::io_context& m_io;
     const Identity& m_identity;
     ServerConfig m_config;
@@ -175,6 +192,11 @@ private:
     std::multimap<SessionKeyId, Waiter> m_awaitInstall;
     std::multimap<SessionKeyId, Waiter> m_awaitRemoval;
     std::vector<IspId> m_blacklist;
+    std::unique_ptr<PaymentDesk> m_desk;
+    PaymentRoutes m_routes;
+    std::map<NodeId, std::string> m_payees;  // customers by their identifier
+    boost::asio::steady_timer m_expiryTimer;
+    bool m_expiryArmed = false;
     Watch m_watch;
     uint64_t m_alarmsLogged = 0;
     uint64_t m_ticks = 0;

@@ -12,7 +12,7 @@ void AccountingServer::Engine::neighbourSaid(const PeerPtr& peer, const Message&
         handle(peer, *unsignedYet);
     } else if (const auto* forwarded = std::get_if<ForwardedConfirmation>(&message)) {
         handle(peer, *forwarded);
-    } else {
+    } else if (!paymentSaid(peer->isp, message)) {
         drop(peer, "a neighbour sent what only customers and routers may send");
     }
 }
@@ -135,6 +135,8 @@ void AccountingServer::Engine::linkUp(Link& link, Connection connection) {
         if (self->m_books.dirty()) self->scheduleCommit();
         self->pump(from);
     };
+    (void)link.connection->send(encode(Message(m_routes.toTell(link.config.isp))));
+    m_desk->connected(link.config.isp);
     // Everything without an acknowledgement goes again: the neighbour knows what it has.
     link.toSend.clear();
     link.later.clear();
@@ -142,7 +144,7 @@ void AccountingServer::Engine::linkUp(Link& link, Connection connection) {
         if (entry.neighbour == link.config.isp) link.toSend.push_back(number);
     }
     // What is still in the open group gets durable first.
-    if (m_books.dirty()) {
+    if (m_books.dirty() || !m_effects.empty()) {
         scheduleCommit();
     } else {
         pump(link);

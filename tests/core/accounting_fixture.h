@@ -82,7 +82,7 @@ public:
     }
 
     void addNeighbour(const Isp& other) {
-        config.neighbours.push_back({other.config.isp, other.config.name, {}, other.identity.publicKey()});
+        config.neighbours.push_back({other.config.isp, other.config.name, {}, other.identity.publicKey(), {}});
     }
     void addCustomer(const std::string& name, const char* prefix) {
         CustomerConfig customer;

@@ -1,0 +1,167 @@
+// Micropayments at this server: who is there, and what is carried to and from the desk.
+#include <boost/asio/post.hpp>
+
+#include "core/accounting/server_engine.h"
+
+namespace netpas::accounting {
+
+namespace {
+
+constexpr auto notSooner = std::chrono::milliseconds(10);
+
+}  // namespace
+
+PaymentTerms AccountingServer::Engine::termsOf(const ServerConfig& config) {
+    PaymentTerms terms = {config.paymentFee, config.smallestPayment, {}, {}};
+    for (const CustomerConfig& customer : config.customers) terms.accounts[customer.name] = customer.payments;
+    for (const NeighbourConfig& neighbour : config.neighbours) terms.credit[neighbour.isp] = neighbour.credit;
+    return terms;
+}
+
+void AccountingServer::Engine::paymentsStart() {
+    m_desk = std::make_unique<PaymentDesk>(m_config.isp, m_identity, termsOf(m_config), m_books, m_clock, *this);
+    for (const auto& [name, key] : m_books.customers()) m_payees[key.nodeId()] = name;
+}
+
+// --- PaymentDesk::Surroundings
+
+bool AccountingServer::Engine::isThere(const Party& party) const {
+    if (!party.isCustomer()) {
+        const auto link = m_links.find(party.isp);
+        return link != m_links.end() && link->second.connection != nullptr;
+    }
+    return std::any_of(m_peers.begin(), m_peers.end(), [&](const PeerPtr& peer) {
+        return peer->kind == PeerKind::Customer && peer->receives && peer->customer == party.customer;
+    });
+}
+
+void AccountingServer::Engine::send(const Party& party, Message message) {
+    afterCommit([this, party, bytes = encode(message), offer = std::holds_alternative<ForwardPayment>(message)] {
+        if (!party.isCustomer()) {
+            const auto link = m_links.find(party.isp);
+            // What is lost with the connection comes again from the books when there is another.
+            if (link != m_links.end() && link->second.connection) (void)link->second.connection->send(bytes);
+            return;
+        }
+        for (const PeerPtr& peer : std::set(m_peers)) {
+            const bool his = peer->kind == PeerKind::Customer && peer->enrolled && peer->customer == party.customer;
+            if (!his || (offer && !peer->receives)) continue;
+            if (!peer->connection->send(bytes)) peer->connection->close();
+        }
+    });
+}
+
+std::optional<std::string> AccountingServer::Engine::payee(const NodeId& node) const {
+    const auto found = m_payees.find(node);
+    return found == m_payees.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<PublicKey> AccountingServer::Engine::keyOf(const std::string& customer) const {
+    const auto found = m_books.customers().find(customer);
+    return found == m_books.customers().end() ? std::nullopt : std::optional(found->second);
+}
+
+void AccountingServer::Engine::certify(const NodeId& payee, IspId isp,
+                                       std::function<void(std::optional<uint8_t>)> done) {
+    auto answer = [weak = weak_from_this(), done = std::move(done)](std::optional<uint8_t> classes) {
+        const auto self = weak.lock();
+        if (!self || self->m_stopped) return;
+        done(classes);
+        self->scheduleCommit();
+    };
+    if (m_config.certify) return m_config.certify(payee, isp, std::move(answer));
+    boost::asio::post(m_io, [answer = std::move(answer)] { answer(std::nullopt); });
+}
+
+// --- customers
+
+bool AccountingServer::Engine::paymentSaid(const PeerPtr& peer, const Message& message) {
+    // Nobody is told anything about payments but the enrolled customer itself.
+    const auto itself = [&] {
+        const auto enrolled = m_books.customers().find(peer->customer);
+        return peer->enrolled && enrolled != m_books.customers().end() &&
+               enrolled->second == peer->connection->peerKey();
+    };
+    const Party party{peer->customer, {}};
+    if (const auto* sent = std::get_if<SendPayment>(&message)) {
+        if (itself()) {
+            m_desk->order(peer->customer, sent->order);
+        } else {
+            send(peer, PaymentRefused{
+                           sent->order.order.payment.id, m_config.isp, PaymentRefusal::BadOrder, {}, "join first"});
+        }
+    } else if (const auto* query = std::get_if<PaymentQuery>(&message)) {
+        if (!itself()) return refuse(peer, query->request, Refusal::NotJoined, "join first"), true;
+        afterCommit([this, peer, query = *query] { send(peer, m_desk->statement(peer->customer, query)); });
+    } else if (const auto* asked = std::get_if<RouteQuery>(&message)) {
+        RouteFound found{asked->request, {}};
+        if (const auto way = m_routes.way(asked->isp, asked->amount)) found.fees = *way;
+        send(peer, found);
+    } else if (const auto* receiving = std::get_if<SetReceiving>(&message)) {
+        if (!itself()) return refuse(peer, receiving->request, Refusal::NotJoined, "join first"), true;
+        const auto no = receiving->on ? m_desk->mayReceive(peer->customer) : std::nullopt;
+        peer->receives = receiving->on && !no;
+        send(peer, ReceivingSet{receiving->request, no});
+        m_desk->connected(peer->customer);
+    } else if (const auto* confirmed = std::get_if<PaymentConfirmed>(&message)) {
+        if (itself()) m_desk->confirmed(party, *confirmed);
+    } else if (const auto* refused = std::get_if<PaymentRefused>(&message)) {
+        if (itself()) m_desk->refused(party, *refused);
+    } else if (const auto* cancelled = std::get_if<CancelPayment>(&message)) {
+        if (itself()) m_desk->cancel(party, *cancelled);
+    } else {
+        return false;
+    }
+    armExpiry();
+    return true;
+}
+
+// --- neighbours
+
+bool AccountingServer::Engine::paymentSaid(IspId neighbour, const Message& message) {
+    const Party party{{}, neighbour};
+    if (const auto* forwarded = std::get_if<ForwardPayment>(&message)) {
+        m_desk->forwarded(neighbour, *forwarded);
+    } else if (const auto* confirmed = std::get_if<PaymentConfirmed>(&message)) {
+        m_desk->confirmed(party, *confirmed);
+    } else if (const auto* refused = std::get_if<PaymentRefused>(&message)) {
+        m_desk->refused(party, *refused);
+    } else if (const auto* cancelled = std::get_if<CancelPayment>(&message)) {
+        m_desk->cancel(party, *cancelled);
+    } else if (const auto* acks = std::get_if<PaymentAck>(&message)) {
+        for (const PaymentAckEntry& entry : acks->entries) m_desk->acknowledged(neighbour, entry);
+    } else if (const auto* routes = std::get_if<AnnounceRoutes>(&message)) {
+        if (m_routes.announced(neighbour, *routes)) tellRoutes();
+    } else {
+        return false;
+    }
+    armExpiry();
+    return true;
+}
+
+void AccountingServer::Engine::tellRoutes() {
+    for (auto& [isp, link] : m_links) {
+        if (link.connection) (void)link.connection->send(encode(Message(m_routes.toTell(isp))));
+    }
+}
+
+// --- time
+
+void AccountingServer::Engine::armExpiry() {
+    const auto next = m_desk->nextDeadline();
+    if (m_stopped || !next || m_expiryArmed) return;
+    m_expiryArmed = true;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*next - m_clock.now());
+    // A wall clock that is set does not keep anybody waiting for long.
+    m_expiryTimer.expires_after(std::clamp(left + std::chrono::milliseconds(1), notSooner, m_config.tick));
+    m_expiryTimer.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (error || !self || self->m_stopped) return;
+        self->m_expiryArmed = false;
+        self->m_desk->tick();
+        if (self->m_books.dirty() || !self->m_effects.empty()) self->scheduleCommit();
+        self->armExpiry();
+    });
+}
+
+}  // namespace netpas::accounting
