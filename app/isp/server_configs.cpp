@@ -15,6 +15,7 @@ using Need = TomlFields::Need;
 
 constexpr uint16_t accountingPort = 46722;
 constexpr uint16_t directoryPort = 46723;
+const Money usualCredit = *Money::parse("100");
 
 std::filesystem::path inFolder(const std::filesystem::path& folder, const std::optional<std::string>& path) {
     return path ? folder / *path : std::filesystem::path();
@@ -74,6 +75,50 @@ void readComparison(const toml::table* table, accounting::WatchOptions& watch, P
     }
 }
 
+accounting::FeeModel feeOf(TomlFields& fields) {
+    accounting::FeeModel fee;
+    fee.fixed = fields.money("fee", Need::Optional).value_or(Money::zero());
+    fee.per1024 = static_cast<uint32_t>(fields.number("fee_1024ths", 0, 1024, Need::Optional).value_or(0));
+    return fee;
+}
+
+void readPayments(const toml::table* table, accounting::ServerConfig& server, Problems& problems) {
+    if (table == nullptr) return;
+    TomlFields fields(*table, "[payments]", problems);
+    server.paymentFee = feeOf(fields);
+    if (const auto least = fields.money("smallest", Need::Optional)) {
+        server.smallestPayment = std::max(*least, Money::fromEighths(1));
+    }
+}
+
+// What the customer may do with micropayments (NetPaS §4.1).
+accounting::PaymentAccount readAccount(const toml::table* table, Problems& problems) {
+    accounting::PaymentAccount account;
+    if (table == nullptr) return account;
+    TomlFields fields(*table, "[customer.payments]", problems);
+    account.maySend = fields.flag("send").value_or(account.maySend);
+    account.mayReceive = fields.flag("receive").value_or(account.mayReceive);
+    account.frozen = fields.flag("frozen").value_or(account.frozen);
+    if (const auto most = fields.money("per_payment", Need::Optional)) account.perPayment = *most;
+    if (const auto most = fields.money("per_day", Need::Optional)) account.perDay = *most;
+    if (const auto rate = fields.number("per_second", 1, 100'000, Need::Optional)) {
+        account.perSecond = static_cast<uint32_t>(*rate);
+    }
+    const auto names = fields.texts("payees", Need::Optional);
+    if (names.empty()) return account;
+    certificates::PayeeClasses classes;
+    for (const std::string& name : names) {
+        const auto one = certificates::payeeClassFrom(name);
+        if (one) {
+            classes |= *one;
+        } else {
+            fields.problem("payees", "'" + name + "' is no class of payees: few-complaints, accountable or regulated");
+        }
+    }
+    account.payees = classes.bits();
+    return account;
+}
+
 void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& problems) {
     for (const toml::table* table : root.tables("edge")) {
         TomlFields fields(*table, "[[edge]]", problems);
@@ -87,6 +132,7 @@ void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& p
         neighbour.server.address = fields.address("address").value_or(IpAddress{});
         neighbour.server.port = portOf(fields, accountingPort);
         neighbour.key = keyOf(fields);
+        neighbour.credit = fields.money("credit", Need::Optional).value_or(usualCredit);
         if (neighbour.isp == server.isp)
             fields.problem("isp", "an ISP is no neighbour of itself: give the neighbour's number");
         server.neighbours.push_back(std::move(neighbour));
@@ -102,6 +148,7 @@ void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& p
                                                                       return edge.router == customer.router;
                                                                   });
         if (!known) fields.problem("router", "there is no [[edge]] with router = \"" + customer.router + "\"; add it");
+        customer.payments = readAccount(fields.table("payments", Need::Optional), problems);
         if (const auto limit = fields.money("cap_limit", Need::Optional)) customer.capLimit = *limit;
         if (const auto limit = fields.number("max_keys", 1, 100'000, Need::Optional)) {
             customer.maxKeys = static_cast<size_t>(*limit);
@@ -153,6 +200,7 @@ AccountingSettings readAccounting(const toml::table& root, const std::filesystem
         server.logKept = std::chrono::hours(24 * *days);
     readSampling(fields.table("sampling"), server, problems);
     readComparison(fields.table("comparison", Need::Optional), server.watch, problems);
+    readPayments(fields.table("payments", Need::Optional), server, problems);
     readParties(fields, server, problems);
     if (!problems.any()) checkDistinct(root, server, problems);
     return settings;

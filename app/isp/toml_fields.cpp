@@ -186,6 +186,19 @@ std::vector<IpPrefix> TomlFields::prefixes(std::string_view key, Need need) {
     });
 }
 
+std::optional<bool> TomlFields::flag(std::string_view key) {
+    const toml::node* node = find(key, Need::Optional, {});
+    if (node == nullptr) return std::nullopt;
+    const auto value = node->value_exact<bool>();
+    if (!value) wrong(key, "true or false");
+    return value;
+}
+
+std::vector<std::string> TomlFields::texts(std::string_view key, Need need) {
+    return list<std::string>(key, need, "text in quotes",
+                             [](const toml::node& node) { return node.value_exact<std::string>(); });
+}
+
 std::vector<IspId> TomlFields::isps(std::string_view key) {
     return list<IspId>(key, Need::Optional, "the number of an ISP, 0 to 65535",
                        [](const toml::node& node) -> std::optional<IspId> {

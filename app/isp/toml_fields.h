@@ -53,6 +53,8 @@ public:
     std::optional<uint16_t> minute(std::string_view key);                                // "18:30"
     std::vector<IpAddress> addresses(std::string_view key, Need need = Need::Required);
     std::vector<IpPrefix> prefixes(std::string_view key, Need need = Need::Required);
+    std::optional<bool> flag(std::string_view key);  // always optional
+    std::vector<std::string> texts(std::string_view key, Need need = Need::Required);
     std::vector<IspId> isps(std::string_view key);
     // The tables of an array of tables; empty when there is none.
     std::vector<const toml::table*> tables(std::string_view key);

@@ -16,9 +16,6 @@
 
 namespace netpas::accounting {
 
-// Classes of payee certificates (NetPaS §4.1.2), as bits.
-inline constexpr uint8_t everyClass = 0b111;
-
 // What the operator allows a customer.
 struct PaymentAccount {
     bool maySend = true;
@@ -26,8 +23,9 @@ struct PaymentAccount {
     bool frozen = false;      // §4.1.4
     Money perPayment = Money::max();
     Money perDay = Money::max();
-    uint32_t perSecond = 10;        // payments
-    std::optional<uint8_t> payees;  // only payees with a certificate of these classes; empty: any payee
+    uint32_t perSecond = 10;  // payments
+    // Only payees with a certificate of one of these classes (bits of certificates::PayeeClasses, §4.1.2); empty: any.
+    std::optional<uint8_t> payees;
 };
 
 struct PaymentTerms {

@@ -42,6 +42,47 @@ std::string text(const Json& json) { return json.dump(1, ' ', false, Json::error
 
 Money subtract(Money a, Money b) { return checkedSub(a, b).value_or(Money::zero()); }
 
+// By party: what is owed for micropayments, and how many are under way.
+Json paymentsOf(const Books& books) {
+    std::map<Party, Json> parties;
+    const auto entry = [&](const Party& party) -> Json& {
+        Json& json = parties[party];
+        if (json.is_null()) {
+            json = {{party.isCustomer() ? "customer" : "isp",
+                     party.isCustomer() ? Json(party.customer) : Json(party.isp.value())}};
+            for (const char* name : {"owes", "owed", "taken_back_from", "taken_back_to", "late_by", "late_to"})
+                json[name] = "0";
+            json["confirmed_from"] = json["confirmed_to"] = 0;
+            json["pending"] = books.pendingOf(party).toString();
+        }
+        return json;
+    };
+    for (const auto& [which, sum] : books.paymentSums()) {
+        Json& json = entry(which.second);
+        const std::string total = sum.total.toString();
+        switch (which.first) {
+        case PaymentSum::OwedBy:
+            json["owes"] = total;
+            json["confirmed_from"] = sum.count;
+            break;
+        case PaymentSum::OwedTo:
+            json["owed"] = total;
+            json["confirmed_to"] = sum.count;
+            break;
+        case PaymentSum::TakenBackFrom: json["taken_back_from"] = total; break;
+        case PaymentSum::TakenBackTo: json["taken_back_to"] = total; break;
+        case PaymentSum::LateBy: json["late_by"] = total; break;
+        case PaymentSum::LateTo: json["late_to"] = total; break;
+        }
+    }
+    for (const auto& [id, record] : books.payments()) {
+        if (record.state == PaymentState::Pending) entry(record.from);
+    }
+    Json all = Json::array();
+    for (auto& [party, json] : parties) all.push_back(std::move(json));
+    return all;
+}
+
 }  // namespace
 
 std::string AccountingServer::Engine::booksJson() const {
@@ -94,6 +135,7 @@ std::string AccountingServer::Engine::booksJson() const {
                               {"downstream", compared(Subject::Via, isp)}});
     }
     json["neighbours"] = std::move(neighbours);
+    json["payments"] = paymentsOf(m_books);
 
     Json downstream = Json::array();
     Json links = Json::array();

@@ -41,6 +41,21 @@ Signature signature() {
     return s;
 }
 
+payments::SignedOrder order() {
+    const Identity payer = Identity::fromSeed({2});
+    payments::SignedOrder made;
+    payments::Payment& payment = made.order.payment;
+    payment.id = idOf(6);
+    payment.payee = Identity::fromSeed({3}).nodeId();
+    payment.amount = dollars("0.0001");
+    payment.time = SystemTime(std::chrono::seconds(1'800'000'000));
+    payment.expires = payment.time + std::chrono::seconds(3);
+    made.order.payer = payer.nodeId();
+    made.order.fees = {{IspId(25), dollars("0.0000005")}, {IspId(24), dollars("0.000002")}};
+    made.signature = payer.sign(payments::orderMessage(made.order));
+    return made;
+}
+
 std::vector<Message> oneOfEach() {
     const SystemTime time(std::chrono::seconds(1'800'000'000));
     EdgeReport report;
@@ -82,7 +97,20 @@ std::vector<Message> oneOfEach() {
             SetBlacklist{{IspId(66)}},
             ConfirmationToCountersign{confirmation()},
             ForwardedConfirmation{confirmation()},
-            Ack{{{idOf(1), AckResult::Accepted}, {idOf(2), AckResult::Expired}}}};
+            Ack{{{idOf(1), AckResult::Accepted}, {idOf(2), AckResult::Expired}}},
+            SendPayment{order()},
+            PaymentQuery{8, idOf(6)},
+            PaymentStatement{8, idOf(6), PaymentState::Confirmed, dollars("0.0001025"), true, time, signature()},
+            RouteQuery{9, IspId(24), dollars("0.0001")},
+            RouteFound{9, order().order.fees},
+            SetReceiving{10, true},
+            ReceivingSet{10, PaymentRefusal::MayNotReceive},
+            ForwardPayment{1, order().order.payment, {{IspId(24), dollars("0.000002")}}},
+            PaymentRefused{idOf(6), IspId(24), PaymentRefusal::CreditLimit, dollars("0.00005"), "pay less"},
+            PaymentConfirmed{payments::confirm(order().order.payment, Identity::fromSeed({3}), time)},
+            PaymentAck{{{idOf(6), false, PaymentResult::Done}, {idOf(7), true, PaymentResult::TooLate}}},
+            CancelPayment{idOf(6), Identity::fromSeed({3}).publicKey()},
+            AnnounceRoutes{{{{{IspId(25), {dollars("0.0000005"), 10}}, {IspId(24), {dollars("0.000002"), 0}}}}}}};
 }
 
 }  // namespace
