@@ -34,7 +34,7 @@ SessionKey payingKey(uint32_t id) {
 struct World {
     World() : server(io, 25) {
         server.addCustomer("B", "127.0.0.0/8");
-        server.config.neighbours.push_back({IspId(24), "x", loopback(9), server.identity.publicKey()});
+        server.config.neighbours.push_back({IspId(24), "x", loopback(9), server.identity.publicKey(), {}});
         opened = server.open();
         server.start({});
         settings.edge = edgeConfig();

@@ -198,8 +198,9 @@ private slots:
         QVERIFY(isp.open());
         Identity identity = Identity::generate();
         std::vector<net::NetError> downs;
-        AccountingClient client(io, identity, isp.address(),
-                                {nullptr, [&](net::NetError error) { downs.push_back(error); }});
+        AccountingClient client(
+            io, identity, isp.address(),
+            {nullptr, [&](net::NetError error) { downs.push_back(error); }, nullptr, nullptr, nullptr});
         client.start();
         QVERIFY(runUntil(io, [&] { return downs.size() >= 2; }));
         QCOMPARE(downs.front(), net::NetError::Refused);
