@@ -60,8 +60,8 @@ struct Apart {
 
 ChannelTiming brief() {
     ChannelTiming timing;
-    timing.heartbeat = milliseconds(40);
-    timing.silence = milliseconds(400);
+    timing.heartbeat = milliseconds(100);
+    timing.silence = milliseconds(2000);  // longer than a busy machine lets a thread wait
     return timing;
 }
 
@@ -86,7 +86,7 @@ private slots:
         QVERIFY(apart.up());
         apart.secretary->setBrisk(true);
         apart.ask([](End& agent) { return agent.channel->setBrisk(true), 0; });
-        std::this_thread::sleep_for(4 * brief().silence);
+        std::this_thread::sleep_for(2 * brief().silence);
         QCOMPARE(apart.ask([](End& agent) { return agent.downs.size(); }), size_t{0});
         QVERIFY(apart.secretary->isUp());
     }
