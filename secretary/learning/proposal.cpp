@@ -15,6 +15,8 @@ constexpr uint32_t answersPerSlip = 10;
 constexpr double widestGap = 1.8;
 // "Always" needs accepted prices that differ by this factor.
 constexpr double alwaysRange = 4;
+// The posterior of so many of the requests must allow the threshold: each is a 90 % interval, and follows slips a little.
+constexpr double believedShare = 0.8;
 
 using Scope = std::vector<Field>;
 const std::array<Scope, 6> scopes{{{Field::Purpose},
@@ -94,6 +96,14 @@ bool fit(RuleProposal& rule, Answers answers) {
     return true;
 }
 
+// Nobody answered for any other purpose: the rule that names it says all that is known.
+bool saysTooMuch(const Scope& scope, const Answers& answers) {
+    const std::string& purpose = answers.front()->request[Field::Purpose];
+    return std::find(scope.begin(), scope.end(), Field::Purpose) == scope.end() && !purpose.empty() &&
+           std::all_of(answers.begin(), answers.end(),
+                       [&](const auto* answer) { return answer->request[Field::Purpose] == purpose; });
+}
+
 // A wider rule says nearly the same already.
 bool isCovered(const RuleProposal& rule, const AnsweredRequest& example, std::span<const RuleProposal> wider) {
     constexpr double nearly = 1.25;
@@ -134,15 +144,15 @@ std::vector<RuleProposal> proposeRules(std::span<const AnsweredRequest> answers,
         }
         std::vector<RuleProposal> found;
         for (const auto& [key, inScope] : byValue) {
-            if (inScope.size() < fewestAnswers) continue;
+            if (inScope.size() < fewestAnswers || saysTooMuch(scope, inScope)) continue;
             RuleProposal rule;
             rule.unit = key.first;
             for (size_t i = 0; i < scope.size(); ++i) rule.match.emplace_back(scope[i], key.second[i]);
             if (!fit(rule, inScope) || isCovered(rule, *inScope.front(), proposals)) continue;
-            const bool believed = std::all_of(inScope.begin(), inScope.end(), [&](const auto* answer) {
+            const auto believed = std::count_if(inScope.begin(), inScope.end(), [&](const auto* answer) {
                 return plausible(answer->request, rule.upTo);
             });
-            if (!believed) continue;
+            if (double(believed) < believedShare * double(inScope.size())) continue;
             rule.sentence = sentenceOf(rule);
             found.push_back(std::move(rule));
         }

@@ -158,7 +158,7 @@ private slots:
                  qPrintable(all));
         QVERIFY2(sentences.contains("Up to 10¢ a minute for video-call with family; ask above that."), qPrintable(all));
         QVERIFY2(sentences.contains("Up to 5¢ each for comic; ask above that."), qPrintable(all));
-        QVERIFY2(sentences.contains("Always for anything from economist.com."), qPrintable(all));
+        QVERIFY2(sentences.contains("Always for article from economist.com."), qPrintable(all));
     }
     void fewAnswersMakeNoRule() {
         Engine engine;
