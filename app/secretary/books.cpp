@@ -44,14 +44,16 @@ public:
         : m_desk(desk), m_contacts(contacts), m_payees(payees), m_clock(clock) {}
 
     std::optional<Denied> precheck(const ledger::NewPurchase& purchase) override { return m_desk.precheck(purchase); }
+    void inform(const ledger::NewPurchase& purchase, secretary::SpendRequest& request) const override {
+        const auto& remote = purchase.flow.remote;
+        m_contacts.enrich(request, remote ? std::optional(remote->address()) : std::nullopt);
+    }
     void authorize(PurchaseId id, const secretary::SpendRequest& request, bool byPerson,
                    std::function<void(Verdict)> done) override {
-        secretary::SpendRequest known = request;
-        m_contacts.enrich(known);
-        if (const auto refused = m_payees.refusal(known, m_clock.now())) {
+        if (const auto refused = m_payees.refusal(request, m_clock.now())) {
             return done(Denied{"RESTRICTED", refused->message, refused->hint, std::nullopt});
         }
-        m_desk.authorize(id, known, byPerson, std::move(done));
+        m_desk.authorize(id, request, byPerson, std::move(done));
     }
     void settled(PurchaseId id, Money amount) override { m_desk.settled(id, amount); }
 

@@ -139,6 +139,8 @@ public:
     virtual ~Authority() = default;
     // What can be refused without a quote. At once.
     [[nodiscard]] virtual std::optional<Denied> precheck(const ledger::NewPurchase& purchase) = 0;
+    // Adds what the owner's books know of who is paid.
+    virtual void inform(const ledger::NewPurchase&, secretary::SpendRequest&) const {}
     // Approved: the worst case is set aside until settled(). `byPerson`: the owner asked for it in person, which is an
     // answer; hard limits and budgets hold all the same. `done` comes once, or a second time after Pending; unlike other
     // callbacks it may come inside the call, so that nothing happens between verdict and reservation.

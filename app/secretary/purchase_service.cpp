@@ -230,7 +230,10 @@ void PurchaseService::onQuote(PurchaseId id, tl::expected<cartographer::Quote, Q
                       EndReason::RefusedBySecretary);
     }
     asked->judged = true;
-    m_ports.authority.authorize(id, spendRequestOf(request, *asked->quote, asked->process), asked->byPerson,
+    secretary::SpendRequest terms = spendRequestOf(request, *asked->quote, asked->process);
+    m_ports.authority.inform(request, terms);
+    keepTerms(terms, asked->book.request.context);
+    m_ports.authority.authorize(id, terms, asked->byPerson,
                                 whileAlive([this, id](const Verdict& verdict) { onVerdict(id, verdict); }));
 }
 
@@ -272,6 +275,7 @@ bool PurchaseService::reserve(Entry& entry, const ledger::Why& why) {
         auto key = mintFor(entry, *slice);
         if (!key) break;
         const auto done = m_ports.ledger.group([&]() -> tl::expected<void, ledger::LedgerError> {
+            if (auto kept = m_ports.ledger.judged(id, entry.book.request.context); !kept) return kept;
             if (auto reserved = m_ports.ledger.reserve(id, hops, why, now); !reserved) return reserved;
             return m_ports.ledger.addKey(id, key->id, key->cap, now);
         });
@@ -414,9 +418,13 @@ void PurchaseService::settleIfDone(PurchaseId id) {
 void PurchaseService::refuse(Entry& entry, BuyRefusal refusal, EndReason reason,
                              const std::optional<ledger::Why>& why) {
     const PurchaseId id = entry.book.id;
-    if (const auto done = m_ports.ledger.refuse(id, reason, refusal.message, m_ports.clock.now(), why); !done) {
-        return storageFailed(done.error());
-    }
+    const auto done = m_ports.ledger.group([&]() -> tl::expected<void, ledger::LedgerError> {
+        if (entry.judged) {
+            if (auto kept = m_ports.ledger.judged(id, entry.book.request.context); !kept) return kept;
+        }
+        return m_ports.ledger.refuse(id, reason, refusal.message, m_ports.clock.now(), why);
+    });
+    if (!done) return storageFailed(done.error());
     if (entry.judged) m_ports.authority.settled(id, Money::zero());
     answer(entry, tl::unexpected(std::move(refusal)));
     close(id);

@@ -14,12 +14,19 @@ __extension__ using Wide = __int128;
 constexpr int64_t secondsPerMinute = 60;
 
 // Rounded up: what is shown to people is never less than what may be paid.
+Money evenly(Money cap, std::chrono::seconds duration, int64_t seconds) {
+    const Wide share = (Wide{cap.eighths()} * seconds + duration.count() - 1) / duration.count();
+    return Money::fromEighths(static_cast<int64_t>(std::min<Wide>(share, INT64_MAX)));
+}
+
 Money perMinute(const ledger::NewPurchase& purchase) {
-    const Wide perMinute = purchase.capPerSecond > Money::zero()
-                               ? Wide{purchase.capPerSecond.eighths()} * secondsPerMinute
-                               : (Wide{purchase.cap.eighths()} * secondsPerMinute + purchase.duration->count() - 1) /
-                                     purchase.duration->count();
-    return Money::fromEighths(static_cast<int64_t>(std::min<Wide>(perMinute, INT64_MAX)));
+    const bool lasts = purchase.duration && purchase.duration->count() > 0;
+    const Money even = lasts ? evenly(purchase.cap, *purchase.duration, secondsPerMinute) : Money::max();
+    if (purchase.capPerSecond <= Money::zero()) return even;
+    const Money paced = checkedMul(purchase.capPerSecond, secondsPerMinute).value_or(Money::max());
+    // What is spent evenly costs its share, not sixty times a second that was rounded up.
+    const bool isEven = lasts && purchase.capPerSecond <= evenly(purchase.cap, *purchase.duration, 1);
+    return isEven ? std::min(paced, even) : paced;
 }
 
 }  // namespace
@@ -38,8 +45,15 @@ std::optional<TermsTrouble> termsTrouble(const ledger::NewPurchase& purchase, Mo
 
 void keepToPrice(ledger::NewPurchase& purchase) {
     if (purchase.capPerSecond > Money::zero() || !purchase.duration || purchase.duration->count() <= 0) return;
-    const int64_t cap = purchase.cap.eighths(), seconds = purchase.duration->count();
-    purchase.capPerSecond = Money::fromEighths(cap / seconds + (cap % seconds > 0 ? 1 : 0));
+    purchase.capPerSecond = evenly(purchase.cap, *purchase.duration, 1);
+}
+
+void keepTerms(const SpendRequest& terms, ledger::Context& context) {
+    context.contact = terms.contact;
+    context.group = terms.group;
+    context.quality = terms.quality;
+    context.unit = terms.unit;
+    context.unitPrice = terms.price;
 }
 
 SpendRequest spendRequestOf(const ledger::NewPurchase& purchase, const cartographer::Quote& quote, uint32_t process) {

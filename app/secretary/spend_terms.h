@@ -25,4 +25,7 @@ void keepToPrice(ledger::NewPurchase& purchase);
 [[nodiscard]] secretary::SpendRequest spendRequestOf(const ledger::NewPurchase& purchase,
                                                      const cartographer::Quote& quote, uint32_t process);
 
+// What of them the ledger keeps.
+void keepTerms(const secretary::SpendRequest& terms, ledger::Context& context);
+
 }  // namespace netpas::secretaryd

@@ -118,6 +118,15 @@ Result<void> Ledger::reserve(PurchaseId id, const std::vector<LedgerHop>& path, 
     });
 }
 
+Result<void> Ledger::judged(PurchaseId id, const Context& context) {
+    if (context.unitPrice == Money::zero()) return {};
+    return run(m_impl->database,
+               "UPDATE context SET contact = ?, contact_group = ?, quality = ?, unit = ?, unit_price = ?"
+               " WHERE purchase = ?",
+               std::string_view(context.contact), std::string_view(context.group), std::string_view(context.quality),
+               numberOf(context.unit), context.unitPrice.eighths(), rowOf(id));
+}
+
 Result<void> Ledger::refuse(PurchaseId id, EndReason reason, const std::string& note, SystemTime now,
                             const std::optional<Why>& why) {
     return m_impl->atomically([&]() -> Result<void> {

@@ -94,6 +94,9 @@ public:
     [[nodiscard]] tl::expected<void, LedgerError> closeKey(SessionKeyId key, const KeyEnd& end,
                                                            const std::optional<Evidence>& evidence, SystemTime now);
 
+    // At which price and to whom in the contacts: what is known only when a requested purchase is judged. Once.
+    [[nodiscard]] tl::expected<void, LedgerError> judged(PurchaseId id, const Context& context);
+
     // Requested → Refused.
     [[nodiscard]] tl::expected<void, LedgerError> refuse(PurchaseId id, EndReason reason, const std::string& note,
                                                          SystemTime now, const std::optional<Why>& why = {});

@@ -7,7 +7,7 @@
 
 namespace netpas::ledger {
 
-// Everything but `usage`, `account` and `unfinished` is append-only, and the triggers hold every program to it.
+// Everything but `usage`, `account` and `unfinished` is append-only (and `context` completed once), and the triggers hold every program to it.
 inline constexpr std::string_view schemaStep1 = R"sql(
 CREATE TABLE purchase (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -209,6 +209,15 @@ CREATE TRIGGER label_u BEFORE UPDATE ON label BEGIN SELECT RAISE(ABORT, 'append-
 CREATE TRIGGER label_d BEFORE DELETE ON label BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 )sql";
 
-inline constexpr std::array<std::string_view, 2> schemaSteps{schemaStep1, schemaStep2};
+// At what price, and to whom as the contacts had it, is known with the quote: filled in once.
+inline constexpr std::string_view schemaStep3 = R"sql(
+DROP TRIGGER context_u;
+CREATE TRIGGER context_u BEFORE UPDATE ON context
+WHEN OLD.unit_price <> 0 OR NEW.unit_price = 0 OR NEW.purchase <> OLD.purchase OR NEW.app <> OLD.app OR NEW.purpose <> OLD.purpose
+    OR NEW.payee <> OLD.payee OR NEW.domain <> OLD.domain OR NEW.node <> OLD.node OR NEW.user_name <> OLD.user_name
+BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+)sql";
+
+inline constexpr std::array<std::string_view, 3> schemaSteps{schemaStep1, schemaStep2, schemaStep3};
 
 }  // namespace netpas::ledger

@@ -226,6 +226,22 @@ private slots:
         QVERIFY(row.ends_with("\r\n"));
     }
 
+    void termsAreKeptOnce() {
+        LedgerFolder f;
+        const PurchaseId id = f.ledger->begin(request(), now)->id;
+        Context terms = f.ledger->find(id)->request.context;
+        terms.contact = "ann";
+        terms.group = "family";
+        terms.quality = "gold";
+        terms.unit = PriceUnit::Item;
+        terms.unitPrice = dollars("0.05");
+        QVERIFY(f.ledger->judged(id, terms));
+        QVERIFY(f.ledger->find(id)->request.context == terms);
+        terms.unitPrice = dollars("0.01");
+        QVERIFY(!f.ledger->judged(id, terms));
+        QCOMPARE(f.ledger->find(id)->request.context.unitPrice, dollars("0.05"));
+    }
+
     void keysForMoreThanTheCapAreFoundByTheCheck() {
         LedgerFolder f;
         const PurchaseId id = bought(f, request(), "0.01", now);
