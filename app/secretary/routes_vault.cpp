@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "app/secretary/decision_desk.h"
 #include "app/secretary/json_fields.h"
 #include "app/secretary/routes.h"
 #include "app/secretary/vault_json.h"
@@ -189,6 +190,7 @@ json planJson(const secretary::RestorePlan& plan) {
 void addVaultRoutes(Router& router, SecretaryState& state) {
     const auto with = [&state](auto handler) {
         return [&state, handler](const ApiCall& call, const Reply& reply) {
+            if (state.vault == nullptr && state.noVault) return reply(refusalFor(*state.noVault));
             if (state.vault == nullptr) return reply(refusal(404, "NOT_FOUND", "there is no vault here"));
             handler(*state.vault, call, reply);
         };
@@ -199,8 +201,14 @@ void addVaultRoutes(Router& router, SecretaryState& state) {
     const auto show = [](const VaultService& vault, const ApiCall&, const Reply& reply) {
         reply(answer(stateJson(vault)));
     };
-    const auto doctor = [](const VaultService& vault, const ApiCall&, const Reply& reply) {
-        reply(answer(findingsJson(vault.examine())));
+    const auto doctor = [&state](const VaultService& vault, const ApiCall&, const Reply& reply) {
+        auto findings = vault.examine();
+        if (const auto trouble =
+                state.decisions != nullptr ? state.decisions->budgets().clockTrouble() : std::nullopt) {
+            std::erase_if(findings, [](const auto& finding) { return finding.check == "clock"; });
+            findings.push_back({secretary::Finding::Level::Bad, "clock", trouble->sentence, trouble->hint});
+        }
+        reply(answer(findingsJson(findings)));
     };
     router.add("GET", "/v1/vault", Capability::Read, with(show), always);
     router.add("GET", "/v1/doctor", Capability::Keys, with(doctor), always);

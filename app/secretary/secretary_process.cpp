@@ -1,5 +1,7 @@
 #include "app/secretary/secretary_process.h"
 
+#include <unistd.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -70,7 +72,7 @@ public:
         if (!listen() || !giveUpEverythingElse()) return EXIT_FAILURE;
         // After the sandbox: its thread has no more rights than this one.
         if (!m_agent->start()) return fail({"the system refuses a thread", "raise the limit of tasks (TasksMax)"});
-        if (!openVault()) return EXIT_FAILURE;
+        openVault();
         m_signals.async_wait([this](const boost::system::error_code& error, int) {
             if (!error) stop();
         });
@@ -87,7 +89,11 @@ private:
 
     void compose() {
         addRoutes(m_router, m_state);
-        m_router.setGate([this] { return m_service ? m_service->refusalNow() : std::nullopt; });
+        m_router.setGate([this]() -> std::optional<net::HttpResponse> {
+            if (m_service) return m_service->refusalNow();
+            if (const auto& why = m_state.noVault) return refusal(why->status, why->code, why->message, why->hint);
+            return std::nullopt;
+        });
         channel::ThreadedChannel::MakeSource line = m_options.line;
         if (m_options.launched) {
             // Told on the channel's thread.
@@ -151,26 +157,34 @@ private:
         return true;
     }
 
-    bool openVault() {
-        if (const auto done = secretary::tidy(m_folder); !done) {
-            return fail({std::string(describe(done.error())), "see " + m_folder.root.string()}) == EXIT_SUCCESS;
-        }
+    // Whatever is wrong, it stays up, so that whoever asks is told.
+    void openVault() {
+        if (const auto done = secretary::tidy(m_folder); !done) return withoutVault(done.error());
         auto vault = secretary::Vault::open(m_folder.vault(), systemClock());
-        if (!vault) {
-            return fail({std::string(describe(vault.error())), "see " + m_folder.root.string()}) == EXIT_SUCCESS;
-        }
+        if (!vault) return withoutVault(vault.error());
         m_vault = std::make_unique<secretary::Vault>(std::move(*vault));
         m_service = std::make_unique<VaultService>(
             VaultService::Ports{m_folder, *m_vault, *m_books, m_worker, m_timers, systemClock()});
         m_state.vault = m_service.get();
         m_service->start();
         if (const auto& why = m_service->trouble()) {
-            // It stays up, so that whoever asks is told what is wrong.
             m_log(LogLevel::Error, why->message + (why->hint.empty() ? "" : " (" + why->hint + ")"));
         } else if (m_service->condition() == Condition::Locked) {
             m_log(LogLevel::Warning, "locked: nothing is bought until netpas unlock");
         }
-        return true;
+    }
+
+    void withoutVault(secretary::VaultError error) {
+        const secretary::VaultFiles files = m_folder.vault();
+        const bool protectedOne = ::access(files.vault.c_str(), F_OK) == 0;
+        const std::string key = (protectedOne ? files.vault : files.keyFile).string();
+        std::string hint = "see " + m_folder.root.string() + ", then restart netpasd";
+        if (error == secretary::VaultError::Malformed || error == secretary::VaultError::NoKey) {
+            hint = "bring back " + key + " from a copy and restart netpasd; or move it and " +
+                   m_folder.database().string() + " away, restart netpasd, then netpas restore FILE --force";
+        }
+        m_state.noVault = ApiFailure{503, "DAMAGED", std::string(describe(error)) + "; nothing is spent", hint};
+        m_log(LogLevel::Error, m_state.noVault->message + " (" + hint + ")");
     }
 
     // The agent ends, which the starter tells in a moment; or the channel was broken under both, and a secretary that is

@@ -85,7 +85,8 @@ struct SecretaryState {
     secretary::payees::PayeeBook* payees = nullptr;
     DecisionDesk* decisions = nullptr;
     DeviceDesk* devices = nullptr;
-    VaultService* vault = nullptr;  // always there; the others are null while it is locked
+    VaultService* vault = nullptr;           // the others are null while it is locked
+    std::optional<ApiFailure> noVault = {};  // why there is none: its files cannot be used
     // Those of `decisions`, unless something else was put here.
     secretary::rules::RuleBook* rules = nullptr;
     std::function<void()> rulesChanged = {};

@@ -92,8 +92,17 @@ void VaultService::start() {
 
 tl::expected<void, ApiFailure> VaultService::openCustody() {
     m_trouble.reset();
+    if (secretary::databaseIsLost(m_ports.folder)) {
+        m_condition = Condition::Failed;
+        m_trouble =
+            ApiFailure{503, "DAMAGED", "the database is gone or empty, and with it what was spent; nothing is spent",
+                       "netpas restore FILE --force; or, to begin with nothing, remove " +
+                           m_ports.folder.begun().string() + " and restart netpasd"};
+        return tl::unexpected(*m_trouble);
+    }
     auto opened = m_ports.custody.open(m_ports.vault.key()->bytes());
     if (opened) {
+        secretary::markBegun(m_ports.folder);
         m_condition = Condition::Open;
         return {};
     }
@@ -158,7 +167,11 @@ void VaultService::unlock(SecretText passphrase, Done done) {
 }
 
 void VaultService::lock(Done done) {
-    if (auto other = busy()) return done(tl::unexpected(*other));
+    if (busy()) {
+        // Whoever locks is not sent away because of a backup: it is done as soon as that has ended.
+        m_ports.timers.after(betweenSteps, whileAlive([this, done = std::move(done)] { lock(done); }));
+        return;
+    }
     const bool open = m_condition == Condition::Open;
     m_condition = Condition::Locked;  // nothing new from now on
     if (!open) {

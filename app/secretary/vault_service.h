@@ -82,7 +82,7 @@ private:
     void sealBackup(std::shared_ptr<BackupJob> job);
     void commitRestore(const secretary::RestorePlan& plan, Answer<secretary::RestorePlan> done);
     [[nodiscard]] std::optional<ApiFailure> busy() const;
-    [[nodiscard]] std::filesystem::path incoming() const { return m_ports.folder.root / "incoming.backup"; }
+    [[nodiscard]] std::filesystem::path incoming() const { return m_ports.folder.incoming(); }
     template <typename Function>
     auto whileAlive(Function function);
 

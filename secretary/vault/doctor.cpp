@@ -180,7 +180,9 @@ std::vector<Finding> examineLedger(const ledger::Ledger& ledger, SystemTime now)
     const char* const restore = "netpas restore FILE --force, with your newest backup; nothing is spent until then";
     const auto integrity = ledger.integrityCheck();
     if (!integrity) {
-        found.push_back({Level::Bad, "database", std::string(ledger::describe(integrity.error())), restore});
+        const bool unread = integrity.error() == ledger::LedgerError::Storage;
+        const std::string_view why = unread ? "a page of it cannot be read" : ledger::describe(integrity.error());
+        found.push_back({Level::Bad, "database", std::string(why), restore});
         return found;
     }
     for (const std::string& problem : *integrity) found.push_back({Level::Bad, "database", problem, restore});

@@ -53,7 +53,7 @@ bool finishRestore(const StateFolder& folder) {
 }  // namespace
 
 tl::expected<void, VaultError> tidy(const StateFolder& folder) {
-    bool good = removeWithLog(folder.snapshot()) && removeWithLog(folder.sealed());
+    bool good = removeWithLog(folder.snapshot()) && removeWithLog(folder.sealed()) && removeWithLog(folder.incoming());
     if (good && isThere(folder.restoreMark())) {
         good = finishRestore(folder);
     } else if (good) {
@@ -61,6 +61,17 @@ tl::expected<void, VaultError> tidy(const StateFolder& folder) {
     }
     if (!good) return tl::unexpected(VaultError::CannotWrite);
     return {};
+}
+
+bool databaseIsLost(const StateFolder& folder) {
+    if (!isThere(folder.begun())) return false;
+    std::error_code error;
+    const auto size = fs::file_size(folder.database(), error);
+    return error == std::errc::no_such_file_or_directory || (!error && size == 0);
+}
+
+void markBegun(const StateFolder& folder) {
+    if (!isThere(folder.begun())) (void)writePrivateFile(folder.begun(), {});
 }
 
 tl::expected<void, VaultError> adoptFirstRelease(const fs::path& stateDir, const StateFolder& folder) {

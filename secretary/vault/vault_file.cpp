@@ -38,12 +38,10 @@ std::string_view describe(VaultError error) {
     case VaultError::CannotWrite:
         return "a file of the secretary cannot be written; free disk space, or see `netpas doctor`";
     case VaultError::TooOpen: return "others may read a secret file of the secretary; chmod 600 it";
-    case VaultError::Malformed: return "a file of the secretary is damaged; see `netpas doctor`, then `netpas restore`";
+    case VaultError::Malformed: return "a file of the secretary is damaged";
     case VaultError::Newer: return "written by a newer version of this program; install that version";
     case VaultError::NoMemory: return "not enough memory to derive the key; end some programs, then try again";
-    case VaultError::NoKey:
-        return "the database is there, but its key is not; bring back the key file, or move secretary.db away, restart "
-               "netpasd and `netpas restore FILE`";
+    case VaultError::NoKey: return "the database is there, but the file with its key is not";
     }
     return "unknown";
 }

@@ -1,13 +1,16 @@
 #include <QTemporaryDir>
 #include <QtTest>
 #include <deque>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "app/secretary/decision_desk.h"
 #include "app/secretary/routes.h"
 #include "app/secretary/vault_service.h"
 #include "core/crypto/identity.h"
 #include "secretary/vault/identity_store.h"
+#include "tests/app/purchase_fakes.h"
 #include "tests/core/ledger_fixture.h"
 
 using namespace netpas;
@@ -208,6 +211,26 @@ private slots:
         }
     }
 
+    void aLockDuringABackupWaitsForItsEnd() {
+        World world;
+        unsigned backedUp = 0, locked = 0;
+        for (auto [path, status] : {std::pair{"/v1/backup", &backedUp}, std::pair{"/v1/lock", &locked}}) {
+            net::HttpRequest request;
+            request.method = "POST";
+            request.path = path;
+            if (status == &backedUp) request.body = pass.dump();
+            Caller caller;
+            caller.may = ownerMay;
+            world.router.handle(request, caller,
+                                [status = status](const net::HttpResponse& answer) { *status = answer.status; });
+        }
+        QCOMPARE(locked, 0U);
+        world.later.settle();
+        QCOMPARE(backedUp, 200U);
+        QCOMPARE(locked, 200U);
+        QCOMPARE(int(world.service->condition()), int(Condition::Locked));
+    }
+
     void aPassphraseIsChangedOnlyByWhoKnowsIt() {
         World world;
         QCOMPARE(world.ask("PUT", "/v1/passphrase", {{"new", "short"}}).first, 400U);
@@ -291,6 +314,64 @@ private slots:
         QCOMPARE(world.ask("POST", "/v1/restore", {{"passphrase", "correct horse"}, {"force", true}}).first, 200U);
         QCOMPARE(world.ask("GET", "/v1/history").second["entries"].size(), size_t{1});
         QVERIFY(world.ask("GET", "/v1/doctor").second["level"] != "bad");
+    }
+
+    void aDatabaseThatIsGoneOrEmptyIsNotBegunAnew() {
+        for (const bool gone : {false, true}) {
+            World world;
+            world.buy();
+            QCOMPARE(world.ask("POST", "/v1/backup", pass).first, 200U);
+            const std::string backup = world.download();
+            world.books->close(ledger::EndReason::AgentStopped, [] {});
+            gone ? (void)std::filesystem::remove(world.folder.database())
+                 : std::filesystem::resize_file(world.folder.database(), 0);
+            world.boot();
+            const auto [status, body] = world.ask("GET", "/v1/history");
+            QCOMPARE(status, 503U);
+            QCOMPARE(body["code"], "DAMAGED");
+            QVERIFY(body["hint"].get<std::string>().find("netpas restore") != std::string::npos);
+            QCOMPARE(world.ask("GET", "/v1/doctor").second["level"], "bad");
+            QCOMPARE(world.upload(backup), 200U);
+            QCOMPARE(world.ask("POST", "/v1/restore", {{"passphrase", "correct horse"}, {"force", true}}).first, 200U);
+            QCOMPARE(world.ask("GET", "/v1/history").second["entries"].size(), size_t{1});
+        }
+    }
+
+    void theDoctorKnowsOfAClockThatStopsSpending() {
+        World world;
+        fake::Timers timers(world.clock);
+        const auto desk = DecisionDesk::open({*world.state.ledger, world.state.ledger->documents(), timers, world.clock,
+                                              [](app::LogLevel, const std::string&) {}},
+                                             {ledger::dollars("1"), ledger::dollars("1")}, 0);
+        QVERIFY(desk);
+        world.state.decisions = desk->get();
+        QVERIFY((*desk)->budgets().test({}, Money::zero()));
+        QVERIFY(world.ask("GET", "/v1/doctor").second["level"] != "bad");
+        world.clock.setWall(world.clock.now() - std::chrono::hours{48});
+        const json found = world.ask("GET", "/v1/doctor").second;
+        QCOMPARE(found["level"], "bad");
+        QVERIFY(found["findings"].back()["remedy"].get<std::string>().find("accept-clock") != std::string::npos);
+        world.state.decisions = nullptr;
+    }
+
+    void whatAnInterruptedRestoreLeftIsRemoved() {
+        World world;
+        QCOMPARE(world.upload("half a backup"), 200U);
+        QVERIFY(std::filesystem::exists(world.folder.incoming()));
+        world.books->close(ledger::EndReason::AgentStopped, [] {});
+        world.boot();
+        QVERIFY(!std::filesystem::exists(world.folder.incoming()));
+    }
+
+    void withoutItsKeyFilesTheRemedyIsSaid() {
+        World world;
+        world.state.vault = nullptr;
+        world.state.noVault = ApiFailure{503, "DAMAGED", "the file is damaged", "bring it back"};
+        for (const auto& [method, path] : {std::pair{"GET", "/v1/vault"}, std::pair{"GET", "/v1/doctor"}}) {
+            const auto [status, body] = world.ask(method, path);
+            QCOMPARE(status, 503U);
+            QCOMPARE(body["hint"], "bring it back");
+        }
     }
 
     void historyIsFilteredExportedAndLabelled() {
