@@ -96,8 +96,8 @@ tl::expected<std::string, Problem> encode(const json& body) {
     try {
         return body.dump();
     } catch (const json::type_error&) {
-        return tl::unexpected(
-            Problem{Exit::Usage, "INVALID_ARGUMENT", "a text is not UTF-8", "type it in a terminal that uses UTF-8"});
+        return tl::unexpected(Problem{Exit::Usage, "INVALID_ARGUMENT", "a text is not UTF-8",
+                                      "write it in UTF-8; a certificate or a list of them as PEM"});
     }
 }
 

@@ -218,7 +218,7 @@ public:
         const std::string file = in.text("file", largestImport);
         const bool replace = in.flag("replace");
         const bool dryRun = in.flag("dry_run");
-        if (file.empty()) in.fail("there is no file", "{\"file\": TEXT}");
+        if (file.empty()) in.fail("the file is empty", "give what netpas rules export wrote");
         if (auto problem = in.problem()) return reply(refusalFor(*problem));
         const auto rules = readRules(file, book().zones(), now());
         if (!rules) return reply(refusalFor(400, rules.error().findings, rules.error().rules));

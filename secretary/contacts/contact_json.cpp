@@ -54,7 +54,7 @@ std::optional<ContactProblem> readMember(Contact& contact, const std::string& na
             return payee.has_value();
         };
         if (!readList(value, take))
-            return bad(ContactError::BadPayee, "a payee is 64 hexadecimal digits: netpas status shows yours");
+            return bad(ContactError::BadPayee, "a payee is 64 hexadecimal digits; ask whom you want to pay");
         return std::nullopt;
     }
     if (name == "domains") {

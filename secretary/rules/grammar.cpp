@@ -88,8 +88,11 @@ private:
     [[nodiscard]] bool atKeyword() const {
         static constexpr std::string_view keywords[] = {"for", "in", "with", "from",  "to",  "through", "by",
                                                         "on",  "at", "once", "until", "ask", "refuse"};
-        return std::find(std::begin(keywords), std::end(keywords), m_words[m_at].lower) != std::end(keywords);
+        return std::find(std::begin(keywords), std::end(keywords), m_words[m_at].lower) != std::end(keywords) ||
+               atLastingAlways();
     }
+    // "… always" at the end: for how long, not a part of a name.
+    [[nodiscard]] bool atLastingAlways() const { return m_at + 1 == m_words.size() && next({"always"}); }
     // Words up to the next keyword or stop.
     std::optional<std::string> phrase(const char* what) {
         std::string text;
@@ -167,6 +170,7 @@ private:
         if (take({"on"})) return set(match.node, phrase("device"));
         if (take({"at", "most"})) return budget();
         if (take({"once"})) return lifetime(Lifetime::once());
+        if (atLastingAlways() && take({"always"})) return lifetime(Lifetime{});
         if (take({"until"})) return until();
         if (take({"ask"})) return beyond(Beyond::Ask);
         if (take({"refuse"})) return beyond(Beyond::Deny);

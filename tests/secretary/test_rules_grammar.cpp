@@ -35,6 +35,11 @@ private slots:
         QVERIFY(read("Up to 1¢ per minute, in mpv, for video, from Example.NET. until today.") == rule);
     }
 
+    void alwaysAtTheEndIsForHowLong() {
+        QVERIFY(read("up to 1c a minute for video always") == allow(purpose("video"), "0.01"));
+        QVERIFY(read("always for one always newspaper") == say(Action::Allow, purpose("one-always-newspaper")));
+    }
+
     void thePapersExamples() {
         RuleText partners = allow(purpose("video-call"), "0.5");
         partners.match.group = "business partners";
