@@ -159,7 +159,7 @@ void PurchaseService::buy(const BuyOrder& order, BuyDone done) {
                 tl::unexpected(BuyRefusal{BuyRefusal::Kind::Conflict, {}, why, "send a new Idempotency-Key", {}}));
         }
         storageFailed(begun.error());
-        return done(tl::unexpected(local({}, why)));
+        return done(tl::unexpected(local({}, why, "free some disk space, then restart netpasd")));
     }
     if (begun->existing) return repeated(begun->id, std::move(done));
     auto book = m_ports.ledger.find(begun->id);
