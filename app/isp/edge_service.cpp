@@ -255,6 +255,17 @@ void EdgeService::Impl::pushBacklog() {
 // --- keys
 
 void EdgeService::Impl::install(const accounting::InstallKey& message) {
+    const auto& customers = m_settings.edge.customers;
+    const auto customer = std::find_if(customers.begin(), customers.end(),
+                                       [&](const tun::EdgeCustomer& one) { return one.name == message.customer; });
+    if (customer == customers.end()) {
+        spdlog::error(
+            "session key {} cannot be used: its customer \"{}\" is not in this router's configuration; add a "
+            "[[customer]] of that name",
+            message.key.id.value(), message.customer);
+        return;
+    }
+    const auto line = static_cast<uint16_t>(customer - customers.begin());
     SessionKey key = message.key;
     uint64_t nextSequence = message.nextSequence;
     if (const auto known = m_sequences.find(key.id); known != m_sequences.end())
@@ -263,9 +274,9 @@ void EdgeService::Impl::install(const accounting::InstallKey& message) {
     if (const auto tail = m_restored.tail.keys.find(key.id); tail != m_restored.tail.keys.end()) {
         key.cap = Money::fromEighths(std::max<int64_t>(0, key.cap.eighths() - tail->second.amount.eighths()));
     }
-    onPacketThread([weak = weak_from_this(), &io = m_parts.io, &clock = m_parts.clock, key,
-                    nextSequence](tun::EdgeProcessor& processor) {
-        const auto installed = processor.installKey(key, nextSequence, clock.steady());
+    onPacketThread([weak = weak_from_this(), &io = m_parts.io, &clock = m_parts.clock, key, nextSequence,
+                    line](tun::EdgeProcessor& processor) {
+        const auto installed = processor.installKey(key, nextSequence, clock.steady(), line);
         asio::post(io, [weak, id = key.id, installed] {
             const auto self = weak.lock();
             if (!self) return;

@@ -34,6 +34,7 @@ private slots:
     void transitPacketIsForwardedWithTheChosenExit();
     void refusedPacketsHaveTheirVerdict_data();
     void refusedPacketsHaveTheirVerdict();
+    void aKeyIsGoodOnItsCustomersLineOnly();
     void refusedCustomerPacketsChangeNoPaymentState();
     void lastIspDeliversTheBareInnerPacketWithTheClass();
     void participatingDestinationGetsTheHeader();
@@ -210,6 +211,17 @@ void TestEdgeProcessor::refusedPacketsHaveTheirVerdict() {
     QCOMPARE(report.delivered, DeliveredCounters{});
     QCOMPARE(report.customers[0].level, nano(100'000));
     QCOMPARE(report.neighbours[0].level, nano(1'000'000));
+}
+
+void TestEdgeProcessor::aKeyIsGoodOnItsCustomersLineOnly() {
+    Router router;
+    const SessionKey key = sessionKey();
+    QVERIFY(router.processor.installKey(key, 0, router.now.steady, 1));
+    Bytes stolen = customer(key, 0, onward(), innerPacket({}));
+    Bytes own = stolen;
+    QCOMPARE(router.process(stolen, Arrival::Customer, 0).verdict, Verdict::OtherLine);
+    QCOMPARE(router.process(own, Arrival::Customer, 1).verdict, Verdict::Forwarded);
+    QCOMPARE(router.report().keys.at(0).counters.packets, uint64_t{1});
 }
 
 void TestEdgeProcessor::refusedCustomerPacketsChangeNoPaymentState() {

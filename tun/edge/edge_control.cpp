@@ -5,8 +5,9 @@
 
 namespace netpas::tun {
 
-tl::expected<void, KeyError> EdgeProcessor::installKey(const SessionKey& key, uint64_t nextSequence, SteadyTime now) {
-    return m_keys.install(key, nextSequence, now);
+tl::expected<void, KeyError> EdgeProcessor::installKey(const SessionKey& key, uint64_t nextSequence, SteadyTime now,
+                                                       uint16_t customer) {
+    return m_keys.install(key, nextSequence, now, customer);
 }
 
 std::optional<KeyCounters> EdgeProcessor::removeKey(SessionKeyId id) { return m_keys.remove(id); }

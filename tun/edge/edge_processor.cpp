@@ -231,6 +231,7 @@ void EdgeProcessor::findKey(Work& work) {
 bool EdgeProcessor::authenticate(Work& work) {
     KeyRecord* key = work.key;
     if (key == nullptr) return refuse(work, Verdict::UnknownKey);
+    if (key->customer != work.packet->source && key->customer != anyCustomer) return refuse(work, Verdict::OtherLine);
     if (!tagIsRight(work)) return refuse(work, Verdict::BadTag);
     if (key->expiresMicros <= m_wallMicros) return refuse(work, Verdict::ExpiredKey);
     const ReplayWindow::Found found = key->window.find(work.shim.sequence, work.shim.burst);

@@ -71,7 +71,8 @@ public:
 
     // Between batches, by the owning thread:
     // The key's cap is what may still be spent; sequences below nextSequence were accepted before a restart.
-    [[nodiscard]] tl::expected<void, KeyError> installKey(const SessionKey& key, uint64_t nextSequence, SteadyTime now);
+    [[nodiscard]] tl::expected<void, KeyError> installKey(const SessionKey& key, uint64_t nextSequence, SteadyTime now,
+                                                          uint16_t customer = anyCustomer);
     // From here on no packet can use the key; these counters are final.
     [[nodiscard]] std::optional<KeyCounters> removeKey(SessionKeyId id);
     [[nodiscard]] const KeyTable& keys() const { return m_keys; }

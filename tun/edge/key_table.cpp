@@ -37,7 +37,8 @@ KeyTable::KeyTable(size_t limit)
       m_offset(systemRandom().below(UINT64_MAX)),
       m_slots(firstSlots) {}
 
-tl::expected<void, KeyError> KeyTable::install(const SessionKey& key, uint64_t nextSequence, SteadyTime now) {
+tl::expected<void, KeyError> KeyTable::install(const SessionKey& key, uint64_t nextSequence, SteadyTime now,
+                                               uint16_t customer) {
     if (key.allowed.size() > std::tuple_size_v<decltype(KeyRecord::allowed)>)
         return tl::unexpected(KeyError::TooManyIsps);
     if (key.cap.isNegative() || key.capPerSecond.isNegative()) return tl::unexpected(KeyError::BadLimit);
@@ -63,6 +64,7 @@ tl::expected<void, KeyError> KeyTable::install(const SessionKey& key, uint64_t n
         record->rate.restore(level);
         record->remaining = std::min(record->remaining, key.cap.eighths());
     }
+    record->customer = customer;
     record->expiresMicros = micros(key.expires);
     record->allowedCount = static_cast<uint8_t>(key.allowed.size());
     std::transform(key.allowed.begin(), key.allowed.end(), record->allowed.begin(),

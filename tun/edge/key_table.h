@@ -37,14 +37,17 @@ struct KeyCounters {
     friend bool operator==(const KeyCounters&, const KeyCounters&) = default;
 };
 
+inline constexpr uint16_t anyCustomer = 0xffff;
+
 // One key. The first two cache lines are all that an in-order packet touches besides one line of the window.
 struct alignas(64) KeyRecord {
     TagKey secret{};
     SessionKeyId id;
     bool dirty = false;  // counted since the last report
     uint8_t allowedCount = 0;
-    int64_t expiresMicros = 0;  // wall clock
-    int64_t remaining = 0;      // of the cap, eighths
+    uint16_t customer = anyCustomer;  // index in EdgeConfig::customers: from whose line it may be used
+    int64_t expiresMicros = 0;        // wall clock
+    int64_t remaining = 0;            // of the cap, eighths
     uint64_t packets = 0;
     int64_t amount = 0;  // eighths
     uint64_t bytes = 0;
@@ -74,7 +77,8 @@ public:
 
     // key.cap is what may still be spent; below nextSequence everything is stale. A key that is there already with the
     // same secret keeps counters and window and is never left more than before.
-    [[nodiscard]] tl::expected<void, KeyError> install(const SessionKey& key, uint64_t nextSequence, SteadyTime now);
+    [[nodiscard]] tl::expected<void, KeyError> install(const SessionKey& key, uint64_t nextSequence, SteadyTime now,
+                                                       uint16_t customer = anyCustomer);
     // The key's final counters; nothing when it is not there.
     std::optional<KeyCounters> remove(SessionKeyId id);
 

@@ -17,6 +17,7 @@ std::string_view verdictName(Verdict verdict) {
     case Verdict::NotForThisIsp: return "not_for_this_isp";
     case Verdict::WrongPosition: return "wrong_position";
     case Verdict::UnknownKey: return "unknown_key";
+    case Verdict::OtherLine: return "other_line";
     case Verdict::BadTag: return "bad_tag";
     case Verdict::ExpiredKey: return "expired_key";
     case Verdict::Stale: return "stale";
@@ -53,6 +54,7 @@ int stepOf(Verdict verdict) {
     case Verdict::NotForThisIsp:
     case Verdict::WrongPosition:
     case Verdict::UnknownKey:
+    case Verdict::OtherLine:
     case Verdict::BadTag:
     case Verdict::ExpiredKey:
     case Verdict::Stale:

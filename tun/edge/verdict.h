@@ -27,6 +27,7 @@ enum class Verdict : uint8_t {
 
     // Before step 1, customers only: may this key spend?
     UnknownKey,
+    OtherLine,  // the key is another customer's
     BadTag,
     ExpiredKey,
     Stale,          // older than the replay window
