@@ -21,7 +21,9 @@ constexpr const char* keysFile = "keys.json";
 std::string menuFile(IspId isp) { return "menu-" + std::to_string(isp.value()) + ".json"; }
 
 Failure untrusted(const std::string& what, DocumentError error) {
-    return {CartographerError::Untrusted, what + ": " + std::string(describe(error))};
+    const bool future = error == DocumentError::NotYetValid;
+    return {future ? CartographerError::ClockBehind : CartographerError::Untrusted,
+            what + ": " + std::string(describe(error))};
 }
 
 Failure fromFetch(const Endpoint& server, const FetchFailure& failure) {

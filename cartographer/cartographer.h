@@ -26,6 +26,7 @@ enum class CartographerError {
     NotJoined,
     Unreachable,  // a directory does not answer
     Untrusted,    // another key, a forged or stale document
+    ClockBehind,  // a document from the future
     CannotStore,  // the cache folder refuses
     NoPath,
     NoSuchClass,

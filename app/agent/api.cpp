@@ -25,6 +25,8 @@ secretaryd::ApiFailure failureFor(const cartographer::Failure& why) {
         return {503, "ISP_UNREACHABLE", why.detail, "check the connection, then try again"};
     case CartographerError::Untrusted:
         return {502, "UNTRUSTED", why.detail, "ask your ISP for its current join address"};
+    case CartographerError::ClockBehind:
+        return {502, "UNTRUSTED", why.detail, "set this machine's clock, then try again"};
     case CartographerError::CannotStore: return {500, "LOCAL_FAILURE", why.detail, "check the state folder"};
     case CartographerError::NoSuchPayee:
         return {404, "NOT_FOUND", why.detail, "ask the payee for its certificate: netpas payees add FILE"};

@@ -36,9 +36,10 @@ tl::expected<directory::Descriptor, ApiFailure> HomeDesk::verified(const directo
     }
     auto descriptor = directory::openDescriptor(found.descriptor, url.key, m_parts.clock.now());
     if (!descriptor) {
+        const bool future = descriptor.error() == directory::DocumentError::NotYetValid;
         return tl::unexpected(ApiFailure{
             502, "UNTRUSTED", "the ISP's descriptor is not to be trusted: " + std::string(describe(descriptor.error())),
-            "ask your ISP for its current join address"});
+            future ? "set this machine's clock, then try again" : "ask your ISP for its current join address"});
     }
     return std::move(*descriptor);
 }

@@ -162,7 +162,7 @@ private slots:
         QVERIFY(*join(m_web->joinUrl()));
         QVERIFY(*quote());
         m_clock->setWall(start - hours{1});
-        QCOMPARE(int(quote()->error().error), int(CartographerError::Untrusted));
+        QCOMPARE(int(quote()->error().error), int(CartographerError::ClockBehind));
         QVERIFY(quote()->error().detail.find("check the clock") != std::string::npos);
         m_clock->setWall(start);
         QVERIFY(*quote());
