@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 
 namespace netpas::secretary {
@@ -38,6 +39,16 @@ std::optional<app::SystemUser> userFor(const SandboxOptions& options, SandboxRep
     return user;
 }
 
+// The first folder on the way that this process may not pass; empty: it comes there.
+std::filesystem::path closedFolder(const std::filesystem::path& to) {
+    std::filesystem::path way;
+    for (const auto& part : std::filesystem::absolute(to)) {
+        way /= part;
+        if (::access(way.c_str(), X_OK) != 0) return way;
+    }
+    return {};
+}
+
 }  // namespace
 
 tl::expected<SandboxReport, app::PrivilegeFailure> enterSandbox(const SandboxOptions& options) {
@@ -55,6 +66,12 @@ tl::expected<SandboxReport, app::PrivilegeFailure> enterSandbox(const SandboxOpt
     if (const auto done = app::dropPrivileges(user, {}, app::findGroups(options.groups)); !done)
         return tl::unexpected(done.error());
     report.notes.push_back("no capability");
+    if (const auto closed = closedFolder(options.stateFolder); !closed.empty()) {
+        return tl::unexpected(
+            app::PrivilegeFailure{"user " + (user ? user->name : "of this process") + " does not come to " +
+                                      options.stateFolder.string() + ", because others may not pass " + closed.string(),
+                                  "chmod o+x " + closed.string() + ", or choose another --state-dir"});
+    }
     if (options.endsWithParent) (void)::prctl(PR_SET_PDEATHSIG, SIGTERM);  // changing the user has cleared it
 
     auto writable = options.alsoReadWrite;

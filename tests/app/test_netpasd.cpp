@@ -42,13 +42,16 @@ class TestNetpasd : public QObject {
         return run(NETPAS, QStringList{"--socket", file("api.sock")} + arguments);
     }
 
-    void start() {
+    void launch() {
         m_daemon = std::make_unique<QProcess>();
         m_daemon->setProcessChannelMode(QProcess::MergedChannels);
         m_daemon->start(
             "ip", QStringList{"netns", "exec", m_namespace} + daemonCommand(file("state"), file("api.sock"), "np0"));
         // `ip netns exec` becomes the program, so the process is the daemon itself.
         QVERIFY(m_daemon->waitForStarted());
+    }
+    void start() {
+        launch();
         QTRY_COMPARE_WITH_TIMEOUT(netpas({"status"}).status, 0, 20000);
     }
     void end(int signal) {
@@ -98,6 +101,32 @@ private slots:
         }
         QCOMPARE(status["agent"].toObject()["connected"].toBool(), true);
         QVERIFY(inside({"ip", "link"}).out.contains("np0"));
+    }
+
+    void withoutItsKeyItSaysSoAndStaysUp() {
+        end(SIGTERM);
+        QVERIFY(QFile::remove(file("state/secretary/secretary.key")));
+        launch();
+        const QStringList buy{"--json", "buy", "--to", "192.0.2.10", "--cap", "0.05"};
+        QTRY_VERIFY_WITH_TIMEOUT(netpas(buy).out.contains("DAMAGED"), 20000);
+        const Ended bought = netpas(buy);
+        QVERIFY(bought.status != 0);
+        const QJsonObject error = QJsonDocument::fromJson(bought.out).object()["error"].toObject();
+        QCOMPARE(error["code"].toString(), QString("DAMAGED"));
+        QVERIFY(error["hint"].toString().contains("bring back"));
+    }
+
+    void aFolderThatItsUserDoesNotReachIsNamed() {
+        end(SIGTERM);
+        ::chmod(qPrintable(m_folder->path()), 0700);
+        QProcess daemon;
+        daemon.setProcessChannelMode(QProcess::MergedChannels);
+        daemon.start(NETPASD, {"--role", "secretary", "--state-dir", file("state"), "--secretary-socket",
+                               file("s.sock"), "--channel", "unix:" + file("c.sock"), "--group", ""});
+        QVERIFY(daemon.waitForFinished(20000));
+        const QByteArray said = daemon.readAll();
+        if (said.contains("there is no user")) QSKIP("there is no user netpas-secretary");
+        QVERIFY2(said.contains("chmod o+x " + m_folder->path().toUtf8()), said.constData());
     }
 
     void aRivalIsRefusedWithTheRemedy() {

@@ -55,6 +55,7 @@ public:
         LAB_TRY(files());
         LAB_TRY(wrongPassphrase());
         LAB_TRY(clockSetBack());
+        LAB_TRY(missingKey());
         const auto bill = billOf(m_lab, host);  // while the ledger can be read
         if (!bill) return tl::unexpected(bill.error());
         reportBill(m_context.result(), *bill);
@@ -285,7 +286,7 @@ private:
         LAB_TRY(awaitAnswer());
         const auto said = tryToBuy();
         if (!said) return tl::unexpected(said.error());
-        expectRefusal("buying with a clock that was set back", *said, said->code, "clock");
+        expectRefusal("buying with a clock that was set back", *said, said->code, "set this machine's clock");
         m_lab.stopProgram(agentProgram(host));
         return startAgent(m_lab, host);
     }
@@ -319,6 +320,24 @@ private:
         if (!said) return tl::unexpected(said.error());
         expectRefusal("corrupted database", *said, "DAMAGED", "netpas restore");
         return {};
+    }
+
+    // --- key
+
+    // The file that a box without a passphrase starts with.
+    Expected<void> missingKey() {
+        m_context.say("Key file gone:");
+        m_lab.stopProgram(agentProgram(host));
+        const std::string key = agentStateFolder(m_lab.name(), host) + "/secretary/secretary.key";
+        fs::rename(key, key + ".away");
+        LAB_TRY(launchAgent(m_lab, host));
+        LAB_TRY(awaitAnswer());
+        const auto said = tryToBuy();
+        if (!said) return tl::unexpected(said.error());
+        expectRefusal("key file gone", *said, "DAMAGED", "bring back");
+        m_lab.stopProgram(agentProgram(host));
+        fs::rename(key + ".away", key);
+        return startAgent(m_lab, host);
     }
 
     // --- money
