@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "app/agent/peer_watch.h"
 #include "app/common/channel_forms.h"
 #include "core/channel/channel.h"
 #include "core/channel/relay.h"
@@ -43,6 +44,8 @@ QuoteFailure quoteFailureFrom(const cartographer::Failure& failure) {
     case CartographerError::Untrusted:
     case CartographerError::CannotStore:
         return {QuoteFailure::Kind::Untrusted, failure.detail, "ask your ISP for its current join address"};
+    case CartographerError::ClockBehind:
+        return {QuoteFailure::Kind::Untrusted, failure.detail, "set this machine's clock, then try again"};
     case CartographerError::Unreachable:
         return {QuoteFailure::Kind::Unreachable, failure.detail, "check the connection, then try again"};
     }
@@ -108,6 +111,7 @@ private:
     [[nodiscard]] channel::Home home() const;
     void keep(const channel::FlowCounters& drained);
     void sendState();
+    void sendProcesses();
     void armHarvest();
     void harvest();
     void send(const channel::Message& message) { (void)m_channel->send(message); }
@@ -122,6 +126,7 @@ private:
     uint64_t m_incarnation;
     std::unique_ptr<channel::StreamRelay> m_relay;
     std::unique_ptr<channel::Channel> m_channel;
+    std::unique_ptr<PeerWatch> m_peers;
     std::map<uint32_t, Reply> m_waiting;
     std::map<uint32_t, DeviceReply> m_devices;     // that wait for an answer
     std::vector<channel::FlowCounters> m_drained;  // the oldest first
@@ -157,10 +162,14 @@ channel::Channel::Handlers SecretaryLink::Impl::handlers() {
     return handlers;
 }
 
-void SecretaryLink::Impl::start() { m_channel->start(); }
+void SecretaryLink::Impl::start() {
+    m_peers = std::make_unique<PeerWatch>(m_context.io, whileAlive([](Impl& self) { self.sendProcesses(); }));
+    m_channel->start();
+}
 
 void SecretaryLink::Impl::stop() {
     m_context.timers.cancel(std::exchange(m_harvest, 0));
+    m_peers.reset();
     m_channel->stop();
     m_relay->cut();
     m_context.plane.undivertAll();
@@ -184,6 +193,7 @@ void SecretaryLink::Impl::onWelcome() {
     m_channel->setBrisk(m_context.plane.diverting());
     sendHome();
     sendState();
+    sendProcesses();
     armHarvest();
 }
 
@@ -287,6 +297,10 @@ void SecretaryLink::Impl::sendState() {
     send(channel::AgentState{state.up, state.trouble});
 }
 
+void SecretaryLink::Impl::sendProcesses() {
+    if (m_peers) send(channel::Processes{m_peers->running()});
+}
+
 void SecretaryLink::Impl::forward(const HttpRequest& request, const std::string& node, Reply reply) {
     if (!m_channel->isUp()) return reply(noSecretary(m_why));
     if (m_waiting.size() >= maxWaiting) {
@@ -297,6 +311,7 @@ void SecretaryLink::Impl::forward(const HttpRequest& request, const std::string&
     if (request.peer) {
         asked.caller.uid = request.peer->uid;
         asked.caller.pid = static_cast<uint32_t>(std::max(request.peer->pid, 0));
+        if (m_peers && node.empty()) m_peers->saw(request.peer->pid);
         asked.caller.executable = m_context.executables.of(request.peer->pid, request.peer->uid);
     }
     asked.caller.node = node;

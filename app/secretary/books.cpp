@@ -128,6 +128,7 @@ tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
     listener.device = [&devices](const channel::DeviceAsks& asks) { return devices.asked(asks); };
     listener.home = [&home](const AgentHome& at) { home.agentSays(at); };
     devices.tellAgent();
+    listener.processes = [&desk = *m_open->decisions](std::span<const uint32_t> running) { desk.stillRun(running); };
     m_parts.agent.listen(std::move(listener));
     return {};
 }

@@ -78,6 +78,10 @@ std::optional<Denied> DecisionDesk::precheck(const ledger::NewPurchase& purchase
 
 void DecisionDesk::authorize(PurchaseId id, const secretary::SpendRequest& request, bool byPerson,
                              std::function<void(Verdict)> done) {
+    constexpr size_t mostRemembered = 4096;
+    if (request.process != 0 && request.node.empty() && m_running.size() < mostRemembered) {
+        m_running.insert(request.process);
+    }
     // Never from inside this call, nor from inside that of another purchase.
     m_decider->authorize(id, request, byPerson, [this, done = std::move(done)](const decision::Verdict& verdict) {
         m_parts.timers.after(0ms, [done, answer = answerOf(verdict)] { done(answer); });
@@ -108,8 +112,23 @@ void DecisionDesk::arm() {
     m_timer = m_parts.timers.after(std::max(delay, soonest), [this] { tick(); });
 }
 
+void DecisionDesk::stillRun(std::span<const uint32_t> processes) {
+    m_running = {processes.begin(), processes.end()};
+    m_toldOfProcesses = true;
+    endRulesOfExitedApps();
+}
+
+// A rule may also be made after its app has exited: by an answer that came late.
+void DecisionDesk::endRulesOfExitedApps() {
+    if (!m_toldOfProcesses) return;
+    const auto done = m_rules->endThoseOfExitedApps(
+        [this](const std::string&, uint32_t process, uint64_t) { return m_running.contains(process); });
+    if (!done) m_parts.log(app::LogLevel::Error, "rules of apps that have exited: " + done.error().message);
+}
+
 void DecisionDesk::tick() {
     m_decider->tick();
+    endRulesOfExitedApps();
     m_parts.timers.cancel(m_timer);  // of a change that the tick brought about
     release();
     arm();

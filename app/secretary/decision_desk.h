@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,9 @@ public:
                    std::function<void(Verdict)> done) override;
     void settled(PurchaseId id, Money amount) override;
 
+    // Of the processes that have asked for something, those that still run: rules until an app exits end with the others.
+    void stillRun(std::span<const uint32_t> processes);
+
     [[nodiscard]] secretary::decision::Decider& decider() { return *m_decider; }
     [[nodiscard]] secretary::budgets::Budgets& budgets() { return *m_budgets; }
     [[nodiscard]] secretary::prompts::Queue& queue() { return *m_queue; }
@@ -63,6 +68,7 @@ private:
     void arm();
     void tick();
     void release();
+    void endRulesOfExitedApps();
 
     Parts m_parts;
     LedgerSpending m_book;
@@ -71,6 +77,8 @@ private:
     std::unique_ptr<secretary::rules::RuleBook> m_rules;
     std::unique_ptr<secretary::decision::Decider> m_decider;
     std::vector<Watcher> m_watchers;
+    std::set<uint32_t> m_running;  // as last told, and what has asked since
+    bool m_toldOfProcesses = false;
     app::Timers::Id m_timer = 0;
     uint32_t m_owner = 0;
 };

@@ -90,6 +90,7 @@ public:
     std::vector<FlowCounters> held;  // as the last Hello said
     std::optional<AgentHome> home;
     channel::Devices devices;
+    std::optional<std::vector<uint32_t>> running;
     uint64_t generation = 0;
     uint32_t nextRequest = 1;
     std::map<uint64_t, SetDone> sets;
@@ -100,6 +101,7 @@ public:
 
 void RemoteAgent::Impl::onHello(const channel::Hello& hello) {
     report = {true, hello.name, false, {}};
+    running.reset();
     held.clear();
     for (const channel::FlowCounters& counters : hello.held) {
         if (held.size() < mostHeld) held.push_back(fromChannel(counters));
@@ -149,6 +151,9 @@ void RemoteAgent::Impl::onMessage(channel::Message message) {
     } else if (auto* at = std::get_if<channel::Home>(&message)) {
         home = AgentHome{std::move(at->joinUrl), std::move(at->descriptor)};
         if (listener.home) listener.home(*home);
+    } else if (const auto* processes = std::get_if<channel::Processes>(&message)) {
+        running = processes->running;
+        if (listener.processes) listener.processes(*running);
     } else if (const auto* state = std::get_if<channel::AgentState>(&message)) {
         report.planeUp = state->planeUp;
         report.trouble = state->trouble;
@@ -252,6 +257,7 @@ void RemoteAgent::listen(Listener listener) {
         if (!self || !self->line->isUp()) return;
         if (self->listener.up) self->listener.up(self->held);
         if (self->home && self->listener.home) self->listener.home(*self->home);
+        if (self->running && self->listener.processes) self->listener.processes(*self->running);
     });
 }
 

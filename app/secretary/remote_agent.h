@@ -42,6 +42,8 @@ public:
         std::function<void(std::span<const FlowCounters>)> counters;
         std::function<void(const AgentHome&)> home;
         std::function<channel::DeviceAnswer(const channel::DeviceAsks&)> device;  // asks to be paired
+        // Of processes that have asked for something, those that still run.
+        std::function<void(std::span<const uint32_t>)> processes;
     };
     using Requests = std::function<void(const net::HttpRequest&, Caller, Reply)>;
 

@@ -86,6 +86,7 @@ bool mayCome(const Message& message, Side from, Capabilities granted) {
             [&](const DeviceAsks& m) { return fromAgent(m); },
             [&](const DeviceAnswer& m) { return fromSecretary(m); },
             [&](const Devices& m) { return fromSecretary(m); },
+            [&](const Processes& m) { return fromAgent(m); },
         },
         message);
 }

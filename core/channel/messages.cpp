@@ -1,6 +1,7 @@
 #include "core/channel/messages.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "core/channel/codec.h"
 
@@ -297,6 +298,13 @@ void fields(A& a, Ref<A, ApiAnswer> m) {
     a.text(m.contentType, maxName);
     a.text(m.body, maxAnswerBody);
 }
+constexpr auto eachNumber = [](auto& archive, auto& number) { archive.number(number); };
+template <typename A>
+void fields(A& a, Ref<A, Processes> m) {
+    a.list(m.running, maxProcesses, eachNumber);
+    // Strictly ascending.
+    if (std::ranges::adjacent_find(m.running, std::ranges::greater_equal{}) != m.running.end()) a.fail();
+}
 
 template <typename A>
 void fields(A& a, Ref<A, DeviceAsks> m) {
@@ -344,8 +352,8 @@ namespace netpas::channel {
 namespace {
 
 // The first byte of a message (PROTOCOL.md), in the order of the variant.
-constexpr std::array<uint8_t, std::variant_size_v<Message>> types{1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21, 32, 33,
-                                                                  34, 35, 36, 48, 49, 50, 51, 52, 64, 65, 80, 81, 82};
+constexpr std::array<uint8_t, std::variant_size_v<Message>> types{
+    1, 2, 3, 4, 5, 16, 17, 18, 19, 20, 21, 32, 33, 34, 35, 36, 48, 49, 50, 51, 52, 64, 65, 80, 81, 82, 66};
 
 template <size_t... I>
 Message emptyOf(size_t index, std::index_sequence<I...>) {

@@ -44,6 +44,7 @@ inline constexpr size_t maxExecutable = 4096;
 inline constexpr size_t maxPath = 2048;
 inline constexpr size_t maxQuery = 4096;
 inline constexpr size_t maxHeaders = 8;
+inline constexpr size_t maxProcesses = 512;
 inline constexpr size_t maxHeaderValue = 512;
 inline constexpr size_t maxRequestBody = 65536;
 inline constexpr size_t maxAnswerBody = 1000000;
@@ -310,10 +311,16 @@ struct Devices {
     std::optional<std::vector<PairedDevice>> all;
 };
 
+// Agent: of the local users' processes whose requests it has forwarded, those that still run and that it watches. The whole set; at the
+// beginning of a session, and whenever one of them has ended.
+struct Processes {
+    std::vector<uint32_t> running;  // ascending, each once
+};
+
 using Message =
     std::variant<Hello, Welcome, Goodbye, Ping, Pong, Home, AgentState, QuoteRequest, QuoteAnswer, Join, JoinAnswer,
                  SetFlows, FlowsApplied, Counters, Drain, Drained, StreamOpen, StreamOpened, StreamData, StreamCredit,
-                 StreamClosed, ApiRequest, ApiAnswer, DeviceAsks, DeviceAnswer, Devices>;
+                 StreamClosed, ApiRequest, ApiAnswer, DeviceAsks, DeviceAnswer, Devices, Processes>;
 
 [[nodiscard]] tl::expected<Bytes, MessageError> encode(const Message& message);
 [[nodiscard]] tl::expected<Message, MessageError> decode(ByteView bytes);

@@ -137,6 +137,43 @@ private slots:
         inside = false;
         world.timers.run(1ms);
     }
+    void aRuleUntilAnAppExitsEndsWithItsProcess() {
+        World world;
+        secretary::rules::RuleText rule;
+        rule.match.app = "/usr/bin/mpv";
+        rule.grant.action = secretary::rules::Action::Deny;
+        rule.lifetime = secretary::rules::Lifetime::untilExit(42);
+        const auto id = world.desk->rules().add(rule, world.clock.now());
+        QVERIFY(id);
+        const auto alive = [&] { return world.desk->rules().find(*id)->alive(); };
+        world.timers.run(2min);
+        QVERIFY(alive());  // nobody has said anything of processes
+        world.desk->stillRun(std::vector<uint32_t>{7, 42});
+        QVERIFY(alive());
+        world.desk->stillRun(std::vector<uint32_t>{7});
+        QVERIFY(!alive());
+        QCOMPARE(int(world.desk->rules().find(*id)->use.ended), int(secretary::rules::Ended::AppExited));
+    }
+    void aRuleForAnAppThatExitedBeforeTheAnswerEndsSoon() {
+        World world;
+        world.desk->stillRun(std::vector<uint32_t>{7});
+        secretary::SpendRequest request;
+        request.worstCase = dollars("0.01");
+        request.process = 8;  // came after that, and runs
+        world.desk->authorize(PurchaseId(1), request, true, [](const Verdict&) {});
+        secretary::rules::RuleText rule;
+        rule.match.app = "/usr/bin/mpv";
+        rule.grant.action = secretary::rules::Action::Deny;
+        rule.lifetime = secretary::rules::Lifetime::untilExit(8);
+        const auto running = world.desk->rules().add(rule, world.clock.now());
+        rule.match.app = "/usr/bin/vlc";
+        rule.lifetime = secretary::rules::Lifetime::untilExit(9);
+        const auto gone = world.desk->rules().add(rule, world.clock.now());
+        QVERIFY(running && gone);
+        world.timers.run(2min);
+        QVERIFY(world.desk->rules().find(*running)->alive());
+        QVERIFY(!world.desk->rules().find(*gone)->alive());
+    }
     void hardLimitsAreBudgetsThatNobodyChanges() {
         World world;
         QCOMPARE(budgetNamed(world.call("GET", "/v1/budget").second, "everything", "day")["kind"], "hard");

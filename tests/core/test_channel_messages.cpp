@@ -81,7 +81,8 @@ std::vector<Message> oneOfEach() {
             DeviceAnswer{4, DeviceStanding{DeviceState::Waiting, "tv", 300}},
             DeviceAnswer{4, DeviceRefused{409, "CONFLICT", "another device has this name", "choose another"}},
             Devices{std::vector{device("laptop"), device("tv")}},
-            Devices{}};
+            Devices{},
+            Processes{{17, 42, 4'194'304}}};
 }
 
 }  // namespace
@@ -132,6 +133,16 @@ private slots:
             bytes.push_back(0);
             QCOMPARE(decode(bytes).error(), MessageError::Malformed);
         }
+    }
+
+    void processesStandInOrderAndEachOnce() {
+        QVERIFY(encode(Processes{{}}));
+        QVERIFY(!encode(Processes{{42, 17}}));
+        QVERIFY(!encode(Processes{{42, 42}}));
+        QVERIFY(!encode(Processes{std::vector<uint32_t>(maxProcesses + 1)}));
+        Bytes swapped = encode(Processes{{17, 42}}).value();
+        std::swap_ranges(swapped.end() - 8, swapped.end() - 4, swapped.end() - 4);
+        QCOMPARE(decode(swapped).error(), MessageError::Malformed);
     }
 
     void unknownTypesAndEmptyMessagesAreNamed() {
