@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "secretary/rules/match.h"
+#include "secretary/rules/sentence.h"
 
 namespace netpas::secretary::rules {
 
@@ -52,6 +53,13 @@ const std::optional<std::string>& textOf(const Match& match, size_t field) {
     }
     static const std::optional<std::string> none;
     return none;
+}
+
+// Applications and people spell one purpose in several ways: "films", "Film", "video calls".
+std::string oneSpelling(const std::string& purpose) {
+    std::string lower = purpose;
+    for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return purposeNamed(lower);
 }
 
 bool isPattern(const Match& match) { return match.domain && match.domain->starts_with("*."); }
@@ -207,7 +215,8 @@ struct RuleIndex::Impl {
         Entry entry;
         entry.rank = rankOf(rule);
         for (size_t i = 0; i < plainFields; ++i) {
-            if (const auto& text = textOf(rule.match, i)) entry.texts[i] = tokens.take(*text);
+            const auto& text = textOf(rule.match, i);
+            if (text) entry.texts[i] = tokens.take(i == Purpose ? oneSpelling(*text) : *text);
         }
         if (rule.match.domain) {
             const bool pattern = isPattern(rule.match);
@@ -310,7 +319,8 @@ void RuleIndex::remove(const Rule& rule) {
     if (bucket->second.empty()) m_impl->buckets.erase(bucket);
     m_impl->bucketOf.erase(where);
     for (size_t i = 0; i < plainFields; ++i) {
-        if (const auto& text = textOf(rule.match, i)) m_impl->tokens.giveBack(*text);
+        const auto& text = textOf(rule.match, i);
+        if (text) m_impl->tokens.giveBack(i == Purpose ? oneSpelling(*text) : *text);
     }
     if (rule.match.domain) {
         m_impl->tokens.giveBack(std::string_view(*rule.match.domain).substr(isPattern(rule.match) ? 2 : 0));
@@ -329,7 +339,8 @@ Decision RuleIndex::find(const SpendRequest& request, SystemTime now, const Budg
     }
     Judged best, second;
     const auto look = [&](uint64_t key) { impl.look(key, question, best, second); };
-    for (size_t i = 0; i < plainFields; ++i) question.texts[i] = impl.tokens.find(textOf(request, i));
+    for (size_t i = Purpose + 1; i < plainFields; ++i) question.texts[i] = impl.tokens.find(textOf(request, i));
+    question.texts[Purpose] = impl.tokens.find(oneSpelling(request.purpose));
     for (size_t i = 0; i < plainFields; ++i) {
         if (question.texts[i] != 0) look(bucketKey(static_cast<Field>(i), question.texts[i]));
     }

@@ -58,6 +58,22 @@ private slots:
         QVERIFY(says(verdict, "No rule is about this."));
     }
 
+    void aPurposeIsTheSameInEverySpelling() {
+        Book book;
+        const RuleId id = book.add(say(Action::Deny, purpose("film")));
+        SpendRequest request = videoRequest();
+        for (const char* spelled : {"film", "films", "Films"}) {
+            request.purpose = spelled;
+            QCOMPARE(book.decide(request).outcome, Outcome::Deny);
+        }
+        request.purpose = "filming";
+        QCOMPARE(book.decide(request).outcome, Outcome::None);
+        QVERIFY(book.book.remove(id));
+        const RuleId calls = book.add(say(Action::Deny, purpose("Video calls")));
+        request.purpose = "video-call";
+        QCOMPARE(book.decide(request).rule, std::optional(calls));
+    }
+
     void thePriceDecidesWhatARuleComesTo() {
         Book book;
         const RuleId id = book.add(allow(purpose("video"), "0.02", PriceUnit::Minute, Beyond::Deny));
