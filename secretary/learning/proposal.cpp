@@ -108,10 +108,12 @@ bool saysTooMuch(const Scope& scope, const Answers& answers) {
 bool isCovered(const RuleProposal& rule, const AnsweredRequest& example, std::span<const RuleProposal> wider) {
     constexpr double nearly = 1.25;
     return std::any_of(wider.begin(), wider.end(), [&](const RuleProposal& other) {
-        if (other.unit != rule.unit || other.upTo.has_value() != rule.upTo.has_value()) return false;
+        if (other.unit != rule.unit || (rule.upTo && !other.upTo)) return false;
         const bool holds = std::all_of(other.match.begin(), other.match.end(),
                                        [&](const auto& part) { return example.request[part.first] == part.second; });
-        if (!holds || !rule.upTo) return holds;
+        if (!holds) return false;
+        // "Always" is said only where more was accepted than the wider rule allows.
+        if (!rule.upTo) return !other.upTo || *other.upTo >= rule.highestAccepted;
         const double times = ratio(*rule.upTo, *other.upTo);
         return times < nearly && 1 / times < nearly;
     });
