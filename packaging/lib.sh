@@ -122,12 +122,13 @@ compile() {
 # So that the commands of the README work as they are written: links in /usr/local/bin to the programs just built. What
 # somebody else put there stays. NETPAS_NO_LINKS=1 leaves the folder alone.
 link_programs() {
-  local name link
+  local program link
   [ "${NETPAS_NO_LINKS:-}" = 1 ] && return
-  for name in netpas netpasd netpas-isp netpas-lab; do
-    link=/usr/local/bin/$name
+  for program in bin/{netpas,netpasd,netpas-isp,netpas-lab} tests/{netpas-secretary-sim,netpas-secretary-population}; do
+    [ -e "$build/$program" ] || continue
+    link=/usr/local/bin/${program##*/}
     if [ -L "$link" ] || [ ! -e "$link" ]; then
-      ln -sfn "$build/bin/$name" "$link" 2>/dev/null || return 0
+      ln -sfn "$build/$program" "$link" 2>/dev/null || return 0
     fi
   done
 }
