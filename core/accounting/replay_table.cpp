@@ -13,9 +13,7 @@ constexpr size_t firstPlaces = 16;
 int64_t secondOf(SystemTime time) { return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count(); }
 
 // A number below `places`, without a division; there are fewer than 2^32.
-size_t placeOf(uint64_t print, size_t places) {
-    return static_cast<size_t>(((print >> 32) * places) >> 32);
-}
+size_t placeOf(uint64_t print, size_t places) { return static_cast<size_t>(((print >> 32) * places) >> 32); }
 
 }  // namespace
 
