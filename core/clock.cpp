@@ -14,6 +14,8 @@ public:
     SteadyTime steady() const override { return std::chrono::steady_clock::now(); }
 };
 
+constexpr size_t fractionDigits = 6;  // microseconds
+
 // Exactly `digits` of them from the front; then `then`, where it is not 0 and something follows.
 std::optional<int> takeNumber(std::string_view& text, size_t digits, char then) {
     if (text.size() < digits) return std::nullopt;
@@ -43,12 +45,30 @@ std::string timeText(SystemTime time) {
     };
     return digits(int{date.year()}, 4) + "-" + digits(unsigned{date.month()}, 2) + "-" +
            digits(unsigned{date.day()}, 2) + "T" + digits(clock.hours().count(), 2) + ":" +
-           digits(clock.minutes().count(), 2) + ":" + digits(clock.seconds().count(), 2) + "." +
-           digits(clock.subseconds().count(), 6) + "Z";
+           digits(clock.minutes().count(), 2) + ":" + digits(clock.seconds().count(), 2) +
+           (clock.subseconds().count() == 0 ? "" : "." + digits(clock.subseconds().count(), fractionDigits)) + "Z";
+}
+
+std::optional<SystemTime> parseTimestamp(std::string_view text) {
+    constexpr size_t whole = std::string_view("2031-01-31T12:30:59Z").size();
+    constexpr size_t withFraction = whole + 1 + fractionDigits;
+    if ((text.size() != whole && text.size() != withFraction) || text.back() != 'Z') return std::nullopt;
+    return parseTime(text);
 }
 
 std::optional<SystemTime> parseTime(std::string_view text) {
     if (text.size() > 10 && text.back() == 'Z') text.remove_suffix(1);
+    int64_t fraction = 0;
+    constexpr size_t seconds = std::string_view("2031-01-31T12:30:59").size();
+    if (text.size() > seconds) {
+        auto rest = text.substr(seconds);
+        if (rest.front() != '.') return std::nullopt;
+        rest.remove_prefix(1);
+        const auto micros = takeNumber(rest, fractionDigits, 0);
+        if (!micros || !rest.empty()) return std::nullopt;
+        fraction = *micros;
+        text = text.substr(0, seconds);
+    }
     const auto year = takeNumber(text, 4, '-'), month = takeNumber(text, 2, '-'), day = takeNumber(text, 2, 'T');
     if (!year || !month || !day) return std::nullopt;
     const std::chrono::year_month_day date{std::chrono::year{*year}, std::chrono::month{static_cast<unsigned>(*month)},
@@ -63,7 +83,7 @@ std::optional<SystemTime> parseTime(std::string_view text) {
     }
     if (!text.empty()) return std::nullopt;
     return SystemTime{std::chrono::sys_days{date}} + std::chrono::hours{parts[0]} + std::chrono::minutes{parts[1]} +
-           std::chrono::seconds{parts[2]};
+           std::chrono::seconds{parts[2]} + std::chrono::microseconds{fraction};
 }
 
 const Clock& systemClock() {

@@ -21,12 +21,14 @@ public:
 // The machine's clocks. Any thread.
 [[nodiscard]] const Clock& systemClock();
 
-// A clock that moves only when told to. One thread.
-// "2031-01-31T12:30:59.000000Z"
+// "2031-01-31T12:30:59Z", with a fraction ("59.000001Z") where there is one: always UTC.
 [[nodiscard]] std::string timeText(SystemTime time);
-// "2031-01-31", "2031-01-31T12:30" or "2031-01-31T12:30:59", with or without a Z: always UTC.
+// What timeText() writes, and nothing else: for times that programs write.
+[[nodiscard]] std::optional<SystemTime> parseTimestamp(std::string_view text);
+// Also what people type: "2031-01-31", "2031-01-31T12:30", "2031-01-31T12:30:59", with or without a Z: always UTC.
 [[nodiscard]] std::optional<SystemTime> parseTime(std::string_view text);
 
+// A clock that moves only when told to. One thread.
 class ManualClock : public Clock {
 public:
     explicit ManualClock(SystemTime start = {}) : m_now(start) {}

@@ -28,14 +28,6 @@ bool isProgram(const fs::path& path) {
     return fs::is_regular_file(path, error) && ::access(path.c_str(), X_OK) == 0;
 }
 
-std::string timeText(SystemTime time) {
-    const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    std::array<char, 32> text{};
-    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
-
 tl::expected<std::string, Problem> amountFrom(const std::string& text) {
     const auto amount = parseAmount(text);
     if (!amount) return tl::unexpected(usage("\"" + text + "\" is no amount", "write 5c, 5¢, $1.50 or 0.05"));
@@ -251,7 +243,8 @@ std::optional<Problem> RuleFlags::writeLifetime(json& rule, SystemTime now) cons
     if (m_for) {
         const auto duration = parseDuration(*m_for);
         if (!duration) return usage("\"" + *m_for + "\" is no duration", "write 90s, 10m, 2h or 1d");
-        rule["lifetime"] = {{"kind", "until"}, {"until", timeText(now + *duration)}};
+        rule["lifetime"] = {{"kind", "until"},
+                            {"until", timeText(std::chrono::floor<std::chrono::seconds>(now + *duration))}};
     }
     if (m_until) {
         const auto zone = TimeZone::load(m_zone.value_or(localZoneName()));

@@ -44,7 +44,7 @@ json budgetJson(const budgets::Standing& standing) {
             {"spent", standing.spent.toString()},
             {"reserved", standing.reserved.toString()},
             {"left", standing.left().toString()},
-            {"since", cap.period == budgets::Period::Total ? json(nullptr) : json(rules::timeText(standing.since))},
+            {"since", cap.period == budgets::Period::Total ? json(nullptr) : json(timeText(standing.since))},
             {"kind", standing.hard ? "hard" : "set"},
             {"warning", warning},
             {"sentence", budgets::sentence(cap)}};
@@ -67,8 +67,8 @@ json questionJson(const decision::Content& content) {
             {"visible", content.visible},
             {"revision", entry.revision},
             {"requests", entry.requests},
-            {"since", rules::timeText(entry.since)},
-            {"deadline", waits ? json(rules::timeText(entry.deadline)) : json(nullptr)},
+            {"since", timeText(entry.since)},
+            {"deadline", waits ? json(timeText(entry.deadline)) : json(nullptr)},
             {"who",
              {{"name", baseName(request.app)},
               {"executable", orNull(request.app)},
@@ -130,7 +130,7 @@ tl::expected<GivenAnswer, BadField> answerFromJson(const json& body) {
         choice(fields, "lifetime", prompts::lifetimeNamed, "once, app-exit, hour, today, until or always");
     given.answer.lifetime = lifetime.value_or(prompts::Lifetime::Once);
     const std::string until = fields.text("until", longestName);
-    const auto time = rules::parseTime(until);
+    const auto time = parseTimestamp(until);
     if (!until.empty() && !time) fields.fail("until is not a time: " + until, "for example 2031-01-31T18:00:00Z");
     if ((given.answer.lifetime == prompts::Lifetime::Until) != time.has_value()) {
         fields.fail("until and the lifetime \"until\" go together", "for example 2031-01-31T18:00:00Z");

@@ -156,7 +156,7 @@ HttpResponse budgetAnswer(DecisionDesk& desk) {
     return answer({{"budgets", std::move(list)},
                    {"envelope", {{"open", desk.budgets().envelopeOpen()}, {"proposal", std::move(proposal)}}},
                    {"clock",
-                    {{"now", rules::timeText(desk.budgets().now())},
+                    {{"now", timeText(desk.budgets().now())},
                      {"trouble", trouble ? json(trouble->sentence) : json(nullptr)},
                      {"hint", trouble ? json(trouble->hint) : json(nullptr)}}},
                    {"currency", "USD"}});

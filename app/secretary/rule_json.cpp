@@ -80,9 +80,9 @@ json ruleJson(const Rule& rule) {
     object["state"] = stateOf(rule);
     object["hits"] = rule.use.hits;
     object["spent"] = rule.use.spent.toString();
-    object["last_used"] = rule.use.lastUsed ? json(secretary::rules::timeText(*rule.use.lastUsed)) : json(nullptr);
-    object["created"] = secretary::rules::timeText(rule.created);
-    object["changed"] = secretary::rules::timeText(rule.changed);
+    object["last_used"] = rule.use.lastUsed ? json(timeText(*rule.use.lastUsed)) : json(nullptr);
+    object["created"] = timeText(rule.created);
+    object["changed"] = timeText(rule.changed);
     return object;
 }
 
@@ -116,7 +116,7 @@ tl::expected<PastRequest, BadField> pastRequestFromJson(const json& object) {
     PastRequest past;
     past.request = requestFrom(in);
     const std::string when = in.text("when");
-    const auto time = secretary::rules::parseTime(when);
+    const auto time = parseTimestamp(when);
     if (!time) in.fail("when is no time: \"" + when + "\"", "UTC, such as 2026-11-22T18:00:00Z");
     past.when = time.value_or(SystemTime{});
     past.paid = in.flag("paid");

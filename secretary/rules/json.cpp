@@ -213,7 +213,7 @@ Lifetime lifetimeFrom(const json& object, std::optional<Finding>& problem) {
     lifetime.kind = kind.value_or(Kind::Always);
     if (lifetime.kind == Kind::Until) {
         const auto written = in.text("until");
-        const auto until = written ? parseTime(*written) : std::nullopt;
+        const auto until = written ? parseTimestamp(*written) : std::nullopt;
         if (!until) in.fail("until", "missing, or no time", "write UTC as \"2026-12-24T18:00:00Z\"");
         lifetime.until = until.value_or(SystemTime{});
     }

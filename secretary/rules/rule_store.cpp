@@ -45,7 +45,7 @@ std::optional<RuleId> idFrom(const std::string& text) {
 std::optional<SystemTime> timeAt(const json& object, const char* name) {
     const auto found = object.find(name);
     if (found == object.end() || !found->is_string()) return std::nullopt;
-    return parseTime(found->get_ref<const std::string&>());
+    return parseTimestamp(found->get_ref<const std::string&>());
 }
 
 std::optional<Rule> ruleFrom(const store::Document& document) {

@@ -206,35 +206,4 @@ std::string namedFields(const Match& match) {
     return text;
 }
 
-std::string timeText(SystemTime time) {
-    const auto day = floor<days>(time);
-    const hh_mm_ss clock{time - day};
-    std::string text = dateText(local_days(day.time_since_epoch())) + "T" + twoDigits(clock.hours().count()) + ":" +
-                       twoDigits(clock.minutes().count()) + ":" + twoDigits(clock.seconds().count());
-    if (clock.subseconds().count() != 0) text += "." + twoDigits(clock.subseconds().count(), 6);
-    return text + "Z";
-}
-
-std::optional<SystemTime> parseTime(std::string_view text) {
-    constexpr std::string_view form = "0000-00-00T00:00:00Z";
-    constexpr std::string_view longForm = "0000-00-00T00:00:00.000000Z";
-    const std::string_view expected = text.size() == form.size() ? form : longForm;
-    if (text.size() != expected.size()) return std::nullopt;
-    for (size_t i = 0; i < text.size(); ++i) {
-        const bool digit = text[i] >= '0' && text[i] <= '9';
-        if (expected[i] == '0' ? !digit : text[i] != expected[i]) return std::nullopt;
-    }
-    const auto number = [&](size_t at, size_t count) {
-        int value = 0;
-        for (size_t i = at; i < at + count; ++i) value = value * 10 + (text[i] - '0');
-        return value;
-    };
-    const year_month_day date{year(number(0, 4)), month(static_cast<unsigned>(number(5, 2))),
-                              day(static_cast<unsigned>(number(8, 2)))};
-    const int hour = number(11, 2), minute = number(14, 2), second = number(17, 2);
-    if (!date.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
-    const int fraction = text.size() == form.size() ? 0 : number(20, 6);
-    return SystemTime(sys_days(date)) + hours(hour) + minutes(minute) + seconds(second) + microseconds(fraction);
-}
-
 }  // namespace netpas::secretary::rules

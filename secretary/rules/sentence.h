@@ -21,7 +21,4 @@ struct Wording {
 // What the rule names, for comparing two: "purpose and group"; "nothing".
 [[nodiscard]] std::string namedFields(const Match& match);
 
-[[nodiscard]] std::string timeText(SystemTime time);  // 2026-11-21T22:00:00Z, with a fraction where there is one
-[[nodiscard]] std::optional<SystemTime> parseTime(std::string_view text);
-
 }  // namespace netpas::secretary::rules

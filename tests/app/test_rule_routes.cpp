@@ -47,7 +47,7 @@ public:
         return status == expected ? answered : json(nullptr);
     }
 
-    ManualClock clock{secretary::rules::parseTime("2026-11-22T12:00:00Z").value()};
+    ManualClock clock{parseTimestamp("2026-11-22T12:00:00Z").value()};
     store::MemoryDocuments documents;
     RuleBook book = RuleBook::open(documents, clock.now()).value();
     SecretaryState state{clock, "test", {}};
@@ -228,7 +228,7 @@ private slots:
         soon["lifetime"] = {{"kind", "until"}, {"until", "2026-11-22T13:00:00Z"}};
         api.call("POST", "/v1/rules", soon, 201);
         api.call("POST", "/v1/rules", family, 201);
-        QVERIFY(api.book.sweep(secretary::rules::parseTime("2026-11-22T14:00:00Z").value()));
+        QVERIFY(api.book.sweep(parseTimestamp("2026-11-22T14:00:00Z").value()));
         QVERIFY(same(api.call("GET", "/v1/rules/1")["state"], "expired"));
         api.call("DELETE", "/v1/rules", nullptr, 400);
         QVERIFY(same(api.call("DELETE", "/v1/rules?ended=true")["removed"], 1));

@@ -222,7 +222,7 @@ private slots:
         QVERIFY(row.find(",0.05,0.000000000125,") != std::string::npos);
         QVERIFY(row.find(",'=cmd(),") != std::string::npos);
         QVERIFY(row.find(",\"a, \"\"b\"\"\",") != std::string::npos);
-        QVERIFY(row.find("2019-12-20T00:00:00.000000Z") != std::string::npos);
+        QVERIFY(row.find("2019-12-20T00:00:00Z") != std::string::npos);
         QVERIFY(row.ends_with("\r\n"));
     }
 

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     constexpr size_t longest = 16 * 1024;
     if (size > longest) return 0;
     static Zones zones;
-    const netpas::SystemTime now = parseTime("2026-11-22T12:00:00Z").value();
+    const netpas::SystemTime now = netpas::parseTimestamp("2026-11-22T12:00:00Z").value();
     const auto rules = readRules({reinterpret_cast<const char*>(data), size}, zones, now);
     if (!rules) {
         if (rules.error().findings.empty()) std::abort();
