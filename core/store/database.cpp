@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <cstdio>
+#include <unordered_map>
 #include <utility>
 
 namespace netpas::store {
@@ -68,19 +69,81 @@ std::string_view describe(StoreError error) {
     return "unknown";
 }
 
+// Statements that are not in use, by their text. One thread, like the database.
+class StatementCache {
+public:
+    ~StatementCache() { close(); }
+
+    sqlite3_stmt* take(std::string_view sql) {
+        const auto found = m_shelf.find(sql);
+        if (found == m_shelf.end()) return nullptr;
+        sqlite3_stmt* const statement = found->second;
+        m_shelf.erase(found);
+        return statement;
+    }
+    void giveBack(sqlite3_stmt* statement) {
+        sqlite3_reset(statement);
+        sqlite3_clear_bindings(statement);
+        if (m_closed) {
+            sqlite3_finalize(statement);
+            return;
+        }
+        if (m_shelf.size() >= mostKept) {
+            sqlite3_finalize(m_shelf.begin()->second);
+            m_shelf.erase(m_shelf.begin());
+        }
+        // The text is SQLCipher's own copy, which lives as long as the statement.
+        m_shelf.emplace(std::string_view(sqlite3_sql(statement)), statement);
+    }
+    // Before the database is closed: what is in use is finalized when it comes back.
+    void close() {
+        m_closed = true;
+        for (const auto& [sql, statement] : m_shelf) sqlite3_finalize(statement);
+        m_shelf.clear();
+    }
+
+private:
+    static constexpr size_t mostKept = 64;
+    std::unordered_multimap<std::string_view, sqlite3_stmt*> m_shelf;
+    bool m_closed = false;
+};
+
+namespace {
+
+// Of what reads and writes rows; pragmas and the like may mean something else the next time.
+bool isKept(std::string_view sql) {
+    return sql.starts_with("SELECT ") || sql.starts_with("INSERT ") || sql.starts_with("UPDATE ") ||
+           sql.starts_with("DELETE ");
+}
+
+}  // namespace
+
 Statement::Statement(Statement&& other) noexcept
-    : m_statement(std::exchange(other.m_statement, nullptr)), m_bindCode(other.m_bindCode) {}
+    : m_statement(std::exchange(other.m_statement, nullptr)),
+      m_cache(std::move(other.m_cache)),
+      m_bindCode(other.m_bindCode) {}
 
 Statement& Statement::operator=(Statement&& other) noexcept {
     if (this != &other) {
-        sqlite3_finalize(m_statement);
+        release();
         m_statement = std::exchange(other.m_statement, nullptr);
+        m_cache = std::move(other.m_cache);
         m_bindCode = other.m_bindCode;
     }
     return *this;
 }
 
-Statement::~Statement() { sqlite3_finalize(m_statement); }
+Statement::~Statement() { release(); }
+
+void Statement::release() {
+    if (m_statement == nullptr) return;
+    if (m_cache) {
+        m_cache->giveBack(m_statement);
+    } else {
+        sqlite3_finalize(m_statement);
+    }
+    m_statement = nullptr;
+}
 
 void Statement::note(int code) {
     if (m_bindCode == SQLITE_OK) m_bindCode = code;
@@ -184,19 +247,28 @@ tl::expected<Database, StoreError> Database::open(const DatabaseOptions& options
     return database;
 }
 
+Database::Database(sqlite3* handle) : m_handle(handle), m_cache(std::make_shared<StatementCache>()) {}
+
 Database::Database(Database&& other) noexcept
-    : m_handle(std::exchange(other.m_handle, nullptr)), m_depth(std::exchange(other.m_depth, 0)) {}
+    : m_handle(std::exchange(other.m_handle, nullptr)),
+      m_depth(std::exchange(other.m_depth, 0)),
+      m_cache(std::move(other.m_cache)) {}
 
 Database& Database::operator=(Database&& other) noexcept {
     if (this != &other) {
+        if (m_cache) m_cache->close();
         sqlite3_close_v2(m_handle);
         m_handle = std::exchange(other.m_handle, nullptr);
         m_depth = std::exchange(other.m_depth, 0);
+        m_cache = std::move(other.m_cache);
     }
     return *this;
 }
 
-Database::~Database() { sqlite3_close_v2(m_handle); }
+Database::~Database() {
+    if (m_cache) m_cache->close();
+    sqlite3_close_v2(m_handle);
+}
 
 tl::expected<void, StoreError> Database::execute(const std::string& sql) {
     const int code = sqlite3_exec(m_handle, sql.c_str(), nullptr, nullptr, nullptr);
@@ -205,10 +277,14 @@ tl::expected<void, StoreError> Database::execute(const std::string& sql) {
 }
 
 tl::expected<Statement, StoreError> Database::prepare(std::string_view sql) {
+    const bool kept = isKept(sql);
+    if (kept) {
+        if (sqlite3_stmt* const ready = m_cache->take(sql)) return Statement(ready, m_cache);
+    }
     sqlite3_stmt* statement = nullptr;
     const int code = sqlite3_prepare_v2(m_handle, sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
     if (code != SQLITE_OK) return tl::unexpected(errorOf(code));
-    return Statement(statement);
+    return Statement(statement, kept ? m_cache : nullptr);
 }
 
 tl::expected<void, StoreError> Database::begin() { return execute("BEGIN IMMEDIATE;"); }

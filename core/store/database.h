@@ -20,6 +20,8 @@ struct sqlite3_stmt;
 
 namespace netpas::store {
 
+class StatementCache;
+
 enum class StoreError {
     KeyFile,      // the key file cannot be made or read, is not private, or is not 32 bytes long
     CannotOpen,   // no such folder, no permission
@@ -73,10 +75,13 @@ public:
 
 private:
     friend class Database;
-    explicit Statement(sqlite3_stmt* statement) : m_statement(statement) {}
+    Statement(sqlite3_stmt* statement, std::shared_ptr<StatementCache> cache)
+        : m_statement(statement), m_cache(std::move(cache)) {}
     void note(int code);
+    void release();
 
     sqlite3_stmt* m_statement = nullptr;
+    std::shared_ptr<StatementCache> m_cache;  // takes it back; null: it is finalized
     int m_bindCode = 0;
 };
 
@@ -101,6 +106,7 @@ public:
 
     // Runs SQL text that returns no rows; several statements may be separated by semicolons.
     [[nodiscard]] tl::expected<void, StoreError> execute(const std::string& sql);
+    // A text that was prepared before is taken from the shelf: preparing costs more than most statements do.
     [[nodiscard]] tl::expected<Statement, StoreError> prepare(std::string_view sql);
 
     [[nodiscard]] tl::expected<void, StoreError> begin();
@@ -123,11 +129,12 @@ public:
 private:
     friend class Snapshot;
     friend class Transaction;
-    explicit Database(sqlite3* handle) : m_handle(handle) {}
+    explicit Database(sqlite3* handle);
     [[nodiscard]] tl::expected<int64_t, StoreError> pragmaInteger(std::string_view sql);
 
     sqlite3* m_handle = nullptr;
     int m_depth = 0;  // of nested transactions
+    std::shared_ptr<StatementCache> m_cache;
 };
 
 // Rolls back unless it was committed. One inside another is a part of it: durable with the outermost, and rolled back

@@ -14,6 +14,8 @@ tl::expected<Snapshot, StoreError> Snapshot::begin(Database& source, const std::
     auto copy = Database::open(options);
     wipeKey(options.key);
     if (!copy) return tl::unexpected(copy.error());
+    // No log: an unfinished copy is worthless, and without one its pages reach the file as they come, not all at the end.
+    if (auto set = copy->execute("PRAGMA journal_mode = OFF;"); !set) return tl::unexpected(set.error());
     sqlite3_backup* const backup = sqlite3_backup_init(copy->m_handle, "main", source.m_handle, "main");
     if (backup == nullptr) return tl::unexpected(StoreError::Failed);
     return Snapshot(std::move(*copy), backup);
@@ -33,8 +35,6 @@ tl::expected<bool, StoreError> Snapshot::step(int pages) {
     const int finished = sqlite3_backup_finish(std::exchange(m_backup, nullptr));
     if (code != SQLITE_DONE || finished != SQLITE_OK)
         return tl::unexpected(errorOf(code == SQLITE_DONE ? finished : code));
-    // Out of the write-ahead log, so that the file alone is the copy.
-    if (auto done = m_copy.execute("PRAGMA wal_checkpoint(TRUNCATE);"); !done) return tl::unexpected(done.error());
     return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include <QTemporaryDir>
 #include <QtTest>
+#include <array>
 
 #include "core/store/database.h"
 #include "core/store/snapshot.h"
@@ -68,6 +69,54 @@ private slots:
         QVERIFY(!select->isNull(1));
         QVERIFY(select->isNull(2));
         QVERIFY(!select->step().value());
+    }
+
+    void aTextThatIsPreparedAgainBeginsAnew() {
+        Folder f;
+        auto database = Database::open(f.options());
+        QVERIFY(database->migrate(firstSteps).has_value());
+        constexpr std::string_view insert = "INSERT INTO t (a, b, c) VALUES (?, ?, ?)";
+        for (const int64_t value : {1, 2, 3}) {
+            auto statement = database->prepare(insert);
+            // The third value is not bound the second time: nothing is left of the first.
+            statement->bind(1, value).bind(2, std::string_view("x"));
+            if (value == 1) statement->bind(3, std::span<const uint8_t>(std::array<uint8_t, 1>{7}));
+            QVERIFY(statement->run().has_value());
+        }
+        constexpr std::string_view select = "SELECT a, c FROM t ORDER BY a";
+        {
+            auto half = database->prepare(select);
+            QVERIFY(half->step().value());
+            auto other = database->prepare(select);  // while the first is in use
+            QVERIFY(other->step().value());
+            QVERIFY(half->step().value());
+            QCOMPARE(other->integer(0), int64_t{1});
+            QCOMPARE(half->integer(0), int64_t{2});
+            QVERIFY(half->isNull(1));
+        }
+        auto again = database->prepare(select);
+        QVERIFY(again->step().value());
+        QCOMPARE(again->integer(0), int64_t{1});
+        // More texts than are kept, and a table that is gone.
+        for (int i = 0; i < 200; ++i) {
+            auto one = database->prepare("SELECT " + std::to_string(i) + " FROM t");
+            QVERIFY(one && one->step().value());
+            QCOMPARE(one->integer(0), int64_t{i});
+        }
+        again->reset();
+        QVERIFY(database->execute("DROP TABLE t;").has_value());
+        auto gone = database->prepare(select);
+        QVERIFY(!gone || !gone->step());
+    }
+
+    void aStatementMayOutliveItsDatabase() {
+        Folder f;
+        auto database = Database::open(f.options());
+        QVERIFY(database->migrate(firstSteps).has_value());
+        auto statement = database->prepare("SELECT count(*) FROM t");
+        QVERIFY(statement->step().value());
+        database = tl::unexpected(StoreError::Failed);
+        QCOMPARE(statement->integer(0), int64_t{0});
     }
 
     void everyUniquenessViolationIsAConstraintError() {

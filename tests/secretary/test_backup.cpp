@@ -318,7 +318,7 @@ private:
         home.open();
         home.fill(3, 1'000'000);
         const auto backup = home.backup(home.folder.root / "netpas.backup");
-        if (backup || backup.error().message.find("free some") == std::string::npos) {
+        if (backup || backup.error().message.find("free ") == std::string::npos) {
             std::fprintf(stderr, "%s\n", backup ? "the backup fitted" : backup.error().message.c_str());
             return 1;
         }
