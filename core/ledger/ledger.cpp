@@ -57,8 +57,9 @@ Result<Ledger::Begun> Ledger::begin(const NewPurchase& purchase, SystemTime now)
     Database& database = m_impl->database;
     return m_impl->atomically([&]() -> Result<Begun> {
         if (!purchase.idempotencyKey.empty()) {
-            auto earlier =
-                database.prepare("SELECT id, fingerprint FROM purchase WHERE uid = ? AND idempotency_key = ?");
+            // The last condition lets the index of such keys be used.
+            auto earlier = database.prepare(
+                "SELECT id, fingerprint FROM purchase WHERE uid = ? AND idempotency_key = ? AND idempotency_key <> ''");
             if (!earlier) return fail(earlier.error());
             earlier->bind(1, int64_t{purchase.uid}).bind(2, std::string_view(purchase.idempotencyKey));
             auto row = earlier->step();
