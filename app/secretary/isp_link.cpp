@@ -2,10 +2,13 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <optional>
 #include <utility>
 
 #include "core/accounting/client.h"
+#include "core/random.h"
 
 namespace netpas::secretaryd {
 
@@ -36,6 +39,34 @@ struct IspLink::Impl {
     std::optional<accounting::ServerAddress> server;
     std::unique_ptr<AccountingClient> client;
     bool up = false;
+    uint32_t connection = 0;  // grows with each server
+
+    // Asks again, after a pause that grows, while the ISP says that there are too many requests: then it has done nothing.
+    template <typename T>
+    static void patiently(const std::shared_ptr<Impl>& impl,
+                          std::function<void(AccountingClient&, AccountingClient::Done<T>)> ask,
+                          AccountingClient::Done<T> done,
+                          std::chrono::milliseconds pause = std::chrono::milliseconds(100)) {
+        static constexpr std::chrono::milliseconds longest{2000};
+        ask(*impl->client, [weak = std::weak_ptr(impl), before = impl->connection, ask, done = std::move(done),
+                            pause](tl::expected<T, ClientFailure> answer) {
+            const auto alive = weak.lock();
+            const bool tooMany =
+                !answer && answer.error().error == ClientError::Refused && answer.error().refusal == Refusal::TooMany;
+            if (!alive || !tooMany || pause > longest) return done(std::move(answer));
+            const auto timer = std::make_shared<boost::asio::steady_timer>(alive->io);
+            const uint64_t chance = systemRandom().below(static_cast<uint64_t>(pause.count()));
+            timer->expires_after(pause / 2 + std::chrono::milliseconds(static_cast<int64_t>(chance)));
+            timer->async_wait([weak, before, timer, ask, done, pause](const boost::system::error_code&) {
+                const auto still = weak.lock();
+                if (!still) return;
+                if (!still->client || still->connection != before) {
+                    return done(tl::unexpected(ClientFailure{ClientError::Stopped, {}, {}}));
+                }
+                patiently<T>(still, ask, done, pause * 2);
+            });
+        });
+    }
 };
 
 IspLink::IspLink(boost::asio::io_context& io, const Identity& identity, LogSink log, net::Connector connector)
@@ -68,6 +99,7 @@ void IspLink::connect(const directory::Descriptor& descriptor) {
 void IspLink::disconnect() {
     m_impl->server.reset();
     m_impl->up = false;
+    ++m_impl->connection;
     if (!m_impl->client) return;
     m_impl->client->stop();
     m_impl->client.reset();
@@ -91,11 +123,16 @@ void IspLink::registerKey(const SessionKey& key, std::function<void(tl::expected
         boost::asio::post(m_impl->io, [done = std::move(done)] { done(tl::unexpected(notConnected())); });
         return;
     }
-    m_impl->client->registerKey(key,
-                                [done = std::move(done)](tl::expected<accounting::KeyReady, ClientFailure> answer) {
-                                    if (!answer) return done(tl::unexpected(failureFrom(answer.error())));
-                                    done({});
-                                });
+    using accounting::KeyReady;
+    Impl::patiently<KeyReady>(
+        m_impl,
+        [key](AccountingClient& client, AccountingClient::Done<KeyReady> then) {
+            client.registerKey(key, std::move(then));
+        },
+        [done = std::move(done)](const tl::expected<KeyReady, ClientFailure>& answer) {
+            if (!answer) return done(tl::unexpected(failureFrom(answer.error())));
+            done({});
+        });
 }
 
 void IspLink::revokeKey(SessionKeyId key,
@@ -104,8 +141,9 @@ void IspLink::revokeKey(SessionKeyId key,
         boost::asio::post(m_impl->io, [done = std::move(done)] { done(tl::unexpected(notConnected())); });
         return;
     }
-    m_impl->client->revokeKey(key, [done = std::move(done), customer = m_impl->identity.nodeId()](
-                                       tl::expected<accounting::UsageStatement, ClientFailure> answer) {
+    using accounting::UsageStatement;
+    const auto take = [done = std::move(done), customer = m_impl->identity.nodeId()](
+                          const tl::expected<UsageStatement, ClientFailure>& answer) {
         if (!answer) {
             const ClientFailure& failure = answer.error();
             if (failure.error == ClientError::Refused && failure.refusal == Refusal::UnknownKey) {
@@ -122,7 +160,13 @@ void IspLink::revokeKey(SessionKeyId key,
         usage.message = usageStatementMessage(*answer, customer);
         usage.signature.assign(answer->signature.bytes.begin(), answer->signature.bytes.end());
         done(std::move(usage));
-    });
+    };
+    Impl::patiently<UsageStatement>(
+        m_impl,
+        [key](AccountingClient& client, AccountingClient::Done<UsageStatement> then) {
+            client.revokeKey(key, std::move(then));
+        },
+        take);
 }
 
 }  // namespace netpas::secretaryd
