@@ -157,12 +157,19 @@ tl::expected<void, Refusal> Budgets::keepTime(SystemTime highest) {
 tl::expected<void, Refusal> Budgets::roll() {
     if (auto trouble = clockTrouble()) return tl::unexpected(std::move(*trouble));
     const SystemTime present = now();
+    // Periods start at whole seconds.
+    const auto second = std::chrono::floor<std::chrono::seconds>(present);
+    const bool seen = second == m_rolledAt;
     bool starts = false;
-    for (const State& state : m_states) starts = starts || m_calendar.startOf(state.cap.period, present) > state.since;
+    for (const State& state : m_states) {
+        starts = starts || (!seen && m_calendar.startOf(state.cap.period, present) > state.since);
+    }
     if (starts || present - m_highestKept > clockTolerance) {
         if (auto kept = keepTime(present); !kept) return kept;
     }
     m_highest = present;
+    m_rolledAt = second;
+    if (!starts) return {};
     for (State& state : m_states) {
         const SystemTime since = m_calendar.startOf(state.cap.period, present);
         if (since <= state.since) continue;

@@ -164,6 +164,7 @@ private:
     std::map<uint64_t, Reservation> m_reservations;
     std::function<void(const Standing&)> m_warn;
     SystemTime m_highest;      // in this run
+    SystemTime m_rolledAt;     // the second for which no period is missing
     SystemTime m_highestKept;  // durable
     bool m_envelopeAnswered = false;
 };
