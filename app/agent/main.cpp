@@ -26,7 +26,7 @@ namespace {
 using namespace netpas;
 
 constexpr int usageError = 2;
-constexpr std::chrono::seconds lockPatience{3};  // a process that was killed is gone after that
+constexpr std::chrono::seconds lockPatience{10};  // the secretary of one that was killed is gone after that
 
 // Under a service manager the journal has the time; a terminal shows it.
 void startLog(const std::string& level, const std::string& role) {

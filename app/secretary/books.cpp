@@ -55,6 +55,7 @@ public:
         }
         m_desk.authorize(id, request, byPerson, std::move(done));
     }
+    void progressed(PurchaseId id, Money used) override { m_desk.progressed(id, used); }
     void settled(PurchaseId id, Money amount) override { m_desk.settled(id, amount); }
 
 private:
@@ -122,7 +123,10 @@ tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
     HomeDesk& home = *m_open->home;
     RemoteAgent::Listener listener;
     listener.up = [&purchases](std::span<const FlowCounters> held) { purchases.agentUp(held); };
-    listener.down = [&purchases] { purchases.agentDown(); };
+    listener.down = [this, &purchases] {
+        purchases.agentDown();
+        if (m_windingUp && m_closed) endSoon();
+    };
     listener.counters = [&purchases](std::span<const FlowCounters> counters) { purchases.countersCame(counters); };
     DeviceDesk& devices = *m_open->devices;
     listener.device = [&devices](const channel::DeviceAsks& asks) { return devices.asked(asks); };
@@ -202,31 +206,35 @@ void Books::close(EndReason reason, std::function<void()> done) {
 
 void Books::windUp(EndReason reason, std::function<void()> done) {
     if (m_open) m_open->purchases->stopAll(reason);
+    m_windingUp = true;
     whenIdle(std::move(done));
 }
 
 // Or after a while: what is not settled then is settled after the next open().
 void Books::whenIdle(std::function<void()> done) {
     m_closed = std::move(done);
-    const auto end = [this] {
-        m_parts.timers.cancel(std::exchange(m_patience, 0));
-        finish();
-        if (const auto closed = std::exchange(m_closed, nullptr)) closed();
-    };
-    if (!m_open || m_open->purchases->idle()) {
-        m_patience = m_parts.timers.after(std::chrono::milliseconds(0), end);
-        return;
-    }
-    m_patience = m_parts.timers.after(closePatience, [this, end] {
+    if (!m_open || m_open->purchases->idle()) return endSoon();
+    m_open->purchases->onSettled([this](PurchaseId) {
+        if (m_open->purchases->idle()) endSoon();
+    });
+    m_patience = m_parts.timers.after(closePatience, [this] { end(); });
+    // Without an agent there is no way to the ISP, and whoever waits for this process to end should not wait longer.
+    if (m_windingUp && !m_parts.agent.report().connected) endSoon();
+}
+
+// Not from inside a call of the ISP link's or the agent's.
+void Books::endSoon() {
+    m_parts.timers.cancel(m_patience);
+    m_patience = m_parts.timers.after(std::chrono::milliseconds(0), [this] { end(); });
+}
+
+void Books::end() {
+    m_parts.timers.cancel(std::exchange(m_patience, 0));
+    if (m_open && !m_open->purchases->idle()) {
         m_parts.log(LogLevel::Warning, "some purchases are not settled yet: the next start does it");
-        end();
-    });
-    m_open->purchases->onSettled([this, end](PurchaseId) {
-        // Not from here: this is the inside of a call of the ISP link's.
-        if (!m_open->purchases->idle()) return;
-        m_parts.timers.cancel(m_patience);
-        m_patience = m_parts.timers.after(std::chrono::milliseconds(0), end);
-    });
+    }
+    finish();
+    if (const auto closed = std::exchange(m_closed, nullptr)) closed();
 }
 
 void Books::finish() {

@@ -45,12 +45,15 @@ private:
     [[nodiscard]] tl::expected<std::unique_ptr<Open>, CustodyFailure> make(const store::DatabaseKey& key);
     void publish();
     void whenIdle(std::function<void()> done);
+    void endSoon();
+    void end();
     void finish();
 
     Parts m_parts;
     std::unique_ptr<Open> m_open;
     std::function<void()> m_closed;  // a close is under way
     app::Timers::Id m_patience = 0;
+    bool m_windingUp = false;  // for good
 };
 
 }  // namespace netpas::secretaryd

@@ -88,6 +88,8 @@ void DecisionDesk::authorize(PurchaseId id, const secretary::SpendRequest& reque
     });
 }
 
+void DecisionDesk::progressed(PurchaseId id, Money used) { m_decider->progressed(id, used); }
+
 void DecisionDesk::settled(PurchaseId id, Money amount) { m_decider->settled(id, amount); }
 
 bool DecisionDesk::watch(const std::string& frontEnd, uint64_t revision, std::function<void()> done) {

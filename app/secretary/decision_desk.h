@@ -41,6 +41,7 @@ public:
     [[nodiscard]] std::optional<Denied> precheck(const ledger::NewPurchase& purchase) override;
     void authorize(PurchaseId id, const secretary::SpendRequest& request, bool byPerson,
                    std::function<void(Verdict)> done) override;
+    void progressed(PurchaseId id, Money used) override;
     void settled(PurchaseId id, Money amount) override;
 
     // Of the processes that have asked for something, those that still run: rules until an app exits end with the others.

@@ -146,6 +146,8 @@ public:
     // callbacks it may come inside the call, so that nothing happens between verdict and reservation.
     virtual void authorize(PurchaseId id, const secretary::SpendRequest& request, bool byPerson,
                            std::function<void(Verdict)> done) = 0;
+    // What a purchase has used so far; grows only.
+    virtual void progressed(PurchaseId id, Money used) = 0;
     // The purchase is over, or was given up before it began; also of one that was never authorized.
     virtual void settled(PurchaseId id, Money amount) = 0;
 };

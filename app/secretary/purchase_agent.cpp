@@ -226,19 +226,22 @@ void PurchaseService::onSet(const tl::expected<void, FlowsFailure>& result) {
     const bool stale = std::exchange(m_stale, false);
     std::vector<PurchaseId> ids;
     for (const auto& [id, open] : m_open) ids.emplace_back(id);
+    std::vector<PurchaseId> pays;
     for (const PurchaseId id : ids) {
         Entry* const known = entry(id);
         if (known == nullptr) continue;
-        if (result) {
-            setApplied(*known);
-        } else {
+        if (!result) {
             setFailed(*known, result.error());
+        } else if (setApplied(*known)) {
+            pays.push_back(id);
         }
     }
+    paysFor(pays);
     if (stale) push();
 }
 
-void PurchaseService::setApplied(Entry& entry) {
+// Whether the agent pays with another key than before.
+bool PurchaseService::setApplied(Entry& entry) {
     const PurchaseId id = entry.book.id;
     Key* fresh = nullptr;
     for (Key& key : entry.keys) {
@@ -258,10 +261,28 @@ void PurchaseService::setApplied(Entry& entry) {
         entry.trouble.clear();
     }
     for (const SessionKeyId key : leaving) drain(id, *entry.find(key));
-    if (fresh == nullptr) return;
-    if (entry.book.state == PurchaseState::Published) becomeActive(entry);
-    if (Entry* const still = this->entry(id); still != nullptr && still->book.state == PurchaseState::Active) {
-        armRenewal(*still);
+    return fresh != nullptr;
+}
+
+void PurchaseService::paysFor(const std::vector<PurchaseId>& ids) {
+    if (ids.empty()) return;
+    std::vector<PurchaseId> begun;
+    const bool written = together([&] {
+        for (const PurchaseId id : ids) {
+            Entry* const known = entry(id);
+            if (known == nullptr || known->book.state != PurchaseState::Published) continue;
+            if (!advance(*known, PurchaseState::Active, EndReason::None, {})) return false;
+            begun.push_back(id);
+        }
+        return true;
+    });
+    if (!written) return;
+    for (const PurchaseId id : begun) {
+        if (Entry* const known = entry(id)) isActive(*known);
+    }
+    for (const PurchaseId id : ids) {
+        Entry* const known = entry(id);
+        if (known != nullptr && known->book.state == PurchaseState::Active) armRenewal(*known);
     }
 }
 
@@ -332,6 +353,7 @@ void PurchaseService::take(const FlowCounters& counters) {
     }
     known->book.usage = sum;
     known->uncounted = true;
+    m_ports.authority.progressed(counters.id, sum.amount);
     armCommit();
 }
 

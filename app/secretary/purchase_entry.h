@@ -75,6 +75,10 @@ struct PurchaseService::Entry {
     [[nodiscard]] const Key* in(KeyPhase phase) const { return const_cast<Entry*>(this)->in(phase); }
 };
 
+// What a purchase that ended for this reason before it was active is called to whoever asked for it.
+[[nodiscard]] BuyRefusal::Kind kindOf(ledger::EndReason reason);
+[[nodiscard]] BuyRefusal local(std::optional<PurchaseId> id, std::string message, std::string hint = {});
+
 inline std::string nameOf(PurchaseId id) { return "purchase " + std::to_string(id.value()); }
 
 }  // namespace netpas::secretaryd

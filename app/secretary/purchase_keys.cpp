@@ -124,9 +124,11 @@ void PurchaseService::onRegistered(PurchaseId id, SessionKeyId key, const tl::ex
     asked->renewTrouble.clear();
     asked->renewalDelay = {};
     fresh->phase = KeyPhase::Ready;
-    if (asked->book.state == PurchaseState::Reserved &&
-        (!advance(*asked, PurchaseState::KeyReady, EndReason::None, {}) ||
-         !advance(*asked, PurchaseState::Published, EndReason::None, {}))) {
+    const bool first = asked->book.state == PurchaseState::Reserved;
+    if (first && !together([&] {
+            return advance(*asked, PurchaseState::KeyReady, EndReason::None, {}) &&
+                   advance(*asked, PurchaseState::Published, EndReason::None, {});
+        })) {
         return;
     }
     push();
@@ -302,10 +304,13 @@ void PurchaseService::closeIfComplete(PurchaseId id, SessionKeyId name) {
         end.note = "the ISP knows no such key: nothing is owed";
         m_ports.log(LogLevel::Warning, nameOf(id) + ": " + end.note);
     }
-    if (!commitUsage()) return;
-    if (const auto done = m_ports.ledger.closeKey(name, end, evidence, m_ports.clock.now()); !done) {
-        return storageFailed(done.error());
-    }
+    const bool closed = together([&] {
+        if (!commitUsage()) return false;
+        const auto done = m_ports.ledger.closeKey(name, end, evidence, m_ports.clock.now());
+        if (!done) storageFailed(done.error());
+        return done.has_value();
+    });
+    if (!closed) return;
     for (ledger::KeySlice& slice : owner->book.keys) {
         if (slice.key == name) slice.end = end;
     }

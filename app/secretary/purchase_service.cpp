@@ -25,7 +25,17 @@ BuyRefusal::Kind kindOf(QuoteFailure::Kind kind) {
     return BuyRefusal::Kind::NoOffer;
 }
 
-// What a purchase that ended for this reason before it was active is called to whoever asked for it.
+std::vector<ledger::LedgerHop> hopsOf(const cartographer::Quote& quote, const cartographer::PacketPrice& price) {
+    std::vector<ledger::LedgerHop> hops;
+    for (size_t i = 0; i < quote.path.size(); ++i) {
+        const cartographer::QuotedHop& hop = quote.path[i];
+        hops.push_back({hop.isp, hop.service, hop.exit, hop.className, price.hops[i].value()});
+    }
+    return hops;
+}
+
+}  // namespace
+
 BuyRefusal::Kind kindOf(EndReason reason) {
     switch (reason) {
     case EndReason::RefusedByIsp: return BuyRefusal::Kind::IspRefused;
@@ -49,36 +59,9 @@ BuyRefusal::Kind kindOf(EndReason reason) {
     return BuyRefusal::Kind::Ended;
 }
 
-// Whether a purchase that is over had never been active: its flow was never paid for.
-bool neverRan(const ledger::Purchase& book) {
-    switch (kindOf(book.reason)) {
-    case BuyRefusal::Kind::IspRefused:
-    case BuyRefusal::Kind::Unreachable:
-    case BuyRefusal::Kind::Local:
-    case BuyRefusal::Kind::NoOffer: return true;
-    case BuyRefusal::Kind::NotJoined:
-    case BuyRefusal::Kind::Invalid:
-    case BuyRefusal::Kind::Denied:
-    case BuyRefusal::Kind::Conflict:
-    case BuyRefusal::Kind::Ended: return book.state == PurchaseState::Refused;
-    }
-    return false;
-}
-
-std::vector<ledger::LedgerHop> hopsOf(const cartographer::Quote& quote, const cartographer::PacketPrice& price) {
-    std::vector<ledger::LedgerHop> hops;
-    for (size_t i = 0; i < quote.path.size(); ++i) {
-        const cartographer::QuotedHop& hop = quote.path[i];
-        hops.push_back({hop.isp, hop.service, hop.exit, hop.className, price.hops[i].value()});
-    }
-    return hops;
-}
-
-BuyRefusal local(std::optional<PurchaseId> id, std::string message, std::string hint = {}) {
+BuyRefusal local(std::optional<PurchaseId> id, std::string message, std::string hint) {
     return {BuyRefusal::Kind::Local, id, std::move(message), std::move(hint), {}};
 }
-
-}  // namespace
 
 PurchaseService::PurchaseService(Ports ports, PurchaseSettings settings)
     : m_ports(std::move(ports)), m_settings(settings), m_alive(std::make_shared<bool>(true)) {}
@@ -94,6 +77,7 @@ PurchaseService::~PurchaseService() {
     }
     m_ports.timers.cancel(m_commit);
     m_ports.timers.cancel(m_patience);
+    m_ports.timers.cancel(m_arrivals);
 }
 
 PurchaseService::Entry* PurchaseService::entry(PurchaseId id) {
@@ -137,75 +121,6 @@ std::optional<PurchaseView> PurchaseService::find(PurchaseId id) const {
     auto book = m_ports.ledger.find(id);
     if (!book) return std::nullopt;
     return PurchaseView{std::move(*book), std::nullopt, false, {}, {}};
-}
-
-void PurchaseService::buy(const BuyOrder& order, BuyDone done) {
-    if (m_broken) {
-        return done(
-            tl::unexpected(local({}, "the ledger cannot be written", "free some disk space, then restart netpasd")));
-    }
-    if (tooManyOpen(order.purchase)) {
-        return done(tl::unexpected(BuyRefusal{BuyRefusal::Kind::Denied,
-                                              {},
-                                              "too many purchases are open",
-                                              "stop some of them, or wait until they have ended",
-                                              "RATE_LIMITED"}));
-    }
-    const auto begun = m_ports.ledger.begin(order.purchase, m_ports.clock.now());
-    if (!begun) {
-        const std::string why(describe(begun.error()));
-        if (begun.error() == ledger::LedgerError::IdempotencyConflict) {
-            return done(
-                tl::unexpected(BuyRefusal{BuyRefusal::Kind::Conflict, {}, why, "send a new Idempotency-Key", {}}));
-        }
-        storageFailed(begun.error());
-        return done(tl::unexpected(local({}, why, "free some disk space, then restart netpasd")));
-    }
-    if (begun->existing) return repeated(begun->id, std::move(done));
-    auto book = m_ports.ledger.find(begun->id);
-    if (!book) {
-        storageFailed(book.error());
-        return done(tl::unexpected(local(begun->id, std::string(describe(book.error())))));
-    }
-    const bool taken = flowIsTaken(order.purchase.flow, order.purchase.context.node);
-    Entry& fresh = m_open[begun->id.value()];
-    fresh.book = std::move(*book);
-    fresh.byPerson = order.byPerson;
-    fresh.process = order.process;
-    fresh.waiting.push_back(std::move(done));
-    if (taken) {
-        return refuse(fresh,
-                      {BuyRefusal::Kind::Conflict,
-                       begun->id,
-                       "this flow is bought already",
-                       "see `netpas purchases`, or `netpas stop` the other one first",
-                       {}},
-                      EndReason::RefusedBySecretary);
-    }
-    if (auto denied = m_ports.authority.precheck(order.purchase)) {
-        return refuse(fresh, {BuyRefusal::Kind::Denied, begun->id, denied->sentence, denied->hint, denied->code},
-                      EndReason::RefusedBySecretary, denied->why);
-    }
-    m_ports.quotes.quote(order.what, whileAlive([this, id = begun->id](auto quote) { onQuote(id, std::move(quote)); }));
-}
-
-// The idempotency key was seen before with the same request.
-void PurchaseService::repeated(PurchaseId id, BuyDone done) {
-    Entry* const known = entry(id);
-    if (known != nullptr && known->book.state < PurchaseState::Active && known->decision.empty()) {
-        known->waiting.push_back(std::move(done));
-        return;
-    }
-    auto earlier = find(id);
-    if (!earlier) return done(tl::unexpected(local(id, "the earlier purchase cannot be read")));
-    if (!neverRan(earlier->book)) return done(std::move(*earlier));
-    const std::string& note = earlier->book.note;
-    done(tl::unexpected(BuyRefusal{
-        kindOf(earlier->book.reason),
-        id,
-        "this request was refused before: " + (note.empty() ? std::string(describe(earlier->book.reason)) : note),
-        "send a new Idempotency-Key to ask again",
-        {}}));
 }
 
 void PurchaseService::onQuote(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote) {
@@ -296,8 +211,7 @@ bool PurchaseService::reserve(Entry& entry, const ledger::Why& why) {
 }
 
 // The agent pays for the flow.
-void PurchaseService::becomeActive(Entry& entry) {
-    if (!advance(entry, PurchaseState::Active, EndReason::None, {})) return;
+void PurchaseService::isActive(Entry& entry) {
     const PurchaseId id = entry.book.id;
     const auto lifetime = std::chrono::duration_cast<std::chrono::milliseconds>(
         entry.book.request.duration ? *entry.book.request.duration : m_settings.longest);
@@ -320,12 +234,14 @@ bool PurchaseService::stop(PurchaseId id, EndReason reason) {
 }
 
 void PurchaseService::stopAll(EndReason reason) {
+    turnAway(reason);
     std::vector<PurchaseId> ids;
     for (const auto& [id, entry] : m_open) ids.emplace_back(id);
     for (const PurchaseId id : ids) stop(id, reason);
 }
 
 void PurchaseService::revokeAll(EndReason reason) {
+    turnAway(reason);
     std::vector<PurchaseId> ids;
     for (const auto& [id, entry] : m_open) ids.emplace_back(id);
     for (const PurchaseId id : ids) {
@@ -401,14 +317,20 @@ void PurchaseService::beginStop(Entry& entry, EndReason reason, const std::strin
 void PurchaseService::settleIfDone(PurchaseId id) {
     Entry* const ending = entry(id);
     if (ending == nullptr || !ending->stopping() || m_broken) return;
-    const bool all = std::all_of(ending->keys.begin(), ending->keys.end(),
-                                 [](const Key& key) { return key.countDone || key.countShort; });
-    if (all && ending->book.state == PurchaseState::Stopping) {
-        if (!commitUsage() || !advance(*ending, PurchaseState::Settling, EndReason::None, {})) return;
-    }
-    if (!ending->keys.empty()) return;
-    const auto charged = m_ports.ledger.settle(id, EndReason::None, ending->disputes, m_ports.clock.now());
-    if (!charged) return storageFailed(charged.error());
+    const bool counted = std::all_of(ending->keys.begin(), ending->keys.end(),
+                                     [](const Key& key) { return key.countDone || key.countShort; });
+    const bool waits = counted && ending->book.state == PurchaseState::Stopping;
+    if (!waits && !ending->keys.empty()) return;
+    std::optional<Money> charged;
+    const bool written = together([&] {
+        if (waits && (!commitUsage() || !advance(*ending, PurchaseState::Settling, EndReason::None, {}))) return false;
+        if (!ending->keys.empty()) return true;
+        const auto sum = m_ports.ledger.settle(id, EndReason::None, ending->disputes, m_ports.clock.now());
+        if (!sum) storageFailed(sum.error());
+        if (sum) charged = *sum;
+        return sum.has_value();
+    });
+    if (!written || !charged) return;
     m_ports.log(LogLevel::Info, nameOf(id) + " settled: " + charged->toString() + " USD of a cap of " +
                                     ending->book.request.cap.toString());
     m_ports.authority.settled(id, *charged);
@@ -441,6 +363,16 @@ void PurchaseService::close(PurchaseId id) {
         m_open.erase(id.value());
     }
     if (m_settled) m_settled(id);
+}
+
+// Several changes, one wait for the disk. Only what the ledger keeps may be changed by `changes`.
+bool PurchaseService::together(const std::function<bool()>& changes) {
+    const auto done = m_ports.ledger.group([&]() -> tl::expected<void, ledger::LedgerError> {
+        if (!changes()) return tl::unexpected(ledger::LedgerError::Storage);
+        return {};
+    });
+    if (!done) storageFailed(done.error());
+    return done.has_value();
 }
 
 bool PurchaseService::advance(Entry& entry, PurchaseState to, EndReason reason, const std::string& note) {

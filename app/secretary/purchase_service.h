@@ -106,7 +106,7 @@ public:
     [[nodiscard]] tl::expected<void, ledger::LedgerError> recover();
 
     // `done` is called once: when the purchase is active, waits for a decision (PurchaseView::decision), or has ended
-    // before it came so far. May be called at once.
+    // before it came so far.
     void buy(const BuyOrder& order, BuyDone done);
     // False: there is no such open purchase. A purchase that is ending already stays as it is.
     bool stop(PurchaseId id, ledger::EndReason reason);
@@ -118,7 +118,7 @@ public:
     void onAlarm(std::function<void(const std::string&)> listener) { m_onAlarm = std::move(listener); }
     [[nodiscard]] const std::string& alarm() const { return m_alarm; }  // the last one; empty: none yet
     // Nothing is left to settle.
-    [[nodiscard]] bool idle() const { return m_open.empty(); }
+    [[nodiscard]] bool idle() const { return m_open.empty() && m_arrived.empty(); }
     // Called whenever a purchase has reached a final state.
     void onSettled(std::function<void(PurchaseId)> listener) { m_settled = std::move(listener); }
 
@@ -137,6 +137,14 @@ public:
 private:
     struct Key;
     struct Entry;
+    // Was asked for since the last look.
+    struct Arrival {
+        BuyOrder order;
+        BuyDone done;
+        PurchaseId id{};
+        bool fresh = false;                   // its idempotency key was not seen before, and it is open
+        std::optional<BuyRefusal> refusal{};  // it is over
+    };
 
     template <typename Function>
     auto whileAlive(Function function);
@@ -145,12 +153,18 @@ private:
     [[nodiscard]] bool flowIsTaken(const FlowMatch& flow, const std::string& node) const;
     [[nodiscard]] static PurchaseView view(const Entry& entry);
 
-    // Until it is active (purchase_service.cpp)
+    // Requests (purchase_arrivals.cpp)
+    void takeIn();
+    [[nodiscard]] tl::expected<void, ledger::LedgerError> begin(Arrival& one);
+    void begunDurably(Arrival& one);
+    void turnAway(ledger::EndReason reason);
     void repeated(PurchaseId id, BuyDone done);
+
+    // Until it is active (purchase_service.cpp)
     void onQuote(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote);
     void onVerdict(PurchaseId id, const Verdict& verdict);
     bool reserve(Entry& entry, const ledger::Why& why);
-    void becomeActive(Entry& entry);
+    void isActive(Entry& entry);
     void refuse(Entry& entry, BuyRefusal refusal, ledger::EndReason reason, const std::optional<ledger::Why>& why = {});
     void answer(Entry& entry, tl::expected<PurchaseView, BuyRefusal> what);
 
@@ -186,7 +200,8 @@ private:
     static Key* keyInUse(Entry& entry);
     void push();
     void onSet(const tl::expected<void, FlowsFailure>& result);
-    void setApplied(Entry& entry);
+    [[nodiscard]] bool setApplied(Entry& entry);
+    void paysFor(const std::vector<PurchaseId>& ids);
     void setFailed(Entry& entry, const FlowsFailure& failure);
     void resume(Entry& entry);
     void onResumeQuote(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote);
@@ -194,12 +209,15 @@ private:
     void armCommit();
     bool commitUsage();
 
+    [[nodiscard]] bool together(const std::function<bool()>& changes);
     bool advance(Entry& entry, ledger::PurchaseState to, ledger::EndReason reason, const std::string& note);
     void storageFailed(ledger::LedgerError error);
 
     Ports m_ports;
     PurchaseSettings m_settings;
     std::map<uint64_t, Entry> m_open;
+    std::vector<Arrival> m_arrived;
+    Timers::Id m_arrivals = 0;
     std::function<void(PurchaseId)> m_settled;
     std::function<void(const std::string&)> m_onAlarm;
     std::string m_alarm;

@@ -247,6 +247,7 @@ public:
         reserved[id.value()] = request.worstCase;
         done(Approved{{"explicit request", "limit", "You asked for it.", {}}});
     }
+    void progressed(PurchaseId id, Money amount) override { used[id.value()] = amount; }
     void settled(PurchaseId id, Money amount) override {
         reserved.erase(id.value());
         spent = *checkedAdd(spent, amount);
@@ -254,6 +255,7 @@ public:
     Money mostEach = *Money::parse("1");
     Money mostTogether = *Money::parse("2");
     std::map<uint64_t, Money> reserved;
+    std::map<uint64_t, Money> used;
     Money spent;
     std::vector<secretary::SpendRequest> requests;
     bool person = false;

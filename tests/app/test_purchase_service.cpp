@@ -2,6 +2,7 @@
 #include <QtTest>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "app/secretary/purchase_service.h"
 #include "tests/app/purchase_fakes.h"
@@ -49,6 +50,11 @@ struct Agent {
         return *this;
     }
     void buy(const BuyOrder& what) {
+        askFor(what);
+        timers.run(milliseconds(0));
+    }
+    // Without looking at it yet.
+    void askFor(const BuyOrder& what) {
         service.buy(what, [this](auto result) { answers.push_back(std::move(result)); });
     }
     [[nodiscard]] PurchaseId bought() const { return answers.back()->book.id; }
@@ -450,6 +456,61 @@ private slots:
         QCOMPARE(active, 2);
         QCOMPARE(over, 2);
         QCOMPARE(*m_ledger->reserved(), dollars("2"));
+    }
+
+    void whatIsAskedForTogetherIsDecidedOneAfterTheOther() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        BuyOrder keyed = order("0.01", 2);
+        keyed.purchase.idempotencyKey = "abc";
+        keyed.purchase.fingerprint = "1";
+        BuyOrder another = keyed;
+        another.purchase.fingerprint = "2";
+        agent.askFor(order("1.01", 1));  // too much
+        agent.askFor(keyed);
+        agent.askFor(keyed);             // the same
+        agent.askFor(another);           // not the same
+        agent.askFor(order("0.01", 2));  // its flow is taken
+        agent.askFor(order("0.01", 3));
+        QVERIFY(agent.answers.empty() && !agent.service.idle());
+        QVERIFY(m_ledger->history({}, 10)->empty());
+        agent.timers.run(milliseconds(50));
+        QCOMPARE(agent.answers.size(), size_t{6});
+        std::vector<BuyRefusal::Kind> refusals;
+        std::set<PurchaseId> bought;
+        for (const auto& answer : agent.answers) {
+            if (answer) {
+                bought.insert(answer->book.id);
+            } else {
+                refusals.push_back(answer.error().kind);
+            }
+        }
+        using Kind = BuyRefusal::Kind;
+        QCOMPARE(bought.size(), size_t{2});
+        QCOMPARE(refusals, (std::vector{Kind::Denied, Kind::Conflict, Kind::Conflict}));
+        QCOMPARE(m_ledger->history({}, 10)->size(), size_t{4});
+        QCOMPARE(*m_ledger->reserved(), dollars("0.02"));
+    }
+
+    void whatNobodyHasLookedAtIsTurnedAwayAtTheEnd() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.askFor(order());
+        agent.service.stopAll(EndReason::AgentStopped);
+        QCOMPARE(int(agent.answers.back().error().kind), int(BuyRefusal::Kind::Ended));
+        agent.timers.run(milliseconds(50));
+        QCOMPARE(agent.answers.size(), size_t{1});
+        QVERIFY(agent.service.idle());
+    }
+
+    void budgetsHearWhatARunningPurchaseUses() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order());
+        agent.timers.run(milliseconds(20));
+        agent.plane.traffic(1000, 7);
+        agent.timers.run(milliseconds(400));
+        QCOMPARE(agent.authority.used[agent.bought().value()], nano(15'000));
     }
 
     void oneIdempotencyKeyBuysOnce() {
