@@ -67,6 +67,10 @@ int main(int argc, char** argv) {
     run->add_option("--packets", options.packets, "how much traffic")
         ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000}));
     run->add_option("--rounds", options.rounds, "how often")->check(CLI::Range(uint64_t{1}, uint64_t{100'000}));
+    run->add_option("--clients", options.clients, "how many ask at once")->check(CLI::Range(1, 256));
+    run->add_option("--requests", options.requests, "how often they ask, all together")
+        ->check(CLI::Range(uint64_t{1}, uint64_t{10'000'000}));
+    run->add_option("--kills", options.kills, "how often programs are killed")->check(CLI::Range(1, 100'000));
     run->add_option("--seconds,--duration", options.seconds, "for how long")->check(CLI::Range(1.0, 86400.0));
     run->add_option("--family", options.family)->check(CLI::IsMember({"ipv4", "ipv6"}));
     run->add_option("--protocol", options.protocol)->check(CLI::IsMember({"tcp", "udp"}));

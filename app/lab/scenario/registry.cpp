@@ -6,7 +6,7 @@ const std::vector<Scenario>& scenarios() {
     static const std::vector<Scenario> all{
         figure3Scenario(),          fourIspsScenario(),  sixteenIspsScenario(),    storyScenario(),
         upgradeMidstreamScenario(), agentDiesScenario(), hostilePacketsScenario(), badInputScenario(),
-        dongleScenario(),           modemScenario(),     hijackedHostScenario(),
+        dongleScenario(),           modemScenario(),     hijackedHostScenario(),   budgetRaceScenario(),
     };
     return all;
 }

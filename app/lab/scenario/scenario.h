@@ -17,6 +17,9 @@ struct ScenarioOptions {
     uint64_t seed = 1;
     uint64_t packets = 0;
     uint64_t rounds = 0;
+    uint64_t clients = 0;
+    uint64_t requests = 0;
+    uint64_t kills = 0;
     double seconds = 0;
     std::string family = "ipv4";   // or "ipv6"
     std::string protocol = "tcp";  // or "udp"
@@ -88,5 +91,6 @@ Scenario hostilePacketsScenario();
 Scenario badInputScenario();
 Scenario dongleScenario();
 Scenario modemScenario();
+Scenario budgetRaceScenario();
 
 }  // namespace netpas::lab

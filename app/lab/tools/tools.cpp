@@ -55,7 +55,7 @@ int runTool(const std::string& name, const std::vector<std::string>& arguments) 
     using Entry = int (*)(const ToolArguments&);
     static const std::map<std::string, Entry> tools{
         {"udp-send", udpSendTool}, {"udp-sink", udpSinkTool},       {"tcp-send", tcpSendTool},
-        {"tcp-sink", tcpSinkTool}, {"agent-thief", agentThiefTool},
+        {"tcp-sink", tcpSinkTool}, {"agent-thief", agentThiefTool}, {"budget-client", budgetClientTool},
     };
     const auto at = tools.find(name);
     if (at == tools.end()) {
