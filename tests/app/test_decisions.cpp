@@ -396,6 +396,16 @@ private slots:
         QVERIFY(world.log[0].find("nearly used up") != std::string::npos);
         QCOMPARE(budgetNamed(world.call("GET", "/v1/budget").second, "everything", "day")["warning"], true);
     }
+    void budgetIsWatchedWhileAPurchaseRuns() {
+        World world;
+        const PurchaseId first = world.buy("mpv", "0.5", true), second = world.buy("mpv", "0.5", true);
+        world.desk->progressed(first, dollars("0.5"));
+        world.desk->progressed(second, dollars("0.29"));
+        QVERIFY(world.log.empty());
+        world.desk->progressed(second, dollars("0.3"));
+        QCOMPARE(world.log.size(), size_t(1));
+        QVERIFY(world.log[0].find("nearly used up") != std::string::npos);
+    }
 };
 
 QTEST_APPLESS_MAIN(TestDecisions)
