@@ -3,7 +3,6 @@
 // is answered. Judged by what the clients certainly held and sent, by the ledger and by the ISP's books.
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +13,7 @@
 #include "app/lab/parties.h"
 #include "app/lab/scenario/books.h"
 #include "app/lab/scenario/budget_judge.h"
+#include "app/lab/scenario/process_tree.h"
 #include "app/lab/scenario/race_books.h"
 #include "app/lab/scenario/scenario.h"
 #include "app/lab/tools/tool.h"
@@ -42,11 +42,6 @@ Money times(uint64_t count) { return checkedMul(purchaseCap(), static_cast<int64
 Money plus(Money a, Money b) { return checkedAdd(a, b).value_or(Money::max()); }
 
 double secondsSince(Steady::time_point begin) { return std::chrono::duration<double>(Steady::now() - begin).count(); }
-
-std::string contentOf(const fs::path& file) {
-    std::ifstream stream(file);
-    return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 // Caps by day, week and month start anew at midnight, and this judge does not: shortly before it they have no period.
 bool midnightIsNear() {
@@ -217,40 +212,15 @@ private:
 
     enum class Victim { Secretary, Agent, Both };
 
-    // The agent's descendant that its command line calls the secretary; 0: there is none.
-    static pid_t secretaryOf(pid_t agent) {
-        std::map<pid_t, pid_t> parents;
-        std::vector<pid_t> secretaries;
-        std::error_code error;
-        for (const auto& entry : fs::directory_iterator("/proc", error)) {
-            const std::string name = entry.path().filename();
-            if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-            const auto process = static_cast<pid_t>(std::stol(name));
-            const std::string stat = contentOf(entry.path() / "stat");
-            const size_t end = stat.rfind(')');
-            int parent = 0;
-            if (end == std::string::npos || std::sscanf(stat.c_str() + end + 1, " %*c %d", &parent) != 1) continue;
-            parents[process] = parent;
-            const std::string role("--role\0secretary", 16);
-            if (contentOf(entry.path() / "cmdline").find(role) != std::string::npos) secretaries.push_back(process);
-        }
-        for (const pid_t secretary : secretaries) {
-            for (pid_t above = parents[secretary]; above > 1; above = parents[above]) {
-                if (above == agent) return secretary;
-            }
-        }
-        return 0;
-    }
-
     Expected<void> kill(Victim victim) {
         Process* agent = m_lab.program(agentProgram(host));
-        const pid_t secretary = secretaryOf(agent->pid());
-        if (secretary == 0 && victim != Victim::Agent) return fail(LabErrc::Process, "no secretary to kill");
-        if (victim != Victim::Agent) ::kill(secretary, SIGKILL);
+        const auto secretary = descendantWith(agent->pid(), "--role secretary");
+        if (!secretary && victim != Victim::Agent) return fail(LabErrc::Process, "no secretary to kill");
+        if (victim != Victim::Agent) ::kill(*secretary, SIGKILL);
         if (victim == Victim::Secretary) {
             return waitUntil("another secretary", 20s, [&] {
-                const pid_t now = secretaryOf(agent->pid());
-                return now != 0 && now != secretary && m_books.answers();
+                const auto now = descendantWith(agent->pid(), "--role secretary");
+                return now && now != secretary && m_books.answers();
             });
         }
         agent->signal(SIGKILL);

@@ -4,16 +4,19 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
+#include <sstream>
 
 namespace netpas::lab {
 namespace {
 
+// Nothing of a process that ends while it is read: iterators over the stream would throw then.
 std::string contents(const std::filesystem::path& file) {
     std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
 }
 
 // From /proc/PID/stat: "PID (name) state parent ...", where the name may contain anything.
