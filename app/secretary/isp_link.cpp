@@ -1,5 +1,6 @@
 #include "app/secretary/isp_link.h"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -45,25 +46,26 @@ struct IspLink::Impl {
     template <typename T>
     static void patiently(const std::shared_ptr<Impl>& impl,
                           std::function<void(AccountingClient&, AccountingClient::Done<T>)> ask,
-                          AccountingClient::Done<T> done,
+                          AccountingClient::Done<T> done, int attempt = 1,
                           std::chrono::milliseconds pause = std::chrono::milliseconds(100)) {
-        static constexpr std::chrono::milliseconds longest{2000};
-        ask(*impl->client, [weak = std::weak_ptr(impl), before = impl->connection, ask, done = std::move(done),
+        static constexpr std::chrono::milliseconds longest{800};
+        static constexpr int attempts = 16;  // some ten seconds: a burst is over by then
+        ask(*impl->client, [weak = std::weak_ptr(impl), before = impl->connection, ask, done = std::move(done), attempt,
                             pause](tl::expected<T, ClientFailure> answer) {
             const auto alive = weak.lock();
             const bool tooMany =
                 !answer && answer.error().error == ClientError::Refused && answer.error().refusal == Refusal::TooMany;
-            if (!alive || !tooMany || pause > longest) return done(std::move(answer));
+            if (!alive || !tooMany || attempt == attempts) return done(std::move(answer));
             const auto timer = std::make_shared<boost::asio::steady_timer>(alive->io);
             const uint64_t chance = systemRandom().below(static_cast<uint64_t>(pause.count()));
             timer->expires_after(pause / 2 + std::chrono::milliseconds(static_cast<int64_t>(chance)));
-            timer->async_wait([weak, before, timer, ask, done, pause](const boost::system::error_code&) {
+            timer->async_wait([weak, before, timer, ask, done, attempt, pause](const boost::system::error_code&) {
                 const auto still = weak.lock();
                 if (!still) return;
                 if (!still->client || still->connection != before) {
                     return done(tl::unexpected(ClientFailure{ClientError::Stopped, {}, {}}));
                 }
-                patiently<T>(still, ask, done, pause * 2);
+                patiently<T>(still, ask, done, attempt + 1, std::min(pause * 2, longest));
             });
         });
     }
