@@ -34,6 +34,7 @@ constexpr uint64_t payees = 8;
 constexpr uint64_t purposes = 2;
 constexpr uint64_t mostPackets = 60;  // that a client sends over what it bought
 constexpr int64_t capNanodollars = 200;
+constexpr uint64_t fullExaminationEvery = 5;  // kills; page by page, which takes longer the longer the book is
 const std::string host = "b";
 
 std::string payeeName(uint64_t payee) { return std::string(63, '0') + std::to_string(payee); }
@@ -247,9 +248,11 @@ private:
             std::this_thread::sleep_for(50ms);
         }
         note(number, what, wrong);
-        const auto ledger = m_books.examination();
-        if (!ledger) return tl::unexpected(ledger.error());
-        note(number, what, *ledger);
+        if (number % fullExaminationEvery == 0) {
+            const auto ledger = m_books.examination();
+            if (!ledger) return tl::unexpected(ledger.error());
+            note(number, what, *ledger);
+        }
         const auto over = m_books.passed(m_caps);
         if (!over) return tl::unexpected(over.error());
         m_overCap += *over;
@@ -347,7 +350,9 @@ private:
         m_context.expect(tally->granted.size() + tally->refused == tally->asked, "a request has no answer");
         m_context.expect(tally->granted.size() > 0, "nothing was granted: the race proves nothing");
         m_context.expect(tally->codes["QUOTA_EXCEEDED"] > tally->granted.size(), "the caps were not tight");
-        m_context.expect(tally->codes["QUOTA_EXCEEDED"] == tally->refused, "something was refused for another reason");
+        // An ISP has limits of its own: of session keys and requests in a second.
+        m_context.expect(tally->codes["QUOTA_EXCEEDED"] + tally->codes["ISP_REFUSED"] == tally->refused,
+                         "something was refused for another reason");
         return compare(*tally, before->ledger);
     }
 
