@@ -203,21 +203,17 @@ Expected<std::string> joinUrl(const Lab& lab, const std::string& isp) {
     return "https://" + Endpoint{lab.plan().ispAddress.at(isp)[0], directoryPort}.toString() + "/#" + *key;
 }
 
+std::vector<std::string> agentArguments(const Lab& lab, const std::string& host) {
+    return {"--state-dir", agentStateFolder(lab.name(), host), "--group", "", "--max-purchase", "1000", "--max-day",
+            "10000"};
+}
+
 Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::string, std::string> environment) {
     std::error_code error;
     std::filesystem::create_directories(agentStateFolder(lab.name(), host), error);
-    const std::string socket = agentSocket(lab.name(), host);
-    std::vector<std::string> argv{programPath("netpasd"),
-                                  "--state-dir",
-                                  agentStateFolder(lab.name(), host),
-                                  "--socket",
-                                  socket,
-                                  "--group",
-                                  "",
-                                  "--max-purchase",
-                                  "1000",
-                                  "--max-day",
-                                  "10000"};
+    std::vector<std::string> argv{programPath("netpasd"), "--socket", agentSocket(lab.name(), host)};
+    const auto usual = agentArguments(lab, host);
+    argv.insert(argv.end(), usual.begin(), usual.end());
     for (const HomePlan& home : lab.plan().homes) {
         if (home.modem != host) continue;
         argv.insert(argv.end(), {"--listen-tls", Endpoint{home.gateway.front().address, householdPort}.toString()});

@@ -12,6 +12,8 @@ namespace netpas::lab {
 
 // Generates keys and configurations, starts everything and waits until all of it answers; joins the agents.
 Expected<void> startParties(Lab& lab);
+// Of netpasd on that host, agent or secretary: its state, nobody but root, and limits that no scenario meets by chance.
+std::vector<std::string> agentArguments(const Lab& lab, const std::string& host);
 // Starts the agent of a host (again) and waits until it answers. It keeps its state.
 Expected<void> startAgent(Lab& lab, const std::string& host);
 // The same without waiting: for agents that are not expected to come up well.

@@ -117,7 +117,12 @@ bool PaymentDesk::certified(const std::string& payer, const SignedOrder& order) 
                                     "accept more classes of payees, or pay somebody else"));
         return false;
     }
-    if (m_certifying.size() >= mostCertifying || !m_certifying.insert(payment.id).second) return false;
+    if (m_certifying.contains(payment.id)) return false;  // sent again meanwhile: one answer is on its way
+    if (m_certifying.size() >= mostCertifying) {
+        m_around.send(from, refusal(payment.id, PaymentRefusal::RateLimit, {}, "try again in a moment"));
+        return false;
+    }
+    m_certifying.insert(payment.id);
     m_around.certify(payment.payee, order.order.fees.back().isp,
                      [this, alive = std::weak_ptr(m_alive), payer, order](std::optional<uint8_t> found) {
                          if (alive.expired()) return;

@@ -105,7 +105,7 @@ public:
     void run() {
         do {
             for (auto& [name, isp] : isps) isp->commit();
-            while (!later.empty()) {
+            while (!later.empty() && !repositoryHangs) {
                 const auto next = std::move(later.front());
                 later.pop_front();
                 next();
@@ -199,6 +199,7 @@ public:
     std::set<std::pair<std::string, std::string>> cut;
     std::deque<Wire> wires;
     std::deque<std::function<void()>> later;
+    bool repositoryHangs = false;  // of certificates
     std::function<bool(Wire&)> touch;
     std::function<bool(const std::string&, const Message&)> onEndpoint;
     std::map<std::string, std::vector<payments::PaymentConfirmation>> confirmed;

@@ -203,6 +203,25 @@ private slots:
         QCOMPARE(world.y().certifications, asked);  // known by now
     }
 
+    // Whoever cannot be served now is told so, and is served afterwards.
+    void aRepositoryThatHangsLeavesNobodyWithoutAnAnswer() {
+        Figure2 world;
+        auto& account = world.y().terms.accounts["B"];
+        account.payees = 0b010;
+        account.perSecond = 5000;
+        world.open();
+        world.certificates[world.identities.at("A").nodeId()] = 0b010;
+        world.repositoryHangs = true;
+        constexpr size_t most = 1024;
+        for (size_t i = 0; i < most + 3; ++i) world.pay(1'000);
+        world.run();
+        QCOMPARE(world.refused["B"].size(), size_t{3});
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::RateLimit);
+        world.repositoryHangs = false;
+        world.run();
+        QCOMPARE(world.confirmed["B"].size(), most);
+    }
+
     void anOrderOfSomebodyElseIsRefused() {
         Figure2 world;
         world.addCustomer("M", "Y", false);

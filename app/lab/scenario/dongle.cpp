@@ -85,21 +85,11 @@ public:
         return waitUntil("agent and dongle to meet", std::chrono::seconds(20), [&] { return connected(); });
     }
     Expected<void> startSecretary() {
-        std::vector<std::string> command{programPath("netpasd"),
-                                         "--role",
-                                         "secretary",
-                                         "--channel",
-                                         m_ends.secretary,
-                                         "--state-dir",
-                                         agentStateFolder(m_lab.name(), "b"),
-                                         "--secretary-socket",
-                                         secretarySocket(),
-                                         "--group",
-                                         "",
-                                         "--max-purchase",
-                                         "1000",
-                                         "--max-day",
-                                         "10000"};
+        std::vector<std::string> command{
+            programPath("netpasd"), "--role",         "secretary", "--channel", m_ends.secretary,
+            "--secretary-socket",   secretarySocket()};
+        const auto usual = agentArguments(m_lab, "b");
+        command.insert(command.end(), usual.begin(), usual.end());
         command.insert(command.end(), m_ends.agentKey.begin(), m_ends.agentKey.end());
         return m_lab.startProgram(secretaryProgram, "b", command);
     }
