@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -14,7 +15,7 @@
 
 #include <algorithm>
 #include <deque>
-#include <random>
+#include <span>
 #include <vector>
 
 #include "app/lab/netns.h"
@@ -57,15 +58,57 @@ struct Frame {
     std::vector<uint8_t> bytes;
 };
 
+// Which frames of a flow are lost depends on the seed, the flow and how many of its frames came before, and on nothing that others send
+// meanwhile: hosts speak of themselves (ARP, neighbour discovery) whenever they like.
+class Loss {
+public:
+    Loss(uint32_t millionths, uint64_t seed) : m_millionths(millionths), m_seed(seed), m_counts(slots) {}
+
+    bool takes(std::span<const uint8_t> frame) {
+        if (m_millionths == 0) return false;
+        const uint64_t flow = flowOf(frame);
+        const uint64_t count = m_counts[flow % slots]++;  // two flows in one slot only shift each other
+        return mix(m_seed ^ mix(flow ^ mix(count))) % 1'000'000 < m_millionths;
+    }
+
+private:
+    static constexpr size_t slots = 4096;
+
+    static uint64_t mix(uint64_t value) {  // the finaliser of SplitMix64
+        value += 0x9e3779b97f4a7c15ULL;
+        value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
+        value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
+        return value ^ (value >> 31);
+    }
+
+    // Over Ethernet type, addresses, protocol and ports; equal for the frames of a flow.
+    static uint64_t flowOf(std::span<const uint8_t> frame) {
+        constexpr size_t ethernet = 14;
+        uint64_t hash = 0;
+        const auto add = [&](size_t from, size_t size) {
+            for (size_t at = from; at < from + size && at < frame.size(); ++at) hash = mix(hash ^ frame[at]);
+        };
+        add(12, 2);
+        if (frame.size() <= ethernet) return hash;
+        const bool four = frame[ethernet] >> 4 == 4;
+        const size_t ports = ethernet + (four ? 4U * (frame[ethernet] & 15U) : 40U);
+        const uint8_t protocol = frame[std::min(frame.size() - 1, ethernet + (four ? 9U : 6U))];
+        hash = mix(hash ^ protocol);
+        four ? add(ethernet + 12, 8) : add(ethernet + 8, 32);
+        if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) add(ports, 4);
+        return hash;
+    }
+
+    uint32_t m_millionths;
+    uint64_t m_seed;
+    std::vector<uint64_t> m_counts;
+};
+
 // One direction. The delay is the same for all frames, so they leave in the order in which they came.
 class Direction {
 public:
     Direction(int from, int to, const WireDirection& parameters, uint64_t seed)
-        : m_from(from),
-          m_to(to),
-          m_delay(parameters.delay.count()),
-          m_loss(parameters.loss.millionths),
-          m_random(seed) {}
+        : m_from(from), m_to(to), m_delay(parameters.delay.count()), m_loss(parameters.loss.millionths, seed) {}
 
     // False when the device is gone.
     bool receive(std::vector<uint8_t>& scratch) {
@@ -73,8 +116,8 @@ public:
         for (int count = 0; count < batch; ++count) {
             const ssize_t size = ::read(m_from, scratch.data(), scratch.size());
             if (size < 0) return errno == EAGAIN || errno == EINTR || errno == EIO;  // EIO: the device is down
-            if (m_loss != 0 && m_random() % 1'000'000 < m_loss) continue;
             const auto length = static_cast<size_t>(size);
+            if (m_loss.takes({scratch.data(), length})) continue;
             if (m_held + length > maxInFlight) continue;
             m_held += length;
             m_frames.push_back({nowNanoseconds() + m_delay, {scratch.begin(), scratch.begin() + size}});
@@ -98,8 +141,7 @@ private:
     int m_from;
     int m_to;
     int64_t m_delay;
-    uint32_t m_loss;
-    std::mt19937_64 m_random;
+    Loss m_loss;
     std::deque<Frame> m_frames;
     size_t m_held = 0;
 };
