@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "app/lab/netns.h"
+#include "core/bytes.h"
 
 namespace netpas::lab {
 namespace {
@@ -81,7 +82,7 @@ private:
         return value ^ (value >> 31);
     }
 
-    // Over Ethernet type, addresses, protocol and ports; equal for the frames of a flow.
+    // Over Ethernet type, addresses, protocol and the service's port: the lower one, for the other is drawn anew in each run.
     static uint64_t flowOf(std::span<const uint8_t> frame) {
         constexpr size_t ethernet = 14;
         uint64_t hash = 0;
@@ -95,7 +96,8 @@ private:
         const uint8_t protocol = frame[std::min(frame.size() - 1, ethernet + (four ? 9U : 6U))];
         hash = mix(hash ^ protocol);
         four ? add(ethernet + 12, 8) : add(ethernet + 8, 32);
-        if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) add(ports, 4);
+        const bool hasPorts = (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) && frame.size() >= ports + 4;
+        if (hasPorts) hash = mix(hash ^ std::min(load16(frame.data() + ports), load16(frame.data() + ports + 2)));
         return hash;
     }
 
