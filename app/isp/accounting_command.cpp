@@ -94,7 +94,15 @@ int serve(const AccountingSettings& settings) {
                     1);
     }
     boost::asio::io_context io;
-    AccountingServer server(io, *identity, settings.server, std::move(*books), systemClock(), toLog);
+    auto config = settings.server;
+    std::optional<PayeeCertifier> certifier;
+    if (settings.payees) {
+        certifier.emplace(io, *settings.payees, systemClock());
+        config.certify = [&certifier](const NodeId& payee, IspId isp, accounting::PaymentDesk::Certified done) {
+            certifier->certify(payee, isp, std::move(done));
+        };
+    }
+    AccountingServer server(io, *identity, std::move(config), std::move(*books), systemClock(), toLog);
     for (const Endpoint& endpoint : settings.listen) {
         if (!server.listen(endpoint))
             return fail(endpoint.toString() + ": the address is taken, or not this machine's", 1);

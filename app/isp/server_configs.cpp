@@ -91,6 +91,66 @@ void readPayments(const toml::table* table, accounting::ServerConfig& server, Pr
     }
 }
 
+std::string fileText(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+std::optional<CertifierSettings::Authority> readAuthority(const toml::table& table, const std::filesystem::path& folder,
+                                                          Problems& problems) {
+    TomlFields fields(table, "[[payees.authority]]", problems);
+    const auto file = fields.text("certificate");
+    const auto name = fields.text("class");
+    CertifierSettings::Authority authority;
+    authority.revocations = inFolder(folder, fields.text("revocations", Need::Optional));
+    if (!file || !name) return std::nullopt;
+    const auto payeeClass = certificates::payeeClassFrom(*name);
+    if (!payeeClass) {
+        fields.problem("class", "'" + *name + "' is no class of payees: few-complaints, accountable or regulated");
+        return std::nullopt;
+    }
+    const auto chain = certificates::chainFromPem(fileText(folder / *file));
+    if (!chain || chain->size() != 1) {
+        fields.problem("certificate", (folder / *file).string() + " must hold the authority's one certificate (PEM)");
+        return std::nullopt;
+    }
+    authority.anchor = {*payeeClass, chain->front()};
+    return authority;
+}
+
+// Where certificates of payees come from, and who may vouch for them (NetPaS §4.1.2).
+std::optional<CertifierSettings> readCertifier(const toml::table* table, IspId isp, const std::filesystem::path& folder,
+                                               Problems& problems) {
+    if (table == nullptr) return std::nullopt;
+    TomlFields fields(*table, "[payees]", problems);
+    CertifierSettings settings;
+    settings.isp = isp;
+    if (const auto url = fields.text("directory")) {
+        const auto parsed = directory::parseJoinUrl(*url);
+        if (!parsed) fields.problem("directory", "'directory' is this ISP's own: https://ADDRESS:PORT/#KEY");
+        if (parsed) settings.directory = *parsed;
+    }
+    const auto authorities = fields.tables("authority");
+    for (const toml::table* one : authorities) {
+        if (auto authority = readAuthority(*one, folder, problems)) settings.authorities.push_back(*authority);
+    }
+    if (authorities.empty()) fields.problem("authority", "[payees] needs a [[payees.authority]] that may vouch");
+    const auto verifier = makeVerifier(settings.authorities);
+    if (!verifier) fields.problem("authority", verifier.error().message + "; " + verifier.error().hint);
+    return settings;
+}
+
+// A filter without anybody to certify would refuse every payment.
+void checkFilters(const toml::table& root, const AccountingSettings& settings, Problems& problems) {
+    for (const auto& customer : settings.server.customers) {
+        if (customer.payments.payees && !settings.payees) {
+            problems.add(root,
+                         "customer " + customer.name +
+                             " pays certified payees only: add [payees] with 'directory' and [[payees.authority]]");
+        }
+    }
+}
+
 // What the customer may do with micropayments (NetPaS §4.1).
 accounting::PaymentAccount readAccount(const toml::table* table, Problems& problems) {
     accounting::PaymentAccount account;
@@ -201,7 +261,9 @@ AccountingSettings readAccounting(const toml::table& root, const std::filesystem
     readSampling(fields.table("sampling"), server, problems);
     readComparison(fields.table("comparison", Need::Optional), server.watch, problems);
     readPayments(fields.table("payments", Need::Optional), server, problems);
+    settings.payees = readCertifier(fields.table("payees", Need::Optional), server.isp, folder, problems);
     readParties(fields, server, problems);
+    checkFilters(root, settings, problems);
     if (!problems.any()) checkDistinct(root, server, problems);
     return settings;
 }
@@ -301,13 +363,10 @@ void readPayee(const toml::table& table, const std::filesystem::path& folder, di
     TomlFields fields(table, "[[payee]]", problems);
     const auto file = fields.text("certificate");
     if (!file) return;
-    std::ifstream in(folder / *file, std::ios::binary);
-    const std::string pem{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    const auto chain = certificates::chainFromPem(pem);
+    const auto chain = certificates::chainFromPem(fileText(folder / *file));
     const auto statement = chain ? certificates::inspect(*chain) : tl::unexpected(chain.error());
-    if (!in || !statement) {
-        fields.problem("certificate", (folder / *file).string() + ": " +
-                                          (in ? statement.error().message : std::string("cannot be read")) +
+    if (!statement) {
+        fields.problem("certificate", (folder / *file).string() + ": " + statement.error().message +
                                           "; make it with `netpas-isp certify`");
     } else if (!content.payees.emplace(statement->payee, certificates::toPem(*chain)).second) {
         fields.problem("certificate", "payee " + statement->payee.hex() + " has two certificates; keep one");

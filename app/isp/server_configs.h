@@ -9,6 +9,7 @@
 #include <tl/expected.hpp>
 
 #include "app/isp/edge_config.h"
+#include "app/isp/payee_certifier.h"
 #include "core/accounting/server.h"
 #include "core/directory/publisher.h"
 
@@ -16,6 +17,7 @@ namespace netpas::isp {
 
 struct AccountingSettings {
     accounting::ServerConfig server;
+    std::optional<CertifierSettings> payees;
     std::filesystem::path identity;  // relative paths are taken from the configuration's folder
     std::filesystem::path database;
     std::filesystem::path databaseKey;

@@ -124,13 +124,13 @@ bool PaymentDesk::certified(const std::string& payer, const SignedOrder& order) 
     }
     m_certifying.insert(payment.id);
     m_around.certify(payment.payee, order.order.fees.back().isp,
-                     [this, alive = std::weak_ptr(m_alive), payer, order](std::optional<uint8_t> found) {
+                     [this, alive = std::weak_ptr(m_alive), payer, order](std::optional<Certification> found) {
                          if (alive.expired()) return;
                          m_certifying.erase(order.order.payment.id);
                          const SystemTime now = m_clock.now();
-                         const auto kept =
-                             found ? SystemTime::duration(certificateKept) : SystemTime::duration(absenceKept);
-                         m_books.setCertified(order.order.payment.payee, found.value_or(0), now + kept, now);
+                         const SystemTime until =
+                             found ? std::min(found->goodUntil, now + certificateKept) : now + absenceKept;
+                         m_books.setCertified(order.order.payment.payee, found ? found->classes : 0, until, now);
                          this->order(payer, order);
                      });
     return false;

@@ -35,8 +35,16 @@ struct PaymentTerms {
     std::map<IspId, Money> credit;                   // of upstream neighbours; a missing one has none to give
 };
 
+// What a payee's certificates prove.
+struct Certification {
+    uint8_t classes = 0;  // bits of certificates::PayeeClasses
+    SystemTime goodUntil;
+};
+
 class PaymentDesk {
 public:
+    using Certified = std::function<void(std::optional<Certification>)>;
+
     // The rest of the server. Messages are sent when the open group of the books is durable.
     class Surroundings {
     public:
@@ -48,9 +56,9 @@ public:
         [[nodiscard]] virtual std::optional<std::string> payee(const NodeId& node) const = 0;
         // The key that the customer has enrolled.
         [[nodiscard]] virtual std::optional<PublicKey> keyOf(const std::string& customer) const = 0;
-        // The classes of the payee's certificates, from the repository of its ISP; empty when there is none. Later, never
-        // from inside this call.
-        virtual void certify(const NodeId& payee, IspId isp, std::function<void(std::optional<uint8_t>)> done) = 0;
+        // What the payee's certificates prove, from the repository of its ISP; empty when there is none. Later, never from
+        // inside this call.
+        virtual void certify(const NodeId& payee, IspId isp, Certified done) = 0;
     };
 
     PaymentDesk(IspId isp, const Identity& identity, PaymentTerms terms, Books& books, const Clock& clock,

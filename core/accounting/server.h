@@ -63,8 +63,8 @@ struct ServerConfig {
     std::vector<KnownSigner> signers;
     FeeModel paymentFee;
     Money smallestPayment = Money::fromEighths(1);
-    // The classes of a payee's certificates, from its ISP's repository; empty: nobody is certified. Answers later.
-    std::function<void(const NodeId& payee, IspId isp, std::function<void(std::optional<uint8_t>)> done)> certify;
+    // What a payee's certificates prove, from its ISP's repository; empty: nobody is certified. Answers later.
+    std::function<void(const NodeId& payee, IspId isp, PaymentDesk::Certified done)> certify;
     WatchOptions watch;
     std::chrono::seconds confirmationLifetime{3600};    // every ISP on the way back to the source gets a second more
     std::chrono::seconds keyLifetime{31L * 24 * 3600};  // a session key may not expire later than that

@@ -164,7 +164,7 @@ private:
     void send(const Party& party, Message message) override;
     [[nodiscard]] std::optional<std::string> payee(const NodeId& node) const override;
     [[nodiscard]] std::optional<PublicKey> keyOf(const std::string& customer) const override;
-    void certify(const NodeId& payee, IspId isp, std::function<void(std::optional<uint8_t>)> done) override;
+    void certify(const NodeId& payee, IspId isp, PaymentDesk::Certified done) override;
     // False when it is no message of payments.
     [[nodiscard]] bool paymentSaid(const PeerPtr& peer, const Message& message);
     [[nodiscard]] bool paymentSaid(IspId neighbour, const Message& message);

@@ -61,12 +61,11 @@ std::optional<PublicKey> AccountingServer::Engine::keyOf(const std::string& cust
     return found == m_books.customers().end() ? std::nullopt : std::optional(found->second);
 }
 
-void AccountingServer::Engine::certify(const NodeId& payee, IspId isp,
-                                       std::function<void(std::optional<uint8_t>)> done) {
-    auto answer = [weak = weak_from_this(), done = std::move(done)](std::optional<uint8_t> classes) {
+void AccountingServer::Engine::certify(const NodeId& payee, IspId isp, PaymentDesk::Certified done) {
+    auto answer = [weak = weak_from_this(), done = std::move(done)](std::optional<Certification> found) {
         const auto self = weak.lock();
         if (!self || self->m_stopped) return;
-        done(classes);
+        done(found);
         self->scheduleCommit();
     };
     if (m_config.certify) return m_config.certify(payee, isp, std::move(answer));

@@ -1,7 +1,10 @@
 // accounting.toml and directory.toml: what they mean, and what a mistake is answered with.
 #include <QtTest>
 
+#include <fstream>
+
 #include "app/isp/server_configs.h"
+#include "core/certificates/authority.h"
 
 using namespace netpas;
 using namespace netpas::isp;
@@ -69,6 +72,35 @@ private slots:
         QCOMPARE(settings->server.neighbours[0].server.port, uint16_t{46722});
         QCOMPARE(settings->server.signers[0].isp, IspId(24));
         QCOMPARE(settings->server.customers[0].prefixes[0], *IpPrefix::parse("192.0.2.0/26"));
+    }
+
+    void authoritiesOfPayeesAreUnderstood() {
+        const QTemporaryDir folder;
+        const SystemTime now = systemClock().now();
+        const auto authority =
+            *certificates::Authority::makeRoot(Identity::generate(), "Authority", {now, now + std::chrono::hours(1)});
+        std::ofstream(folder.filePath("authority.pem").toStdString())
+            << certificates::toPem(certificates::Chain{authority.certificate()});
+        const std::string payees =
+            "[payees]\ndirectory = \"https://198.51.100.1:46723/#" + key +
+            "\"\n[[payees.authority]]\ncertificate = \"authority.pem\"\nclass = \"accountable\"\n";
+        const std::string filter = "[customer.payments]\npayees = [\"accountable\"]\n";
+        const auto parse = [&](const std::string& text) {
+            return parseAccountingConfig(text, "accounting.toml", folder.path().toStdString());
+        };
+        const std::string customer = replaced(accountingToml(), "[[isp_key]]", filter + "[[isp_key]]");
+        const auto settings = parse(customer + payees);
+        QVERIFY2(settings.has_value(), problems(settings).c_str());
+        QCOMPARE(settings->payees->isp, IspId(26));
+        QCOMPARE(settings->payees->directory.key, *PublicKey::parse(key));
+        QCOMPARE(settings->payees->authorities.at(0).anchor.certificate, authority.certificate());
+        QVERIFY(problems(parse(customer)).find("add [payees]") != std::string::npos);
+        QVERIFY(problems(parse(accountingToml() + replaced(payees, "authority.pem", "none.pem"))).find("none.pem") !=
+                std::string::npos);
+        QVERIFY(problems(parse(accountingToml() + replaced(payees, "accountable", "honest"))).find("no class") !=
+                std::string::npos);
+        QVERIFY(problems(parse(accountingToml() + replaced(payees, "https", "http"))).find("https://") !=
+                std::string::npos);
     }
 
     void directoryFileIsUnderstood() {

@@ -50,11 +50,12 @@ public:
         [[nodiscard]] std::optional<PublicKey> keyOf(const std::string& customer) const override {
             return m_world.identities.at(customer).publicKey();
         }
-        void certify(const NodeId& node, IspId, std::function<void(std::optional<uint8_t>)> done) override {
+        void certify(const NodeId& node, IspId, PaymentDesk::Certified done) override {
             ++certifications;
             const auto found = m_world.certificates.find(node);
-            const auto classes = found == m_world.certificates.end() ? std::nullopt : std::optional(found->second);
-            m_world.later.push_back([done, classes] { done(classes); });
+            std::optional<Certification> proven;
+            if (found != m_world.certificates.end()) proven = {found->second, m_world.certificatesEnd};
+            m_world.later.push_back([done, proven] { done(proven); });
         }
         // What was said becomes visible with the commit.
         void commit() {
@@ -196,6 +197,7 @@ public:
     std::map<std::string, std::string> customers;  // and whose
     std::map<std::string, Identity> identities;
     std::map<NodeId, uint8_t> certificates;
+    SystemTime certificatesEnd = SystemTime::max();
     std::set<std::pair<std::string, std::string>> cut;
     std::deque<Wire> wires;
     std::deque<std::function<void()>> later;

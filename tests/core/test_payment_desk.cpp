@@ -203,6 +203,23 @@ private slots:
         QCOMPARE(world.y().certifications, asked);  // known by now
     }
 
+    void aCertificateIsNotRememberedBeyondItsEnd() {
+        Figure2 world;
+        world.y().terms.accounts["B"].payees = 0b001;
+        world.open();
+        world.certificates[world.identities.at("A").nodeId()] = 0b001;
+        world.certificatesEnd = world.clock.now() + 1min;
+        world.pay();
+        world.run();
+        QCOMPARE(world.confirmed["B"].size(), size_t{1});
+        world.certificates.clear();
+        world.clock.advance(2min);
+        world.pay();
+        world.run();
+        QCOMPARE(world.confirmed["B"].size(), size_t{1});
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::NotCertified);
+    }
+
     // Whoever cannot be served now is told so, and is served afterwards.
     void aRepositoryThatHangsLeavesNobodyWithoutAnAnswer() {
         Figure2 world;
