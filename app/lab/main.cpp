@@ -71,6 +71,12 @@ int main(int argc, char** argv) {
     run->add_option("--requests", options.requests, "how often they ask, all together")
         ->check(CLI::Range(uint64_t{1}, uint64_t{10'000'000}));
     run->add_option("--kills", options.kills, "how often programs are killed")->check(CLI::Range(1, 100'000));
+    run->add_option("--payments", options.payments, "how many payments")
+        ->check(CLI::Range(uint64_t{1}, uint64_t{100'000'000}));
+    run->add_option("--isps", options.isps, "how many ISPs")->check(CLI::Range(1, 200));
+    run->add_option("--payments-per-second", options.paymentsPerSecond,
+                    "offered; without it the highest that holds is sought")
+        ->check(CLI::Range(0.1, 1e6));
     run->add_option("--seconds,--duration", options.seconds, "for how long")->check(CLI::Range(1.0, 86400.0));
     run->add_option("--family", options.family)->check(CLI::IsMember({"ipv4", "ipv6"}));
     run->add_option("--protocol", options.protocol)->check(CLI::IsMember({"tcp", "udp"}));

@@ -7,6 +7,7 @@ const std::vector<Scenario>& scenarios() {
         figure3Scenario(),          fourIspsScenario(),  sixteenIspsScenario(),    storyScenario(),
         upgradeMidstreamScenario(), agentDiesScenario(), hostilePacketsScenario(), badInputScenario(),
         dongleScenario(),           modemScenario(),     hijackedHostScenario(),   budgetRaceScenario(),
+        overlayBasicsScenario(),
     };
     return all;
 }

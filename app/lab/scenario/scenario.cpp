@@ -69,6 +69,7 @@ int commandRun(const std::string& scenarioName, const std::string& labName, cons
     if (chosen->adjust) chosen->adjust(*topology, options);
     SessionOptions session;
     session.name = labName;
+    session.bare = chosen->bare;
     session.keep = chosen->staysUp && !options.headless && !options.json;
     const auto status = runSession(session, *topology, [&](Lab& lab) { return runAndReport(*chosen, lab, options); });
     return status ? *status : report(status.error());

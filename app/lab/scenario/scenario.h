@@ -20,6 +20,9 @@ struct ScenarioOptions {
     uint64_t clients = 0;
     uint64_t requests = 0;
     uint64_t kills = 0;
+    uint64_t payments = 0;
+    uint64_t isps = 0;
+    double paymentsPerSecond = 0;
     double seconds = 0;
     std::string family = "ipv4";   // or "ipv6"
     std::string protocol = "tcp";  // or "udp"
@@ -73,6 +76,7 @@ struct Scenario {
     // An error means that no judgement was possible.
     std::function<Expected<void>(ScenarioContext&)> run;
     bool staysUp = false;  // leaves the lab up unless --headless or --json
+    bool bare = false;     // no programs are started: the scenario starts its own
 };
 
 const std::vector<Scenario>& scenarios();
@@ -92,5 +96,6 @@ Scenario badInputScenario();
 Scenario dongleScenario();
 Scenario modemScenario();
 Scenario budgetRaceScenario();
+Scenario overlayBasicsScenario();
 
 }  // namespace netpas::lab

@@ -1,5 +1,5 @@
-// Preloaded into a program under test: its wall clock differs by NETPAS_LAB_CLOCK_SHIFT seconds from everybody else's. The clock
-// that never goes back stays as it is.
+// Preloaded into a program under test: its wall clock differs by NETPAS_LAB_CLOCK_SHIFT seconds (such as -0.8) from everybody
+// else's. The clock that never goes back stays as it is.
 #include <dlfcn.h>
 #include <sys/time.h>
 
@@ -8,10 +8,26 @@
 
 namespace {
 
-time_t shift() {
+constexpr long nanosecondsPerSecond = 1'000'000'000;
+
+long long shiftNanoseconds() {
     static const char* const text = std::getenv("NETPAS_LAB_CLOCK_SHIFT");
-    static const time_t seconds = text == nullptr ? 0 : std::strtol(text, nullptr, 10);
-    return seconds;
+    static const auto shift =
+        text == nullptr ? 0 : static_cast<long long>(std::strtod(text, nullptr) * nanosecondsPerSecond);
+    return shift;
+}
+
+void shift(timespec& time) {
+    const long long nanoseconds = time.tv_nsec + shiftNanoseconds() % nanosecondsPerSecond;
+    time.tv_sec += shiftNanoseconds() / nanosecondsPerSecond;
+    time.tv_nsec = static_cast<long>(nanoseconds);
+    if (nanoseconds < 0) {
+        --time.tv_sec;
+        time.tv_nsec += nanosecondsPerSecond;
+    } else if (nanoseconds >= nanosecondsPerSecond) {
+        ++time.tv_sec;
+        time.tv_nsec -= nanosecondsPerSecond;
+    }
 }
 
 using ClockGetTime = int (*)(clockid_t, timespec*);
@@ -25,7 +41,7 @@ int realTime(clockid_t clock, timespec* time) {
 
 extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
     const int result = realTime(clock, time);
-    if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) time->tv_sec += shift();
+    if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) shift(*time);
     return result;
 }
 
