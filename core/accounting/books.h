@@ -89,10 +89,10 @@ struct Alarm {
 };
 [[nodiscard]] std::string_view describe(AlarmKind kind);
 
-// What waits to be sent to a neighbour.
+// What waits to be sent to a neighbour's or a sibling's server.
 struct OutboxEntry {
     int64_t number = 0;
-    IspId neighbour;
+    Party neighbour;
     bool countersign = false;  // the neighbour is the beneficiary and has not signed yet
     Confirmation confirmation;
 };
@@ -103,6 +103,7 @@ enum class Role : uint8_t {
     SelfMade = 2,  // confirmed our own where the path ends
     Countersigned = 3,
     Forwarded = 4,
+    Relayed = 5,  // between a sibling and a neighbour
 };
 
 class Books {
@@ -151,9 +152,9 @@ public:
     // Also in the log of confirmations too old for idMemory; slow, for those about to be refused.
     [[nodiscard]] bool logged(const Confirmation& confirmation);
     void record(const Confirmation& confirmation, Role role, SystemTime now);
-    void queue(IspId neighbour, bool countersign, const Confirmation& confirmation);
+    void queue(const Party& neighbour, bool countersign, const Confirmation& confirmation);
     [[nodiscard]] const std::map<int64_t, OutboxEntry>& outbox() const { return m_outbox; }
-    [[nodiscard]] const OutboxEntry* waiting(IspId neighbour, const ConfirmationId& id) const;
+    [[nodiscard]] const OutboxEntry* waiting(const Party& neighbour, const ConfirmationId& id) const;
     void unqueue(int64_t number);
     // Forgets ids beyond idMemory and log entries from before `logFrom`, a bounded number of them.
     void prune(SystemTime now, SystemTime logFrom);
@@ -177,10 +178,14 @@ public:
     void setPayment(PaymentRecord record, SystemTime now);
     // Of the party as payer or previous hop: what it will owe when everything pending is confirmed.
     [[nodiscard]] Money pendingOf(const Party& party) const;
+    // … of all servers of that neighbour.
+    [[nodiscard]] Money pendingOf(IspId neighbour) const;
     // … what it owes for the last 24 hours, the pending included.
     [[nodiscard]] Money spentOf(const Party& party, SystemTime now);
     void add(PaymentSum kind, const Party& party, Money amount, SystemTime now);
     [[nodiscard]] Sum sum(PaymentSum kind, const Party& party) const;
+    // Over all servers of that neighbour.
+    [[nodiscard]] Money total(PaymentSum kind, IspId neighbour) const;
     [[nodiscard]] const std::map<std::pair<PaymentSum, Party>, Sum>& paymentSums() const { return m_paymentSums; }
     // Payees whose certificate was found good, by class (bits).
     [[nodiscard]] std::optional<uint8_t> certifiedClasses(const NodeId& payee, SystemTime now) const;
@@ -238,7 +243,7 @@ private:
     std::unordered_map<ConfirmationId, uint64_t, ConfirmationIdHash> m_ids;  // with a digest of the contents
     std::deque<std::pair<SystemTime, ConfirmationId>> m_idAges;
     std::map<int64_t, OutboxEntry> m_outbox;
-    std::map<std::pair<IspId, ConfirmationId>, int64_t> m_outboxIds;
+    std::map<std::pair<Party, ConfirmationId>, int64_t> m_outboxIds;
     int64_t m_nextOutbox = 1;
     std::map<std::pair<SumKind, IspId>, Sum> m_sums;
     std::map<std::pair<SumKind, IspId>, bool> m_dirtySums;

@@ -44,18 +44,19 @@ tl::expected<void, StoreError> Books::loadConfirmations(SystemTime now) {
         // Forgotten later than needed, never earlier.
         m_idAges.emplace_back(now, confirmation->id);
     }
-    auto waiting = m_database.prepare("SELECT number, neighbour, countersign, body FROM outbox ORDER BY number");
+    auto waiting =
+        m_database.prepare("SELECT number, neighbour, server, countersign, body FROM outbox ORDER BY number");
     if (!waiting) return tl::unexpected(waiting.error());
     while (true) {
         const auto row = waiting->step();
         if (!row) return tl::unexpected(row.error());
         if (!*row) return {};
-        auto confirmation = fromBody(waiting->blob(3));
+        auto confirmation = fromBody(waiting->blob(4));
         if (!confirmation) return tl::unexpected(StoreError::Damaged);
         const int64_t number = waiting->integer(0);
-        const IspId neighbour(static_cast<uint16_t>(waiting->integer(1)));
+        const Party neighbour{{}, IspId(static_cast<uint16_t>(waiting->integer(1))), std::string(waiting->text(2))};
         m_outboxIds[{neighbour, confirmation->id}] = number;
-        m_outbox.emplace(number, OutboxEntry{number, neighbour, waiting->integer(2) != 0, std::move(*confirmation)});
+        m_outbox.emplace(number, OutboxEntry{number, neighbour, waiting->integer(3) != 0, std::move(*confirmation)});
         m_nextOutbox = number + 1;
     }
 }
@@ -90,18 +91,19 @@ void Books::record(const Confirmation& confirmation, Role role, SystemTime now) 
     }
 }
 
-void Books::queue(IspId neighbour, bool countersign, const Confirmation& confirmation) {
+void Books::queue(const Party& neighbour, bool countersign, const Confirmation& confirmation) {
     const int64_t number = m_nextOutbox++;
     m_outboxIds[{neighbour, confirmation.id}] = number;
     m_outbox.emplace(number, OutboxEntry{number, neighbour, countersign, confirmation});
-    if (auto* s = statement("INSERT INTO outbox (number, neighbour, countersign, body) VALUES (?, ?, ?, ?)")) {
-        s->bind(1, number).bind(2, int64_t{neighbour.value()}).bind(3, int64_t{countersign ? 1 : 0});
-        s->bind(4, bodyOf(confirmation));
+    if (auto* s =
+            statement("INSERT INTO outbox (number, neighbour, countersign, body, server) VALUES (?, ?, ?, ?, ?)")) {
+        s->bind(1, number).bind(2, int64_t{neighbour.isp.value()}).bind(3, int64_t{countersign ? 1 : 0});
+        s->bind(4, bodyOf(confirmation)).bind(5, neighbour.server);
         run(s);
     }
 }
 
-const OutboxEntry* Books::waiting(IspId neighbour, const ConfirmationId& id) const {
+const OutboxEntry* Books::waiting(const Party& neighbour, const ConfirmationId& id) const {
     const auto number = m_outboxIds.find({neighbour, id});
     if (number == m_outboxIds.end()) return nullptr;
     const auto found = m_outbox.find(number->second);

@@ -73,6 +73,26 @@ Money Books::pendingOf(const Party& party) const {
     return found == m_pending.end() ? Money::zero() : found->second;
 }
 
+// Parties are in order: customers last, then by ISP, then by server.
+Money Books::pendingOf(IspId neighbour) const {
+    Money sum;
+    for (auto at = m_pending.lower_bound(Party{{}, neighbour}); at != m_pending.end(); ++at) {
+        if (at->first.isCustomer() || at->first.isp != neighbour) break;
+        sum = checkedAdd(sum, at->second).value_or(Money::max());
+    }
+    return sum;
+}
+
+Money Books::total(PaymentSum kind, IspId neighbour) const {
+    Money sum;
+    for (auto at = m_paymentSums.lower_bound({kind, Party{{}, neighbour}}); at != m_paymentSums.end(); ++at) {
+        const auto& [which, party] = at->first;
+        if (which != kind || party.isCustomer() || party.isp != neighbour) break;
+        sum = checkedAdd(sum, at->second.total).value_or(Money::max());
+    }
+    return sum;
+}
+
 Money Books::spentOf(const Party& party, SystemTime now) {
     const auto found = m_windows.find(party);
     if (found == m_windows.end()) return Money::zero();

@@ -71,6 +71,11 @@ CREATE TABLE payment_sum (
 CREATE TABLE certified_payee (payee BLOB PRIMARY KEY, classes INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
 )sql";
 
-inline constexpr std::array booksSteps{booksStep1, booksStep2};
+inline constexpr std::string_view booksStep3 = R"sql(
+-- Which of a neighbour's servers, or with neighbour 0 which sibling.
+ALTER TABLE outbox ADD COLUMN server TEXT NOT NULL DEFAULT '';
+)sql";
+
+inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3};
 
 }  // namespace netpas::accounting

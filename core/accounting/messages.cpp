@@ -46,6 +46,8 @@ enum class Type : uint8_t {
     PaymentAck = 58,
     CancelPayment = 59,
     AnnounceRoutes = 60,
+    SiblingPlaces = 64,
+    SiblingCustomers = 65,
 };
 
 template <typename T, typename Put>
@@ -321,6 +323,8 @@ struct Encoder {
     void operator()(const PaymentAck& m) { payment(Type::PaymentAck, m); }
     void operator()(const CancelPayment& m) { payment(Type::CancelPayment, m); }
     void operator()(const AnnounceRoutes& m) { payment(Type::AnnounceRoutes, m); }
+    void operator()(const SiblingPlaces& m) { payment(Type::SiblingPlaces, m); }
+    void operator()(const SiblingCustomers& m) { payment(Type::SiblingCustomers, m); }
 };
 
 UsageStatement getStatement(Reader& r) {
@@ -456,6 +460,8 @@ Message getBody(Type type, Reader& r, bool& known) {
     case Type::PaymentAck: return readPaymentAck(r);
     case Type::CancelPayment: return readCancelPayment(r);
     case Type::AnnounceRoutes: return readAnnounceRoutes(r);
+    case Type::SiblingPlaces: return readSiblingPlaces(r);
+    case Type::SiblingCustomers: return readSiblingCustomers(r);
     }
     known = false;
     return Join{};

@@ -12,6 +12,7 @@
 
 #include "core/accounting/confirmation.h"
 #include "core/accounting/payment_messages.h"
+#include "core/accounting/sibling_messages.h"
 #include "core/bytes.h"
 #include "core/crypto/identity.h"
 #include "core/ids.h"
@@ -235,7 +236,8 @@ using Message =
                  Refused, EdgeHello, EdgeReport, EdgeSample, KeyInstalled, KeyRemoved, EdgeWelcome, InstallKey,
                  RemoveKey, SetBlacklist, EdgeReportAck, ConfirmationToCountersign, ForwardedConfirmation, Ack,
                  SendPayment, PaymentQuery, RouteQuery, SetReceiving, PaymentStatement, RouteFound, ReceivingSet,
-                 ForwardPayment, PaymentRefused, PaymentConfirmed, PaymentAck, CancelPayment, AnnounceRoutes>;
+                 ForwardPayment, PaymentRefused, PaymentConfirmed, PaymentAck, CancelPayment, AnnounceRoutes,
+                 SiblingPlaces, SiblingCustomers>;
 
 // The caller keeps the limits above; a message beyond them is cut to them.
 [[nodiscard]] Bytes encode(const Message& message);

@@ -28,7 +28,6 @@ Bytes bytesOf(const SignedOrder& order) {
 }
 
 Party customerParty(const std::string& name) { return {name, {}}; }
-Party ispParty(IspId isp) { return {{}, isp}; }
 
 }  // namespace
 
@@ -165,8 +164,7 @@ void PaymentDesk::setFrozen(const std::string& customer, bool frozen) { m_terms.
 
 // --- towards the payee
 
-void PaymentDesk::forwarded(IspId from, const ForwardPayment& message) {
-    const Party party = ispParty(from);
+void PaymentDesk::forwarded(const Party& party, const ForwardPayment& message) {
     if (const auto known = m_books.paymentEver(message.payment.id)) {
         if (known->from != party || known->payment != message.payment) {
             m_around.send(party, refusal(message.payment.id, PaymentRefusal::Conflict, {}, "draw another id"));
@@ -175,7 +173,7 @@ void PaymentDesk::forwarded(IspId from, const ForwardPayment& message) {
         }
         return;
     }
-    if (message.position == 0 || message.fees.empty() || message.fees.front().isp != m_isp) {
+    if ((message.position == 0 && !party.isSibling()) || message.fees.empty() || message.fees.front().isp != m_isp) {
         return m_around.send(party, refusal(message.payment.id, PaymentRefusal::BadOrder, {}, "it is not for us"));
     }
     PaymentRecord record;
@@ -205,6 +203,11 @@ void PaymentDesk::pass(PaymentRecord record, std::vector<Fee> fees) {
     next.position = static_cast<uint8_t>(record.position + 1);
     next.payment = record.payment;
     next.fees.assign(fees.begin() + 1, fees.end());
+    if (record.to.isSibling()) {
+        // Still the same ISP, whose fee stays here.
+        next.position = record.position;
+        next.fees.insert(next.fees.begin(), Fee{m_isp, Money::zero()});
+    }
     const Party to = record.to;
     m_deadlines.emplace(record.confirmUntil(), record.payment.id);
     m_books.setPayment(std::move(record), now);
@@ -222,34 +225,47 @@ std::optional<PaymentRefused> PaymentDesk::judge(const PaymentRecord& record, co
     if (now > record.forwardUntil()) return no(PaymentRefusal::Expired, {}, "nothing is owed; make a new payment");
     if (payment.amount < m_terms.smallest) return no(PaymentRefusal::TooSmall, m_terms.smallest, "pay more at once");
     if (fees.front().isp != m_isp) return no(PaymentRefusal::BadOrder, {}, "name this ISP first");
+    if (record.from.isSibling()) return std::nullopt;  // it has looked at the fee and at who pays
     const Money fee = m_terms.fee.of(payment.amount);
     if (fees.front().amount < fee) return no(PaymentRefusal::FeeTooSmall, fee, "ask for the fees again");
     if (!record.from.isCustomer()) {
         const auto credit = m_terms.credit.find(record.from.isp);
-        const Money left = leftOf(credit == m_terms.credit.end() ? Money::zero() : credit->second, owedBy(record.from));
+        const Money limit = credit == m_terms.credit.end() ? Money::zero() : credit->second;
+        const Money left = leftOf(limit, owedBy(record.from.isp));
         if (record.owed > left) return no(PaymentRefusal::CreditLimit, left, "pay less, or another way");
     }
     return std::nullopt;
 }
 
 // With everything that is pending.
-Money PaymentDesk::owedBy(const Party& party) const {
-    Money owed = m_books.sum(PaymentSum::OwedBy, party).total;
-    owed = minus(owed, m_books.sum(PaymentSum::TakenBackFrom, party).total);
-    owed = minus(owed, m_books.sum(PaymentSum::LateBy, party).total);
-    return checkedAdd(owed, m_books.pendingOf(party)).value_or(Money::max());
+Money PaymentDesk::owedBy(IspId neighbour) const {
+    Money owed = m_books.total(PaymentSum::OwedBy, neighbour);
+    owed = minus(owed, m_books.total(PaymentSum::TakenBackFrom, neighbour));
+    owed = minus(owed, m_books.total(PaymentSum::LateBy, neighbour));
+    return checkedAdd(owed, m_books.pendingOf(neighbour)).value_or(Money::max());
 }
 
 std::optional<PaymentRefused> PaymentDesk::route(PaymentRecord& record, const std::vector<Fee>& fees) const {
     const PaymentId& id = record.payment.id;
+    const Party& from = record.from;
+    // Never twice between servers of one ISP: no loop.
+    const bool direct = from.isSibling();
     if (fees.size() > 1) {
-        record.to = ispParty(fees[1].isp);
+        record.to = m_around.towards(fees[1].isp, direct);
         record.passed = minus(record.owed, fees.front().amount);
-        if (record.to == record.from) return refusal(id, PaymentRefusal::BadOrder, {}, "it would go back");
+        if (!from.isCustomer() && !from.isSibling() && from.isp == fees[1].isp)
+            return refusal(id, PaymentRefusal::BadOrder, {}, "it would go back");
         if (m_around.isThere(record.to)) return std::nullopt;
         return refusal(id, PaymentRefusal::NoRoute, {}, "ask for another way");
     }
     const auto payee = m_around.payee(record.payment.payee);
+    const auto elsewhere = payee || direct ? std::nullopt : m_around.payeeElsewhere(record.payment.payee);
+    if (elsewhere) {
+        record.to = *elsewhere;
+        record.passed = record.payment.amount;
+        if (m_around.isThere(record.to)) return std::nullopt;
+        return refusal(id, PaymentRefusal::PayeeAway, {}, "try again later");
+    }
     if (!payee) return refusal(id, PaymentRefusal::UnknownPayee, {}, "check the payee's identifier and ISP");
     record.to = customerParty(*payee);
     record.passed = record.payment.amount;
@@ -360,10 +376,9 @@ PaymentResult PaymentDesk::takeBack(const Party& from, const CancelPayment& mess
 
 // --- what neighbours have taken
 
-void PaymentDesk::acknowledged(IspId from, const PaymentAckEntry& entry) {
+void PaymentDesk::acknowledged(const Party& party, const PaymentAckEntry& entry) {
     const PaymentRecord* known = m_books.payment(entry.id);
     if (known == nullptr) return;
-    const Party party = ispParty(from);
     const bool open =
         entry.cancellation ? known->to == party && !known->toldTo : known->from == party && !known->toldFrom;
     if (!open) return;
@@ -382,8 +397,8 @@ void PaymentDesk::acknowledged(IspId from, const PaymentAckEntry& entry) {
     m_books.setPayment(std::move(record), now);
 }
 
-void PaymentDesk::connected(IspId neighbour) {
-    const Party party = ispParty(neighbour);
+void PaymentDesk::connected(const Party& party) {
+    if (party.isCustomer()) return connectedCustomer(party);
     for (const auto& [id, record] : m_books.payments()) {
         if (record.from == party && !record.toldFrom && record.confirmation) {
             m_around.send(party, PaymentConfirmed{*record.confirmation});
@@ -394,8 +409,7 @@ void PaymentDesk::connected(IspId neighbour) {
     }
 }
 
-void PaymentDesk::connected(const std::string& customer) {
-    const Party party = customerParty(customer);
+void PaymentDesk::connectedCustomer(const Party& party) {
     const SystemTime now = m_clock.now();
     for (const auto& [id, record] : m_books.payments()) {
         if (record.to == party && record.state == PaymentState::Pending) {

@@ -54,6 +54,10 @@ public:
         virtual void send(const Party& party, Message message) = 0;
         // The customer with that identifier, connected or not.
         [[nodiscard]] virtual std::optional<std::string> payee(const NodeId& node) const = 0;
+        // The sibling with which it is registered.
+        [[nodiscard]] virtual std::optional<Party> payeeElsewhere(const NodeId&) const { return std::nullopt; }
+        // The server by which a payment goes on to that ISP: a neighbour's, or a sibling that has one unless `direct`.
+        [[nodiscard]] virtual Party towards(IspId next, [[maybe_unused]] bool direct) const { return {{}, next}; }
         // The key that the customer has enrolled.
         [[nodiscard]] virtual std::optional<PublicKey> keyOf(const std::string& customer) const = 0;
         // What the payee's certificates prove, from the repository of its ISP; empty when there is none. Later, never from
@@ -73,19 +77,18 @@ public:
     [[nodiscard]] std::optional<PaymentRefusal> mayReceive(const std::string& customer) const;
 
     // --- from the previous hop
-    void forwarded(IspId from, const ForwardPayment& message);
+    void forwarded(const Party& from, const ForwardPayment& message);
     void cancel(const Party& from, const CancelPayment& message);
 
     // --- from the next hop, a payee or a neighbour
     void confirmed(const Party& from, const PaymentConfirmed& message);
     void refused(const Party& from, const PaymentRefused& message);
     // From whichever side: of a confirmation by the previous hop, of a cancellation by the next one.
-    void acknowledged(IspId from, const PaymentAckEntry& entry);
+    void acknowledged(const Party& from, const PaymentAckEntry& entry);
 
-    // A neighbour is there (again): what it has not acknowledged goes once more.
-    void connected(IspId neighbour);
-    // A customer is there (again): the ends of its payments that it may have missed.
-    void connected(const std::string& customer);
+    // A server is there (again): what it has not acknowledged goes once more. A customer: the ends of its payments that it
+    // may have missed.
+    void connected(const Party& party);
     // The books have fallen back to their last commit.
     void reload();
     // Expires what nobody has confirmed in time.
@@ -114,7 +117,8 @@ private:
     // Fills in where it goes and what that hop is owed.
     [[nodiscard]] std::optional<PaymentRefused> route(PaymentRecord& record,
                                                       const std::vector<payments::Fee>& fees) const;
-    [[nodiscard]] Money owedBy(const Party& party) const;
+    [[nodiscard]] Money owedBy(IspId neighbour) const;
+    void connectedCustomer(const Party& party);
     void end(PaymentRecord record, PaymentState state, const PaymentRefused& why);
     void sayState(const PaymentRecord& record);
     [[nodiscard]] PaymentResult confirm(const Party& from, const payments::PaymentConfirmation& confirmation);

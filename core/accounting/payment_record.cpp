@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view customerWord = "customer ";
 constexpr std::string_view ispWord = "isp ";
+constexpr std::string_view serverWord = "server ";
 constexpr size_t maxParty = 128;
 constexpr size_t maxOrder = 2048;
 
@@ -22,19 +23,29 @@ Party readParty(Reader& r) {
 }  // namespace
 
 std::string Party::text() const {
-    return isCustomer() ? std::string(customerWord) + customer : std::string(ispWord) + std::to_string(isp.value());
+    if (isCustomer()) return std::string(customerWord) + customer;
+    if (isSibling()) return std::string(serverWord) + server;
+    const std::string number = std::string(ispWord) + std::to_string(isp.value());
+    return server.empty() ? number : number + " " + std::string(serverWord) + server;
 }
 
 std::optional<Party> Party::parse(std::string_view text) {
     if (text.starts_with(customerWord) && text.size() > customerWord.size()) {
         return Party{std::string(text.substr(customerWord.size())), {}};
     }
+    if (text.starts_with(serverWord) && text.size() > serverWord.size()) {
+        return Party{{}, {}, std::string(text.substr(serverWord.size()))};
+    }
     if (!text.starts_with(ispWord)) return std::nullopt;
     text.remove_prefix(ispWord.size());
     uint16_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return Party{{}, IspId(number)};
+    if (error != std::errc{}) return std::nullopt;
+    std::string_view rest = text.substr(static_cast<size_t>(end - text.data()));
+    if (rest.empty()) return Party{{}, IspId(number)};
+    const std::string space = " " + std::string(serverWord);
+    if (!rest.starts_with(space) || rest.size() == space.size() || number == 0) return std::nullopt;
+    return Party{{}, IspId(number), std::string(rest.substr(space.size()))};
 }
 
 Bytes encodeRecord(const PaymentRecord& record) {

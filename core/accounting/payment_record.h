@@ -11,12 +11,15 @@
 
 namespace netpas::accounting {
 
-// The other end of a hop: a customer of ours by name, or a neighbour.
+// The other end of a hop: a customer of ours by name, an accounting server of a neighbour, or another one of our own ISP
+// (a sibling; NetPaS Figure 6).
 struct Party {
-    std::string customer;  // empty: a neighbour
-    IspId isp;             // … then this one
+    std::string customer;  // empty: a server
+    IspId isp;             // … of this neighbour; 0 = a sibling
+    std::string server{};  // … of this name: a sibling, and every server after the first of a neighbour's
     [[nodiscard]] bool isCustomer() const { return !customer.empty(); }
-    // "customer B", "isp 24"
+    [[nodiscard]] bool isSibling() const { return customer.empty() && isp == IspId() && !server.empty(); }
+    // "customer B", "isp 24", "isp 24 server x2", "server y2"
     [[nodiscard]] std::string text() const;
     [[nodiscard]] static std::optional<Party> parse(std::string_view text);
     friend auto operator<=>(const Party&, const Party&) = default;
@@ -40,13 +43,16 @@ struct PaymentRecord {
     Bytes order;           // at the first ISP: the payer's signed order, as evidence
 
     // Until when what happens at this hop counts. Staggered: each ISP on the way, and the payee, get a second more than the
-    // one before (NetPaS §5.2).
-    [[nodiscard]] SystemTime forwardUntil() const { return payment.expires - std::chrono::seconds(rest); }
-    [[nodiscard]] SystemTime confirmUntil() const { return payment.expires + std::chrono::seconds(rest); }
+    // one before (NetPaS §5.2). Two servers of one ISP divide its second.
+    [[nodiscard]] SystemTime forwardUntil() const { return payment.expires - std::chrono::seconds(rest) + inside(); }
+    [[nodiscard]] SystemTime confirmUntil() const { return payment.expires + std::chrono::seconds(rest) - inside(); }
     // The payer has a second to find a wrong signature, and each ISP after the first one a second more to hear of it.
     [[nodiscard]] SystemTime cancelUntil() const {
-        if (position == 0) return changed + std::chrono::seconds(1);
-        return payment.expires + std::chrono::seconds(rest + 2 * position + 1);
+        if (position == 0 && !from.isSibling()) return changed + std::chrono::seconds(1);
+        return payment.expires + std::chrono::seconds(rest + 2 * position + 1) + inside();
+    }
+    [[nodiscard]] std::chrono::milliseconds inside() const {
+        return std::chrono::milliseconds(from.isSibling() ? 500 : 0);
     }
     [[nodiscard]] bool counts() const { return state == PaymentState::Pending || state == PaymentState::Confirmed; }
 };
@@ -62,6 +68,9 @@ enum class PaymentSum : uint8_t {
     TakenBackTo = 4,    // of OwedTo: cancelled
     LateBy = 5,         // of OwedBy: the party did not accept our confirmation any more, and we bear it
     LateTo = 6,         // of TakenBackFrom: the next hop did not accept the cancellation, and we bear it
+    // Between servers of one ISP, for confirmations of nanopayments that pass from one to the other.
+    CarriedFor = 16,  // we owe the sibling what it owes the ISP behind it
+    CarriedBy = 17,   // the sibling owes us the same
 };
 
 }  // namespace netpas::accounting

@@ -36,27 +36,28 @@ bool better(const std::vector<RouteHop>& a, const std::vector<RouteHop>& b, Mone
 
 }  // namespace
 
-bool PaymentRoutes::announced(IspId neighbour, const AnnounceRoutes& routes) {
+bool PaymentRoutes::announced(const Party& neighbour, const AnnounceRoutes& routes) {
     std::vector<PaymentRoute> taken;
     for (const PaymentRoute& route : routes.routes) {
-        if (route.hops.empty() || route.hops.front().isp != neighbour) continue;
+        if (route.hops.empty() || (!neighbour.isSibling() && route.hops.front().isp != neighbour.isp)) continue;
         if (route.hops.size() >= payments::maxFees || leadsThrough(route, m_isp)) continue;
         taken.push_back(route);
     }
-    const auto before = best();
+    const auto before = told();
     m_heard[neighbour] = std::move(taken);
-    return best() != before;
+    return told() != before;
 }
 
-bool PaymentRoutes::lost(IspId neighbour) {
-    const auto before = best();
+bool PaymentRoutes::lost(const Party& neighbour) {
+    const auto before = told();
     m_heard.erase(neighbour);
-    return best() != before;
+    return told() != before;
 }
 
-std::vector<std::vector<RouteHop>> PaymentRoutes::best() const {
+std::vector<std::vector<RouteHop>> PaymentRoutes::best(Heard from) const {
     std::map<IspId, std::vector<RouteHop>> chosen;
     for (const auto& [neighbour, routes] : m_heard) {
+        if (from == Heard::FromNeighbours && neighbour.isSibling()) continue;
         for (const PaymentRoute& route : routes) {
             auto& known = chosen[route.hops.back().isp];
             if (known.empty() || better(route.hops, known, typical)) known = route.hops;
@@ -67,17 +68,37 @@ std::vector<std::vector<RouteHop>> PaymentRoutes::best() const {
     return all;
 }
 
+std::pair<std::vector<std::vector<RouteHop>>, std::vector<std::vector<RouteHop>>> PaymentRoutes::told() const {
+    return {best(Heard::FromAll), best(Heard::FromNeighbours)};
+}
+
 AnnounceRoutes PaymentRoutes::toTell(IspId neighbour) const {
     const RouteHop own{m_isp, m_fee};
     AnnounceRoutes told;
     told.routes.push_back({{own}});
-    for (const auto& hops : best()) {
+    for (const auto& hops : best(Heard::FromAll)) {
         PaymentRoute route{hops};
         if (leadsThrough(route, neighbour) || told.routes.size() == maxRoutes) continue;
         route.hops.insert(route.hops.begin(), own);
         told.routes.push_back(std::move(route));
     }
     return told;
+}
+
+AnnounceRoutes PaymentRoutes::toTellSiblings() const {
+    AnnounceRoutes told;
+    for (auto& hops : best(Heard::FromNeighbours)) {
+        if (told.routes.size() < maxRoutes) told.routes.push_back({std::move(hops)});
+    }
+    return told;
+}
+
+std::optional<Party> PaymentRoutes::siblingBeside(IspId neighbour) const {
+    for (const auto& [party, routes] : m_heard) {
+        const auto begins = [&](const PaymentRoute& route) { return route.hops.front().isp == neighbour; };
+        if (party.isSibling() && std::any_of(routes.begin(), routes.end(), begins)) return party;
+    }
+    return std::nullopt;
 }
 
 std::optional<std::vector<payments::Fee>> PaymentRoutes::way(IspId to, Money amount) const {

@@ -14,7 +14,10 @@ tl::expected<uint16_t, net::NetError> AccountingServer::listen(const Endpoint& e
     return m_engine->listen(endpoint);
 }
 void AccountingServer::setNeighbourAddress(IspId neighbour, const Endpoint& endpoint) {
-    m_engine->setNeighbourAddress(neighbour, endpoint);
+    m_engine->setAddress({{}, neighbour}, endpoint);
+}
+void AccountingServer::setAddress(const Party& server, const Endpoint& endpoint) {
+    m_engine->setAddress(server, endpoint);
 }
 void AccountingServer::start() { m_engine->start(); }
 void AccountingServer::stop() { m_engine->stop(); }
@@ -37,7 +40,7 @@ AccountingServer::Engine::Engine(asio::io_context& io, const Identity& identity,
       m_routes(m_config.isp, m_config.paymentFee),
       m_expiryTimer(io),
       m_watch(m_config.watch) {
-    for (const NeighbourConfig& neighbour : m_config.neighbours) m_links[neighbour.isp].config = neighbour;
+    linksStart();
     for (const EdgeConfig& edge : m_config.edges) m_edges[edge.router];
     m_alarmsLogged = m_books.alarmCount();
     paymentsStart();
@@ -64,23 +67,23 @@ tl::expected<uint16_t, net::NetError> AccountingServer::Engine::listen(const End
     return m_listener->listen(endpoint);
 }
 
-void AccountingServer::Engine::setNeighbourAddress(IspId neighbour, const Endpoint& endpoint) {
-    const auto link = m_links.find(neighbour);
+void AccountingServer::Engine::setAddress(const Party& server, const Endpoint& endpoint) {
+    const auto link = m_links.find(server);
     if (link != m_links.end()) link->second.config.server = endpoint;
 }
 
 void AccountingServer::Engine::start() {
-    for (auto& [isp, link] : m_links) {
+    for (auto& [party, link] : m_links) {
         net::TlsDialer::Handlers handlers;
-        handlers.onUp = [weak = weak_from_this(), id = isp](Connection connection) {
+        handlers.onUp = [weak = weak_from_this(), id = party](Connection connection) {
             if (const auto self = weak.lock()) self->linkUp(self->m_links.at(id), std::move(connection));
         };
-        handlers.onDown = [weak = weak_from_this(), id = isp](net::NetError error) {
+        handlers.onDown = [weak = weak_from_this(), id = party](net::NetError error) {
             const auto self = weak.lock();
             if (!self) return;
             Link& down = self->m_links.at(id);
             if (down.connection || error == net::NetError::Refused) {
-                self->log(LogLevel::Warning, "neighbour " + down.config.name + ": " + std::string(describe(error)));
+                self->log(LogLevel::Warning, down.name() + ": " + std::string(describe(error)));
             }
             down.connection = nullptr;
             if (self->m_routes.lost(id)) self->tellRoutes();
@@ -105,7 +108,7 @@ void AccountingServer::Engine::abandon() {
     m_tickTimer.cancel();
     m_expiryTimer.cancel();
     m_listener.reset();
-    for (auto& [isp, link] : m_links) link.dialer.reset();
+    for (auto& [party, link] : m_links) link.dialer.reset();
     const auto peers = std::move(m_peers);
     m_peers.clear();
     for (const PeerPtr& peer : peers) peer->connection->close();
@@ -119,8 +122,8 @@ bool AccountingServer::Engine::accepts(const PublicKey& key, const Endpoint& rem
     for (const EdgeConfig& edge : m_config.edges) {
         if (edge.key == key) return true;
     }
-    for (const NeighbourConfig& neighbour : m_config.neighbours) {
-        if (neighbour.key == key) return true;
+    for (const auto& [party, link] : m_links) {
+        if (link.config.key == key) return true;
     }
     if (m_books.customerOf(key)) return true;
     for (const CustomerConfig& customer : m_config.customers) {
@@ -142,10 +145,11 @@ void AccountingServer::Engine::connected(Connection connection) {
             peer->router = edge.router;
         }
     }
-    for (const NeighbourConfig& neighbour : m_config.neighbours) {
-        if (neighbour.key == key) {
-            peer->kind = PeerKind::Neighbour;
-            peer->isp = neighbour.isp;
+    for (const auto& [party, link] : m_links) {
+        if (link.config.key == key) {
+            peer->kind = party.isSibling() ? PeerKind::Sibling : PeerKind::Neighbour;
+            peer->isp = link.config.isp;
+            peer->party = party;
         }
     }
     if (peer->kind == PeerKind::Customer) {
@@ -182,6 +186,7 @@ void AccountingServer::Engine::received(const PeerPtr& peer, ByteView bytes) {
     case PeerKind::Customer: customerSaid(peer, *message); break;
     case PeerKind::Edge: edgeSaid(peer, *message); break;
     case PeerKind::Neighbour: neighbourSaid(peer, *message); break;
+    case PeerKind::Sibling: siblingSaid(peer, *message); break;
     }
     if (m_books.dirty() || !m_effects.empty() || !m_peersWithAcks.empty()) scheduleCommit();
 }
@@ -235,7 +240,7 @@ void AccountingServer::Engine::commit() {
             send(peer, Ack{{acks.begin() + static_cast<std::ptrdiff_t>(at), end}});
         }
     }
-    for (auto& [isp, link] : m_links) pump(link);
+    for (auto& [party, link] : m_links) pump(link);
     // An effect may have changed the books again.
     if (m_books.dirty() || !m_effects.empty() || !m_peersWithAcks.empty()) scheduleCommit();
 }
@@ -254,7 +259,7 @@ void AccountingServer::Engine::failGroup(store::StoreError error) {
         peer->acks.clear();
         peer->connection->close();
     }
-    for (auto& [isp, link] : m_links) {
+    for (auto& [party, link] : m_links) {
         link.toSend.clear();
         link.later.clear();
         if (link.connection) {
@@ -282,7 +287,7 @@ void AccountingServer::Engine::scheduleTick() {
 void AccountingServer::Engine::tick() {
     expireKeys();
     watch();
-    for (auto& [isp, link] : m_links) {
+    for (auto& [party, link] : m_links) {
         link.toSend.insert(link.toSend.end(), link.later.begin(), link.later.end());
         link.later.clear();
         pump(link);
@@ -315,7 +320,10 @@ void AccountingServer::Engine::log(LogLevel level, const std::string& text) {
 
 bool AccountingServer::Engine::forgetCustomer(const std::string& name) {
     if (!m_books.customers().contains(name)) return false;
-    if (const auto key = keyOf(name)) m_payees.erase(key->nodeId());
+    if (const auto key = keyOf(name)) {
+        m_payees.erase(key->nodeId());
+        tellSiblings({false, {}, {key->nodeId()}});
+    }
     m_books.forget(name);
     commit();
     return !m_books.customers().contains(name);

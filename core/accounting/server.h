@@ -36,6 +36,16 @@ struct NeighbourConfig {
     Endpoint server;
     PublicKey key;
     Money credit;  // of its micropayments that are not settled yet
+    // The places where this server's routers meet that ISP: numbers that both use. Empty: all.
+    std::vector<ExitPoint> exits{};
+};
+
+// Another accounting server of the same ISP (NetPaS Figure 6), and what it answers for.
+struct SiblingConfig {
+    std::string name;
+    Endpoint server;
+    PublicKey key;
+    std::vector<PlacesWithIsp> places;
 };
 
 struct CustomerConfig {
@@ -47,7 +57,7 @@ struct CustomerConfig {
     PaymentAccount payments;
 };
 
-// An ISP that is no neighbour, whose signatures are checked because its key is known.
+// A key whose signatures for that ISP are good; an ISP with several servers has several.
 struct KnownSigner {
     IspId isp;
     PublicKey key;
@@ -58,7 +68,8 @@ struct ServerConfig {
     std::string name;
     Money threshold;  // T: what an edge's sample stands for
     std::vector<EdgeConfig> edges;
-    std::vector<NeighbourConfig> neighbours;
+    std::vector<NeighbourConfig> neighbours;  // one for each of their servers that this one speaks with
+    std::vector<SiblingConfig> siblings;
     std::vector<CustomerConfig> customers;
     std::vector<KnownSigner> signers;
     FeeModel paymentFee;
@@ -89,8 +100,9 @@ public:
 
     // Port 0 takes a free one; the answer is the port in use.
     [[nodiscard]] tl::expected<uint16_t, net::NetError> listen(const Endpoint& endpoint);
-    // For neighbours whose address is not known when the configuration is read. Before start().
+    // For neighbours and siblings whose address is not known when the configuration is read. Before start().
     void setNeighbourAddress(IspId neighbour, const Endpoint& endpoint);
+    void setAddress(const Party& server, const Endpoint& endpoint);
     // Connects to the neighbours and runs the timers.
     void start();
     // Commits what is open, then ends every connection.

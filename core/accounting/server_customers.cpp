@@ -63,6 +63,7 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const Join& message) 
     if (enrolled == m_books.customers().end()) {
         m_books.enrol(peer->customer, key, m_clock.now());
         m_payees[key.nodeId()] = peer->customer;
+        tellSiblings({false, {key.nodeId()}, {}});
         log(LogLevel::Info, "customer " + peer->customer + " joined as " + key.nodeId().hex());
     }
     afterCommit([this, peer, message] {

@@ -169,7 +169,8 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const EdgeSample& mes
     confirmation.excerpt = message.excerpt;
     const auto path = pathOf(confirmation);
     const bool self = message.beneficiary == m_config.isp;
-    if (!path || path->selfConfirmed != self || (!self && !m_links.contains(message.beneficiary))) {
+    const bool first = path && path->confirming == 0;
+    if (!path || path->selfConfirmed != self || (!first && !previousOf(confirmation))) {
         return acknowledge(peer, message.id, AckResult::WrongPath);
     }
     if (message.amount != m_config.threshold) return acknowledge(peer, message.id, AckResult::WrongAmount);
@@ -188,7 +189,7 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const EdgeSample& mes
     } else {
         m_books.record(confirmation, Role::Made, now);
         m_books.add(SumKind::MadeFor, confirmation.beneficiary, confirmation.amount, now);
-        queueFor(confirmation.beneficiary, true, confirmation);
+        queueFor(*previousOf(confirmation), true, confirmation);
     }
     acknowledge(peer, message.id, AckResult::Accepted);
 }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "core/accounting/payment_routes.h"
 #include "core/accounting/server.h"
@@ -42,7 +43,7 @@ public:
            LogSink log);
 
     [[nodiscard]] tl::expected<uint16_t, net::NetError> listen(const Endpoint& endpoint);
-    void setNeighbourAddress(IspId neighbour, const Endpoint& endpoint);
+    void setAddress(const Party& server, const Endpoint& endpoint);
     void start();
     void stop();
     void abandon();
@@ -55,7 +56,7 @@ public:
 private:
     using Connection = std::shared_ptr<net::TlsConnection>;
 
-    enum class PeerKind { Customer, Edge, Neighbour };
+    enum class PeerKind { Customer, Edge, Neighbour, Sibling };
     struct Peer {
         PeerKind kind = PeerKind::Customer;
         Connection connection;
@@ -65,19 +66,25 @@ private:
         std::string router;     // of an edge
         bool welcomed = false;  // an edge that has said hello
         uint64_t incarnation = 0;
-        IspId isp;  // of a neighbour
+        IspId isp;    // of a neighbour
+        Party party;  // of a neighbour or sibling
         RateLimit requests{100};
         std::vector<AckEntry> acks;  // sent after the next commit
     };
     using PeerPtr = std::shared_ptr<Peer>;
 
-    // Our own connection to a neighbour, for what it must take; what it sends us comes on a connection of its own.
+    // Our own connection to a server of a neighbour or a sibling, for what it must take; what it sends us comes on a
+    // connection of its own.
     struct Link {
+        Party party;
         NeighbourConfig config;
         std::unique_ptr<net::TlsDialer> dialer;
         Connection connection;
         std::deque<int64_t> toSend;  // numbers in the outbox, durable, not sent on this connection
         std::deque<int64_t> later;   // refused as too early: clocks differ
+        [[nodiscard]] std::string name() const {
+            return party.isSibling() ? "server " + party.server : "neighbour " + config.name;
+        }
     };
 
     struct EdgeState {
@@ -143,19 +150,33 @@ private:
     void neighbourSaid(const PeerPtr& peer, const Message& message);
     void handle(const PeerPtr& peer, const ConfirmationToCountersign& message);
     void handle(const PeerPtr& peer, const ForwardedConfirmation& message);
-    [[nodiscard]] AckResult checkTime(const Confirmation& confirmation, size_t hopsTravelled);
+    [[nodiscard]] AckResult checkTime(const Confirmation& confirmation, bool inside);
     [[nodiscard]] AckResult judge(const Peer& peer, const Confirmation& confirmation, bool countersign);
+    [[nodiscard]] bool rightWay(const Peer& peer, const Confirmation& confirmation, bool countersign) const;
     void take(const PeerPtr& peer, Confirmation confirmation, bool countersign);
     // Towards the packet's source; nothing to do at the first ISP.
     void passUpstream(const Confirmation& confirmation);
-    void queueFor(IspId neighbour, bool countersign, const Confirmation& confirmation);
+    void queueFor(const Party& neighbour, bool countersign, const Confirmation& confirmation);
     void linkUp(Link& link, Connection connection);
     void pump(Link& link);
     void acknowledged(Link& link, const AckEntry& entry);
-    [[nodiscard]] const PublicKey* keyOf(IspId isp) const;
+    [[nodiscard]] std::vector<const PublicKey*> keysOf(IspId isp) const;
     void watch();
     [[nodiscard]] Watch::Observation observation(Subject subject, IspId isp) const;
     [[nodiscard]] std::vector<std::pair<Subject, IspId>> subjects() const;
+
+    // --- server_siblings.cpp
+    void linksStart();
+    // Who answers for the place where packets of `previous` came in: a neighbour's server here, or the sibling that has it.
+    [[nodiscard]] std::optional<Party> placeOf(IspId previous, ExitPoint exit) const;
+    [[nodiscard]] std::optional<Party> previousOf(const Confirmation& confirmation) const;
+    [[nodiscard]] bool connectedTo(IspId neighbour) const;
+    void siblingSaid(const PeerPtr& peer, const Message& message);
+    [[nodiscard]] bool rightWayInside(const Confirmation& confirmation, bool countersign) const;
+    void relay(const PeerPtr& peer, const Confirmation& confirmation, bool countersign);
+    void greetSibling(const Link& link);
+    void tellSiblings(const SiblingCustomers& news);
+    void compareWithConfig(const Peer& peer, const SiblingPlaces& places);
 
     // --- server_payments.cpp
     [[nodiscard]] static PaymentTerms termsOf(const ServerConfig& config);
@@ -163,11 +184,13 @@ private:
     [[nodiscard]] bool isThere(const Party& party) const override;
     void send(const Party& party, Message message) override;
     [[nodiscard]] std::optional<std::string> payee(const NodeId& node) const override;
+    [[nodiscard]] std::optional<Party> payeeElsewhere(const NodeId& node) const override;
+    [[nodiscard]] Party towards(IspId next, bool direct) const override;
     [[nodiscard]] std::optional<PublicKey> keyOf(const std::string& customer) const override;
     void certify(const NodeId& payee, IspId isp, PaymentDesk::Certified done) override;
     // False when it is no message of payments.
     [[nodiscard]] bool paymentSaid(const PeerPtr& peer, const Message& message);
-    [[nodiscard]] bool paymentSaid(IspId neighbour, const Message& message);
+    [[nodiscard]] bool paymentSaid(const Party& neighbour, const Message& message);
     void tellRoutes();
     void armExpiry();
 
@@ -187,14 +210,15 @@ private:
     std::vector<std::function<void()>> m_effects;
     std::set<PeerPtr> m_peers;
     std::set<PeerPtr> m_peersWithAcks;
-    std::map<IspId, Link> m_links;
+    std::map<Party, Link> m_links;
     std::map<std::string, EdgeState> m_edges;
     std::multimap<SessionKeyId, Waiter> m_awaitInstall;
     std::multimap<SessionKeyId, Waiter> m_awaitRemoval;
     std::vector<IspId> m_blacklist;
     std::unique_ptr<PaymentDesk> m_desk;
     PaymentRoutes m_routes;
-    std::map<NodeId, std::string> m_payees;  // customers by their identifier
+    std::map<NodeId, std::string> m_payees;         // customers by their identifier
+    std::unordered_map<NodeId, Party> m_elsewhere;  // … and those of siblings
     boost::asio::steady_timer m_expiryTimer;
     bool m_expiryArmed = false;
     Watch m_watch;

@@ -58,6 +58,7 @@ Json paymentsOf(const Books& books) {
         return json;
     };
     for (const auto& [which, sum] : books.paymentSums()) {
+        if (which.second.isSibling()) continue;  // siblingsOf
         Json& json = entry(which.second);
         const std::string total = sum.total.toString();
         switch (which.first) {
@@ -73,14 +74,38 @@ Json paymentsOf(const Books& books) {
         case PaymentSum::TakenBackTo: json["taken_back_to"] = total; break;
         case PaymentSum::LateBy: json["late_by"] = total; break;
         case PaymentSum::LateTo: json["late_to"] = total; break;
+        case PaymentSum::CarriedFor:
+        case PaymentSum::CarriedBy: break;
         }
     }
     for (const auto& [id, record] : books.payments()) {
-        if (record.state == PaymentState::Pending) entry(record.from);
+        if (record.state == PaymentState::Pending && !record.from.isSibling()) entry(record.from);
     }
     Json all = Json::array();
     for (auto& [party, json] : parties) all.push_back(std::move(json));
     return all;
+}
+
+// What two servers of one ISP owe each other: confirmations and payments that passed from one to the other.
+Json siblingOf(const Books& books, const Party& party, bool connected, size_t customers) {
+    const auto total = [&](PaymentSum kind) { return books.sum(kind, party).total; };
+    const auto add = [](Money a, Money b) { return checkedAdd(a, b).value_or(Money::max()); };
+    const Money paidTo =
+        add(subtract(total(PaymentSum::OwedTo), total(PaymentSum::TakenBackTo)), total(PaymentSum::LateTo));
+    const Money paidBy =
+        subtract(total(PaymentSum::OwedBy), add(total(PaymentSum::TakenBackFrom), total(PaymentSum::LateBy)));
+    const auto waiting = std::count_if(books.outbox().begin(), books.outbox().end(),
+                                       [&](const auto& entry) { return entry.second.neighbour == party; });
+    return {{"name", party.server},
+            {"connected", connected},
+            {"customers", customers},
+            {"confirmations_to", total(PaymentSum::CarriedFor).toString()},
+            {"confirmations_by", total(PaymentSum::CarriedBy).toString()},
+            {"payments_to", paidTo.toString()},
+            {"payments_by", paidBy.toString()},
+            {"owed_to", add(total(PaymentSum::CarriedFor), paidTo).toString()},
+            {"owed_by", add(total(PaymentSum::CarriedBy), paidBy).toString()},
+            {"waiting", waiting}};
 }
 
 }  // namespace
@@ -117,14 +142,16 @@ std::string AccountingServer::Engine::booksJson() const {
     json["customers"] = std::move(customers);
 
     Json neighbours = Json::array();
-    for (const auto& [isp, link] : m_links) {
+    for (const auto& [party, link] : m_links) {
+        if (party.isSibling() || !party.server.empty()) continue;  // each ISP once
+        const IspId isp = party.isp;
         const auto waiting = std::count_if(m_books.outbox().begin(), m_books.outbox().end(),
-                                           [id = isp](const auto& entry) { return entry.second.neighbour == id; });
+                                           [isp](const auto& entry) { return entry.second.neighbour.isp == isp; });
         const Money owedTo = m_books.sum(SumKind::OwedTo, isp).total;
         const Money owedBy = m_books.sum(SumKind::OwedBy, isp).total;
         neighbours.push_back({{"isp", isp.value()},
                               {"name", link.config.name},
-                              {"connected", link.connection != nullptr},
+                              {"connected", connectedTo(isp)},
                               {"owed_to", owedTo.toString()},
                               {"owed_by", owedBy.toString()},
                               {"balance", subtract(owedBy, owedTo).toString()},
@@ -135,6 +162,14 @@ std::string AccountingServer::Engine::booksJson() const {
                               {"downstream", compared(Subject::Via, isp)}});
     }
     json["neighbours"] = std::move(neighbours);
+    Json servers = Json::array();
+    for (const auto& [party, link] : m_links) {
+        if (!party.isSibling()) continue;
+        const auto theirs = std::count_if(m_elsewhere.begin(), m_elsewhere.end(),
+                                          [&p = party](const auto& entry) { return entry.second == p; });
+        servers.push_back(siblingOf(m_books, party, link.connection != nullptr, static_cast<size_t>(theirs)));
+    }
+    json["servers"] = std::move(servers);
     json["payments"] = paymentsOf(m_books);
 
     Json downstream = Json::array();
@@ -204,7 +239,9 @@ std::string AccountingServer::Engine::invoicesJson() const {
     }
     json["customers"] = std::move(customers);
     Json neighbours = Json::array();
-    for (const auto& [isp, link] : m_links) {
+    for (const auto& [party, link] : m_links) {
+        if (party.isSibling() || !party.server.empty()) continue;
+        const IspId isp = party.isp;
         const Sum owedTo = m_books.sum(SumKind::OwedTo, isp);
         const Sum owedBy = m_books.sum(SumKind::OwedBy, isp);
         neighbours.push_back({{"isp", isp.value()},

@@ -12,7 +12,7 @@ void AccountingServer::Engine::neighbourSaid(const PeerPtr& peer, const Message&
         handle(peer, *unsignedYet);
     } else if (const auto* forwarded = std::get_if<ForwardedConfirmation>(&message)) {
         handle(peer, *forwarded);
-    } else if (!paymentSaid(peer->isp, message)) {
+    } else if (!paymentSaid(peer->party, message)) {
         drop(peer, "a neighbour sent what only customers and routers may send");
     }
 }
@@ -25,45 +25,58 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const ForwardedConfir
     take(peer, message.confirmation, false);
 }
 
-const PublicKey* AccountingServer::Engine::keyOf(IspId isp) const {
-    if (isp == m_config.isp) return &m_identity.publicKey();
-    for (const NeighbourConfig& neighbour : m_config.neighbours) {
-        if (neighbour.isp == isp) return &neighbour.key;
+// Of all its servers that we know; none: its signatures cannot be checked here.
+std::vector<const PublicKey*> AccountingServer::Engine::keysOf(IspId isp) const {
+    std::vector<const PublicKey*> keys;
+    if (isp == m_config.isp) keys.push_back(&m_identity.publicKey());
+    for (const auto& [party, link] : m_links) {
+        if (link.config.isp == isp) keys.push_back(&link.config.key);
     }
     for (const KnownSigner& signer : m_config.signers) {
-        if (signer.isp == isp) return &signer.key;
+        if (signer.isp == isp) keys.push_back(&signer.key);
     }
-    return nullptr;
+    return keys;
 }
 
 // Every ISP on the way to the source has a second more than the one before it, so that nobody has to accept what it has
 // no time to pass on (NetPaS §5.2).
-AckResult AccountingServer::Engine::checkTime(const Confirmation& confirmation, size_t hopsTravelled) {
+AckResult AccountingServer::Engine::checkTime(const Confirmation& confirmation, bool inside) {
     const SystemTime now = m_clock.now();
     if (confirmation.time > now + clockSkew) return AckResult::FromTheFuture;
-    const auto lifetime = m_config.confirmationLifetime + std::chrono::seconds(hopsTravelled);
+    const size_t hopsTravelled = pathOf(confirmation)->confirming - *hopOf(confirmation.header, m_config.isp);
+    const auto withSibling = std::chrono::milliseconds(inside ? 500 : 0);
+    const auto lifetime = m_config.confirmationLifetime + std::chrono::seconds(hopsTravelled) + withSibling;
     return now - lifetime > confirmation.time ? AckResult::Expired : AckResult::Accepted;
 }
 
-AckResult AccountingServer::Engine::judge(const Peer& peer, const Confirmation& confirmation, bool countersign) {
+// It must come from the ISP that we hand such packets to there, and concern an ISP that lies that way.
+bool AccountingServer::Engine::rightWay(const Peer& peer, const Confirmation& confirmation, bool countersign) const {
     const auto path = pathOf(confirmation);
     const auto here = hopOf(confirmation.header, m_config.isp);
-    // It must come from the ISP that we hand such packets to, and concern an ISP that lies that way.
-    if (!path || !here || hopOf(confirmation.header, peer.isp) != *here + 1) return AckResult::WrongPath;
-    if (countersign ? path->beneficiary != *here || path->selfConfirmed : path->beneficiary <= *here) {
+    if (!path || !here || hopOf(confirmation.header, peer.isp) != *here + 1) return false;
+    if (placeOf(peer.isp, confirmation.header.hops()[*here].exit) != peer.party) return false;
+    if (countersign ? path->beneficiary != *here || path->selfConfirmed : path->beneficiary <= *here) return false;
+    return *here == 0 || previousOf(confirmation);
+}
+
+AckResult AccountingServer::Engine::judge(const Peer& peer, const Confirmation& confirmation, bool countersign) {
+    const bool inside = peer.kind == PeerKind::Sibling;
+    if (inside ? !rightWayInside(confirmation, countersign) : !rightWay(peer, confirmation, countersign)) {
         return AckResult::WrongPath;
     }
-    if (*here > 0 && !m_links.contains(confirmation.header.hops()[*here - 1].isp)) return AckResult::WrongPath;
     if (confirmation.amount <= Money::zero()) return AckResult::WrongAmount;
-    const PublicKey* confirming = keyOf(confirmation.confirming);
-    if (confirming != nullptr && !verifyConfirming(confirmation, *confirming)) return AckResult::BadSignature;
+    const auto signedBy = [&](IspId isp, bool (*verifies)(const Confirmation&, const PublicKey&)) {
+        const auto keys = keysOf(isp);
+        return keys.empty() || std::any_of(keys.begin(), keys.end(),
+                                           [&](const PublicKey* key) { return verifies(confirmation, *key); });
+    };
+    if (!signedBy(confirmation.confirming, verifyConfirming)) return AckResult::BadSignature;
     if (!countersign) {
-        const PublicKey* beneficiary = keyOf(confirmation.beneficiary);
-        if (beneficiary != nullptr && !verifyBeneficiary(confirmation, *beneficiary)) return AckResult::BadSignature;
+        if (!signedBy(confirmation.beneficiary, verifyBeneficiary)) return AckResult::BadSignature;
     } else if (confirmation.beneficiarySignature != Signature{}) {
         return AckResult::BadSignature;  // not the canonical form
     }
-    const AckResult time = checkTime(confirmation, path->confirming - *here);
+    const AckResult time = checkTime(confirmation, inside);
     if (time == AckResult::Expired && m_books.logged(confirmation)) return AckResult::Duplicate;
     return time;
 }
@@ -88,6 +101,10 @@ void AccountingServer::Engine::take(const PeerPtr& peer, Confirmation confirmati
     }
     if (result != AckResult::Accepted) return acknowledge(peer, confirmation.id, result);
 
+    if (peer->kind == PeerKind::Sibling) {
+        relay(peer, confirmation, countersign);
+        return acknowledge(peer, confirmation.id, AckResult::Accepted);
+    }
     if (countersign) {
         signAsBeneficiary(confirmation, m_identity);
         m_books.record(confirmation, Role::Countersigned, now);
@@ -103,12 +120,10 @@ void AccountingServer::Engine::take(const PeerPtr& peer, Confirmation confirmati
 }
 
 void AccountingServer::Engine::passUpstream(const Confirmation& confirmation) {
-    const auto here = hopOf(confirmation.header, m_config.isp);
-    if (!here || *here == 0) return;
-    queueFor(confirmation.header.hops()[*here - 1].isp, false, confirmation);
+    if (const auto previous = previousOf(confirmation)) queueFor(*previous, false, confirmation);
 }
 
-void AccountingServer::Engine::queueFor(IspId neighbour, bool countersign, const Confirmation& confirmation) {
+void AccountingServer::Engine::queueFor(const Party& neighbour, bool countersign, const Confirmation& confirmation) {
     m_books.queue(neighbour, countersign, confirmation);
     const OutboxEntry* entry = m_books.waiting(neighbour, confirmation.id);
     if (entry == nullptr) return;
@@ -122,26 +137,31 @@ void AccountingServer::Engine::queueFor(IspId neighbour, bool countersign, const
 
 void AccountingServer::Engine::linkUp(Link& link, Connection connection) {
     if (m_stopped) return;
-    log(LogLevel::Info, "neighbour " + link.config.name + " is connected");
+    log(LogLevel::Info, link.name() + " is connected");
     link.connection = std::move(connection);
-    link.connection->onMessage = [weak = weak_from_this(), isp = link.config.isp](ByteView bytes) {
+    link.connection->onMessage = [weak = weak_from_this(), party = link.party](ByteView bytes) {
         const auto self = weak.lock();
         if (!self || self->m_stopped) return;
         const auto message = decode(bytes);
         const auto* ack = message ? std::get_if<Ack>(&*message) : nullptr;
         if (ack == nullptr) return;
-        Link& from = self->m_links.at(isp);
+        Link& from = self->m_links.at(party);
         for (const AckEntry& entry : ack->entries) self->acknowledged(from, entry);
         if (self->m_books.dirty()) self->scheduleCommit();
         self->pump(from);
     };
-    (void)link.connection->send(encode(Message(m_routes.toTell(link.config.isp))));
-    m_desk->connected(link.config.isp);
+    if (link.party.isSibling()) {
+        greetSibling(link);
+        (void)link.connection->send(encode(Message(m_routes.toTellSiblings())));
+    } else {
+        (void)link.connection->send(encode(Message(m_routes.toTell(link.party.isp))));
+    }
+    m_desk->connected(link.party);
     // Everything without an acknowledgement goes again: the neighbour knows what it has.
     link.toSend.clear();
     link.later.clear();
     for (const auto& [number, entry] : m_books.outbox()) {
-        if (entry.neighbour == link.config.isp) link.toSend.push_back(number);
+        if (entry.neighbour == link.party) link.toSend.push_back(number);
     }
     // What is still in the open group gets durable first.
     if (m_books.dirty() || !m_effects.empty()) {
@@ -166,7 +186,7 @@ void AccountingServer::Engine::pump(Link& link) {
 }
 
 void AccountingServer::Engine::acknowledged(Link& link, const AckEntry& ack) {
-    const OutboxEntry* entry = m_books.waiting(link.config.isp, ack.id);
+    const OutboxEntry* entry = m_books.waiting(link.party, ack.id);
     if (entry == nullptr) return;
     if (ack.result == AckResult::FromTheFuture) {
         link.later.push_back(entry->number);
@@ -175,10 +195,14 @@ void AccountingServer::Engine::acknowledged(Link& link, const AckEntry& ack) {
     const SystemTime now = m_clock.now();
     if (isAccepted(ack.result)) {
         // For its own service a neighbour owes us nothing.
-        if (!entry->countersign) m_books.add(SumKind::OwedBy, link.config.isp, entry->confirmation.amount, now);
+        if (!entry->countersign && link.party.isSibling()) {
+            m_books.add(PaymentSum::CarriedBy, link.party, entry->confirmation.amount, now);
+        } else if (!entry->countersign) {
+            m_books.add(SumKind::OwedBy, link.config.isp, entry->confirmation.amount, now);
+        }
     } else {
         if (!entry->countersign) m_books.add(SumKind::RefusedBy, link.config.isp, entry->confirmation.amount, now);
-        m_books.alarm(AlarmKind::Refused, "neighbour " + link.config.name,
+        m_books.alarm(AlarmKind::Refused, link.name(),
                       "it refused a confirmation: " + std::string(describe(ack.result)), now);
     }
     m_books.unqueue(entry->number);
@@ -188,9 +212,10 @@ void AccountingServer::Engine::acknowledged(Link& link, const AckEntry& ack) {
 
 std::vector<std::pair<Subject, IspId>> AccountingServer::Engine::subjects() const {
     std::vector<std::pair<Subject, IspId>> all;
-    for (const auto& [isp, link] : m_links) {
-        all.emplace_back(Subject::Own, isp);
-        all.emplace_back(Subject::Via, isp);
+    for (const auto& [party, link] : m_links) {
+        if (party.isSibling() || !party.server.empty()) continue;  // each ISP once
+        all.emplace_back(Subject::Own, party.isp);
+        all.emplace_back(Subject::Via, party.isp);
     }
     all.emplace_back(Subject::Own, m_config.isp);
     std::set<IspId> downstream;
@@ -232,8 +257,9 @@ Watch::Observation AccountingServer::Engine::observation(Subject subject, IspId 
     for (const auto& [router, state] : m_edges) {
         if (!state.reported || now - state.lastReport > m_config.watch.grace / 2) result.fresh = false;
     }
-    for (const auto& [neighbour, link] : m_links) {
-        if (!link.connection && (subject == Subject::Downstream || neighbour == isp)) result.reachable = false;
+    for (const auto& [party, link] : m_links) {
+        if (link.connection || party.isSibling()) continue;
+        if (subject == Subject::Downstream || party.isp == isp) result.reachable = false;
     }
     return result;
 }

@@ -14,7 +14,10 @@ constexpr auto notSooner = std::chrono::milliseconds(10);
 PaymentTerms AccountingServer::Engine::termsOf(const ServerConfig& config) {
     PaymentTerms terms = {config.paymentFee, config.smallestPayment, {}, {}};
     for (const CustomerConfig& customer : config.customers) terms.accounts[customer.name] = customer.payments;
-    for (const NeighbourConfig& neighbour : config.neighbours) terms.credit[neighbour.isp] = neighbour.credit;
+    for (const NeighbourConfig& neighbour : config.neighbours) {
+        Money& credit = terms.credit[neighbour.isp];
+        credit = checkedAdd(credit, neighbour.credit).value_or(Money::max());
+    }
     return terms;
 }
 
@@ -27,7 +30,7 @@ void AccountingServer::Engine::paymentsStart() {
 
 bool AccountingServer::Engine::isThere(const Party& party) const {
     if (!party.isCustomer()) {
-        const auto link = m_links.find(party.isp);
+        const auto link = m_links.find(party);
         return link != m_links.end() && link->second.connection != nullptr;
     }
     return std::any_of(m_peers.begin(), m_peers.end(), [&](const PeerPtr& peer) {
@@ -38,7 +41,7 @@ bool AccountingServer::Engine::isThere(const Party& party) const {
 void AccountingServer::Engine::send(const Party& party, Message message) {
     afterCommit([this, party, bytes = encode(message), offer = std::holds_alternative<ForwardPayment>(message)] {
         if (!party.isCustomer()) {
-            const auto link = m_links.find(party.isp);
+            const auto link = m_links.find(party);
             // What is lost with the connection comes again from the books when there is another.
             if (link != m_links.end() && link->second.connection) (void)link->second.connection->send(bytes);
             return;
@@ -54,6 +57,22 @@ void AccountingServer::Engine::send(const Party& party, Message message) {
 std::optional<std::string> AccountingServer::Engine::payee(const NodeId& node) const {
     const auto found = m_payees.find(node);
     return found == m_payees.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<Party> AccountingServer::Engine::payeeElsewhere(const NodeId& node) const {
+    const auto found = m_elsewhere.find(node);
+    return found == m_elsewhere.end() ? std::nullopt : std::optional(found->second);
+}
+
+// The link of our own that is there, else a sibling's.
+Party AccountingServer::Engine::towards(IspId next, bool direct) const {
+    for (auto at = m_links.lower_bound(Party{{}, next}); at != m_links.end() && at->first.isp == next; ++at) {
+        if (at->second.connection) return at->first;
+    }
+    if (!direct) {
+        if (const auto sibling = m_routes.siblingBeside(next)) return *sibling;
+    }
+    return {{}, next};
 }
 
 std::optional<PublicKey> AccountingServer::Engine::keyOf(const std::string& customer) const {
@@ -101,7 +120,7 @@ bool AccountingServer::Engine::paymentSaid(const PeerPtr& peer, const Message& m
         const auto no = receiving->on ? m_desk->mayReceive(peer->customer) : std::nullopt;
         peer->receives = receiving->on && !no;
         send(peer, ReceivingSet{receiving->request, no});
-        m_desk->connected(peer->customer);
+        m_desk->connected(party);
     } else if (const auto* confirmed = std::get_if<PaymentConfirmed>(&message)) {
         if (itself()) m_desk->confirmed(party, *confirmed);
     } else if (const auto* refused = std::get_if<PaymentRefused>(&message)) {
@@ -117,10 +136,9 @@ bool AccountingServer::Engine::paymentSaid(const PeerPtr& peer, const Message& m
 
 // --- neighbours
 
-bool AccountingServer::Engine::paymentSaid(IspId neighbour, const Message& message) {
-    const Party party{{}, neighbour};
+bool AccountingServer::Engine::paymentSaid(const Party& party, const Message& message) {
     if (const auto* forwarded = std::get_if<ForwardPayment>(&message)) {
-        m_desk->forwarded(neighbour, *forwarded);
+        m_desk->forwarded(party, *forwarded);
     } else if (const auto* confirmed = std::get_if<PaymentConfirmed>(&message)) {
         m_desk->confirmed(party, *confirmed);
     } else if (const auto* refused = std::get_if<PaymentRefused>(&message)) {
@@ -128,9 +146,9 @@ bool AccountingServer::Engine::paymentSaid(IspId neighbour, const Message& messa
     } else if (const auto* cancelled = std::get_if<CancelPayment>(&message)) {
         m_desk->cancel(party, *cancelled);
     } else if (const auto* acks = std::get_if<PaymentAck>(&message)) {
-        for (const PaymentAckEntry& entry : acks->entries) m_desk->acknowledged(neighbour, entry);
+        for (const PaymentAckEntry& entry : acks->entries) m_desk->acknowledged(party, entry);
     } else if (const auto* routes = std::get_if<AnnounceRoutes>(&message)) {
-        if (m_routes.announced(neighbour, *routes)) tellRoutes();
+        if (m_routes.announced(party, *routes)) tellRoutes();
     } else {
         return false;
     }
@@ -139,8 +157,10 @@ bool AccountingServer::Engine::paymentSaid(IspId neighbour, const Message& messa
 }
 
 void AccountingServer::Engine::tellRoutes() {
-    for (auto& [isp, link] : m_links) {
-        if (link.connection) (void)link.connection->send(encode(Message(m_routes.toTell(isp))));
+    for (auto& [party, link] : m_links) {
+        if (!link.connection) continue;
+        (void)link.connection->send(
+            encode(Message(party.isSibling() ? m_routes.toTellSiblings() : m_routes.toTell(party.isp))));
     }
 }
 

@@ -81,8 +81,17 @@ public:
         options.key.fill(static_cast<uint8_t>(id));
     }
 
-    void addNeighbour(const Isp& other) {
-        config.neighbours.push_back({other.config.isp, other.config.name, {}, other.identity.publicKey(), {}});
+    void addNeighbour(const Isp& other, std::vector<ExitPoint> exits = {}) {
+        config.neighbours.push_back(
+            {other.config.isp, other.config.name, {}, other.identity.publicKey(), {}, std::move(exits)});
+    }
+    // When the other one's neighbours are known.
+    void addSibling(const Isp& other) {
+        SiblingConfig sibling{other.config.name, {}, other.identity.publicKey(), {}};
+        for (const NeighbourConfig& neighbour : other.config.neighbours) {
+            sibling.places.push_back({neighbour.isp, neighbour.exits});
+        }
+        config.siblings.push_back(std::move(sibling));
     }
     void addCustomer(const std::string& name, const char* prefix) {
         CustomerConfig customer;
@@ -102,7 +111,11 @@ public:
         return bound.has_value();
     }
     void start(const std::vector<const Isp*>& neighbours) {
-        for (const Isp* other : neighbours) server->setNeighbourAddress(other->config.isp, loopback(other->port));
+        for (const Isp* other : neighbours) {
+            const bool sibling = other->config.isp == config.isp;
+            const Party party = sibling ? Party{{}, {}, other->config.name} : Party{{}, other->config.isp};
+            server->setAddress(party, loopback(other->port));
+        }
         server->start();
     }
     [[nodiscard]] ServerAddress address() const { return {loopback(port), identity.publicKey()}; }

@@ -126,13 +126,13 @@ public:
         PaymentDesk& desk = *isps.at(wire.to)->desk;
         const Party from = partyOf(wire.from);
         if (const auto* m = std::get_if<SendPayment>(&message)) desk.order(wire.from, m->order);
-        if (const auto* m = std::get_if<ForwardPayment>(&message)) desk.forwarded(from.isp, *m);
+        if (const auto* m = std::get_if<ForwardPayment>(&message)) desk.forwarded(from, *m);
         if (const auto* m = std::get_if<PaymentConfirmed>(&message)) desk.confirmed(from, *m);
         if (const auto* m = std::get_if<PaymentRefused>(&message)) desk.refused(from, *m);
         if (const auto* m = std::get_if<CancelPayment>(&message)) desk.cancel(from, *m);
         if (const auto* m = std::get_if<PaymentAck>(&message)) {
             for (const auto& entry : m->entries) {
-                if (!from.isCustomer()) desk.acknowledged(from.isp, entry);
+                if (!from.isCustomer()) desk.acknowledged(from, entry);
             }
         }
     }

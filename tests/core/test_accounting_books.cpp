@@ -140,12 +140,12 @@ private slots:
             books.enrol("B", Identity::fromSeed({1}).publicKey(), start);
             books.addKey(record(1));
             books.record(confirmation(1), Role::Made, start);
-            books.queue(IspId(25), true, confirmation(1));
+            books.queue({{}, IspId(25)}, true, confirmation(1));
             books.add(SumKind::MadeFor, IspId(25), dollars("0.0001"), start);
             books.alarm(AlarmKind::Refused, "s", "t", start);
             QVERIFY(books.commit().has_value());
             books.record(confirmation(2), Role::Made, start);
-            books.queue(IspId(25), true, confirmation(2));
+            books.queue({{}, IspId(25)}, true, confirmation(2));
             books.add(SumKind::MadeFor, IspId(25), dollars("0.0001"), start);
             books.setKeyState(SessionKeyId(1), KeyState::Final, start);
         }
@@ -160,7 +160,7 @@ private slots:
         QCOMPARE(books.known(confirmation(2)), Books::Known::No);
         QCOMPARE(books.alarms().size(), size_t{1});
         // Numbers go on where they were: nothing of the outbox is overwritten.
-        books.queue(IspId(25), true, confirmation(3));
+        books.queue({{}, IspId(25)}, true, confirmation(3));
         QVERIFY(books.commit().has_value());
         QCOMPARE(books.outbox().size(), size_t{2});
     }

@@ -110,7 +110,9 @@ std::vector<Message> oneOfEach() {
             PaymentConfirmed{payments::confirm(order().order.payment, Identity::fromSeed({3}), time)},
             PaymentAck{{{idOf(6), false, PaymentResult::Done}, {idOf(7), true, PaymentResult::TooLate}}},
             CancelPayment{idOf(6), Identity::fromSeed({3}).publicKey()},
-            AnnounceRoutes{{{{{IspId(25), {dollars("0.0000005"), 10}}, {IspId(24), {dollars("0.000002"), 0}}}}}}};
+            AnnounceRoutes{{{{{IspId(25), {dollars("0.0000005"), 10}}, {IspId(24), {dollars("0.000002"), 0}}}}}},
+            SiblingPlaces{{{IspId(24), {ExitPoint(1), ExitPoint(2)}}, {IspId(26), {}}}},
+            SiblingCustomers{true, {Identity::fromSeed({3}).nodeId()}, {Identity::fromSeed({4}).nodeId()}}};
 }
 
 }  // namespace

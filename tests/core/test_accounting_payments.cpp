@@ -1,43 +1,13 @@
 // Micropayments over real links between real accounting servers (NetPaS Figure 2): B pays A through Y (25) and X (24).
 #include <QtTest>
 
-#include "tests/core/accounting_fixture.h"
+#include "tests/core/paid_endpoint.h"
 
 using namespace netpas;
 using namespace netpas::accounting;
 using namespace netpas::accounting::test;
 
 namespace {
-
-Money nano(int64_t n) { return *Money::fromNanodollars(n); }
-
-struct Endpoint2 {
-    Endpoint2(boost::asio::io_context& io, const Isp& isp) : m_io(io), m_isp(isp) { make(); }
-    void make() {
-        AccountingClient::Handlers handlers;
-        handlers.onPayment = [this](const payments::Payment& payment) {
-            offered.push_back(payment);
-            if (!answers) return;
-            auto confirmation = payments::confirm(payment, identity, systemClock().now());
-            if (forges) confirmation.signature.bytes[3] ^= 1;
-            client->confirmPayment(confirmation);
-        };
-        handlers.onPaymentTaken = [this](const PaymentAckEntry& entry) { taken.push_back(entry); };
-        handlers.onPaymentCancelled = [this](const payments::PaymentId& id) { cancelled.push_back(id); };
-        client = std::make_unique<AccountingClient>(m_io, identity, m_isp.address(), handlers);
-        client->start();
-    }
-
-    boost::asio::io_context& m_io;
-    const Isp& m_isp;
-    Identity identity = Identity::generate();
-    bool answers = true;
-    bool forges = false;
-    std::vector<payments::Payment> offered;
-    std::vector<PaymentAckEntry> taken;
-    std::vector<payments::PaymentId> cancelled;
-    std::unique_ptr<AccountingClient> client;
-};
 
 struct Figure2 {
     Figure2() : x(io, 24), y(io, 25) {
@@ -54,8 +24,8 @@ struct Figure2 {
         if (!x.open() || !y.open()) return false;
         x.start({&y});
         y.start({&x});
-        a = std::make_unique<Endpoint2>(io, x);
-        b = std::make_unique<Endpoint2>(io, y);
+        a = std::make_unique<PaidEndpoint>(io, x);
+        b = std::make_unique<PaidEndpoint>(io, y);
         return join(*a) && join(*b) && receive() && run([&] { return !fees(24, nano(1)).empty(); });
     }
     bool run(const std::function<bool()>& condition) { return runUntil(io, condition); }
@@ -66,7 +36,7 @@ struct Figure2 {
         run([&] { return result.has_value(); });
         return result && *result ? std::optional<T>(**result) : std::nullopt;
     }
-    bool join(Endpoint2& end) {
+    bool join(PaidEndpoint& end) {
         return ask<Joined>([&](auto done) { end.client->join(done); }).has_value();
     }
     bool receive() {
@@ -100,7 +70,7 @@ struct Figure2 {
 
     boost::asio::io_context io;
     Isp x, y;
-    std::unique_ptr<Endpoint2> a, b;
+    std::unique_ptr<PaidEndpoint> a, b;
 };
 
 }  // namespace
@@ -214,7 +184,7 @@ private slots:
     void aStrangerPaysNothing() {
         Figure2 w;
         QVERIFY(w.up());
-        Endpoint2 stranger(w.io, w.y);
+        PaidEndpoint stranger(w.io, w.y);
         std::optional<Figure2::Outcome> outcome;
         stranger.client->pay(w.order(nano(100'000), w.fees(24, nano(100'000))), [&](auto result) {
             if (result) outcome = *result;

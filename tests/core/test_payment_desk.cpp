@@ -410,13 +410,13 @@ private slots:
         world.touch = nullptr;
         world.x().open();
         world.y().open();
-        world.x().desk->connected(IspId(25));
+        world.x().desk->connected({{}, IspId(25)});
         world.run();
         QCOMPARE(world.at("Y", order), PaymentState::Confirmed);
         QCOMPARE(world.y().owedBy("B"), nano(102'500));
         world.x().open();
         QCOMPARE(world.x().owedTo("A"), nano(100'000));
-        world.x().desk->connected(IspId(25));
+        world.x().desk->connected({{}, IspId(25)});
         world.run();
         QCOMPARE(world.y().owedBy("B"), nano(102'500));
     }
