@@ -9,11 +9,12 @@ build_packages=(
   g++ cmake ninja-build pkg-config
   libboost-dev libssl-dev libsodium-dev libsqlcipher-dev libnftables-dev libmnl-dev
   nlohmann-json3-dev libtomlplusplus-dev libspdlog-dev libcli11-dev libexpected-dev
+  zlib1g-dev libbz2-dev
 )
 # To run the lab and the story: namespaces and queues, a file server, a player and what makes its film.
 lab_packages=(iproute2 iputils-ping nftables procps nginx-light ffmpeg mpv)
 # To run the tests and the benchmark besides.
-test_packages=(qt6-base-dev clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools ccache)
+test_packages=(qt6-base-dev clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools bgpdump ccache)
 # For `test --long` only.
 long_packages=(clang clang-tidy libclang-rt-14-dev)
 

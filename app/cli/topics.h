@@ -25,6 +25,7 @@ void addDecisionVerbs(CLI::App& app, Action& chosen);  // budget, pending, revie
 void addContactVerbs(CLI::App& app, Action& chosen);
 void addPayeeVerbs(CLI::App& app, Action& chosen);
 void addPairVerbs(CLI::App& app, Action& chosen);
+void addPathVerbs(CLI::App& app, Action& chosen);
 void addRuleVerbs(CLI::App& app, Action& chosen);
 void addLedgerVerbs(CLI::App& app, Action& chosen);  // history, totals, balance, label
 void addVaultVerbs(CLI::App& app, Action& chosen);  // lock, unlock, passphrase, recovery words, backup, restore, doctor
@@ -36,6 +37,7 @@ inline void addTopics(CLI::App& app, Action& chosen) {
     addContactVerbs(app, chosen);
     addPayeeVerbs(app, chosen);
     addPairVerbs(app, chosen);
+    addPathVerbs(app, chosen);
     addRuleVerbs(app, chosen);
 }
 
