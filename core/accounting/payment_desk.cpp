@@ -17,6 +17,9 @@ constexpr std::chrono::minutes absenceKept{5};
 // Ends of payments that a customer may have missed while it was away.
 constexpr std::chrono::minutes toldAgain{5};
 constexpr size_t mostCertifying = 1024;
+// A confirmation that got lost is said again a few times within the second that its hop has (NetPaS §5.2).
+constexpr std::chrono::milliseconds firstPatience{250};
+constexpr std::chrono::milliseconds longestPatience{8000};
 
 Money minus(Money a, Money b) { return checkedSub(a, b).value_or(Money::zero()); }
 Money leftOf(Money limit, Money used) { return std::max(Money::zero(), minus(limit, used)); }
@@ -41,6 +44,7 @@ PaymentDesk::~PaymentDesk() = default;
 
 void PaymentDesk::reload() {
     m_deadlines.clear();
+    m_unheard.clear();
     for (const auto& [id, record] : m_books.payments()) {
         if (record.state == PaymentState::Pending) m_deadlines.emplace(record.confirmUntil(), id);
     }
@@ -286,7 +290,9 @@ PaymentResult PaymentDesk::confirm(const Party& from, const PaymentConfirmation&
     const PaymentRecord* known = m_books.payment(confirmation.id);
     if (known == nullptr) return PaymentResult::Unknown;
     if (known->to != from) return PaymentResult::NotYours;
-    if (known->state == PaymentState::Confirmed) return PaymentResult::Already;
+    // Also what was taken back since: who says it again has not heard of either.
+    const bool taken = known->state == PaymentState::Confirmed || known->state == PaymentState::Cancelled;
+    if (taken) return PaymentResult::Already;
     if (known->state != PaymentState::Pending) return PaymentResult::TooLate;
     // The signature is the payer's to check (NetPaS §4.2.1); whose key it is, anybody can see.
     if (confirmation.payee.nodeId() != known->payment.payee) return PaymentResult::BadProof;
@@ -298,9 +304,8 @@ PaymentResult PaymentDesk::confirm(const Party& from, const PaymentConfirmation&
     record.toldFrom = record.from.isCustomer();
     m_books.add(PaymentSum::OwedBy, record.from, record.owed, now);
     m_books.add(PaymentSum::OwedTo, record.to, record.passed, now);
-    const Party back = record.from;
-    m_books.setPayment(std::move(record), now);
-    m_around.send(back, PaymentConfirmed{confirmation});
+    m_books.setPayment(record, now);
+    sayUntilHeard(record, firstPatience);
     return PaymentResult::Done;
 }
 
@@ -321,7 +326,34 @@ void PaymentDesk::end(PaymentRecord record, PaymentState state, const PaymentRef
     if (back.isCustomer() || state != PaymentState::Expired) m_around.send(back, why);
 }
 
+// Its confirmation to where it came from or, once it is taken back, that to where it went.
+void PaymentDesk::sayUntilHeard(const PaymentRecord& record, std::chrono::milliseconds patience) {
+    if (!record.confirmation) return;
+    const payments::PaymentId& id = record.payment.id;
+    const bool takenBack = record.state == PaymentState::Cancelled;
+    const Party& hearer = takenBack ? record.to : record.from;
+    if (!takenBack) m_around.send(hearer, PaymentConfirmed{*record.confirmation});
+    if (takenBack) m_around.send(hearer, CancelPayment{id, record.confirmation->payee});
+    if (!hearer.isCustomer()) m_unheard.emplace(m_clock.now() + patience, Unheard{id, patience});
+}
+
+void PaymentDesk::sayAgain() {
+    const SystemTime now = m_clock.now();
+    while (!m_unheard.empty() && m_unheard.begin()->first <= now) {
+        const Unheard due = m_unheard.begin()->second;
+        m_unheard.erase(m_unheard.begin());
+        const PaymentRecord* known = m_books.payment(due.id);
+        if (known == nullptr) continue;
+        const bool takenBack = known->state == PaymentState::Cancelled;
+        if (takenBack ? known->toldTo : known->toldFrom) continue;
+        // One that is away hears everything when it is there again.
+        if (!m_around.isThere(takenBack ? known->to : known->from)) continue;
+        sayUntilHeard(*known, std::min(2 * due.patience, longestPatience));
+    }
+}
+
 void PaymentDesk::tick() {
+    sayAgain();
     const SystemTime now = m_clock.now();
     while (!m_deadlines.empty() && m_deadlines.begin()->first < now) {
         const PaymentId id = m_deadlines.begin()->second;
@@ -333,7 +365,10 @@ void PaymentDesk::tick() {
 }
 
 std::optional<SystemTime> PaymentDesk::nextDeadline() const {
-    return m_deadlines.empty() ? std::nullopt : std::optional(m_deadlines.begin()->first);
+    std::optional<SystemTime> next;
+    if (!m_deadlines.empty()) next = m_deadlines.begin()->first;
+    if (!m_unheard.empty()) next = std::min(next.value_or(SystemTime::max()), m_unheard.begin()->first);
+    return next;
 }
 
 void PaymentDesk::sayState(const PaymentRecord& record) {
@@ -366,11 +401,11 @@ PaymentResult PaymentDesk::takeBack(const Party& from, const CancelPayment& mess
     record.state = PaymentState::Cancelled;
     record.refusal = refusal(message.id, PaymentRefusal::Cancelled, {}, "nothing is owed");
     record.toldTo = record.to.isCustomer();
+    record.toldFrom = true;  // who takes it back has had the confirmation
     m_books.add(PaymentSum::TakenBackFrom, record.from, record.owed, now);
     m_books.add(PaymentSum::TakenBackTo, record.to, record.passed, now);
-    const Party next = record.to;
-    m_books.setPayment(std::move(record), now);
-    m_around.send(next, message);
+    m_books.setPayment(record, now);
+    sayUntilHeard(record, firstPatience);
     return PaymentResult::Done;
 }
 
@@ -400,12 +435,9 @@ void PaymentDesk::acknowledged(const Party& party, const PaymentAckEntry& entry)
 void PaymentDesk::connected(const Party& party) {
     if (party.isCustomer()) return connectedCustomer(party);
     for (const auto& [id, record] : m_books.payments()) {
-        if (record.from == party && !record.toldFrom && record.confirmation) {
-            m_around.send(party, PaymentConfirmed{*record.confirmation});
-        }
-        if (record.to == party && !record.toldTo && record.confirmation) {
-            m_around.send(party, CancelPayment{id, record.confirmation->payee});
-        }
+        const bool takenBack = record.state == PaymentState::Cancelled;
+        const bool waits = takenBack ? record.to == party && !record.toldTo : record.from == party && !record.toldFrom;
+        if (waits) sayUntilHeard(record, firstPatience);
     }
 }
 
@@ -415,6 +447,10 @@ void PaymentDesk::connectedCustomer(const Party& party) {
         if (record.to == party && record.state == PaymentState::Pending) {
             const auto position = static_cast<uint8_t>(record.position + 1);
             m_around.send(party, ForwardPayment{position, record.payment, {}});
+        }
+        // A payee does not acknowledge a cancellation, and may have been away when it came.
+        if (record.to == party && record.state == PaymentState::Cancelled && now - record.changed < toldAgain) {
+            sayUntilHeard(record, firstPatience);
         }
         if (record.from == party && now - record.changed < toldAgain) sayState(record);
     }

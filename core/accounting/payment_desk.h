@@ -91,7 +91,7 @@ public:
     void connected(const Party& party);
     // The books have fallen back to their last commit.
     void reload();
-    // Expires what nobody has confirmed in time.
+    // Expires what nobody has confirmed in time, and says again what a neighbour has not acknowledged.
     void tick();
     // When that may happen next.
     [[nodiscard]] std::optional<SystemTime> nextDeadline() const;
@@ -122,6 +122,9 @@ private:
     void end(PaymentRecord record, PaymentState state, const PaymentRefused& why);
     void sayState(const PaymentRecord& record);
     [[nodiscard]] PaymentResult confirm(const Party& from, const payments::PaymentConfirmation& confirmation);
+    // To a neighbour, until it is acknowledged or the neighbour is gone.
+    void sayUntilHeard(const PaymentRecord& record, std::chrono::milliseconds patience);
+    void sayAgain();
     [[nodiscard]] PaymentResult takeBack(const Party& from, const CancelPayment& message);
     [[nodiscard]] PaymentRefused refusal(const payments::PaymentId& id, PaymentRefusal reason, Money limit = {},
                                          std::string remedy = {}) const;
@@ -135,6 +138,12 @@ private:
     std::map<std::string, Rate> m_rates;
     std::set<payments::PaymentId> m_certifying;  // wait for their payee's certificate
     std::multimap<SystemTime, payments::PaymentId> m_deadlines;
+    struct Unheard {
+        payments::PaymentId id{};
+        std::chrono::milliseconds patience{};
+    };
+    std::multimap<SystemTime, Unheard>
+        m_unheard;  // when they are said again; those acknowledged meanwhile are passed over
     std::shared_ptr<int> m_alive = std::make_shared<int>();
 };
 

@@ -6,6 +6,10 @@ namespace netpas::accounting {
 
 namespace asio = boost::asio;
 
+namespace {
+constexpr uint64_t ticksBetweenRoutes = 16;
+}
+
 AccountingServer::AccountingServer(asio::io_context& io, const Identity& identity, ServerConfig config, Books books,
                                    const Clock& clock, LogSink log)
     : m_engine(std::make_shared<Engine>(io, identity, std::move(config), std::move(books), clock, std::move(log))) {}
@@ -292,7 +296,9 @@ void AccountingServer::Engine::tick() {
         link.later.clear();
         pump(link);
     }
-    if (++m_ticks % 64 == 0) {
+    ++m_ticks;
+    if (m_ticks % ticksBetweenRoutes == 0) tellRoutes();  // one that got lost is not missed for good
+    if (m_ticks % 64 == 0) {
         m_books.prune(m_clock.now(), m_clock.now() - m_config.logKept);
         m_books.prunePayments(m_clock.now());
     }

@@ -220,7 +220,7 @@ private:
     std::map<NodeId, std::string> m_payees;         // customers by their identifier
     std::unordered_map<NodeId, Party> m_elsewhere;  // … and those of siblings
     boost::asio::steady_timer m_expiryTimer;
-    bool m_expiryArmed = false;
+    SystemTime m_expiryArmed = SystemTime::max();  // what the timer waits for
     Watch m_watch;
     uint64_t m_alarmsLogged = 0;
     uint64_t m_ticks = 0;

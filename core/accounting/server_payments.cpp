@@ -168,15 +168,15 @@ void AccountingServer::Engine::tellRoutes() {
 
 void AccountingServer::Engine::armExpiry() {
     const auto next = m_desk->nextDeadline();
-    if (m_stopped || !next || m_expiryArmed) return;
-    m_expiryArmed = true;
+    if (m_stopped || !next || *next >= m_expiryArmed) return;
+    m_expiryArmed = *next;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*next - m_clock.now());
     // A wall clock that is set does not keep anybody waiting for long.
     m_expiryTimer.expires_after(std::clamp(left + std::chrono::milliseconds(1), notSooner, m_config.tick));
     m_expiryTimer.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
         const auto self = weak.lock();
         if (error || !self || self->m_stopped) return;
-        self->m_expiryArmed = false;
+        self->m_expiryArmed = SystemTime::max();
         self->m_desk->tick();
         if (self->m_books.dirty() || !self->m_effects.empty()) self->scheduleCommit();
         self->armExpiry();

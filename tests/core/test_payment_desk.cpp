@@ -31,6 +31,17 @@ struct Figure2 : World {
         return isps.at("Y")->owedBy("B") == Money::zero() && isps.at("Y")->owedTo("X") == Money::zero() &&
                isps.at("X")->owedBy("Y") == Money::zero() && isps.at("X")->owedTo("A") == Money::zero();
     }
+    // The payee's confirmations have a wrong signature from now on.
+    void forgesFor(const std::string& payee) {
+        onEndpoint = [this, payee](const std::string& name, const Message& message) {
+            const auto* offer = std::get_if<ForwardPayment>(&message);
+            if (name != payee || offer == nullptr) return false;
+            auto forged = payments::confirm(offer->payment, identities.at(payee), clock.now());
+            forged.signature.bytes[7] ^= 1;
+            say(payee, PaymentConfirmed{forged});
+            return true;
+        };
+    }
     void tick() {
         for (auto& [name, isp] : isps) isp->desk->tick();
         run();
@@ -314,6 +325,116 @@ private slots:
         QCOMPARE(world.at("Y", order), PaymentState::Expired);
     }
 
+    // Lost once, it comes again within the second that the hop has (NetPaS §5.2), whatever becomes of the connection.
+    void aConfirmationThatIsLostIsSaidAgain() {
+        Figure2 world;
+        world.open();
+        int lost = 0;
+        world.touch = [&](World::Wire& wire) {
+            const bool drop = wire.from == "X" && std::holds_alternative<PaymentConfirmed>(wire.message) && lost < 2;
+            lost += drop ? 1 : 0;
+            return !drop;
+        };
+        const auto order = world.pay();
+        world.run();
+        QCOMPARE(world.at("Y", order), PaymentState::Pending);
+        for (int i = 0; i < 4; ++i) {
+            world.clock.advance(250ms);
+            world.tick();
+        }
+        QCOMPARE(lost, 2);
+        QCOMPARE(world.at("Y", order), PaymentState::Confirmed);
+        QCOMPARE(world.y().owedTo("X"), nano(102'000));
+        QCOMPARE(world.x().sum(PaymentSum::LateBy, "Y"), Money::zero());
+        // Once it is heard nothing more is said.
+        world.touch = [](World::Wire&) {
+            qFatal("said again");
+            return false;
+        };
+        world.clock.advance(1min);
+        world.x().desk->tick();
+        world.run();
+    }
+
+    void aCancellationThatIsLostIsSaidAgain() {
+        Figure2 world;
+        world.open();
+        world.forgesFor("A");
+        const auto order = world.pay();
+        world.run();
+        bool lost = false;
+        world.touch = [&](World::Wire& wire) {
+            if (wire.from != "Y" || !std::holds_alternative<CancelPayment>(wire.message) || lost) return true;
+            lost = true;
+            return false;
+        };
+        world.say("B", CancelPayment{order.order.payment.id, world.identities.at("A").publicKey()});
+        world.run();
+        QVERIFY(lost);
+        QCOMPARE(world.at("X", order), PaymentState::Confirmed);
+        world.clock.advance(250ms);
+        world.tick();
+        QCOMPARE(world.at("X", order), PaymentState::Cancelled);
+        QCOMPARE(world.y().sum(PaymentSum::LateTo, "X"), Money::zero());
+    }
+
+    // The acknowledgement was lost, and what it is said again for has been taken back meanwhile.
+    void aConfirmationSaidAgainAfterItWasTakenBackIsNobodysLoss() {
+        Figure2 world;
+        world.open();
+        world.forgesFor("A");
+        std::optional<World::Wire> held;
+        world.touch = [&](World::Wire& wire) {
+            if (wire.from == "X" && std::holds_alternative<PaymentConfirmed>(wire.message)) held = wire;
+            return wire.from != "Y" || wire.to != "X" || !std::holds_alternative<PaymentAck>(wire.message);
+        };
+        const auto order = world.pay();
+        world.run();
+        world.touch = nullptr;
+        std::vector<World::Wire> cancellations;
+        world.touch = [&](World::Wire& wire) {
+            const bool cancels = wire.from == "Y" && std::holds_alternative<CancelPayment>(wire.message);
+            if (cancels) cancellations.push_back(wire);
+            return !cancels;
+        };
+        world.say("B", CancelPayment{order.order.payment.id, world.identities.at("A").publicKey()});
+        world.run();
+        world.wires.push_back(*held);
+        world.run();
+        QCOMPARE(world.x().sum(PaymentSum::LateBy, "Y"), Money::zero());
+        QCOMPARE(cancellations.size(), size_t{1});
+        world.wires.push_back(cancellations.front());
+        world.touch = nullptr;
+        world.run();
+        QCOMPARE(world.x().sum(PaymentSum::TakenBackFrom, "Y"), world.x().owedBy("Y"));
+        const PaymentRecord record = *world.x().books->paymentEver(order.order.payment.id);
+        QVERIFY(record.toldFrom && record.toldTo);
+    }
+
+    void aPayeeThatWasAwayHearsThatItWasTakenBack() {
+        Figure2 world;
+        world.open();
+        world.forgesFor("A");
+        const auto order = world.pay();
+        world.run();
+        const auto forger = world.onEndpoint;
+        int heard = 0;
+        world.onEndpoint = [&](const std::string& name, const Message& message) {
+            if (name != "A" || !std::holds_alternative<CancelPayment>(message)) return forger(name, message);
+            ++heard;
+            return true;
+        };
+        world.touch = [](World::Wire& wire) { return wire.to != "A"; };
+        world.say("B", CancelPayment{order.order.payment.id, world.identities.at("A").publicKey()});
+        world.run();
+        world.touch = nullptr;
+        QCOMPARE(world.at("X", order), PaymentState::Cancelled);
+        QCOMPARE(heard, 0);
+        world.x().desk->connected(Party{"A", {}});
+        world.run();
+        QCOMPARE(heard, 1);
+    }
+
     void confirmationsThatComeFromElsewhereChangeNothing() {
         Figure2 world;
         world.addIsp("M", 66);
@@ -341,14 +462,7 @@ private slots:
     void aWrongSignatureIsTakenBackAlongTheWholeWay() {
         Figure2 world;
         world.open();
-        world.onEndpoint = [&](const std::string& name, const Message& message) {
-            const auto* offer = std::get_if<ForwardPayment>(&message);
-            if (name != "A" || offer == nullptr) return false;
-            auto forged = payments::confirm(offer->payment, world.identities.at("A"), world.clock.now());
-            forged.signature.bytes[7] ^= 1;
-            world.say("A", PaymentConfirmed{forged});
-            return true;
-        };
+        world.forgesFor("A");
         const auto order = world.pay();
         world.run();
         QCOMPARE(world.at("Y", order), PaymentState::Confirmed);
