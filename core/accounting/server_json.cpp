@@ -108,6 +108,17 @@ Json siblingOf(const Books& books, const Party& party, bool connected, size_t cu
             {"waiting", waiting}};
 }
 
+// Those whose end somebody has still to hear of.
+Json openPaymentsOf(const Books& books) {
+    uint64_t pending = 0;
+    uint64_t unacknowledged = 0;
+    for (const auto& [id, record] : books.payments()) {
+        if (record.state == PaymentState::Pending) ++pending;
+        if (!record.toldFrom || !record.toldTo) ++unacknowledged;
+    }
+    return {{"in_memory", books.payments().size()}, {"pending", pending}, {"unacknowledged", unacknowledged}};
+}
+
 }  // namespace
 
 std::string AccountingServer::Engine::booksJson() const {
@@ -171,6 +182,7 @@ std::string AccountingServer::Engine::booksJson() const {
     }
     json["servers"] = std::move(servers);
     json["payments"] = paymentsOf(m_books);
+    json["payments_open"] = openPaymentsOf(m_books);
 
     Json downstream = Json::array();
     Json links = Json::array();

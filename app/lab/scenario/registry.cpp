@@ -4,10 +4,10 @@ namespace netpas::lab {
 
 const std::vector<Scenario>& scenarios() {
     static const std::vector<Scenario> all{
-        figure3Scenario(),          fourIspsScenario(),  sixteenIspsScenario(),    storyScenario(),
-        upgradeMidstreamScenario(), agentDiesScenario(), hostilePacketsScenario(), badInputScenario(),
-        dongleScenario(),           modemScenario(),     hijackedHostScenario(),   budgetRaceScenario(),
-        overlayBasicsScenario(),
+        figure3Scenario(),          fourIspsScenario(),     sixteenIspsScenario(),    storyScenario(),
+        upgradeMidstreamScenario(), agentDiesScenario(),    hostilePacketsScenario(), badInputScenario(),
+        dongleScenario(),           modemScenario(),        hijackedHostScenario(),   budgetRaceScenario(),
+        overlayBasicsScenario(),    paymentChaosScenario(),
     };
     return all;
 }

@@ -97,5 +97,6 @@ Scenario dongleScenario();
 Scenario modemScenario();
 Scenario budgetRaceScenario();
 Scenario overlayBasicsScenario();
+Scenario paymentChaosScenario();
 
 }  // namespace netpas::lab

@@ -34,6 +34,7 @@ int tcpSinkTool(const ToolArguments& arguments);
 int agentThiefTool(const ToolArguments& arguments);
 int budgetClientTool(const ToolArguments& arguments);
 int overlayRelayTool(const ToolArguments& arguments);
+int paymentCrowdTool(const ToolArguments& arguments);
 
 int runTool(const std::string& name, const std::vector<std::string>& arguments);
 
