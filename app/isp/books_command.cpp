@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "app/isp/books_merge.h"
 #include "app/isp/server_commands.h"
 #include "core/net/http_client.h"
 
@@ -44,6 +45,14 @@ void print(const json& books) {
         printComparison(("services of ISP " + textOf(isp, "isp")).c_str(), isp);
     }
     printComparison("our service delivered here", books.at("delivered"));
+    for (const json& server : books.value("servers", json::array())) {
+        std::printf("    with server %s of this ISP: owes us $%s, we owe $%s\n", textOf(server, "name").c_str(),
+                    textOf(server, "owed_by").c_str(), textOf(server, "owed_to").c_str());
+    }
+    if (books.contains("between_servers")) {
+        std::printf("    between the servers of this ISP $%s is under way\n",
+                    textOf(books.at("between_servers"), "net").c_str());
+    }
     std::printf("\n%s alarms\n", textOf(books, "alarm_count").c_str());
     for (const json& alarm : books.at("alarms")) {
         std::printf("  %s: %s: %s\n", textOf(alarm, "kind").c_str(), textOf(alarm, "subject").c_str(),
@@ -73,10 +82,11 @@ int complain(const char* command, const net::HttpResponse& answer) {
 
 int runBooks(const std::vector<std::string>& arguments) {
     CLI::App app("What an accounting server has in its books", "netpas-isp books");
-    std::string socket;
+    std::vector<std::string> sockets;
     bool asJson = false;
     bool invoices = false;
-    app.add_option("--socket", socket, "the server's admin socket")->required();
+    app.add_option("--socket", sockets, "the server's admin socket; of several servers of one ISP: their sums")
+        ->required();
     app.add_flag("--json", asJson, "one JSON object");
     app.add_flag("--invoices", invoices, "the invoices instead, as JSON");
     try {
@@ -86,14 +96,27 @@ int runBooks(const std::vector<std::string>& arguments) {
     }
     net::HttpCall call;
     call.target = invoices ? "/v1/invoices" : "/v1/books";
-    const auto answer = ask("books", socket, call);
-    if (!answer) return 3;
-    const json books = json::parse(answer->body, nullptr, false);
-    if (answer->status != 200 || !books.is_object()) return complain("books", *answer);
+    std::vector<std::string> bodies;
+    for (const std::string& socket : sockets) {
+        const auto answer = ask("books", socket, call);
+        if (!answer) return 3;
+        if (answer->status != 200 || !json::parse(answer->body, nullptr, false).is_object())
+            return complain("books", *answer);
+        bodies.push_back(answer->body);
+    }
+    if (bodies.size() > 1) {
+        auto sum = mergeBooks(bodies);
+        if (!sum) {
+            std::fprintf(stderr, "netpas-isp books: %s\n", sum.error().c_str());
+            return 1;
+        }
+        bodies = {std::move(*sum)};
+    }
     if (asJson || invoices) {
-        std::printf("%s", answer->body.c_str());
+        std::printf("%s", bodies.front().c_str());
         return 0;
     }
+    const json books = json::parse(bodies.front());
     try {
         print(books);
     } catch (const json::exception&) {

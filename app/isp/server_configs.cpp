@@ -3,6 +3,8 @@
 #include <cmath>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <set>
 
 #include "app/isp/toml_fields.h"
 #include "core/certificates/payee_certificate.h"
@@ -179,6 +181,39 @@ accounting::PaymentAccount readAccount(const toml::table* table, Problems& probl
     return account;
 }
 
+// Points of contact with another ISP, by the numbers that both use; none: all of them.
+std::vector<ExitPoint> exitsOf(TomlFields& fields) {
+    std::vector<ExitPoint> exits;
+    for (const IspId number : fields.isps("exits")) {
+        if (number.value() == 0 || number.value() > ExitPoint::maxValue) {
+            fields.problem("exits", "an entry of 'exits' is a number from 1 to 1023");
+        } else {
+            exits.emplace_back(number.value());
+        }
+    }
+    return exits;
+}
+
+// The other accounting servers of this ISP (NetPaS Figure 6).
+void readSiblings(TomlFields& root, accounting::ServerConfig& server, Problems& problems) {
+    for (const toml::table* table : root.tables("server")) {
+        TomlFields fields(*table, "[[server]]", problems);
+        accounting::SiblingConfig sibling;
+        sibling.name = fields.text("name").value_or("");
+        if (sibling.name.empty() || sibling.name.size() > accounting::maxNameSize)
+            fields.problem("name", "'name' in [[server]] must have 1 to 64 characters");
+        sibling.server.address = fields.address("address").value_or(IpAddress{});
+        sibling.server.port = portOf(fields, accountingPort);
+        sibling.key = keyOf(fields);
+        for (const toml::table* place : fields.tables("places")) {
+            TomlFields inner(*place, "'places' of [[server]]", problems);
+            const IspId isp = ispOf(inner, "isp");
+            sibling.places.push_back({isp, exitsOf(inner)});
+        }
+        server.siblings.push_back(std::move(sibling));
+    }
+}
+
 void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& problems) {
     for (const toml::table* table : root.tables("edge")) {
         TomlFields fields(*table, "[[edge]]", problems);
@@ -193,6 +228,7 @@ void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& p
         neighbour.server.port = portOf(fields, accountingPort);
         neighbour.key = keyOf(fields);
         neighbour.credit = fields.money("credit", Need::Optional).value_or(usualCredit);
+        neighbour.exits = exitsOf(fields);
         if (neighbour.isp == server.isp)
             fields.problem("isp", "an ISP is no neighbour of itself: give the neighbour's number");
         server.neighbours.push_back(std::move(neighbour));
@@ -234,11 +270,39 @@ void checkDistinct(const toml::table& root, const accounting::ServerConfig& serv
     }
     for (const auto& neighbour : server.neighbours) {
         check(keys.insert(neighbour.key).second, "the key of neighbour " + neighbour.name);
-        check(names.insert("ISP " + std::to_string(neighbour.isp.value())).second,
-              "neighbour " + std::to_string(neighbour.isp.value()));
+        check(names.insert("neighbour " + neighbour.name).second, "neighbour " + neighbour.name);
+    }
+    for (const auto& sibling : server.siblings) {
+        check(keys.insert(sibling.key).second, "the key of server " + sibling.name);
+        check(names.insert("server " + sibling.name).second, "server " + sibling.name);
     }
     for (const auto& customer : server.customers) {
         check(names.insert("customer " + customer.name).second, "customer " + customer.name);
+    }
+}
+
+// Every place has one server that answers for it: else a confirmation could be taken twice.
+void checkPlaces(const toml::table& root, const accounting::ServerConfig& server, Problems& problems) {
+    std::map<IspId, std::vector<const std::vector<ExitPoint>*>> by;
+    for (const auto& neighbour : server.neighbours) by[neighbour.isp].push_back(&neighbour.exits);
+    for (const auto& sibling : server.siblings) {
+        for (const auto& places : sibling.places) by[places.isp].push_back(&places.exits);
+    }
+    for (const auto& [isp, lists] : by) {
+        if (lists.size() == 1) continue;
+        const std::string name = "ISP " + std::to_string(isp.value());
+        std::set<ExitPoint> seen;
+        for (const auto* exits : lists) {
+            if (exits->empty())
+                problems.add(root, name +
+                                       " is met by several servers: give each [[neighbour]] and each of 'places' its "
+                                       "'exits'");
+            for (const ExitPoint exit : *exits) {
+                if (!seen.insert(exit).second)
+                    problems.add(root, "exit " + std::to_string(exit.value()) + " of " + name +
+                                           " stands at two servers; keep one");
+            }
+        }
     }
 }
 
@@ -262,9 +326,11 @@ AccountingSettings readAccounting(const toml::table& root, const std::filesystem
     readComparison(fields.table("comparison", Need::Optional), server.watch, problems);
     readPayments(fields.table("payments", Need::Optional), server, problems);
     settings.payees = readCertifier(fields.table("payees", Need::Optional), server.isp, folder, problems);
+    readSiblings(fields, server, problems);
     readParties(fields, server, problems);
     checkFilters(root, settings, problems);
     if (!problems.any()) checkDistinct(root, server, problems);
+    if (!problems.any()) checkPlaces(root, server, problems);
     return settings;
 }
 

@@ -103,6 +103,30 @@ private slots:
                 std::string::npos);
     }
 
+    void severalServersOfOneIsp() {
+        const auto parse = [](const std::string& more) {
+            const std::string text = replaced(accountingToml(), "name = \"Y\"\n", "name = \"y1\"\nexits = [1, 2]\n");
+            return parseAccountingConfig(text + more, "accounting.toml", "/conf");
+        };
+        const std::string third(64, 'c');
+        const auto sibling = [&](const char* places) {
+            return "[[server]]\nname = \"z2\"\naddress = \"198.51.100.9\"\nkey = \"" + third + "\"\nplaces = [" +
+                   places + "]\n";
+        };
+        const auto settings = parse(sibling("{ isp = 25, exits = [3] }, { isp = 24 }"));
+        QVERIFY2(settings.has_value(), problems(settings).c_str());
+        QCOMPARE(settings->server.neighbours[0].exits.size(), size_t{2});
+        QCOMPARE(settings->server.siblings[0].places[0].exits[0], ExitPoint(3));
+        QVERIFY(settings->server.siblings[0].places[1].exits.empty());
+        QVERIFY(problems(parse(sibling("{ isp = 25 }"))).find("give each") != std::string::npos);
+        QVERIFY(problems(parse(sibling("{ isp = 25, exits = [2] }"))).find("stands at two servers") !=
+                std::string::npos);
+        QVERIFY(problems(parse(sibling("{ isp = 25, exits = [0] }"))).find("from 1 to 1023") != std::string::npos);
+        const std::string another = "[[neighbour]]\nisp = 25\nname = \"y2\"\naddress = \"198.51.100.3\"\nkey = \"" +
+                                    third + "\"\nexits = [3]\n";
+        QCOMPARE(parse(another)->server.neighbours.size(), size_t{2});
+    }
+
     void directoryFileIsUnderstood() {
         const auto settings = parseDirectoryConfig(directoryToml(), "directory.toml", "/conf");
         QVERIFY2(settings.has_value(), problems(settings).c_str());
