@@ -7,7 +7,7 @@ const std::vector<Scenario>& scenarios() {
         figure3Scenario(),          fourIspsScenario(),     sixteenIspsScenario(),    storyScenario(),
         upgradeMidstreamScenario(), agentDiesScenario(),    hostilePacketsScenario(), badInputScenario(),
         dongleScenario(),           modemScenario(),        hijackedHostScenario(),   budgetRaceScenario(),
-        overlayBasicsScenario(),    paymentChaosScenario(),
+        overlayBasicsScenario(),    paymentChaosScenario(), threatsScenario(),
     };
     return all;
 }

@@ -1,0 +1,86 @@
+// netpas-lab run threats: every row of the paper's Table 1 is attacked.
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "app/lab/scenario/threats.h"
+
+namespace netpas::lab {
+namespace {
+
+using threats::Finding;
+using threats::Row;
+using threats::Run;
+
+constexpr uint16_t ispsOfARow = 100;
+
+std::vector<Row> allRows() {
+    std::vector<Row> all;
+    for (auto rows : {threats::hijackerRows(), threats::endpointRows(), threats::ispRows(), threats::remainingRows()}) {
+        all.insert(all.end(), rows.begin(), rows.end());
+    }
+    return all;
+}
+
+// "3,11-14" of the rows, from 1; empty: all.
+std::vector<size_t> chosenRows(const std::string& text, size_t count) {
+    std::vector<size_t> chosen;
+    for (size_t i = 1; i <= count; ++i) {
+        bool wanted = text.empty();
+        for (size_t at = 0; at < text.size();) {
+            const size_t end = std::min(text.find(',', at), text.size());
+            const std::string part = text.substr(at, end - at);
+            const size_t dash = part.find('-');
+            const size_t from = std::strtoul(part.c_str(), nullptr, 10);
+            const size_t to = dash == std::string::npos ? from : std::strtoul(part.c_str() + dash + 1, nullptr, 10);
+            wanted = wanted || (from <= i && i <= to);
+            at = end + 1;
+        }
+        if (wanted) chosen.push_back(i - 1);
+    }
+    return chosen;
+}
+
+Json rowJson(const Row& row, const Finding& finding, const std::string& result) {
+    Json json{{"threat", row.threat},
+              {"section", row.section},
+              {"attack", row.attack},
+              {"result", result},
+              {"attempts", finding.attempts},
+              {"refused", finding.refused},
+              {"loss", finding.loss.toString()},
+              {"bound", finding.bound.toString()}};
+    json["seconds_to_detect"] = finding.secondsToDetect ? Json(*finding.secondsToDetect) : Json();
+    json["seen"] = finding.seen;
+    return json;
+}
+
+Expected<void> run(ScenarioContext& context) {
+    const std::string netns = context.lab().netns(context.topology().nodes().front());
+    auto thread = OverlayThread::start(netns);
+    if (!thread) return tl::unexpected(thread.error());
+    const std::vector<Row> rows = allRows();
+    Json all = Json::array();
+    for (const size_t i : chosenRows(context.options().rows, rows.size())) {
+        const Row& row = rows[i];
+        context.say(std::to_string(i + 1) + ". " + row.threat + " (§" + row.section + "): " + row.attack + ".");
+        Run one(context, **thread, static_cast<uint16_t>(1000 + ispsOfARow * i), context.options().seed);
+        const auto finding = row.run(one);
+        const std::string result =
+            finding ? threats::conclude(*finding, one.unmet()) : "FAILED: " + finding.error().text;
+        context.expect(result.rfind("FAILED", 0) != 0, row.threat + ": " + result);
+        context.say("    " + result + "; lost " + finding.value_or(Finding{}).loss.toString() + " of at most " +
+                    finding.value_or(Finding{}).bound.toString());
+        all.push_back(rowJson(row, finding.value_or(Finding{}), result));
+    }
+    context.result()["rows"] = std::move(all);
+    return {};
+}
+
+}  // namespace
+
+Scenario threatsScenario() {
+    return {"threats", "every threat of the paper's Table 1, carried out", "overlay", {}, run, false, true};
+}
+
+}  // namespace netpas::lab

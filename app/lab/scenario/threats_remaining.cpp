@@ -1,0 +1,217 @@
+// What the paper leaves to limits and to the market (NetPaS §4.4).
+#include "app/lab/scenario/books.h"
+#include "app/lab/scenario/threats.h"
+#include "core/random.h"
+#include "core/wire/shim.h"
+
+namespace netpas::lab::threats {
+namespace {
+
+using namespace std::chrono_literals;
+using accounting::Confirmation;
+using accounting::ConfirmationToCountersign;
+using accounting::ForwardedConfirmation;
+using accounting::ForwardPayment;
+using accounting::Message;
+using accounting::PaymentRefusal;
+
+// --- 4.4.1
+
+Expected<Finding> compromisedServer(Run& run) {
+    const uint16_t x = run.isp(1), c = run.isp(2), v = run.isp(3);
+    const std::string credit = "0.5";
+    auto made = run.make({{x, "X", "", {}, {c}, {{"accomplice", "receive = true"}}, "0", credit},
+                          {c, "C", "", {}, {x, v}, {}},
+                          {v, "V", "", {}, {c}, {{"accomplice", "receive = true"}}, "0", credit}});
+    if (!made) return tl::unexpected(made.error());
+    ThreatNet& net = **made;
+    // What the neighbours answer comes to C's server on connections of their own.
+    std::map<uint16_t, std::atomic<uint64_t>> refusals;
+    for (const uint16_t isp : {x, v}) {
+        const auto relay = net.relayBetween(isp, c);
+        if (!relay) return tl::unexpected(relay.error());
+        (*relay)->setHook([&count = refusals[isp]](OverlayRelay::Direction, const Message& message) {
+            const auto* no = std::get_if<accounting::PaymentRefused>(&message);
+            if (no != nullptr && no->reason == PaymentRefusal::CreditLimit) ++count;
+            return std::vector<Message>{message};
+        });
+    }
+    LAB_TRY(net.start());
+    OverlayCustomer atX(run.thread(), net.overlay(), x, "accomplice");
+    OverlayCustomer atV(run.thread(), net.overlay(), v, "accomplice");
+    LAB_TRY(atX.join(true));
+    LAB_TRY(atV.join(true));
+    // With the key of C's accounting server the hackers say what they like to its neighbours.
+    Finding finding;
+    for (const auto& [isp, accomplice] : {std::pair{x, &atX}, std::pair{v, &atV}}) {
+        RogueIsp rogue(net.thread(), net.identity(c), net.overlay().server(isp));
+        LAB_TRY(rogue.awaitUp());
+        constexpr int payments = 200;
+        for (int i = 0; i < payments; ++i) {
+            ForwardPayment forward;
+            forward.position = 1;
+            forward.payment.id = payments::newPaymentId();
+            forward.payment.payee = accomplice->identity().nodeId();
+            forward.payment.amount = dollars("0.01");
+            forward.payment.time = systemClock().now();
+            forward.payment.expires = forward.payment.time + 10s;
+            forward.fees = {{IspId(isp), Money::zero()}};
+            finding.attempts += static_cast<uint64_t>(rogue.say(forward));
+        }
+        LAB_TRY(waitUntil("the neighbour to have enough", 20s, [&] {
+            const auto books = net.books(isp);
+            const Json* debt = books ? findEntry(*books, "payments", "isp", c) : nullptr;
+            return debt != nullptr && refusals[isp] + debt->value("confirmed_from", uint64_t{0}) >= payments;
+        }));
+        finding.refused += refusals[isp];
+        const auto books = net.books(isp);
+        if (!books) return tl::unexpected(books.error());
+        finding.loss = plus(finding.loss, entryAmount(*books, "payments", "isp", c, "owes"));
+    }
+    finding.bound = times(dollars(credit), 2);
+    finding.limited = finding.refused > 0;
+    finding.seen = {"the neighbours passed on " + finding.loss.toString() +
+                    ", the credit that C has with them, and no more"};
+    return finding;
+}
+
+// --- 4.4.2
+
+Expected<Finding> flood(Run& run) {
+    const uint16_t x = run.isp(1), v = run.isp(2);
+    ThreatIsp first{x, "X", "0.000003", {v}, {}, {{"hijacked", ""}, {"other", ""}}};
+    first.bucketRate = "0.005";
+    first.bucketBurst = "0.01";
+    auto made = run.make({first, {v, "V", "0.000007", {x}, {}, {}}});
+    if (!made) return tl::unexpected(made.error());
+    ThreatNet& net = **made;
+    LAB_TRY(net.start());
+    auto hijacked = PaidSender::make(net, x, "hijacked", "1000", {x, v});
+    if (!hijacked) return tl::unexpected(hijacked.error());
+    auto other = PaidSender::make(net, x, "other", "1000", {x, v});
+    if (!other) return tl::unexpected(other.error());
+    auto sink = PaidSink::start(net, v);
+    if (!sink) return tl::unexpected(sink.error());
+    run.say("A hijacked host floods a victim with 10,000 paid packets a second.");
+    const auto begin = std::chrono::steady_clock::now();
+    Finding finding;
+    Traffic steady(**other, net.path({x, v}), net.destination(v), 200);
+    finding.attempts = (*hijacked)->send(net.path({x, v}), net.destination(v), 40'000, 10'000);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    steady.stop();
+    Json books, counters;
+    LAB_TRY(waitUntil("the last reports", 10s, [&] {
+        const auto said = net.books(x);
+        const auto seen = net.counters(x);
+        if (!said || !seen) return false;
+        books = *said;
+        counters = *seen;
+        const uint64_t refused = counters["verdicts"].value("rate_limited", uint64_t{0});
+        const uint64_t passed = counters["verdicts"].value("forwarded", uint64_t{0});
+        const Money counted = plus(entryAmount(books, "customers", "name", "hijacked", "amount"),
+                                   entryAmount(books, "customers", "name", "other", "amount"));
+        return refused + passed >= finding.attempts + steady.sent() && counted == times(dollars("0.00001024"), passed);
+    }));
+    finding.refused = counters["verdicts"].value("rate_limited", uint64_t{0});
+    finding.loss = entryAmount(books, "customers", "name", "hijacked", "amount");
+    finding.bound = plus(dollars("0.01"), dollars(std::to_string(0.005 * (took.count() + 1))));
+    finding.limited = finding.refused > 0;
+    run.require(steady.sent() > 0, "the other customer sent nothing");
+    finding.seen = {std::to_string((*sink)->packets()) + " packets of both customers reached the victim, of " +
+                    std::to_string(finding.attempts + steady.sent())};
+    return finding;
+}
+
+// --- 4.4.5
+
+// C loses packets behind its router and conspires with V, which confirms them all the same: nobody upstream can tell. The sender
+// can: it asks its peer how many arrived, and stops.
+Expected<Finding> confirmDropped(Run& run) {
+    const uint16_t x = run.isp(1), c = run.isp(2), v = run.isp(3);
+    auto made = run.make({{x, "X", "0.000003", {c}, {}, {{"b", ""}}},
+                          {c, "C", "0.000004", {x, v}, {}, {}},
+                          {v, "V", "0.000007", {c}, {}, {}}});
+    if (!made) return tl::unexpected(made.error());
+    ThreatNet& net = **made;
+    const auto box = net.boxBetween(c, v);
+    if (!box) return tl::unexpected(box.error());
+    LAB_TRY(net.start());
+    auto b = PaidSender::make(net, x, "b", "1000", {x, c, v});
+    if (!b) return tl::unexpected(b.error());
+    auto sink = PaidSink::start(net, v);
+    if (!sink) return tl::unexpected(sink.error());
+    RogueIsp toC(net.thread(), net.identity(v), net.overlay().server(c));
+    LAB_TRY(toC.awaitUp());
+    std::atomic<uint64_t> number{0}, lies{0};
+    (*box)->setHook([&](bool fromC, Bytes bytes) -> std::optional<Bytes> {
+        if (fromC && number++ % 5 == 0) return std::nullopt;
+        return bytes;
+    });
+    // V confirms C's service and its own for the packets that C has dropped: T for each T that they would have paid.
+    const auto lie = [&](uint16_t beneficiary) {
+        Confirmation made_;
+        for (uint8_t& byte : made_.id) byte = static_cast<uint8_t>(systemRandom().below(256));
+        made_.time = systemClock().now();
+        made_.confirming = IspId(v);
+        made_.beneficiary = IspId(beneficiary);
+        made_.amount = dollars(ThreatNet::threshold);
+        made_.header = *AccountingHeader::make(net.path({x, c, v}));
+        accounting::signAsConfirming(made_, net.identity(v));
+        bool said = false;
+        if (beneficiary == v) {
+            accounting::signAsBeneficiary(made_, net.identity(v));
+            said = toC.say(ForwardedConfirmation{made_});
+        } else {
+            said = toC.say(ConfirmationToCountersign{made_});
+        }
+        lies += static_cast<uint64_t>(said);
+    };
+    const auto path = net.path({x, c, v});
+    Money dueC, dueV;
+    uint64_t sent = 0, dropsTold = 0;
+    const auto begin = std::chrono::steady_clock::now();
+    constexpr uint64_t window = 2000;  // packets after which the sender asks
+    std::optional<double> noticed;
+    while (!noticed && sent < 20 * window) {
+        sent += (*b)->send(path, net.destination(v), window, 4000);
+        const uint64_t dropped = (*box)->dropped();
+        dueC = plus(dueC, times(path[1].price.value(), dropped - dropsTold));
+        dueV = plus(dueV, times(path[2].price.value(), dropped - dropsTold));
+        dropsTold = dropped;
+        for (; dueC >= dollars(ThreatNet::threshold); dueC = minus(dueC, dollars(ThreatNet::threshold))) lie(c);
+        for (; dueV >= dollars(ThreatNet::threshold); dueV = minus(dueV, dollars(ThreatNet::threshold))) lie(v);
+        std::this_thread::sleep_for(300ms);
+        // More than one in fifty is lost: it does not pay for that any longer.
+        if ((*sink)->packets() + sent / 50 < sent)
+            noticed = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    }
+    std::this_thread::sleep_for(4s);  // the comparisons of X look at all of it
+    const auto books = net.books(x);
+    if (!books) return tl::unexpected(books.error());
+    Finding finding;
+    finding.attempts = lies;
+    // What C and V are paid for packets that never arrived.
+    finding.loss = times(plus(path[1].price.value(), path[2].price.value()), (*box)->dropped());
+    finding.bound = times(plus(path[1].price.value(), path[2].price.value()), 2 * window / 5 + 1);
+    finding.limited = noticed.has_value();
+    finding.secondsToDetect = std::nullopt;
+    finding.seen = {"the sender stopped after " + std::to_string(sent) + " packets, of which " +
+                        std::to_string((*sink)->packets()) + " arrived",
+                    std::to_string(books->value("alarm_count", 0)) + " alarms at X: upstream nobody can tell"};
+    run.require((*box)->dropped() > 0, "no packet was dropped");
+    return finding;
+}
+
+}  // namespace
+
+std::vector<Row> remainingRows() {
+    return {
+        {"Compromised accounting servers", "4.4.1",
+         "hackers with the key of C's accounting server order its neighbours to pay accomplices", compromisedServer},
+        {"Floods with high-priority packets", "4.4.2", "a hijacked host floods a victim with paid packets", flood},
+        {"Confirming dropped packets", "4.4.5", "C drops a fifth of the packets, and its accomplice V confirms them",
+         confirmDropped},
+    };
+}
+
+}  // namespace netpas::lab::threats
