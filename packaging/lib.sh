@@ -14,7 +14,7 @@ build_packages=(
 # To run the lab and the story: namespaces and queues, a file server, a player and what makes its film.
 lab_packages=(iproute2 iputils-ping nftables procps nginx-light ffmpeg mpv)
 # To run the tests and the benchmark besides.
-test_packages=(qt6-base-dev clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools bgpdump ccache)
+test_packages=(qt6-base-dev clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools bgpdump python3-scapy ccache)
 # For `test --long` only.
 long_packages=(clang clang-tidy libclang-rt-14-dev)
 

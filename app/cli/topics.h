@@ -26,6 +26,7 @@ void addContactVerbs(CLI::App& app, Action& chosen);
 void addPayeeVerbs(CLI::App& app, Action& chosen);
 void addPairVerbs(CLI::App& app, Action& chosen);
 void addPathVerbs(CLI::App& app, Action& chosen);
+void addPingVerbs(CLI::App& app, Action& chosen);
 void addRuleVerbs(CLI::App& app, Action& chosen);
 void addLedgerVerbs(CLI::App& app, Action& chosen);  // history, totals, balance, label
 void addVaultVerbs(CLI::App& app, Action& chosen);  // lock, unlock, passphrase, recovery words, backup, restore, doctor
@@ -38,6 +39,7 @@ inline void addTopics(CLI::App& app, Action& chosen) {
     addPayeeVerbs(app, chosen);
     addPairVerbs(app, chosen);
     addPathVerbs(app, chosen);
+    addPingVerbs(app, chosen);
     addRuleVerbs(app, chosen);
 }
 
