@@ -55,6 +55,21 @@ Json rowJson(const Row& row, const Finding& finding, const std::string& result) 
     return json;
 }
 
+Expected<void> honest(ScenarioContext& context, OverlayThread& thread) {
+    if (context.options().honest == 0) return {};
+    context.say("Without attackers:");
+    Run one(context, thread, 0, context.options().seed);
+    const auto honest = threats::honestRuns(one, context.options().honest);
+    if (!honest) return tl::unexpected(honest.error());
+    context.result()["honest_seeds"] = honest->seeds;
+    context.result()["honest_confirmed"] = honest->confirmed.toString();
+    context.result()["false_alarms"] = std::to_string(honest->alarms);
+    context.result()["alarms"] = honest->texts;
+    context.expect(honest->alarms == 0, std::to_string(honest->alarms) + " alarms, and nobody has cheated");
+    for (const std::string& unmet : one.unmet()) context.expect(false, unmet);
+    return {};
+}
+
 Expected<void> run(ScenarioContext& context) {
     const std::string netns = context.lab().netns(context.topology().nodes().front());
     auto thread = OverlayThread::start(netns);
@@ -74,7 +89,7 @@ Expected<void> run(ScenarioContext& context) {
         all.push_back(rowJson(row, finding.value_or(Finding{}), result));
     }
     context.result()["rows"] = std::move(all);
-    return {};
+    return honest(context, **thread);
 }
 
 }  // namespace

@@ -34,8 +34,9 @@ public:
 
     // Numbers of ISPs that no other row uses, from 1.
     [[nodiscard]] uint16_t isp(uint16_t number) const { return static_cast<uint16_t>(m_firstIsp + number); }
-    Expected<std::unique_ptr<ThreatNet>> make(std::vector<ThreatIsp> isps) {
-        return ThreatNet::make(m_context.lab(), m_thread, std::move(isps), m_seed);
+    Expected<std::unique_ptr<ThreatNet>> make(std::vector<ThreatIsp> isps) { return make(std::move(isps), m_seed); }
+    Expected<std::unique_ptr<ThreatNet>> make(std::vector<ThreatIsp> isps, uint64_t seed) {
+        return ThreatNet::make(m_context.lab(), m_thread, std::move(isps), seed);
     }
     [[nodiscard]] OverlayThread& thread() { return m_thread; }
     [[nodiscard]] uint64_t seed() const { return m_seed; }
@@ -63,6 +64,15 @@ std::vector<Row> hijackerRows();
 std::vector<Row> endpointRows();
 std::vector<Row> ispRows();
 std::vector<Row> remainingRows();
+
+// The same traffic without attackers, once for each seed.
+struct Honest {
+    uint64_t seeds = 0;
+    uint64_t alarms = 0;
+    Money confirmed;
+    std::vector<std::string> texts;
+};
+Expected<Honest> honestRuns(Run& run, uint64_t seeds);
 
 // "prevented", "detected", "bounded", or why the attack was none or succeeded, beginning with "FAILED: ".
 [[nodiscard]] std::string conclude(const Finding& finding, const std::vector<std::string>& unmet);
