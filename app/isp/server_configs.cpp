@@ -320,6 +320,7 @@ AccountingSettings readAccounting(const toml::table& root, const std::filesystem
     if (const auto seconds = fields.number("confirmation_lifetime_seconds", 10, 7L * 24 * 3600, Need::Optional)) {
         server.confirmationLifetime = std::chrono::seconds(*seconds);
     }
+    server.batchSignatures = fields.flag("batch_signatures").value_or(true);
     if (const auto days = fields.number("log_days", 1, 3650, Need::Optional))
         server.logKept = std::chrono::hours(24 * *days);
     readSampling(fields.table("sampling"), server, problems);

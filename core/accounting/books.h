@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -17,6 +19,7 @@
 
 #include "core/accounting/messages.h"
 #include "core/accounting/payment_record.h"
+#include "core/accounting/replay_table.h"
 #include "core/store/database.h"
 
 namespace netpas::accounting {
@@ -112,6 +115,7 @@ public:
         std::filesystem::path path;
         store::DatabaseKey key{};
         std::chrono::seconds idMemory{3600};  // ids of confirmations younger than this are known
+        size_t idsKept = 20'000'000;          // at most: about 280 MB
     };
     [[nodiscard]] static tl::expected<Books, store::StoreError> open(const Options& options, SystemTime now);
 
@@ -146,9 +150,14 @@ public:
     [[nodiscard]] const std::map<std::string, uint64_t>& verdicts() const { return m_verdictTotals; }
 
     // --- confirmations
-    enum class Known { No, Same, Other };
-    [[nodiscard]] Known known(const Confirmation& confirmation);
-    [[nodiscard]] bool knownId(const ConfirmationId& id) const { return m_ids.contains(id); }
+    enum class Known { No, Same, Other, Full };
+    [[nodiscard]] Known known(const Confirmation& confirmation) const;
+    // … and from now on it is, if it was not.
+    [[nodiscard]] Known remember(const Confirmation& confirmation, uint64_t digest, SystemTime now);
+    // A sample that an edge router may send again.
+    [[nodiscard]] bool knownSample(const ConfirmationId& id) const { return m_samples.contains(id); }
+    void rememberSample(const ConfirmationId& id, SystemTime now) { (void)m_samples.insert(id, now); }
+    [[nodiscard]] const ReplayTable& replayTable() const { return m_replay; }
     // Also in the log of confirmations too old for idMemory; slow, for those about to be refused.
     [[nodiscard]] bool logged(const Confirmation& confirmation);
     void record(const Confirmation& confirmation, Role role, SystemTime now);
@@ -156,11 +165,30 @@ public:
     [[nodiscard]] const std::map<int64_t, OutboxEntry>& outbox() const { return m_outbox; }
     [[nodiscard]] const OutboxEntry* waiting(const Party& neighbour, const ConfirmationId& id) const;
     void unqueue(int64_t number);
+    // Confirmations with shared signatures (books_batches.cpp): logged as they were or will be sent, and with a neighbour
+    // also put into its queue. Answers the number, which is the message's sequence.
+    struct WaitingBatch {
+        int64_t number = 0;
+        Party neighbour;
+        std::shared_ptr<const Bytes> body;  // ConfirmationBatch without its sequence
+        size_t count = 0;
+    };
+    int64_t recordBatch(const ConfirmationBatch& batch, Role role, const std::optional<Party>& neighbour,
+                        SystemTime now);
+    [[nodiscard]] const std::map<int64_t, WaitingBatch>& batchOutbox() const { return m_batchOutbox; }
+    void unqueueBatch(int64_t number);
+    // Everything in the log that was made in that time, in the order of the log, with what proves it (encodeProven).
+    // False when the log cannot be read; ends early when `each` says false.
+    [[nodiscard]] bool forEachConfirmation(SystemTime from, SystemTime until,
+                                           const std::function<bool(const Confirmation&, Role)>& each);
+    // Confirmations that wait for that ISP's acknowledgement.
+    [[nodiscard]] size_t waitingFor(IspId neighbour) const;
     // Forgets ids beyond idMemory and log entries from before `logFrom`, a bounded number of them.
     void prune(SystemTime now, SystemTime logFrom);
 
     // --- sums
     void add(SumKind kind, IspId isp, Money amount, SystemTime now);
+    void addAll(SumKind kind, IspId isp, const Sum& several, SystemTime now);
     [[nodiscard]] Sum sum(SumKind kind, IspId isp) const;
     [[nodiscard]] const std::map<std::pair<SumKind, IspId>, Sum>& sums() const { return m_sums; }
 
@@ -200,7 +228,11 @@ public:
 
 private:
     explicit Books(store::Database database, Options options)
-        : m_database(std::move(database)), m_options(std::move(options)) {}
+        : m_database(std::move(database)),
+          m_options(std::move(options)),
+          m_replay(m_options.idMemory, idsAhead, m_options.idsKept),
+          m_samples(m_options.idMemory) {}
+    static constexpr std::chrono::seconds idsAhead{10};  // more than any neighbour's clock may be ahead
 
     using Incarnation = std::pair<std::string, uint64_t>;  // router, and which of its lives
     using LinkKey = std::tuple<std::string, uint64_t, IspId, ExitPoint>;
@@ -211,6 +243,9 @@ private:
     [[nodiscard]] tl::expected<void, store::StoreError> loadCustomersAndKeys();
     [[nodiscard]] tl::expected<void, store::StoreError> loadCounters();
     [[nodiscard]] tl::expected<void, store::StoreError> loadConfirmations(SystemTime now);
+    [[nodiscard]] tl::expected<void, store::StoreError> loadBatches(SystemTime now);
+    [[nodiscard]] bool loggedInBatch(const Confirmation& confirmation);
+    void pruneBatches(SystemTime logFrom);
     [[nodiscard]] tl::expected<void, store::StoreError> loadSumsAndAlarms();
     [[nodiscard]] tl::expected<void, store::StoreError> loadPayments(SystemTime now);
     void reload();
@@ -240,8 +275,11 @@ private:
     std::map<IspId, Money> m_downstreamTotals;
     std::map<IspId, Money> m_upstreamTotals;
     std::map<std::string, uint64_t> m_verdictTotals;
-    std::unordered_map<ConfirmationId, uint64_t, ConfirmationIdHash> m_ids;  // with a digest of the contents
-    std::deque<std::pair<SystemTime, ConfirmationId>> m_idAges;
+    ReplayTable m_replay;
+    RecentIds m_samples;
+    std::map<int64_t, WaitingBatch> m_batchOutbox;
+    std::map<IspId, size_t> m_batchesWaiting;  // confirmations in them
+    int64_t m_nextBatch = 1;
     std::map<int64_t, OutboxEntry> m_outbox;
     std::map<std::pair<Party, ConfirmationId>, int64_t> m_outboxIds;
     int64_t m_nextOutbox = 1;

@@ -1,5 +1,6 @@
 // The log of confirmations, the ids that were seen, and what waits for neighbours.
 #include "core/accounting/books.h"
+#include "core/accounting/confirmation_batch.h"
 
 namespace netpas::accounting {
 
@@ -8,12 +9,6 @@ using store::StoreError;
 namespace {
 
 int64_t micros(SystemTime time) { return time.time_since_epoch().count(); }
-
-// Of what the confirming ISP signed: the same for every copy, whether or not the beneficiary has signed yet.
-uint64_t digestOf(const Confirmation& confirmation) {
-    const auto hash = blake2b256(confirmingMessage(confirmation));
-    return load64(hash.data());
-}
 
 Bytes bodyOf(const Confirmation& confirmation) {
     Writer writer;
@@ -31,7 +26,7 @@ std::optional<Confirmation> fromBody(ByteView body) {
 }  // namespace
 
 tl::expected<void, StoreError> Books::loadConfirmations(SystemTime now) {
-    auto recent = m_database.prepare("SELECT body FROM confirmation WHERE made >= ? ORDER BY made");
+    auto recent = m_database.prepare("SELECT body, role FROM confirmation WHERE made >= ? ORDER BY made");
     if (!recent) return tl::unexpected(recent.error());
     recent->bind(1, micros(now - m_options.idMemory));
     while (true) {
@@ -40,10 +35,12 @@ tl::expected<void, StoreError> Books::loadConfirmations(SystemTime now) {
         if (!*row) break;
         const auto confirmation = fromBody(recent->blob(0));
         if (!confirmation) return tl::unexpected(StoreError::Damaged);
-        m_ids.emplace(confirmation->id, digestOf(*confirmation));
+        (void)remember(*confirmation, digestOf(*confirmation), now);
+        const auto role = static_cast<Role>(recent->integer(1));
         // Forgotten later than needed, never earlier.
-        m_idAges.emplace_back(now, confirmation->id);
+        if (role == Role::Made || role == Role::SelfMade) rememberSample(confirmation->id, now);
     }
+    if (auto batches = loadBatches(now); !batches) return batches;
     auto waiting =
         m_database.prepare("SELECT number, neighbour, server, countersign, body FROM outbox ORDER BY number");
     if (!waiting) return tl::unexpected(waiting.error());
@@ -61,10 +58,28 @@ tl::expected<void, StoreError> Books::loadConfirmations(SystemTime now) {
     }
 }
 
-Books::Known Books::known(const Confirmation& confirmation) {
-    const auto found = m_ids.find(confirmation.id);
-    if (found == m_ids.end()) return Known::No;
-    return found->second == digestOf(confirmation) ? Known::Same : Known::Other;
+namespace {
+
+Books::Known knownBy(ReplayTable::Seen seen) {
+    switch (seen) {
+    case ReplayTable::Seen::No:
+    case ReplayTable::Seen::Outside: return Books::Known::No;  // whoever asks has looked at the time
+    case ReplayTable::Seen::Before: return Books::Known::Same;
+    case ReplayTable::Seen::Other: return Books::Known::Other;
+    case ReplayTable::Seen::Full: return Books::Known::Full;
+    }
+    return Books::Known::Full;
+}
+
+}  // namespace
+
+Books::Known Books::known(const Confirmation& confirmation) const {
+    const auto known = knownBy(m_replay.look(confirmation.id, digestOf(confirmation), confirmation.time));
+    return known == Known::No && m_replay.full() ? Known::Full : known;
+}
+
+Books::Known Books::remember(const Confirmation& confirmation, uint64_t digest, SystemTime now) {
+    return knownBy(m_replay.insert(confirmation.id, digest, confirmation.time, now));
 }
 
 // By the indexed time, which is as good as unique: a random index would cost ten times as much to write.
@@ -78,13 +93,13 @@ bool Books::logged(const Confirmation& confirmation) {
         const auto stored = fromBody(rows->blob(0));
         if (stored && confirmingMessage(*stored) == wanted) return true;
     }
-    return false;
+    return loggedInBatch(confirmation);
 }
 
 void Books::record(const Confirmation& confirmation, Role role, SystemTime now) {
     m_now = now;
-    m_ids.emplace(confirmation.id, digestOf(confirmation));
-    m_idAges.emplace_back(now, confirmation.id);
+    (void)remember(confirmation, digestOf(confirmation), now);
+    if (role == Role::Made || role == Role::SelfMade) rememberSample(confirmation.id, now);
     if (auto* s = statement("INSERT INTO confirmation (made, role, body) VALUES (?, ?, ?)")) {
         s->bind(1, micros(confirmation.time)).bind(2, static_cast<int64_t>(role)).bind(3, bodyOf(confirmation));
         run(s);
@@ -123,10 +138,8 @@ void Books::unqueue(int64_t number) {
 
 void Books::prune(SystemTime now, SystemTime logFrom) {
     m_now = now;
-    while (!m_idAges.empty() && m_idAges.front().first < now - m_options.idMemory) {
-        m_ids.erase(m_idAges.front().second);
-        m_idAges.pop_front();
-    }
+    m_replay.advance(now);
+    pruneBatches(logFrom);
     if (auto* s = statement("DELETE FROM confirmation WHERE number IN "
                             "(SELECT number FROM confirmation WHERE made < ? ORDER BY made LIMIT 5000)")) {
         s->bind(1, micros(logFrom));

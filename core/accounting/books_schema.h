@@ -76,6 +76,17 @@ inline constexpr std::string_view booksStep3 = R"sql(
 ALTER TABLE outbox ADD COLUMN server TEXT NOT NULL DEFAULT '';
 )sql";
 
-inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3};
+inline constexpr std::string_view booksStep4 = R"sql(
+-- Confirmations that share signatures, as they go to the next neighbour: a ConfirmationBatch without its sequence.
+CREATE TABLE confirmation_batch (
+    number INTEGER PRIMARY KEY,
+    oldest INTEGER NOT NULL, newest INTEGER NOT NULL,  -- times of making of its confirmations
+    role INTEGER NOT NULL,
+    body BLOB NOT NULL);
+CREATE INDEX confirmation_batch_newest ON confirmation_batch (newest);
+CREATE TABLE batch_outbox (number INTEGER PRIMARY KEY, neighbour INTEGER NOT NULL, server TEXT NOT NULL, count INTEGER NOT NULL);
+)sql";
+
+inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3, booksStep4};
 
 }  // namespace netpas::accounting

@@ -10,8 +10,37 @@ namespace {
 
 constexpr std::string_view confirmingPurpose = "NetPaS confirmation 1: confirming ISP";
 constexpr std::string_view beneficiaryPurpose = "NetPaS confirmation 1: beneficiary";
+constexpr std::string_view batchPurpose = "NetPaS confirmation batch 1";
 
-void writeFacts(Writer& writer, const Confirmation& confirmation) {
+bool holds(const std::optional<merkle::Proof>& path, const Bytes& message, const Signature& signature,
+           const PublicKey& key) {
+    if (!path) return verify(key, message, signature);
+    const auto root = merkle::rootOf(merkle::leafHash(message), *path);
+    return root && verify(key, batchRootMessage(path->count, *root), signature);
+}
+
+void writePath(Writer& writer, const std::optional<merkle::Proof>& path) {
+    writer.u16(path ? path->count : 0);
+    if (!path) return;
+    writer.u16(path->index);
+    for (const merkle::Hash& hash : path->path) writer.bytes(hash);
+}
+
+std::optional<merkle::Proof> readPath(Reader& reader) {
+    merkle::Proof proof;
+    proof.count = reader.u16();
+    if (proof.count == 0) return std::nullopt;
+    proof.index = reader.u16();
+    if (proof.count > merkle::maxLeaves || proof.index >= proof.count) reader.fail();
+    if (!reader.ok()) return std::nullopt;
+    proof.path.resize(merkle::pathLength(proof.index, proof.count));
+    for (merkle::Hash& hash : proof.path) reader.array(hash);
+    return proof;
+}
+
+}  // namespace
+
+void encodeFacts(Writer& writer, const Confirmation& confirmation) {
     writer.bytes(confirmation.id);
     writeTime(writer, confirmation.time);
     writer.u16(confirmation.confirming.value());
@@ -21,7 +50,15 @@ void writeFacts(Writer& writer, const Confirmation& confirmation) {
     writer.bytes(confirmation.excerpt);
 }
 
-}  // namespace
+void decodeFacts(Reader& reader, Confirmation& confirmation) {
+    reader.array(confirmation.id);
+    confirmation.time = readTime(reader);
+    confirmation.confirming = IspId(reader.u16());
+    confirmation.beneficiary = IspId(reader.u16());
+    confirmation.amount = readMoney(reader);
+    confirmation.header = readHeader(reader);
+    reader.array(confirmation.excerpt);
+}
 
 std::optional<size_t> hopOf(const AccountingHeader& header, IspId isp) {
     const auto hops = header.hops();
@@ -47,14 +84,14 @@ std::optional<ConfirmationPath> pathOf(const Confirmation& confirmation) {
 Bytes confirmingMessage(const Confirmation& confirmation) {
     Writer writer;
     writePurpose(writer, confirmingPurpose);
-    writeFacts(writer, confirmation);
+    encodeFacts(writer, confirmation);
     return writer.take();
 }
 
 Bytes beneficiaryMessage(const Confirmation& confirmation) {
     Writer writer;
     writePurpose(writer, beneficiaryPurpose);
-    writeFacts(writer, confirmation);
+    encodeFacts(writer, confirmation);
     writer.bytes(confirmation.confirmingSignature.bytes);
     return writer.take();
 }
@@ -68,31 +105,47 @@ void signAsBeneficiary(Confirmation& confirmation, const Identity& identity) {
 }
 
 bool verifyConfirming(const Confirmation& confirmation, const PublicKey& key) {
-    return verify(key, confirmingMessage(confirmation), confirmation.confirmingSignature);
+    return holds(confirmation.confirmingPath, confirmingMessage(confirmation), confirmation.confirmingSignature, key);
 }
 
 bool verifyBeneficiary(const Confirmation& confirmation, const PublicKey& key) {
-    return verify(key, beneficiaryMessage(confirmation), confirmation.beneficiarySignature);
+    return holds(confirmation.beneficiaryPath, beneficiaryMessage(confirmation), confirmation.beneficiarySignature,
+                 key);
 }
 
 void encode(Writer& writer, const Confirmation& confirmation) {
-    writeFacts(writer, confirmation);
+    encodeFacts(writer, confirmation);
     writer.bytes(confirmation.confirmingSignature.bytes);
     writer.bytes(confirmation.beneficiarySignature.bytes);
 }
 
 Confirmation decodeConfirmation(Reader& reader) {
     Confirmation confirmation;
-    reader.array(confirmation.id);
-    confirmation.time = readTime(reader);
-    confirmation.confirming = IspId(reader.u16());
-    confirmation.beneficiary = IspId(reader.u16());
-    confirmation.amount = readMoney(reader);
-    confirmation.header = readHeader(reader);
-    reader.array(confirmation.excerpt);
+    decodeFacts(reader, confirmation);
     reader.array(confirmation.confirmingSignature.bytes);
     reader.array(confirmation.beneficiarySignature.bytes);
     return confirmation;
+}
+
+void encodeProven(Writer& writer, const Confirmation& confirmation) {
+    encode(writer, confirmation);
+    writePath(writer, confirmation.confirmingPath);
+    writePath(writer, confirmation.beneficiaryPath);
+}
+
+Confirmation decodeProven(Reader& reader) {
+    Confirmation confirmation = decodeConfirmation(reader);
+    confirmation.confirmingPath = readPath(reader);
+    confirmation.beneficiaryPath = readPath(reader);
+    return confirmation;
+}
+
+Bytes batchRootMessage(uint16_t count, const merkle::Hash& root) {
+    Writer writer;
+    writePurpose(writer, batchPurpose);
+    writer.u16(count);
+    writer.bytes(root);
+    return writer.take();
 }
 
 }  // namespace netpas::accounting

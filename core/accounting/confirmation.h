@@ -10,6 +10,7 @@
 #include "core/bytes.h"
 #include "core/clock.h"
 #include "core/crypto/identity.h"
+#include "core/crypto/merkle.h"
 #include "core/ids.h"
 #include "core/money.h"
 #include "core/wire/accounting_header.h"
@@ -37,6 +38,9 @@ struct Confirmation {
     PacketExcerpt excerpt{};
     Signature confirmingSignature;
     Signature beneficiarySignature;  // zero until the beneficiary has signed
+    // With a path, the signature is that of the batch to whose root the path leads (confirmation_batch.h).
+    std::optional<merkle::Proof> confirmingPath;
+    std::optional<merkle::Proof> beneficiaryPath;
 
     friend bool operator==(const Confirmation&, const Confirmation&) = default;
 };
@@ -60,8 +64,17 @@ void signAsBeneficiary(Confirmation& confirmation, const Identity& identity);
 [[nodiscard]] bool verifyConfirming(const Confirmation& confirmation, const PublicKey& key);
 [[nodiscard]] bool verifyBeneficiary(const Confirmation& confirmation, const PublicKey& key);
 
+// The confirming ISP, the beneficiary and what they say, without signatures.
+void encodeFacts(Writer& writer, const Confirmation& confirmation);
+void decodeFacts(Reader& reader, Confirmation& confirmation);
+// Without paths.
 void encode(Writer& writer, const Confirmation& confirmation);
 // Fails the reader when the encoding is not the one that encode() writes.
 [[nodiscard]] Confirmation decodeConfirmation(Reader& reader);
+// With the paths if there are any: everything that proves it, for evidence.
+void encodeProven(Writer& writer, const Confirmation& confirmation);
+[[nodiscard]] Confirmation decodeProven(Reader& reader);
+// What the root of a batch is signed as.
+[[nodiscard]] Bytes batchRootMessage(uint16_t count, const merkle::Hash& root);
 
 }  // namespace netpas::accounting

@@ -48,6 +48,9 @@ enum class Type : uint8_t {
     AnnounceRoutes = 60,
     SiblingPlaces = 64,
     SiblingCustomers = 65,
+    BatchAbility = 80,
+    ConfirmationBatch = 81,
+    BatchAck = 82,
 };
 
 template <typename T, typename Put>
@@ -325,6 +328,9 @@ struct Encoder {
     void operator()(const AnnounceRoutes& m) { payment(Type::AnnounceRoutes, m); }
     void operator()(const SiblingPlaces& m) { payment(Type::SiblingPlaces, m); }
     void operator()(const SiblingCustomers& m) { payment(Type::SiblingCustomers, m); }
+    void operator()(const BatchAbility& m) { payment(Type::BatchAbility, m); }
+    void operator()(const ConfirmationBatch& m) { payment(Type::ConfirmationBatch, m); }
+    void operator()(const BatchAck& m) { payment(Type::BatchAck, m); }
 };
 
 UsageStatement getStatement(Reader& r) {
@@ -462,6 +468,9 @@ Message getBody(Type type, Reader& r, bool& known) {
     case Type::AnnounceRoutes: return readAnnounceRoutes(r);
     case Type::SiblingPlaces: return readSiblingPlaces(r);
     case Type::SiblingCustomers: return readSiblingCustomers(r);
+    case Type::BatchAbility: return readBatchAbility(r);
+    case Type::ConfirmationBatch: return readConfirmationBatch(r);
+    case Type::BatchAck: return readBatchAck(r);
     }
     known = false;
     return Join{};

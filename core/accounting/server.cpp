@@ -41,6 +41,7 @@ AccountingServer::Engine::Engine(asio::io_context& io, const Identity& identity,
       m_log(std::move(log)),
       m_commitTimer(io),
       m_tickTimer(io),
+      m_reach(m_config.isp),
       m_routes(m_config.isp, m_config.paymentFee),
       m_expiryTimer(io),
       m_watch(m_config.watch) {
@@ -90,6 +91,9 @@ void AccountingServer::Engine::start() {
                 self->log(LogLevel::Warning, down.name() + ": " + std::string(describe(error)));
             }
             down.connection = nullptr;
+            down.batches.clear();
+            down.laterBatches.clear();
+            if (self->m_reach.lost(down.config.isp)) self->tellReach();
             if (self->m_routes.lost(id)) self->tellRoutes();
         };
         link.dialer = std::make_unique<net::TlsDialer>(m_io, m_identity, link.config.server, link.config.key, handlers);
@@ -180,7 +184,8 @@ void AccountingServer::Engine::connected(Connection connection) {
             self->m_peersWithAcks.erase(gone);
         }
     };
-    m_peers.insert(std::move(peer));
+    m_peers.insert(peer);
+    if (peer->kind == PeerKind::Neighbour) tellReach(peer);
 }
 
 void AccountingServer::Engine::received(const PeerPtr& peer, ByteView bytes) {
@@ -192,7 +197,7 @@ void AccountingServer::Engine::received(const PeerPtr& peer, ByteView bytes) {
     case PeerKind::Neighbour: neighbourSaid(peer, *message); break;
     case PeerKind::Sibling: siblingSaid(peer, *message); break;
     }
-    if (m_books.dirty() || !m_effects.empty() || !m_peersWithAcks.empty()) scheduleCommit();
+    if (m_books.dirty() || !m_effects.empty() || !m_peersWithAcks.empty() || !m_unsealed.empty()) scheduleCommit();
 }
 
 void AccountingServer::Engine::drop(const PeerPtr& peer, const std::string& why) {
@@ -232,6 +237,7 @@ void AccountingServer::Engine::scheduleCommit() {
 void AccountingServer::Engine::commit() {
     m_commitScheduled = false;
     if (m_stopped) return;
+    seal();
     if (m_books.dirty()) ++m_count.commits;
     if (auto done = m_books.commit(); !done) return failGroup(done.error());
     const auto effects = std::exchange(m_effects, {});
@@ -255,6 +261,8 @@ void AccountingServer::Engine::failGroup(store::StoreError error) {
                              "; nothing was acknowledged, all connections are closed");
     m_desk->reload();
     m_effects.clear();
+    m_unsealed.clear();
+    m_toSign = 0;
     m_peersWithAcks.clear();
     m_awaitInstall.clear();
     m_awaitRemoval.clear();
@@ -266,6 +274,9 @@ void AccountingServer::Engine::failGroup(store::StoreError error) {
     for (auto& [party, link] : m_links) {
         link.toSend.clear();
         link.later.clear();
+        link.batches.clear();
+        link.laterBatches.clear();
+        (void)m_reach.lost(link.config.isp);
         if (link.connection) {
             // The dialer hears of it from the other end's hang-up or, failing that, restarts here.
             link.connection = nullptr;
@@ -294,6 +305,8 @@ void AccountingServer::Engine::tick() {
     for (auto& [party, link] : m_links) {
         link.toSend.insert(link.toSend.end(), link.later.begin(), link.later.end());
         link.later.clear();
+        link.batches.insert(link.batches.end(), link.laterBatches.begin(), link.laterBatches.end());
+        link.laterBatches.clear();
         pump(link);
     }
     ++m_ticks;

@@ -77,6 +77,7 @@ struct ServerConfig {
     // What a payee's certificates prove, from its ISP's repository; empty: nobody is certified. Answers later.
     std::function<void(const NodeId& payee, IspId isp, PaymentDesk::Certified done)> certify;
     WatchOptions watch;
+    bool batchSignatures = true;  // with neighbours that take them: one signature for all confirmations of a group
     std::chrono::seconds confirmationLifetime{3600};    // every ISP on the way back to the source gets a second more
     std::chrono::seconds keyLifetime{31L * 24 * 3600};  // a session key may not expire later than that
     std::chrono::milliseconds expiryGrace{5000};        // then the final counters of an expired key are fetched unasked

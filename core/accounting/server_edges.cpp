@@ -175,11 +175,12 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const EdgeSample& mes
     }
     if (message.amount != m_config.threshold) return acknowledge(peer, message.id, AckResult::WrongAmount);
     // The time differs with every repetition: the id alone says that this sample was taken before.
-    if (m_books.knownId(message.id)) {
+    if (m_books.knownSample(message.id)) {
         ++m_count.duplicates;
         return acknowledge(peer, message.id, AckResult::Duplicate);
     }
     const SystemTime now = m_clock.now();
+    if (takeSample(confirmation, *path, now)) return acknowledge(peer, message.id, AckResult::Accepted);
     signAsConfirming(confirmation, m_identity);
     if (self) {
         signAsBeneficiary(confirmation, m_identity);

@@ -8,6 +8,8 @@
 #include <set>
 #include <unordered_map>
 
+#include "core/accounting/batch_reach.h"
+#include "core/accounting/confirmation_batch.h"
 #include "core/accounting/payment_routes.h"
 #include "core/accounting/server.h"
 #include "core/net/tls_link.h"
@@ -70,6 +72,7 @@ private:
         Party party;  // of a neighbour or sibling
         RateLimit requests{100};
         std::vector<AckEntry> acks;  // sent after the next commit
+        std::vector<BatchIsp> told;  // of a neighbour: who takes batches, as we last said
     };
     using PeerPtr = std::shared_ptr<Peer>;
 
@@ -80,8 +83,10 @@ private:
         NeighbourConfig config;
         std::unique_ptr<net::TlsDialer> dialer;
         Connection connection;
-        std::deque<int64_t> toSend;  // numbers in the outbox, durable, not sent on this connection
-        std::deque<int64_t> later;   // refused as too early: clocks differ
+        std::deque<int64_t> toSend;     // numbers in the outbox, durable, not sent on this connection
+        std::deque<int64_t> later;      // refused as too early: clocks differ
+        std::deque<int64_t> batches{};  // the same two for messages of many
+        std::deque<int64_t> laterBatches{};
         [[nodiscard]] std::string name() const {
             return party.isSibling() ? "server " + party.server : "neighbour " + config.name;
         }
@@ -151,8 +156,10 @@ private:
     void handle(const PeerPtr& peer, const ConfirmationToCountersign& message);
     void handle(const PeerPtr& peer, const ForwardedConfirmation& message);
     [[nodiscard]] AckResult checkTime(const Confirmation& confirmation, bool inside);
+    [[nodiscard]] AckResult judgeFacts(const Peer& peer, const Confirmation& confirmation, bool countersign);
     [[nodiscard]] AckResult judge(const Peer& peer, const Confirmation& confirmation, bool countersign);
     [[nodiscard]] bool rightWay(const Peer& peer, const Confirmation& confirmation, bool countersign) const;
+    [[nodiscard]] static AckResult resultOf(Books::Known known);
     void take(const PeerPtr& peer, Confirmation confirmation, bool countersign);
     // Towards the packet's source; nothing to do at the first ISP.
     void passUpstream(const Confirmation& confirmation);
@@ -177,6 +184,26 @@ private:
     void greetSibling(const Link& link);
     void tellSiblings(const SiblingCustomers& news);
     void compareWithConfig(const Peer& peer, const SiblingPlaces& places);
+
+    // --- server_batches.cpp
+    struct Unsealed {
+        ProvenConfirmation proven;
+        Role role{};
+        std::optional<Party> next;
+    };
+    using Taken = std::vector<std::pair<std::pair<SumKind, IspId>, Sum>>;
+    [[nodiscard]] bool mayBatch(const Confirmation& confirmation, size_t here) const;
+    [[nodiscard]] bool takeSample(const Confirmation& confirmation, const ConfirmationPath& path, SystemTime now);
+    void toSeal(ProvenConfirmation proven, Role role, std::optional<Party> next);
+    void seal();
+    void handle(const PeerPtr& peer, ConfirmationBatch message);
+    [[nodiscard]] AckResult judgeBatched(const Peer& peer, const ProvenConfirmation& proven, bool countersign);
+    void takeProven(const Peer& peer, ProvenConfirmation proven, bool countersign, Taken& taken);
+    void pumpBatches(Link& link);
+    void acknowledged(Link& link, const BatchAck& ack);
+    void heard(Link& link, const BatchAbility& ability);
+    void tellReach();
+    void tellReach(const PeerPtr& peer);
 
     // --- server_payments.cpp
     [[nodiscard]] static PaymentTerms termsOf(const ServerConfig& config);
@@ -215,6 +242,10 @@ private:
     std::multimap<SessionKeyId, Waiter> m_awaitInstall;
     std::multimap<SessionKeyId, Waiter> m_awaitRemoval;
     std::vector<IspId> m_blacklist;
+    BatchReach m_reach;
+    RootCheck m_rootCheck;
+    std::vector<Unsealed> m_unsealed;  // of the open group
+    size_t m_toSign = 0;               // of those, for us
     std::unique_ptr<PaymentDesk> m_desk;
     PaymentRoutes m_routes;
     std::map<NodeId, std::string> m_payees;         // customers by their identifier

@@ -156,8 +156,6 @@ std::string AccountingServer::Engine::booksJson() const {
     for (const auto& [party, link] : m_links) {
         if (party.isSibling() || !party.server.empty()) continue;  // each ISP once
         const IspId isp = party.isp;
-        const auto waiting = std::count_if(m_books.outbox().begin(), m_books.outbox().end(),
-                                           [isp](const auto& entry) { return entry.second.neighbour.isp == isp; });
         const Money owedTo = m_books.sum(SumKind::OwedTo, isp).total;
         const Money owedBy = m_books.sum(SumKind::OwedBy, isp).total;
         neighbours.push_back({{"isp", isp.value()},
@@ -168,7 +166,8 @@ std::string AccountingServer::Engine::booksJson() const {
                               {"balance", subtract(owedBy, owedTo).toString()},
                               {"made", m_books.sum(SumKind::MadeFor, isp).total.toString()},
                               {"refused", m_books.sum(SumKind::RefusedBy, isp).total.toString()},
-                              {"waiting", waiting},
+                              {"waiting", m_books.waitingFor(isp)},
+                              {"batches", m_reach.takes(isp)},
                               {"own", compared(Subject::Own, isp)},
                               {"downstream", compared(Subject::Via, isp)}});
     }

@@ -12,6 +12,8 @@ void AccountingServer::Engine::neighbourSaid(const PeerPtr& peer, const Message&
         handle(peer, *unsignedYet);
     } else if (const auto* forwarded = std::get_if<ForwardedConfirmation>(&message)) {
         handle(peer, *forwarded);
+    } else if (const auto* batch = std::get_if<ConfirmationBatch>(&message)) {
+        handle(peer, *batch);
     } else if (!paymentSaid(peer->party, message)) {
         drop(peer, "a neighbour sent what only customers and routers may send");
     }
@@ -59,12 +61,18 @@ bool AccountingServer::Engine::rightWay(const Peer& peer, const Confirmation& co
     return *here == 0 || previousOf(confirmation);
 }
 
-AckResult AccountingServer::Engine::judge(const Peer& peer, const Confirmation& confirmation, bool countersign) {
+AckResult AccountingServer::Engine::judgeFacts(const Peer& peer, const Confirmation& confirmation, bool countersign) {
     const bool inside = peer.kind == PeerKind::Sibling;
     if (inside ? !rightWayInside(confirmation, countersign) : !rightWay(peer, confirmation, countersign)) {
         return AckResult::WrongPath;
     }
     if (confirmation.amount <= Money::zero()) return AckResult::WrongAmount;
+    return checkTime(confirmation, inside);
+}
+
+AckResult AccountingServer::Engine::judge(const Peer& peer, const Confirmation& confirmation, bool countersign) {
+    const AckResult facts = judgeFacts(peer, confirmation, countersign);
+    if (facts == AckResult::WrongPath || facts == AckResult::WrongAmount) return facts;
     const auto signedBy = [&](IspId isp, bool (*verifies)(const Confirmation&, const PublicKey&)) {
         const auto keys = keysOf(isp);
         return keys.empty() || std::any_of(keys.begin(), keys.end(),
@@ -76,21 +84,24 @@ AckResult AccountingServer::Engine::judge(const Peer& peer, const Confirmation& 
     } else if (confirmation.beneficiarySignature != Signature{}) {
         return AckResult::BadSignature;  // not the canonical form
     }
-    const AckResult time = checkTime(confirmation, inside);
-    if (time == AckResult::Expired && m_books.logged(confirmation)) return AckResult::Duplicate;
-    return time;
+    if (facts == AckResult::Expired && m_books.logged(confirmation)) return AckResult::Duplicate;
+    if (facts != AckResult::Accepted) return facts;
+    return resultOf(m_books.known(confirmation));
+}
+
+AckResult AccountingServer::Engine::resultOf(Books::Known known) {
+    switch (known) {
+    case Books::Known::No: return AckResult::Accepted;
+    case Books::Known::Same: return AckResult::Duplicate;
+    case Books::Known::Other: return AckResult::Conflict;
+    case Books::Known::Full: return AckResult::FromTheFuture;  // tried again, when old ones have left
+    }
+    return AckResult::Conflict;
 }
 
 void AccountingServer::Engine::take(const PeerPtr& peer, Confirmation confirmation, bool countersign) {
     const SystemTime now = m_clock.now();
-    AckResult result = judge(*peer, confirmation, countersign);
-    if (result == AckResult::Accepted) {
-        switch (m_books.known(confirmation)) {
-        case Books::Known::No: break;
-        case Books::Known::Same: result = AckResult::Duplicate; break;
-        case Books::Known::Other: result = AckResult::Conflict; break;
-        }
-    }
+    const AckResult result = judge(*peer, confirmation, countersign);
     if (result == AckResult::Duplicate) ++m_count.duplicates;
     if (!isAccepted(result)) {
         ++m_count.refused;
@@ -143,10 +154,17 @@ void AccountingServer::Engine::linkUp(Link& link, Connection connection) {
         const auto self = weak.lock();
         if (!self || self->m_stopped) return;
         const auto message = decode(bytes);
-        const auto* ack = message ? std::get_if<Ack>(&*message) : nullptr;
-        if (ack == nullptr) return;
+        if (!message) return;
         Link& from = self->m_links.at(party);
-        for (const AckEntry& entry : ack->entries) self->acknowledged(from, entry);
+        if (const auto* ack = std::get_if<Ack>(&*message)) {
+            for (const AckEntry& entry : ack->entries) self->acknowledged(from, entry);
+        } else if (const auto* batchAck = std::get_if<BatchAck>(&*message)) {
+            self->acknowledged(from, *batchAck);
+        } else if (const auto* ability = std::get_if<BatchAbility>(&*message)) {
+            self->heard(from, *ability);
+        } else {
+            return;
+        }
         if (self->m_books.dirty()) self->scheduleCommit();
         self->pump(from);
     };
@@ -160,6 +178,10 @@ void AccountingServer::Engine::linkUp(Link& link, Connection connection) {
     // Everything without an acknowledgement goes again: the neighbour knows what it has.
     link.toSend.clear();
     link.later.clear();
+    // Batches go once the neighbour has said that it takes them.
+    link.batches.clear();
+    link.laterBatches.clear();
+    if (m_reach.lost(link.config.isp)) tellReach();
     for (const auto& [number, entry] : m_books.outbox()) {
         if (entry.neighbour == link.party) link.toSend.push_back(number);
     }
@@ -183,6 +205,7 @@ void AccountingServer::Engine::pump(Link& link) {
         }
         link.toSend.pop_front();
     }
+    pumpBatches(link);
 }
 
 void AccountingServer::Engine::acknowledged(Link& link, const AckEntry& ack) {

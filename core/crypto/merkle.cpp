@@ -59,6 +59,107 @@ Proof Tree::proof(size_t index) const {
     return proof;
 }
 
+std::optional<PartialTree> PartialTree::build(size_t count, std::span<const Leaf> leaves,
+                                              std::span<const Hash> beside) {
+    if (count == 0 || count > maxLeaves || leaves.empty() || leaves.back().index >= count) return std::nullopt;
+    for (size_t i = 1; i < leaves.size(); ++i) {
+        if (leaves[i - 1].index >= leaves[i].index) return std::nullopt;
+    }
+    PartialTree tree;
+    tree.m_count = static_cast<uint16_t>(count);
+    std::vector<Leaf> known(leaves.begin(), leaves.end());
+    auto next = beside.begin();
+    for (; count > 1; count = (count + 1) / 2) {
+        std::vector<Leaf> level;
+        std::vector<Leaf> above;
+        level.reserve(known.size() + known.size() / 2 + 1);
+        above.reserve(known.size() / 2 + 1);
+        for (size_t i = 0; i < known.size(); ++i) {
+            const Leaf& node = known[i];
+            const auto parent = static_cast<uint16_t>(node.index / 2);
+            const auto other = static_cast<uint16_t>(node.index ^ 1);
+            if (other >= count) {  // an odd one at the end rises as it is
+                level.push_back(node);
+                above.push_back({parent, node.hash});
+                continue;
+            }
+            const bool both = i + 1 < known.size() && known[i + 1].index == other;
+            if (!both && next == beside.end()) return std::nullopt;
+            const Leaf sibling = both ? known[++i] : Leaf{other, *next++};
+            const bool left = node.index % 2 == 0;
+            level.push_back(left ? node : sibling);
+            level.push_back(left ? sibling : node);
+            above.push_back({parent, left ? nodeHash(node.hash, sibling.hash) : nodeHash(sibling.hash, node.hash)});
+        }
+        tree.m_levels.push_back(std::move(level));
+        known = std::move(above);
+    }
+    if (next != beside.end()) return std::nullopt;
+    tree.m_levels.push_back(std::move(known));
+    return tree;
+}
+
+std::optional<std::vector<Hash>> PartialTree::beside(std::span<const uint16_t> leaves) const {
+    std::vector<Hash> hashes;
+    std::vector<uint16_t> wanted(leaves.begin(), leaves.end());
+    size_t count = m_count;
+    for (size_t depth = 0; depth < m_levels.size(); ++depth, count = (count + 1) / 2) {
+        const std::vector<Leaf>& level = m_levels[depth];
+        const auto find = [&](uint16_t index) {
+            const auto at = std::lower_bound(level.begin(), level.end(), index,
+                                             [](const Leaf& leaf, uint16_t value) { return leaf.index < value; });
+            return at != level.end() && at->index == index ? &*at : nullptr;
+        };
+        if (depth == 0) {
+            for (const uint16_t leaf : wanted) {
+                if (find(leaf) == nullptr) return std::nullopt;
+            }
+        }
+        if (count <= 1) break;
+        size_t above = 0;
+        for (size_t i = 0; i < wanted.size(); ++i) {
+            const auto other = static_cast<uint16_t>(wanted[i] ^ 1);
+            const auto parent = static_cast<uint16_t>(wanted[i] / 2);
+            if (i + 1 < wanted.size() && wanted[i + 1] == other) {
+                ++i;
+            } else if (other < count) {
+                const Leaf* sibling = find(other);
+                if (sibling == nullptr) return std::nullopt;
+                hashes.push_back(sibling->hash);
+            }
+            wanted[above++] = parent;
+        }
+        wanted.resize(above);
+    }
+    return hashes;
+}
+
+std::optional<Proof> PartialTree::proof(uint16_t leaf) const {
+    auto path = beside(std::span(&leaf, 1));
+    if (!path) return std::nullopt;
+    return Proof{leaf, m_count, std::move(*path)};
+}
+
+size_t besideLength(size_t count, std::span<const uint16_t> leaves) {
+    std::vector<uint16_t> wanted(leaves.begin(), leaves.end());
+    size_t length = 0;
+    for (; count > 1; count = (count + 1) / 2) {
+        size_t above = 0;
+        for (size_t i = 0; i < wanted.size(); ++i) {
+            const size_t other = wanted[i] ^ size_t { 1 };
+            const auto parent = static_cast<uint16_t>(wanted[i] / 2);
+            if (i + 1 < wanted.size() && wanted[i + 1] == other) {
+                ++i;
+            } else if (other < count) {
+                ++length;
+            }
+            wanted[above++] = parent;
+        }
+        wanted.resize(above);
+    }
+    return length;
+}
+
 size_t pathLength(size_t index, size_t count) {
     size_t length = 0;
     for (; count > 1; index /= 2, count = (count + 1) / 2) {

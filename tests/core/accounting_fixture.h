@@ -123,6 +123,12 @@ public:
         edge = std::make_unique<FakeEdge>(m_io, edgeIdentity, "r", incarnation, address());
     }
     [[nodiscard]] const Books& books() const { return server->books(); }
+    // Confirmations without an acknowledgement, by themselves and in batches.
+    [[nodiscard]] size_t waiting() const {
+        size_t count = books().outbox().size();
+        for (const auto& [number, batch] : books().batchOutbox()) count += batch.count;
+        return count;
+    }
     [[nodiscard]] Money sum(SumKind kind, uint16_t isp) const { return books().sum(kind, IspId(isp)).total; }
 
     Identity identity = Identity::generate();

@@ -9,8 +9,11 @@ using namespace netpas::accounting::test;
 
 namespace {
 
+bool shared = false;  // whether signatures are, in this pass over the tests
+
 struct Chain {
     explicit Chain(const Clock& clock = systemClock()) : x(io, 24, clock), y(io, 25, clock), z(io, 26, clock) {
+        for (Isp* isp : {&x, &y, &z}) isp->config.batchSignatures = shared;
         z.addCustomer("B", "127.0.0.0/8");
         z.addNeighbour(y);
         y.addNeighbour(z);
@@ -27,8 +30,8 @@ struct Chain {
     [[nodiscard]] bool up() const { return x.edge->client.isUp() && y.edge->client.isUp() && z.edge->client.isUp(); }
     bool run(const std::function<bool()>& condition) { return runUntil(io, condition); }
     [[nodiscard]] bool quiet() const {
-        return x.books().outbox().empty() && y.books().outbox().empty() && z.books().outbox().empty() &&
-               x.edge->client.samplesWaiting() == 0 && y.edge->client.samplesWaiting() == 0;
+        return x.waiting() == 0 && y.waiting() == 0 && z.waiting() == 0 && x.edge->client.samplesWaiting() == 0 &&
+               y.edge->client.samplesWaiting() == 0;
     }
 
     boost::asio::io_context io;
@@ -45,6 +48,16 @@ class TestAccountingChain : public QObject {
     Q_OBJECT
 
 private slots:
+    void initTestCase_data() {
+        QTest::addColumn<bool>("shared");
+        QTest::newRow("own signatures") << false;
+        QTest::newRow("shared signatures") << true;
+    }
+    void init() {
+        QFETCH_GLOBAL(bool, shared);
+        ::shared = shared;
+    }
+
     void everyConfirmationOfFigure3EndsInTheRightSums() {
         Chain c;
         QVERIFY(c.open());
@@ -96,18 +109,18 @@ private slots:
         c.x.startEdge();
         for (uint64_t i = 0; i < 50; ++i) QVERIFY(c.x.edge->client.sample(sampleOf(i, 25, c.header, c.t)));
         // Y has said that it has them all.
-        QVERIFY(c.run([&] { return c.x.sum(SumKind::MadeFor, 25) == times(c.t, 50) && c.x.books().outbox().empty(); }));
+        QVERIFY(c.run([&] { return c.x.sum(SumKind::MadeFor, 25) == times(c.t, 50) && c.x.waiting() == 0; }));
         QCOMPARE(c.y.sum(SumKind::OwedBy, 26), Money::zero());  // Z has not said yes
         // Y dies and comes back: what was acknowledged to X is there.
         c.y.server.reset();
         QVERIFY(c.y.open());
-        QCOMPARE(c.y.books().outbox().size(), size_t{50});
+        QCOMPARE(c.y.waiting(), size_t{50});
         QVERIFY(c.z.open());
         c.z.start({&c.y});
         c.y.start({&c.x, &c.z});
         QVERIFY(c.run([&] { return c.y.sum(SumKind::OwedBy, 26) == times(c.t, 50); }));
         QCOMPARE(c.z.sum(SumKind::OwedTo, 25), times(c.t, 50));
-        QVERIFY(c.run([&] { return c.y.books().outbox().empty(); }));
+        QVERIFY(c.run([&] { return c.y.waiting() == 0; }));
     }
 
     // Servers vanish at random moments, without their last commit when it had not happened, and come back.
@@ -153,6 +166,7 @@ private slots:
         Isp x(io, 24, early);
         y.addNeighbour(x);
         x.addNeighbour(y);
+        x.config.batchSignatures = y.config.batchSignatures = shared;
         QVERIFY(x.open() && y.open());
         x.startEdge();
         x.start({&y});
@@ -161,14 +175,14 @@ private slots:
         late.advance(y.config.confirmationLifetime + 10s);
         QVERIFY(x.edge->client.sample(sampleOf(1, 25, header, dollars("0.0001"))));
         QVERIFY(runUntil(io, [&] { return x.books().alarmCount() == 1; }));
-        QVERIFY(runUntil(io, [&] { return x.books().outbox().empty(); }));
+        QVERIFY(runUntil(io, [&] { return x.waiting() == 0; }));
         QCOMPARE(y.sum(SumKind::ConfirmedOwn, 24), Money::zero());
         // Now X is ahead: Y refuses until its clock has caught up, and nothing is lost.
         early.setWall(late.now() + 20s);
         QVERIFY(x.edge->client.sample(sampleOf(2, 25, header, dollars("0.0001"))));
         settle(io);
         QCOMPARE(y.sum(SumKind::ConfirmedOwn, 24), Money::zero());
-        QCOMPARE(x.books().outbox().size(), size_t{1});
+        QCOMPARE(x.waiting(), size_t{1});
         late.advance(16s);
         QVERIFY(runUntil(io, [&] { return y.sum(SumKind::ConfirmedOwn, 24) == dollars("0.0001"); }));
     }

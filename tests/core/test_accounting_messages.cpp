@@ -56,6 +56,15 @@ payments::SignedOrder order() {
     return made;
 }
 
+// One of three that share their signatures.
+ConfirmationBatch batch() {
+    ConfirmationBatch batch;
+    batch.sequence = 9;
+    batch.roots = {{IspId(24), 3, signature(), {{}, {}}}, {IspId(25), 1, {}, {}}};
+    batch.entries = {{confirmation(), 0, 1, 1, 0}};
+    return batch;
+}
+
 std::vector<Message> oneOfEach() {
     const SystemTime time(std::chrono::seconds(1'800'000'000));
     EdgeReport report;
@@ -112,7 +121,10 @@ std::vector<Message> oneOfEach() {
             CancelPayment{idOf(6), Identity::fromSeed({3}).publicKey()},
             AnnounceRoutes{{{{{IspId(25), {dollars("0.0000005"), 10}}, {IspId(24), {dollars("0.000002"), 0}}}}}},
             SiblingPlaces{{{IspId(24), {ExitPoint(1), ExitPoint(2)}}, {IspId(26), {}}}},
-            SiblingCustomers{true, {Identity::fromSeed({3}).nodeId()}, {Identity::fromSeed({4}).nodeId()}}};
+            SiblingCustomers{true, {Identity::fromSeed({3}).nodeId()}, {Identity::fromSeed({4}).nodeId()}},
+            BatchAbility{{{IspId(25), 0}, {IspId(26), 1}}},
+            batch(),
+            BatchAck{9, {{3, AckResult::Duplicate}, {7, AckResult::Expired}}}};
 }
 
 }  // namespace

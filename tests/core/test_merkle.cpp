@@ -2,6 +2,7 @@
 #include <set>
 
 #include "core/crypto/merkle.h"
+#include "core/random.h"
 
 using namespace netpas;
 using namespace netpas::merkle;
@@ -14,6 +15,22 @@ std::vector<Hash> leaves(size_t count) {
         const Bytes message{static_cast<uint8_t>(i), static_cast<uint8_t>(i >> 8)};
         all.push_back(leafHash(message));
     }
+    return all;
+}
+
+// Every leaf with an even chance, at least one.
+std::vector<PartialTree::Leaf> some(const std::vector<PartialTree::Leaf>& all, RandomSource& random) {
+    std::vector<PartialTree::Leaf> part;
+    for (const auto& leaf : all) {
+        if (random.below(2) == 0) part.push_back(leaf);
+    }
+    if (part.empty()) part.push_back(all.back());
+    return part;
+}
+
+std::vector<uint16_t> indices(const std::vector<PartialTree::Leaf>& part) {
+    std::vector<uint16_t> all;
+    for (const auto& leaf : part) all.push_back(leaf.index);
     return all;
 }
 
@@ -52,6 +69,55 @@ private slots:
                 QVERIFY(rootOf(all[i], other) != tree.root());
             }
         }
+    }
+
+    void somePartOfATreeProvesItselfAndEveryPartOfItself() {
+        SeededRandom random(5);
+        for (const size_t count : {1u, 2u, 3u, 7u, 64u, 100u, 1000u, 1024u}) {
+            const auto all = leaves(count);
+            const Tree full(all);
+            std::vector<PartialTree::Leaf> everything;
+            for (size_t i = 0; i < count; ++i) everything.push_back({static_cast<uint16_t>(i), all[i]});
+            const auto whole = PartialTree::build(count, everything, {});
+            QVERIFY(whole && whole->root() == full.root());
+            for (int round = 0; round < 20; ++round) {
+                const auto part = some(everything, random);
+                const auto beside = whole->beside(indices(part));
+                QVERIFY(beside && beside->size() == besideLength(count, indices(part)));
+                const auto tree = PartialTree::build(count, part, *beside);
+                QVERIFY(tree && tree->root() == full.root());
+                // What is in the part can be passed on from there, and nothing else.
+                const auto smaller = some(part, random);
+                const auto less = tree->beside(indices(smaller));
+                QVERIFY(less && *less == *whole->beside(indices(smaller)));
+                QCOMPARE(tree->proof(part[0].index), std::optional(full.proof(part[0].index)));
+                if (!beside->empty()) {
+                    auto wrong = *beside;
+                    wrong.pop_back();
+                    QVERIFY(!PartialTree::build(count, part, wrong));
+                    wrong = *beside;
+                    wrong.push_back({});
+                    QVERIFY(!PartialTree::build(count, part, wrong));
+                    wrong = *beside;
+                    wrong[random.below(wrong.size())][3] ^= 1;
+                    QVERIFY(PartialTree::build(count, part, wrong)->root() != full.root());
+                }
+            }
+        }
+    }
+
+    void leavesOutOfOrderMakeNoTree() {
+        const auto all = leaves(8);
+        const std::vector<PartialTree::Leaf> twice{{1, all[1]}, {1, all[1]}};
+        const std::vector<PartialTree::Leaf> back{{2, all[2]}, {1, all[1]}};
+        const std::vector<PartialTree::Leaf> beyond{{8, all[2]}};
+        const std::vector<Hash> beside(10);
+        for (size_t n = 0; n <= beside.size(); ++n) {
+            QVERIFY(!PartialTree::build(8, twice, std::span(beside).first(n)));
+            QVERIFY(!PartialTree::build(8, back, std::span(beside).first(n)));
+            QVERIFY(!PartialTree::build(8, beyond, std::span(beside).first(n)));
+        }
+        QVERIFY(!PartialTree::build(8, {}, beside) && !PartialTree::build(0, back, {}));
     }
 
     void aNodeIsNoLeaf() {
