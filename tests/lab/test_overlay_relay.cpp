@@ -21,7 +21,6 @@ struct Pair {
     explicit Pair(const RelayWeather& weather = {}) : x(io, 24), y(io, 25) {
         x.addNeighbour(y);
         y.addNeighbour(x);
-        x.config.batchSignatures = false;  // a message for each
         ok = x.open() && y.open();
         RelayOptions options{loopback(0), &y.identity, y.address(), {}, weather, 7};
         options.mask = [this](const PublicKey& key) { return key == x.identity.publicKey() ? &x.identity : nullptr; };

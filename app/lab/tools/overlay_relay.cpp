@@ -155,6 +155,8 @@ private:
 
     void heard(const PairPtr& pair, Direction direction, ByteView bytes) {
         if (pair->ended) return;
+        const auto message = accounting::decode(bytes);
+        if (message && std::holds_alternative<accounting::BatchAbility>(*message) && !m_options.batches) return;
         Count& count = m_counts[index(direction)];
         ++count.seen;
         if (m_partition != Partition::None) {
@@ -162,7 +164,6 @@ private:
             return;
         }
         const Bytes original(bytes.begin(), bytes.end());
-        const auto message = accounting::decode(bytes);
         if (!message) ++count.undecodable;
         if (!message || !m_hook) return weather(pair, direction, original);
         const std::vector<Message> instead = m_hook(direction, *message);

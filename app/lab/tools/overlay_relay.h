@@ -52,6 +52,9 @@ struct RelayOptions {
     std::function<const Identity*(const PublicKey& dialer)> mask;
     RelayWeather weather;
     uint64_t seed = 1;
+    // Confirmations may share signatures and messages. Otherwise nobody hears that the other end takes that, and each is a
+    // message of its own.
+    bool batches = false;
 };
 
 class OverlayRelay {
