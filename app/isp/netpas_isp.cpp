@@ -37,6 +37,7 @@ constexpr Command commands[] = {
     {"accounting", "accounting server: --config FILE", netpas::isp::runAccounting},
     {"directory", "directory of services, keys and paths: --config FILE", netpas::isp::runDirectory},
     {"reflector", "the far end of measurements (STAMP): --listen ADDRESS...", netpas::isp::runReflector},
+    {"ndt7", "capacity tests: --listen ADDRESS... [--identity KEY]", netpas::isp::runNdt7},
     {"counters", "what an edge router has counted: --socket SOCKET [--json]", netpas::isp::runCounters},
     {"books", "what an accounting server has in its books: --socket SOCKET [--json] [--invoices]",
      netpas::isp::runBooks},

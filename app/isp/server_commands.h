@@ -1,4 +1,4 @@
-// `netpas-isp accounting`, `directory`, `reflector`, `books` and `forget-customer`.
+// `netpas-isp accounting`, `directory`, `reflector`, `ndt7`, `books` and `forget-customer`.
 #pragma once
 
 #include <string>
@@ -11,6 +11,7 @@ namespace netpas::isp {
 int runAccounting(const std::vector<std::string>& arguments);
 int runDirectory(const std::vector<std::string>& arguments);
 int runReflector(const std::vector<std::string>& arguments);
+int runNdt7(const std::vector<std::string>& arguments);
 int runBooks(const std::vector<std::string>& arguments);
 int runForgetCustomer(const std::vector<std::string>& arguments);
 // What an authority that certifies payees does (core/certificates/README.md).
