@@ -66,7 +66,7 @@ void checkPurchase(const Standings& purchase, std::vector<Discrepancy>& found) {
     } else {
         if (purchase.opened != purchase.resolved) tell(" holds money without a reason");
         if (purchase.openKeys != 0) tell(" is over, but one of its keys is not");
-        if (purchase.posted != purchase.charged) tell(" was not charged the sum of its keys");
+        if (purchase.posted != purchase.charged) tell(" was not charged the sum of its keys, or as a payment");
     }
     const auto committed = checkedAdd(purchase.openCaps, purchase.charged);
     if (!committed || *committed > purchase.cap) tell(" has keys for more than its cap");
@@ -81,7 +81,8 @@ Result<void> checkPurchases(Database& database, std::vector<Discrepancy>& found)
         "   WHERE s.purchase = p.id AND e.slice IS NULL),"
         " (SELECT sum(s.cap) FROM slice s LEFT JOIN slice_end e ON e.slice = s.id"
         "   WHERE s.purchase = p.id AND e.slice IS NULL),"
-        " (SELECT sum(e.charged) FROM slice s JOIN slice_end e ON e.slice = s.id WHERE s.purchase = p.id),"
+        " coalesce((SELECT sum(e.charged) FROM slice s JOIN slice_end e ON e.slice = s.id WHERE s.purchase = p.id), 0)"
+        "   + coalesce((SELECT e.charged FROM payment_end e WHERE e.purchase = p.id), 0),"
         " (SELECT sum(x.amount) FROM transfer x WHERE x.purchase = p.id AND x.kind = 2)"
         " FROM purchase p LEFT JOIN transition t ON t.id = (SELECT max(id) FROM transition WHERE purchase = p.id)");
     if (!statement) return fail(statement.error());

@@ -53,22 +53,26 @@ store::Documents& Ledger::documents() { return m_impl->documents; }
 
 Result<void> Ledger::group(const std::function<Result<void>()>& operations) { return m_impl->atomically(operations); }
 
+Result<std::optional<PurchaseId>> Ledger::earlier(const NewPurchase& purchase) const {
+    if (purchase.idempotencyKey.empty()) return std::optional<PurchaseId>{};
+    // The last condition lets the index of such keys be used.
+    auto earlier = m_impl->database.prepare(
+        "SELECT id, fingerprint FROM purchase WHERE uid = ? AND idempotency_key = ? AND idempotency_key <> ''");
+    if (!earlier) return fail(earlier.error());
+    earlier->bind(1, int64_t{purchase.uid}).bind(2, std::string_view(purchase.idempotencyKey));
+    auto row = earlier->step();
+    if (!row) return fail(row.error());
+    if (!*row) return std::optional<PurchaseId>{};
+    if (earlier->text(1) != purchase.fingerprint) return tl::unexpected(LedgerError::IdempotencyConflict);
+    return std::optional(PurchaseId{static_cast<uint64_t>(earlier->integer(0))});
+}
+
 Result<Ledger::Begun> Ledger::begin(const NewPurchase& purchase, SystemTime now) {
     Database& database = m_impl->database;
     return m_impl->atomically([&]() -> Result<Begun> {
-        if (!purchase.idempotencyKey.empty()) {
-            // The last condition lets the index of such keys be used.
-            auto earlier = database.prepare(
-                "SELECT id, fingerprint FROM purchase WHERE uid = ? AND idempotency_key = ? AND idempotency_key <> ''");
-            if (!earlier) return fail(earlier.error());
-            earlier->bind(1, int64_t{purchase.uid}).bind(2, std::string_view(purchase.idempotencyKey));
-            auto row = earlier->step();
-            if (!row) return fail(row.error());
-            if (*row) {
-                if (earlier->text(1) != purchase.fingerprint) return tl::unexpected(LedgerError::IdempotencyConflict);
-                return Begun{PurchaseId{static_cast<uint64_t>(earlier->integer(0))}, true};
-            }
-        }
+        const auto known = earlier(purchase);
+        if (!known) return tl::unexpected(known.error());
+        if (*known) return Begun{**known, true};
         auto insert = database.prepare(
             "INSERT INTO purchase (uid, flow, cap, cap_per_second, duration_s, idempotency_key, fingerprint, "
             "requested_at)"
@@ -90,6 +94,7 @@ Result<Ledger::Begun> Ledger::begin(const NewPurchase& purchase, SystemTime now)
         }
         auto written = writeStanding(database, id, {PurchaseState::Requested, EndReason::None, {}, {}}, now);
         if (written) written = writeContext(database, id, purchase.context);
+        if (written && purchase.payment) written = writePayment(database, id, *purchase.payment);
         if (!written) return tl::unexpected(written.error());
         return Begun{id, false};
     });

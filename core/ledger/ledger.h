@@ -79,6 +79,8 @@ public:
         bool existing = false;  // the idempotency key was seen before with the same request
     };
     [[nodiscard]] tl::expected<Begun, LedgerError> begin(const NewPurchase& purchase, SystemTime now);
+    // The purchase of the same request under the same idempotency key; IdempotencyConflict where it was another request.
+    [[nodiscard]] tl::expected<std::optional<PurchaseId>, LedgerError> earlier(const NewPurchase& purchase) const;
 
     // Requested → Reserved: sets the purchase's cap aside and writes down path and deciding rule.
     [[nodiscard]] tl::expected<void, LedgerError> reserve(PurchaseId id, const std::vector<LedgerHop>& path,
@@ -112,6 +114,30 @@ public:
                                                           SystemTime now);
     // The same after ending the one key that is still open.
     [[nodiscard]] tl::expected<void, LedgerError> settle(PurchaseId id, const Settlement& settlement, SystemTime now);
+    // A micropayment whose money is set aside may be signed under this identifier: call before it is. An identifier is never
+    // used twice.
+    [[nodiscard]] tl::expected<void, LedgerError> promise(PurchaseId id, const payments::PaymentId& payment,
+                                                          SystemTime expires);
+    // Settled: what became of a micropayment, with what proves it.
+    [[nodiscard]] tl::expected<void, LedgerError> settlePayment(PurchaseId id, const PaymentResult& result,
+                                                                const std::string& note,
+                                                                const std::optional<Evidence>& evidence,
+                                                                SystemTime now);
+
+    // A payment to this endpoint, before it is confirmed; the same one again gives what is known of it. Another one under
+    // its identifier is an IdempotencyConflict.
+    [[nodiscard]] tl::expected<Receipt, LedgerError> receive(const payments::Payment& payment, SystemTime now);
+    // False: nothing changes, for it is in that state, or its state is final.
+    [[nodiscard]] tl::expected<bool, LedgerError> advanceReceipt(const payments::PaymentId& id, ReceiptState state,
+                                                                 bool final, SystemTime now);
+    // Newest first; `before`: older than that number.
+    [[nodiscard]] tl::expected<std::vector<Receipt>, LedgerError> receipts(uint32_t limit,
+                                                                           std::optional<int64_t> before = {}) const;
+    // Whose state is not final, oldest first.
+    [[nodiscard]] tl::expected<std::vector<Receipt>, LedgerError> openReceipts() const;
+    // What the ISP owes for payments that came at `since` or later.
+    [[nodiscard]] tl::expected<Money, LedgerError> receivedSince(SystemTime since) const;
+
     // The user's own words for it; the newest count.
     [[nodiscard]] tl::expected<void, LedgerError> label(PurchaseId id, const std::string& text, SystemTime now);
 

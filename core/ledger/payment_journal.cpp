@@ -87,6 +87,12 @@ std::optional<RecordedOrder> PaymentJournal::find(const payments::PaymentId& id)
     return RecordedOrder(found->second);
 }
 
+tl::expected<void, store::StoreError> PaymentJournal::forget(const payments::PaymentId& id) {
+    if (auto gone = m_documents->erase(std::string(kind), toHex(id)); !gone) return gone;
+    m_orders.erase(id);
+    return {};
+}
+
 tl::expected<void, store::StoreError> PaymentJournal::forgetExpired(SystemTime now) {
     std::vector<store::DocumentChange> changes;
     for (const auto& [id, order] : m_orders) {

@@ -57,6 +57,8 @@ public:
                                                                    const std::optional<Description>& description,
                                                                    SystemTime now);
     [[nodiscard]] std::optional<RecordedOrder> find(const payments::PaymentId& id) const;
+    // Its end is in the ledger, which knows the identifier for good.
+    [[nodiscard]] tl::expected<void, store::StoreError> forget(const payments::PaymentId& id);
     // Drops what expired longer ago than `retention`.
     [[nodiscard]] tl::expected<void, store::StoreError> forgetExpired(SystemTime now);
     [[nodiscard]] size_t size() const { return m_orders.size(); }

@@ -54,6 +54,7 @@ Where whereOf(const HistoryFilter& filter) {
     if (filter.until) where.add("p.requested_at <", toStored(*filter.until));
     if (filter.app) where.add("c.app =", *filter.app);
     if (filter.payee) where.add("c.payee =", *filter.payee);
+    if (filter.paymentsOnly) where.add("EXISTS (SELECT 1 FROM payment y WHERE y.purchase = p.id) =", int64_t{1});
     if (!filter.text.empty()) {
         where.add(std::string(searchedText) + " LIKE", containing(filter.text));
         where.sql += " ESCAPE '\\'";

@@ -133,6 +133,7 @@ Result<std::vector<Purchase>> readPurchases(Database& database, Statement& state
     for (size_t i = 0; read && i < purchases.size(); ++i) {
         read = readPath(database, purchases[i]);
         if (read) read = readKeys(database, purchases[i]);
+        if (read) read = readPayment(database, purchases[i]);
     }
     if (!read) return tl::unexpected(read.error());
     return purchases;

@@ -81,6 +81,10 @@ inline constexpr std::string_view contextColumns =
 // `resolves` is the amount of the pending transfer that another one puts an end to. False: a sum is too large.
 [[nodiscard]] bool book(Balance& debit, Balance& credit, TransferKind kind, Money amount, Money resolves);
 
+[[nodiscard]] Result<void> writePayment(store::Database& database, PurchaseId id, const PaymentTerms& terms);
+// Nothing changes when the purchase is no micropayment.
+[[nodiscard]] Result<void> readPayment(store::Database& database, Purchase& purchase);
+
 struct PendingTransfer {
     int64_t id = 0;
     int64_t debit = 0;

@@ -218,6 +218,63 @@ WHEN OLD.unit_price <> 0 OR NEW.unit_price = 0 OR NEW.purchase <> OLD.purchase O
 BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 )sql";
 
-inline constexpr std::array<std::string_view, 3> schemaSteps{schemaStep1, schemaStep2, schemaStep3};
+// Micropayments. A purchase that is one has a `payment`, a `payment_order` once it may have been signed, and a `payment_end` when
+// it is settled. `receipt`: payments to this endpoint. All append-only.
+inline constexpr std::string_view schemaStep4 = R"sql(
+CREATE TABLE payment (
+    purchase INTEGER PRIMARY KEY REFERENCES purchase (id),
+    payee BLOB NOT NULL,
+    isp INTEGER NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    description TEXT NOT NULL);
+
+CREATE TABLE payment_order (
+    purchase INTEGER PRIMARY KEY REFERENCES payment (purchase),
+    id BLOB NOT NULL UNIQUE,
+    expires INTEGER NOT NULL);
+
+-- state: 1 posted, 2 expired, 3 cancelled, 4 refused.
+CREATE TABLE payment_end (
+    purchase INTEGER PRIMARY KEY REFERENCES payment (purchase),
+    state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 4),
+    charged INTEGER NOT NULL CHECK (charged >= 0 AND (charged > 0) = (state = 1)),
+    disputed INTEGER NOT NULL,
+    isp INTEGER NOT NULL,
+    reason INTEGER NOT NULL,
+    most INTEGER NOT NULL,
+    remedy TEXT NOT NULL,
+    at INTEGER NOT NULL);
+
+CREATE TABLE receipt (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id BLOB NOT NULL UNIQUE,
+    payment BLOB NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    confirmed INTEGER NOT NULL,
+    received_at INTEGER NOT NULL);
+
+-- state: 1 confirmed, 2 taken, 3 cancelled, 4 late. The newest counts.
+CREATE TABLE receipt_event (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    receipt INTEGER NOT NULL REFERENCES receipt (number),
+    state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 4),
+    final INTEGER NOT NULL,
+    at INTEGER NOT NULL);
+CREATE INDEX receipt_event_receipt ON receipt_event (receipt, number);
+CREATE INDEX receipt_event_final ON receipt_event (receipt) WHERE final = 1;
+
+CREATE TRIGGER payment_u BEFORE UPDATE ON payment BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER payment_d BEFORE DELETE ON payment BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER payment_order_u BEFORE UPDATE ON payment_order BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER payment_order_d BEFORE DELETE ON payment_order BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER payment_end_u BEFORE UPDATE ON payment_end BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER payment_end_d BEFORE DELETE ON payment_end BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER receipt_u BEFORE UPDATE ON receipt BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER receipt_d BEFORE DELETE ON receipt BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER receipt_event_u BEFORE UPDATE ON receipt_event BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER receipt_event_d BEFORE DELETE ON receipt_event BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+)sql";
+
+inline constexpr std::array<std::string_view, 4> schemaSteps{schemaStep1, schemaStep2, schemaStep3, schemaStep4};
 
 }  // namespace netpas::ledger

@@ -36,6 +36,10 @@ std::string_view describe(EndReason reason) {
     case EndReason::Paused: return "spending paused";
     case EndReason::AgentLost: return "agent lost";
     case EndReason::Alarm: return "alarm";
+    case EndReason::PaymentPosted: return "paid";
+    case EndReason::PaymentExpired: return "payment expired";
+    case EndReason::PaymentCancelled: return "payment cancelled";
+    case EndReason::PaymentRefused: return "payment refused";
     }
     return "unknown";
 }
@@ -49,7 +53,7 @@ std::optional<PurchaseState> purchaseStateFromNumber(int64_t number) {
 }
 
 std::optional<EndReason> endReasonFromNumber(int64_t number) {
-    if (number < static_cast<int64_t>(EndReason::None) || number > static_cast<int64_t>(EndReason::Alarm)) {
+    if (number < static_cast<int64_t>(EndReason::None) || number > static_cast<int64_t>(EndReason::PaymentRefused)) {
         return std::nullopt;
     }
     return static_cast<EndReason>(number);

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/flow.h"
 #include "core/ids.h"
+#include "core/ledger/payment_types.h"
 #include "core/money.h"
 #include "core/price_unit.h"
 
@@ -48,6 +49,11 @@ enum class EndReason : uint8_t {
     Paused = 14,     // the user paused spending
     AgentLost = 15,  // the secretary no longer hears the agent
     Alarm = 16,      // the books or the key behave as they should not
+    // Of micropayments.
+    PaymentPosted = 17,
+    PaymentExpired = 18,
+    PaymentCancelled = 19,  // taken back: confirmed with a wrong signature
+    PaymentRefused = 20,    // on its way to the payee, or by the payee
 };
 
 [[nodiscard]] std::string_view describe(PurchaseState state);
@@ -115,6 +121,7 @@ struct NewPurchase {
     std::string idempotencyKey;  // empty: none
     std::string fingerprint;     // of the request; the same key with another one is a conflict
     Context context;
+    std::optional<PaymentTerms> payment;  // it is a micropayment, and has no flow
 };
 
 // Counters of one purchase; each only grows.
@@ -159,6 +166,7 @@ struct Purchase {
     bool expired = false;          // its time ran out with nothing charged
     bool disputed = false;         // one of its statements was
     std::string label;             // the user's own, newest
+    std::optional<PaymentBook> payment;
     SystemTime requestedAt;
     SystemTime changedAt;
 };
@@ -207,6 +215,7 @@ struct HistoryFilter {
     std::optional<SystemTime> until;  // requested before
     std::optional<std::string> app;
     std::optional<std::string> payee;
+    bool paymentsOnly = false;         // micropayments
     std::string text;                  // somewhere in context, flow, note or label
     std::optional<PurchaseId> before;  // older than this one: the next page
     uint32_t limit = 100;
