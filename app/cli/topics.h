@@ -24,6 +24,7 @@ inline CLI::App* addVerb(CLI::App& parent, Action& chosen, const std::string& na
 void addDecisionVerbs(CLI::App& app, Action& chosen);  // budget, pending, review, mode
 void addContactVerbs(CLI::App& app, Action& chosen);
 void addPayeeVerbs(CLI::App& app, Action& chosen);
+void addPaymentVerbs(CLI::App& app, Action& chosen);  // pay, payments, receive, received
 void addPairVerbs(CLI::App& app, Action& chosen);
 void addPathVerbs(CLI::App& app, Action& chosen);
 void addPingVerbs(CLI::App& app, Action& chosen);
@@ -37,6 +38,7 @@ inline void addTopics(CLI::App& app, Action& chosen) {
     addDecisionVerbs(app, chosen);
     addContactVerbs(app, chosen);
     addPayeeVerbs(app, chosen);
+    addPaymentVerbs(app, chosen);
     addPairVerbs(app, chosen);
     addPathVerbs(app, chosen);
     addPingVerbs(app, chosen);

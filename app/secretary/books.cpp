@@ -9,7 +9,9 @@
 #include "app/secretary/device_desk.h"
 #include "app/secretary/home_desk.h"
 #include "app/secretary/isp_link.h"
+#include "app/secretary/payment_service.h"
 #include "app/secretary/purchase_service.h"
+#include "app/secretary/receiving_desk.h"
 #include "secretary/contacts/contact_book.h"
 #include "secretary/payees/payee_book.h"
 #include "secretary/vault/identity_store.h"
@@ -92,8 +94,13 @@ struct Books::Open {
     std::optional<PayeeBook> payees;
     std::unique_ptr<InformedAuthority> authority;
     std::unique_ptr<PurchaseService> purchases;
+    std::optional<ledger::PaymentJournal> journal;
+    std::unique_ptr<PaymentService> payments;
+    std::unique_ptr<ReceivingDesk> receiving;
     std::unique_ptr<HomeDesk> home;
     std::unique_ptr<DeviceDesk> devices;
+
+    [[nodiscard]] bool idle() const { return purchases->idle() && payments->idle(); }
 };
 
 Books::Books(Parts parts) : m_parts(std::move(parts)) {}
@@ -112,8 +119,24 @@ tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
         finish();
         return tl::unexpected(failureOf(done.error(), m_parts.folder));
     }
-    m_open->decisions->decider().onStop(
-        [&purchases](bool paused) { purchases.revokeAll(paused ? EndReason::Paused : EndReason::Locked); });
+    PaymentService& payments = *m_open->payments;
+    if (const auto done = payments.recover(); !done) {
+        finish();
+        return tl::unexpected(failureOf(done.error(), m_parts.folder));
+    }
+    ReceivingDesk& receiving = *m_open->receiving;
+    m_open->isp->listen({[&payments, &receiving] {
+                             payments.ispUp();
+                             receiving.ispUp();
+                         },
+                         [&receiving](const payments::Payment& payment) { receiving.offered(payment); },
+                         [&receiving](const accounting::PaymentAckEntry& entry) { receiving.taken(entry); },
+                         [&receiving](const payments::PaymentId& id) { receiving.cancelled(id); }});
+    m_open->decisions->decider().onStop([&purchases, &payments](bool paused) {
+        const EndReason reason = paused ? EndReason::Paused : EndReason::Locked;
+        purchases.revokeAll(reason);
+        payments.endUnsigned(reason);
+    });
     // Until the owner has looked at it.
     purchases.onAlarm([&decider = m_open->decisions->decider(), log = m_parts.log](const std::string&) {
         if (!decider.setMode(secretary::prompts::Mode::Pause)) {
@@ -166,8 +189,9 @@ tl::expected<std::unique_ptr<Books::Open>, CustodyFailure> Books::make(const sto
         PurchaseService::Ports{*open->ledger, m_parts.agent, *open->mint, *open->isp, m_parts.agent, *open->authority,
                                m_parts.timers, clock, m_parts.log},
         PurchaseSettings{});
-    auto home = HomeDesk::open({documents, m_parts.agent, *open->isp, clock, m_parts.log,
-                                [purchases = open->purchases.get()] { return purchases->idle(); }});
+    if (auto done = makePayments(*open); !done) return tl::unexpected(std::move(done.error()));
+    auto home = HomeDesk::open(
+        {documents, m_parts.agent, *open->isp, clock, m_parts.log, [all = open.get()] { return all->idle(); }});
     if (!home) return tl::unexpected(failed(std::string(describe(home.error())), "netpas doctor"));
     open->home = std::move(*home);
     auto devices = secretary::devices::DeviceBook::open(documents);
@@ -186,12 +210,35 @@ tl::expected<std::unique_ptr<Books::Open>, CustodyFailure> Books::make(const sto
     return open;
 }
 
+tl::expected<void, CustodyFailure> Books::makePayments(Open& open) {
+    const Clock& clock = m_parts.state.clock;
+    store::Documents& documents = open.ledger->documents();
+    auto journal = ledger::PaymentJournal::open(documents);
+    if (!journal) return tl::unexpected(failed("payments: " + std::string(describe(journal.error())), "netpas doctor"));
+    open.journal = std::move(*journal);
+    const auto keyOf = [&open, &clock](const NodeId& payee) -> std::optional<PublicKey> {
+        const auto known = open.payees->judge(payee, {}, clock.now());
+        return known ? std::optional(known->statement.key) : std::nullopt;
+    };
+    open.payments = std::make_unique<PaymentService>(
+        PaymentService::Ports{*open.ledger, *open.journal, *open.wallet, *open.isp, *open.authority, m_parts.timers,
+                              clock, m_parts.log, keyOf},
+        PaymentSettings{});
+    auto receiving =
+        ReceivingDesk::open({*open.ledger, documents, *open.wallet, *open.isp, m_parts.timers, clock, m_parts.log});
+    if (!receiving) return tl::unexpected(failed(receiving.error(), "netpas doctor"));
+    open.receiving = std::move(*receiving);
+    return {};
+}
+
 void Books::publish() {
     SecretaryState& state = m_parts.state;
     Open* const open = m_open.get();
     state.ledger = open != nullptr ? open->ledger.get() : nullptr;
     state.documents = open != nullptr ? &open->ledger->documents() : nullptr;
     state.purchases = open != nullptr ? open->purchases.get() : nullptr;
+    state.payments = open != nullptr ? open->payments.get() : nullptr;
+    state.receiving = open != nullptr ? open->receiving.get() : nullptr;
     state.isp = open != nullptr ? open->home.get() : nullptr;
     state.decisions = open != nullptr ? open->decisions.get() : nullptr;
     state.devices = open != nullptr ? open->devices.get() : nullptr;
@@ -200,12 +247,18 @@ void Books::publish() {
 }
 
 void Books::close(EndReason reason, std::function<void()> done) {
-    if (m_open) m_open->purchases->revokeAll(reason);
+    if (m_open) {
+        m_open->purchases->revokeAll(reason);
+        m_open->payments->endUnsigned(reason);
+    }
     whenIdle(std::move(done));
 }
 
 void Books::windUp(EndReason reason, std::function<void()> done) {
-    if (m_open) m_open->purchases->stopAll(reason);
+    if (m_open) {
+        m_open->purchases->stopAll(reason);
+        m_open->payments->endUnsigned(reason);
+    }
     m_windingUp = true;
     whenIdle(std::move(done));
 }
@@ -213,10 +266,12 @@ void Books::windUp(EndReason reason, std::function<void()> done) {
 // Or after a while: what is not settled then is settled after the next open().
 void Books::whenIdle(std::function<void()> done) {
     m_closed = std::move(done);
-    if (!m_open || m_open->purchases->idle()) return endSoon();
-    m_open->purchases->onSettled([this](PurchaseId) {
-        if (m_open->purchases->idle()) endSoon();
-    });
+    if (!m_open || m_open->idle()) return endSoon();
+    const auto settled = [this](PurchaseId) {
+        if (m_open->idle()) endSoon();
+    };
+    m_open->purchases->onSettled(settled);
+    m_open->payments->onSettled(settled);
     m_patience = m_parts.timers.after(closePatience, [this] { end(); });
     // Without an agent there is no way to the ISP, and whoever waits for this process to end should not wait longer.
     if (m_windingUp && !m_parts.agent.report().connected) endSoon();
@@ -230,7 +285,7 @@ void Books::endSoon() {
 
 void Books::end() {
     m_parts.timers.cancel(std::exchange(m_patience, 0));
-    if (m_open && !m_open->purchases->idle()) {
+    if (m_open && !m_open->idle()) {
         m_parts.log(LogLevel::Warning, "some purchases are not settled yet: the next start does it");
     }
     finish();
@@ -243,8 +298,11 @@ void Books::finish() {
     m_parts.agent.clearFlows();
     std::unique_ptr<Open> last = std::move(m_open);
     publish();
+    last->isp->listen({});
     last->isp->disconnect();
     last->home.reset();
+    last->receiving.reset();
+    last->payments.reset();
     last->purchases.reset();
 }
 

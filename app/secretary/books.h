@@ -43,6 +43,7 @@ public:
 private:
     struct Open;
     [[nodiscard]] tl::expected<std::unique_ptr<Open>, CustodyFailure> make(const store::DatabaseKey& key);
+    [[nodiscard]] tl::expected<void, CustodyFailure> makePayments(Open& open);
     void publish();
     void whenIdle(std::function<void()> done);
     void endSoon();

@@ -37,6 +37,7 @@ struct IspLink::Impl {
     const Identity& identity;
     LogSink log;
     net::Connector connector;
+    PaymentIsp::Listener listener = {};
     std::optional<accounting::ServerAddress> server;
     std::unique_ptr<AccountingClient> client;
     bool up = false;
@@ -72,7 +73,7 @@ struct IspLink::Impl {
 };
 
 IspLink::IspLink(boost::asio::io_context& io, const Identity& identity, LogSink log, net::Connector connector)
-    : m_impl(std::make_shared<Impl>(Impl{io, identity, std::move(log), std::move(connector), {}, {}, false})) {}
+    : m_impl(std::make_shared<Impl>(Impl{io, identity, std::move(log), std::move(connector), {}, {}, {}, false})) {}
 
 IspLink::~IspLink() { disconnect(); }
 
@@ -83,10 +84,22 @@ void IspLink::connect(const directory::Descriptor& descriptor) {
     m_impl->server = server;
     AccountingClient::Handlers handlers;
     handlers.onUp = [weak = std::weak_ptr<Impl>(m_impl)] {
-        if (const auto impl = weak.lock(); impl && !std::exchange(impl->up, true)) {
+        const auto impl = weak.lock();
+        if (!impl) return;
+        if (!std::exchange(impl->up, true)) {
             impl->log(LogLevel::Info,
                       "connected to the ISP's accounting server at " + impl->server->endpoint.toString());
         }
+        if (impl->listener.up) impl->listener.up();
+    };
+    handlers.onPayment = [weak = std::weak_ptr<Impl>(m_impl)](const payments::Payment& payment) {
+        if (const auto impl = weak.lock(); impl && impl->listener.offered) impl->listener.offered(payment);
+    };
+    handlers.onPaymentTaken = [weak = std::weak_ptr<Impl>(m_impl)](const accounting::PaymentAckEntry& entry) {
+        if (const auto impl = weak.lock(); impl && impl->listener.taken) impl->listener.taken(entry);
+    };
+    handlers.onPaymentCancelled = [weak = std::weak_ptr<Impl>(m_impl)](const payments::PaymentId& id) {
+        if (const auto impl = weak.lock(); impl && impl->listener.cancelled) impl->listener.cancelled(id);
     };
     handlers.onDown = [weak = std::weak_ptr<Impl>(m_impl)](net::NetError error) {
         if (const auto impl = weak.lock(); impl && std::exchange(impl->up, false)) {
@@ -169,6 +182,73 @@ void IspLink::revokeKey(SessionKeyId key,
             client.revokeKey(key, std::move(then));
         },
         take);
+}
+
+// --- payments
+
+void IspLink::listen(PaymentIsp::Listener listener) { m_impl->listener = std::move(listener); }
+
+template <typename T>
+bool IspLink::joined(const IspAnswer<T>& done) {
+    if (m_impl->client) return true;
+    boost::asio::post(m_impl->io, [done] { done(tl::unexpected(notConnected())); });
+    return false;
+}
+
+void IspLink::findRoute(IspId isp, Money amount, IspAnswer<std::vector<payments::Fee>> done) {
+    if (!joined(done)) return;
+    m_impl->client->findRoute(isp, amount, [done](const tl::expected<accounting::RouteFound, ClientFailure>& answer) {
+        if (!answer) return done(tl::unexpected(failureFrom(answer.error())));
+        done(answer->fees);
+    });
+}
+
+void IspLink::pay(const payments::SignedOrder& order, IspAnswer<PaymentOutcome> done) {
+    if (!joined(done)) return;
+    m_impl->client->pay(order, [done](const tl::expected<AccountingClient::PaymentOutcome, ClientFailure>& answer) {
+        if (!answer) return done(tl::unexpected(failureFrom(answer.error())));
+        done(*answer);
+    });
+}
+
+void IspLink::query(const payments::PaymentId& id, IspAnswer<SignedState> done) {
+    if (!joined(done)) return;
+    using accounting::PaymentStatement;
+    m_impl->client->queryPayment(
+        id, [done, payer = m_impl->identity.nodeId()](const tl::expected<PaymentStatement, ClientFailure>& said) {
+            if (!said) return done(tl::unexpected(failureFrom(said.error())));
+            const auto& signature = said->signature.bytes;
+            done(SignedState{said->state,
+                             said->charged,
+                             said->final,
+                             paymentStatementMessage(*said, payer),
+                             {signature.begin(), signature.end()}});
+        });
+}
+
+void IspLink::cancel(const payments::PaymentId& id, const PublicKey& payee, IspAnswer<accounting::PaymentResult> done) {
+    if (!joined(done)) return;
+    m_impl->client->cancelPayment(id, payee,
+                                  [done](const tl::expected<accounting::PaymentAckEntry, ClientFailure>& answer) {
+                                      if (!answer) return done(tl::unexpected(failureFrom(answer.error())));
+                                      done(answer->result);
+                                  });
+}
+
+void IspLink::setReceiving(bool on, IspAnswer<std::optional<accounting::PaymentRefusal>> done) {
+    if (!joined(done)) return;
+    m_impl->client->setReceiving(on, [done](const tl::expected<accounting::ReceivingSet, ClientFailure>& answer) {
+        if (!answer) return done(tl::unexpected(failureFrom(answer.error())));
+        done(answer->refused);
+    });
+}
+
+void IspLink::confirm(const payments::PaymentConfirmation& confirmation) {
+    if (m_impl->client) m_impl->client->confirmPayment(confirmation);
+}
+
+void IspLink::refuse(const payments::PaymentId& id, const std::string& why) {
+    if (m_impl->client) m_impl->client->refusePayment(id, why);
 }
 
 }  // namespace netpas::secretaryd

@@ -14,6 +14,7 @@ tl::expected<void, ledger::LedgerError> PurchaseService::recover() {
     const auto unfinished = m_ports.ledger.unfinished();
     if (!unfinished) return tl::unexpected(unfinished.error());
     for (const ledger::Purchase& book : *unfinished) {
+        if (book.payment) continue;  // the payment service's
         Entry& found = m_open[book.id.value()];
         found.book = book;
         found.closedUsage = book.usage;

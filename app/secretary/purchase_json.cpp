@@ -4,6 +4,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "app/secretary/payment_json.h"
 #include "app/secretary/quote_json.h"
 
 namespace netpas::secretaryd {
@@ -84,6 +85,7 @@ json purchaseJson(const PurchaseView& view, SystemTime now) {
         {"runner_up", book.why ? json(book.why->runnerUp) : json(nullptr)},
         {"price", book.request.context.unitPrice.toString()},
         {"per", book.request.context.unit == ledger::PriceUnit::Minute ? "minute" : "item"},
+        {"payment", paymentPartJson(book)},
         {"currency", "USD"},
         {"requested_at", timeText(book.requestedAt)},
         {"changed_at", timeText(book.changedAt)}};

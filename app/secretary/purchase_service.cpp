@@ -54,7 +54,11 @@ BuyRefusal::Kind kindOf(EndReason reason) {
     case EndReason::AgentLost:
     case EndReason::Locked:
     case EndReason::Paused:
-    case EndReason::Alarm: return BuyRefusal::Kind::Ended;
+    case EndReason::Alarm:
+    case EndReason::PaymentPosted:
+    case EndReason::PaymentExpired:
+    case EndReason::PaymentCancelled:
+    case EndReason::PaymentRefused: return BuyRefusal::Kind::Ended;
     }
     return BuyRefusal::Kind::Ended;
 }

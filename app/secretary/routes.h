@@ -9,6 +9,7 @@ namespace netpas::secretaryd {
 void addContactRoutes(Router& router, SecretaryState& state);
 void addPayeeRoutes(Router& router, SecretaryState& state);
 void addDecisionRoutes(Router& router, SecretaryState& state);  // pending, mode, budget
+void addPaymentRoutes(Router& router, SecretaryState& state);   // micropayments, made and received
 void addPurchaseRoutes(Router& router, SecretaryState& state);  // status, purchases, join
 void addLedgerRoutes(Router& router, SecretaryState& state);    // history, totals, balance, labels
 void addVaultRoutes(Router& router, SecretaryState& state);     // lock, passphrase, recovery words, backup, doctor
@@ -18,6 +19,7 @@ void addHouseholdRoutes(Router& router, SecretaryState& state);  // devices behi
 // Every topic: what the secretary's process calls.
 inline void addRoutes(Router& router, SecretaryState& state) {
     addPurchaseRoutes(router, state);
+    addPaymentRoutes(router, state);
     addContactRoutes(router, state);
     addPayeeRoutes(router, state);
     addDecisionRoutes(router, state);

@@ -32,7 +32,9 @@ namespace netpas::secretaryd {
 
 class DecisionDesk;
 class DeviceDesk;
+class PaymentService;
 class PurchaseService;
+class ReceivingDesk;
 class VaultService;
 
 // The ISP that everything is bought through.
@@ -79,6 +81,8 @@ struct SecretaryState {
     secretary::HardLimits limits;
     ledger::Ledger* ledger = nullptr;
     PurchaseService* purchases = nullptr;
+    PaymentService* payments = nullptr;
+    ReceivingDesk* receiving = nullptr;
     IspDesk* isp = nullptr;
     store::Documents* documents = nullptr;
     secretary::contacts::ContactBook* contacts = nullptr;
