@@ -110,7 +110,10 @@ void writeCustomers(std::ostream& out, const PartyInput& input, const IspSpec& i
         out << "\n[[customer]]\nname = " << quoted(host)
             << "\nprefixes = " << prefixList(input.plan.hostPrefix.at(host)) << "\n";
         if (!limits) {
-            out << "router = " << quoted(input.topology.attachment(host)) << "\n";
+            const HostSpec& spec = *input.topology.host(host);
+            out << "router = " << quoted(input.topology.attachment(host))
+                << "\npayments = { send = " << (spec.maySend ? "true" : "false")
+                << ", receive = " << (spec.mayReceive ? "true" : "false") << " }\n";
             continue;
         }
         out << "rate = " << quoted(isp.customerLimit.rate.toString())
@@ -228,7 +231,9 @@ std::string accountingConfig(const PartyInput& input, const IspSpec& isp) {
         << "\ndatabase = " << quoted(input.folder + "/books.db")
         << "\ndatabase_key = " << quoted(input.folder + "/books.key")
         << "\nadmin_socket = " << quoted(input.folder + "/accounting.sock") << "\n"
-        << sampling(isp);
+        << sampling(isp) << "\n[payments]\nfee = " << quoted(isp.payments.fixed.toString())
+        << "\nfee_1024ths = " << isp.payments.per1024ths << "\nsmallest = " << quoted(isp.payments.smallest.toString())
+        << "\n";
     for (const std::string& router : isp.routers) {
         out << "\n[[edge]]\nrouter = " << quoted(router) << "\nkey = " << quoted(input.keys.edge.at(router)) << "\n";
     }

@@ -58,6 +58,14 @@ struct SpendingLimit {
 enum class SamplerKind : uint8_t { Stratified, Smart };
 enum class Underpaid : uint8_t { Drop, BestEffort };
 
+// What an ISP asks for passing a micropayment on, and the smallest one that it carries.
+struct PaymentFee {
+    Money fixed = Money::zero();
+    uint32_t per1024ths = 0;
+    Money smallest = Money::zero();
+    bool operator==(const PaymentFee&) const = default;
+};
+
 struct IspSpec {
     std::string name;
     uint16_t id = 0;
@@ -70,6 +78,7 @@ struct IspSpec {
     uint64_t samplingSeed = 0;
     SpendingLimit customerLimit;
     SpendingLimit neighbourLimit;
+    PaymentFee payments;
     std::vector<uint16_t> blacklist;
     std::vector<ServiceClassSpec> classes;
     bool operator==(const IspSpec&) const = default;
@@ -80,6 +89,9 @@ struct HostSpec {
     bool agent = false;  // runs netpasd and has joined its ISP
     // A modem's host: in its home network, with no link of its own. The modem passes its packets on.
     std::string behind;
+    // What its ISP lets it do with micropayments.
+    bool maySend = true;
+    bool mayReceive = false;
     bool translates = false;  // a modem: IPv4 of the hosts behind it leaves under its own address (masquerade)
     bool operator==(const HostSpec&) const = default;
 };

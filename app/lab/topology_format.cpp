@@ -79,6 +79,9 @@ void writeIsp(std::ostream& out, const IspSpec& isp) {
         << "\nseed = " << isp.samplingSeed << "\n";
     writeLimit(out, "customer_limit", isp.customerLimit);
     writeLimit(out, "neighbour_limit", isp.neighbourLimit);
+    out << "[isp.payments]\nfee = " << tomlString(isp.payments.fixed.toString())
+        << "\nfee_1024ths = " << isp.payments.per1024ths
+        << "\nsmallest = " << tomlString(isp.payments.smallest.toString()) << "\n";
     for (const ServiceClassSpec& spec : isp.classes) writeClass(out, spec);
 }
 
@@ -118,6 +121,10 @@ std::string formatTopology(const Topology& topology) {
             << "\n";
         if (!host.behind.empty()) out << "behind = " << tomlString(host.behind) << "\n";
         if (host.translates) out << "translates = true\n";
+        std::vector<std::string> rights;
+        if (host.maySend) rights.emplace_back("send");
+        if (host.mayReceive) rights.emplace_back("receive");
+        out << "payments = " << tomlList(rights, [](const std::string& name) { return tomlString(name); }) << "\n";
     }
     for (const LinkSpec& link : topology.links) writeLink(out, link);
     for (const PathSpec& path : topology.paths) {

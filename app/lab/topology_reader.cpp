@@ -272,6 +272,18 @@ SpendingLimit readLimit(TableReader& outer, std::string_view key, SpendingLimit 
     return limit;
 }
 
+PaymentFee readFee(TableReader& outer) {
+    const toml::table* table = outer.table("payments");
+    if (table == nullptr) return {};
+    TableReader in(outer.context(), *table, "[isp.payments]");
+    PaymentFee fee;
+    fee.fixed = in.quantity("fee", fee.fixed, parsePrice, "\"0.0000005\" (dollars for each payment)");
+    fee.per1024ths = static_cast<uint32_t>(in.integer("fee_1024ths", 0, 0, 1024));
+    fee.smallest = in.quantity("smallest", fee.smallest, parsePrice, "\"0.000001\" (dollars)");
+    in.finish();
+    return fee;
+}
+
 std::optional<SamplerKind> parseSampler(std::string_view text) {
     if (text == "stratified") return SamplerKind::Stratified;
     if (text == "smart") return SamplerKind::Smart;
@@ -316,6 +328,7 @@ IspSpec readIsp(TableReader& in, std::vector<uint32_t>& classLines) {
                                  Money::fromEighths(100 * Money::eighthsPerDollar)};
     isp.customerLimit = readLimit(in, "customer_limit", generous);
     isp.neighbourLimit = readLimit(in, "neighbour_limit", generous);
+    isp.payments = readFee(in);
     for (const uint64_t id : in.integers("blacklist", 1, 0xffff, "[666]"))
         isp.blacklist.push_back(static_cast<uint16_t>(id));
     for (const toml::table* table : in.tables("class")) {
@@ -367,6 +380,23 @@ LinkSpec readLink(TableReader& in, std::vector<uint32_t>& classLines) {
     return link;
 }
 
+void readPaymentRights(TableReader& in, HostSpec& host) {
+    const bool given = in.has("payments");
+    const auto rights = in.strings("payments", "[\"send\", \"receive\"]");
+    if (!given) return;
+    host.maySend = host.mayReceive = false;
+    for (const std::string& right : rights) {
+        if (right == "send") {
+            host.maySend = true;
+        } else if (right == "receive") {
+            host.mayReceive = true;
+        } else {
+            in.context().fail(in.lineOfKey("payments"),
+                              "unknown right " + quoted(right) + "; write \"send\", \"receive\" or both");
+        }
+    }
+}
+
 void readFamilies(TableReader& in, Topology& topology) {
     if (!in.has("families")) {
         (void)in.strings("families", "");
@@ -411,6 +441,7 @@ RawTopology readRoot(FileContext& context, const toml::table& root) {
         host.agent = reader.boolean("agent", false);
         host.behind = reader.string("behind", "", "\"m\", a host that is a modem");
         host.translates = reader.boolean("translates", false);
+        readPaymentRights(reader, host);
         reader.finish();
         topology.hosts.push_back(host);
     }
