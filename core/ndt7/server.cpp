@@ -177,6 +177,10 @@ public:
         return port;
     }
 
+    void abandon() {
+        m_shared->onServed = nullptr;
+        close();
+    }
     void close() {
         for (Ear& ear : m_ears) {
             error_code ignored;
@@ -227,7 +231,7 @@ private:
 
 Server::Server(asio::io_context& io, ServerLimits limits, std::function<void(const Served&)> onServed)
     : m_impl(std::make_shared<Impl>(io, limits, std::move(onServed))) {}
-Server::~Server() { m_impl->close(); }
+Server::~Server() { m_impl->abandon(); }
 tl::expected<uint16_t, NetError> Server::listen(const Endpoint& endpoint, const Identity* identity) {
     return m_impl->listen(endpoint, identity);
 }

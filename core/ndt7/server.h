@@ -36,6 +36,7 @@ struct Served {
 
 class Server {
 public:
+    // `onServed` is told of each test that began; not during or after destruction.
     Server(boost::asio::io_context& io, ServerLimits limits, std::function<void(const Served&)> onServed);
     ~Server();
     Server(const Server&) = delete;
