@@ -321,6 +321,7 @@ AccountingSettings readAccounting(const toml::table& root, const std::filesystem
         server.confirmationLifetime = std::chrono::seconds(*seconds);
     }
     server.batchSignatures = fields.flag("batch_signatures").value_or(true);
+    server.signatureShare = fields.real("check_signatures", 0, 1, Need::Optional).value_or(1);
     if (const auto days = fields.number("log_days", 1, 3650, Need::Optional))
         server.logKept = std::chrono::hours(24 * *days);
     readSampling(fields.table("sampling"), server, problems);

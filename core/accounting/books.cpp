@@ -23,6 +23,7 @@ std::string_view describe(AlarmKind kind) {
     case AlarmKind::Refused: return "refused";
     case AlarmKind::BadConfirmation: return "bad-confirmation";
     case AlarmKind::Overflow: return "overflow";
+    case AlarmKind::WrongSignature: return "wrong-signature";
     }
     return "unknown";
 }
@@ -188,14 +189,14 @@ bool Books::raise(Money& total, Money by, const std::string& subject, SystemTime
     return true;
 }
 
-void Books::alarm(AlarmKind kind, std::string subject, std::string text, SystemTime now) {
+void Books::alarm(AlarmKind kind, std::string subject, std::string text, SystemTime now, Bytes evidence) {
     m_now = now;
     ++m_alarmCount;
-    if (auto* s = statement("INSERT INTO alarm (time, kind, subject, text) VALUES (?, ?, ?, ?)")) {
-        s->bind(1, micros(now)).bind(2, static_cast<int64_t>(kind)).bind(3, subject).bind(4, text);
+    if (auto* s = statement("INSERT INTO alarm (time, kind, subject, text, evidence) VALUES (?, ?, ?, ?, ?)")) {
+        s->bind(1, micros(now)).bind(2, static_cast<int64_t>(kind)).bind(3, subject).bind(4, text).bind(5, evidence);
         run(s);
     }
-    m_alarms.push_back({m_database.lastRowId(), now, kind, std::move(subject), std::move(text)});
+    m_alarms.push_back({m_database.lastRowId(), now, kind, std::move(subject), std::move(text), std::move(evidence)});
     if (m_alarms.size() > alarmsKept) m_alarms.pop_front();
 }
 

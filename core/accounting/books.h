@@ -82,6 +82,7 @@ enum class AlarmKind : uint8_t {
     Refused = 4,          // a neighbour refused a confirmation
     BadConfirmation = 5,  // a neighbour sent one that cannot be right
     Overflow = 6,         // a sum does not fit: the change was not made
+    WrongSignature = 7,   // a neighbour passed on a confirmation that one of those it names has not signed
 };
 struct Alarm {
     int64_t number = 0;
@@ -89,6 +90,7 @@ struct Alarm {
     AlarmKind kind{};
     std::string subject;
     std::string text;
+    Bytes evidence{};  // the signed confirmation (encodeProven), if one shows it
 };
 [[nodiscard]] std::string_view describe(AlarmKind kind);
 
@@ -222,7 +224,7 @@ public:
     void prunePayments(SystemTime now);
 
     // --- alarms
-    void alarm(AlarmKind kind, std::string subject, std::string text, SystemTime now);
+    void alarm(AlarmKind kind, std::string subject, std::string text, SystemTime now, Bytes evidence = {});
     [[nodiscard]] const std::deque<Alarm>& alarms() const { return m_alarms; }  // the newest 1000
     [[nodiscard]] uint64_t alarmCount() const { return m_alarmCount; }
 

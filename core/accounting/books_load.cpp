@@ -134,10 +134,11 @@ tl::expected<void, StoreError> Books::loadSumsAndAlarms() {
     });
     if (!counted) return counted;
     return forEachRow(
-        m_database, "SELECT number, time, kind, subject, text FROM alarm ORDER BY number DESC LIMIT 1000",
+        m_database, "SELECT number, time, kind, subject, text, evidence FROM alarm ORDER BY number DESC LIMIT 1000",
         [&](store::Statement& row) {
             m_alarms.push_front({row.integer(0), time(row.integer(1)), static_cast<AlarmKind>(row.integer(2)),
-                                 std::string(row.text(3)), std::string(row.text(4))});
+                                 std::string(row.text(3)), std::string(row.text(4)),
+                                 Bytes(row.blob(5).begin(), row.blob(5).end())});
             return true;
         });
 }

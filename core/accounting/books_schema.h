@@ -87,6 +87,13 @@ CREATE INDEX confirmation_batch_newest ON confirmation_batch (newest);
 CREATE TABLE batch_outbox (number INTEGER PRIMARY KEY, neighbour INTEGER NOT NULL, server TEXT NOT NULL, count INTEGER NOT NULL);
 )sql";
 
-inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3, booksStep4};
+inline constexpr std::string_view booksStep5 = R"sql(
+-- The signed confirmation that an alarm is about.
+ALTER TABLE alarm ADD COLUMN evidence BLOB;
+-- Disagreements with neighbours, and how they ended (dispute.h).
+CREATE TABLE dispute (number INTEGER PRIMARY KEY, body BLOB NOT NULL);
+)sql";
+
+inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3, booksStep4, booksStep5};
 
 }  // namespace netpas::accounting

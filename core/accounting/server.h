@@ -77,6 +77,10 @@ struct ServerConfig {
     // What a payee's certificates prove, from its ISP's repository; empty: nobody is certified. Answers later.
     std::function<void(const NodeId& payee, IspId isp, PaymentDesk::Certified done)> certify;
     WatchOptions watch;
+    // Of what a neighbour passes on, this share of the signatures is checked, drawn at random, and all of them once one was
+    // wrong or its sums were (NetPaS §4.3.3): a forger gets T / share before the first is found, on average. A message with
+    // shared signatures counts as one. Confirmations of our own service are always checked.
+    double signatureShare = 1;
     bool batchSignatures = true;  // with neighbours that take them: one signature for all confirmations of a group
     std::chrono::seconds confirmationLifetime{3600};    // every ISP on the way back to the source gets a second more
     std::chrono::seconds keyLifetime{31L * 24 * 3600};  // a session key may not expire later than that

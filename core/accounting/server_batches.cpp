@@ -91,11 +91,12 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, ConfirmationBatch mes
         return drop(peer, "a batch whose hashes do not fit together");
     }
     std::map<const SignedTree*, bool> good;
+    const bool checked = mustCheck(*peer, countersign);
     for (const SignedTreePtr& tree : opened->trees) {
         const auto keys = keysOf(tree->signer);
-        good[tree.get()] = keys.empty() || std::any_of(keys.begin(), keys.end(), [&](const PublicKey* key) {
-                               return m_rootCheck.good(*tree, *key);
-                           });
+        good[tree.get()] = !checked || keys.empty() || std::any_of(keys.begin(), keys.end(), [&](const PublicKey* key) {
+            return m_rootCheck.good(*tree, *key);
+        });
     }
     BatchAck ack{sequence, {}};
     Taken taken;
@@ -119,6 +120,14 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, ConfirmationBatch mes
         }
     }
     m_count.refused += refused;
+    for (const ProvenConfirmation& proven : opened->confirmations) {
+        if (!proven.confirming) continue;  // taken
+        const bool confirmed = good.at(proven.confirming.get());
+        if (confirmed && (countersign || good.at(proven.beneficiary.get()))) continue;
+        const Confirmation& one = proven.confirmation;
+        alarmSignature(*peer, standalone(proven), confirmed ? one.beneficiary : one.confirming);
+        break;  // the others are of the same batch
+    }
     if (why != AckResult::Accepted && peer->requests.pass(m_clock.steady())) {
         m_books.alarm(AlarmKind::BadConfirmation, "ISP " + std::to_string(peer->isp.value()),
                       std::to_string(refused) + " confirmations refused: " + std::string(describe(why)), now);

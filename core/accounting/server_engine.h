@@ -160,6 +160,10 @@ private:
     [[nodiscard]] AckResult judge(const Peer& peer, const Confirmation& confirmation, bool countersign);
     [[nodiscard]] bool rightWay(const Peer& peer, const Confirmation& confirmation, bool countersign) const;
     [[nodiscard]] static AckResult resultOf(Books::Known known);
+    [[nodiscard]] bool mustCheck(const Peer& peer, bool countersign);
+    // Who of those named has not signed; nobody: nothing is wrong, or their keys are not known.
+    [[nodiscard]] std::optional<IspId> falselySigned(const Confirmation& confirmation, bool countersign) const;
+    void alarmSignature(const Peer& peer, const Confirmation& confirmation, IspId forged);
     void take(const PeerPtr& peer, Confirmation confirmation, bool countersign);
     // Towards the packet's source; nothing to do at the first ISP.
     void passUpstream(const Confirmation& confirmation);
@@ -242,6 +246,8 @@ private:
     std::multimap<SessionKeyId, Waiter> m_awaitInstall;
     std::multimap<SessionKeyId, Waiter> m_awaitRemoval;
     std::vector<IspId> m_blacklist;
+    RateLimit m_forgeries{5};    // alarms
+    std::set<IspId> m_suspects;  // neighbours whose confirmations are all checked
     BatchReach m_reach;
     RootCheck m_rootCheck;
     std::vector<Unsealed> m_unsealed;  // of the open group

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/accounting/server_engine.h"
+#include "core/crypto/hex.h"
 
 namespace netpas::accounting {
 
@@ -220,6 +221,7 @@ std::string AccountingServer::Engine::booksJson() const {
                           {"kind", describe(alarm.kind)},
                           {"subject", alarm.subject},
                           {"text", alarm.text}});
+        if (!alarm.evidence.empty()) alarms.back()["evidence"] = toHex(alarm.evidence);
     }
     json["alarm_count"] = m_books.alarmCount();
     json["alarms"] = std::move(alarms);

@@ -1,5 +1,6 @@
 // Confirmations between neighbours, and their comparison with the counters.
 #include "core/accounting/server_engine.h"
+#include "core/random.h"
 
 namespace netpas::accounting {
 
@@ -73,20 +74,48 @@ AckResult AccountingServer::Engine::judgeFacts(const Peer& peer, const Confirmat
 AckResult AccountingServer::Engine::judge(const Peer& peer, const Confirmation& confirmation, bool countersign) {
     const AckResult facts = judgeFacts(peer, confirmation, countersign);
     if (facts == AckResult::WrongPath || facts == AckResult::WrongAmount) return facts;
+    // Not the canonical form.
+    if (countersign && confirmation.beneficiarySignature != Signature{}) return AckResult::BadSignature;
+    if (mustCheck(peer, countersign)) {
+        if (const auto forged = falselySigned(confirmation, countersign)) {
+            alarmSignature(peer, confirmation, *forged);
+            return AckResult::BadSignature;
+        }
+    }
+    if (facts == AckResult::Expired && m_books.logged(confirmation)) return AckResult::Duplicate;
+    if (facts != AckResult::Accepted) return facts;
+    return resultOf(m_books.known(confirmation));
+}
+
+// What we are about to sign is checked first, and what stays inside one ISP is.
+bool AccountingServer::Engine::mustCheck(const Peer& peer, bool countersign) {
+    if (countersign || peer.kind == PeerKind::Sibling || m_suspects.contains(peer.isp)) return true;
+    constexpr uint64_t whole = 1'000'000;
+    return systemRandom().below(whole) < static_cast<uint64_t>(m_config.signatureShare * whole);
+}
+
+std::optional<IspId> AccountingServer::Engine::falselySigned(const Confirmation& confirmation, bool countersign) const {
     const auto signedBy = [&](IspId isp, bool (*verifies)(const Confirmation&, const PublicKey&)) {
         const auto keys = keysOf(isp);
         return keys.empty() || std::any_of(keys.begin(), keys.end(),
                                            [&](const PublicKey* key) { return verifies(confirmation, *key); });
     };
-    if (!signedBy(confirmation.confirming, verifyConfirming)) return AckResult::BadSignature;
-    if (!countersign) {
-        if (!signedBy(confirmation.beneficiary, verifyBeneficiary)) return AckResult::BadSignature;
-    } else if (confirmation.beneficiarySignature != Signature{}) {
-        return AckResult::BadSignature;  // not the canonical form
-    }
-    if (facts == AckResult::Expired && m_books.logged(confirmation)) return AckResult::Duplicate;
-    if (facts != AckResult::Accepted) return facts;
-    return resultOf(m_books.known(confirmation));
+    if (!signedBy(confirmation.confirming, verifyConfirming)) return confirmation.confirming;
+    if (!countersign && !signedBy(confirmation.beneficiary, verifyBeneficiary)) return confirmation.beneficiary;
+    return std::nullopt;
+}
+
+// From now on everything from there is checked. The confirmation itself is the evidence: anybody with the key sees it.
+void AccountingServer::Engine::alarmSignature(const Peer& peer, const Confirmation& confirmation, IspId forged) {
+    m_suspects.insert(peer.isp);
+    if (!m_forgeries.pass(m_clock.steady())) return;
+    Writer evidence;
+    encodeProven(evidence, confirmation);
+    const auto name = [](IspId isp) { return "ISP " + std::to_string(isp.value()); };
+    m_books.alarm(AlarmKind::WrongSignature, name(peer.isp),
+                  name(peer.isp) + " passed on a confirmation of the service of " + name(confirmation.beneficiary) +
+                      ", confirmed by " + name(confirmation.confirming) + ", that " + name(forged) + " has not signed",
+                  m_clock.now(), evidence.take());
 }
 
 AckResult AccountingServer::Engine::resultOf(Books::Known known) {
@@ -294,6 +323,7 @@ void AccountingServer::Engine::watch() {
         if (!m_watch.observe(subject, isp, seen, m_clock.steady())) continue;
         const WatchVerdict verdict = m_watch.verdict(subject, isp);
         if (verdict == WatchVerdict::Fits) continue;
+        if (subject != Subject::Downstream) m_suspects.insert(isp);
         const Comparison comparison = m_watch.compare(subject, seen);
         const std::string whose = subject == Subject::Own   ? "our service confirmed by ISP "
                                   : subject == Subject::Via ? "downstream services through ISP "

@@ -265,6 +265,51 @@ private slots:
         QVERIFY(runUntil(c.io, [&] { return c.z.sum(SumKind::OwedTo, 25) == dollars("0.0002"); }));
     }
 
+    // Half are checked until one is wrong; then all, and the alarm holds what anybody can check.
+    void aForgedSignatureIsFoundByChanceAndThenNoneGetsThrough() {
+        Three c(false);
+        c.z.config.signatureShare = 0.5;
+        c.z.config.signers = {{IspId(24), c.x.identity.publicKey()}};
+        QVERIFY(c.start());
+        std::map<AckResult, int> results;
+        std::shared_ptr<net::TlsConnection> link;
+        net::TlsDialer liar(c.io, c.y.identity, loopback(c.z.port), c.z.identity.publicKey(),
+                            {[&](std::shared_ptr<net::TlsConnection> connection) {
+                                 link = connection;
+                                 link->onMessage = [&](ByteView bytes) {
+                                     const auto message = decode(bytes);
+                                     if (const auto* ack = std::get_if<Ack>(&*message)) {
+                                         for (const AckEntry& entry : ack->entries) ++results[entry.result];
+                                     }
+                                 };
+                             },
+                             nullptr});
+        liar.start();
+        QVERIFY(runUntil(c.io, [&] { return link != nullptr; }));
+        const auto forge = [&](uint64_t number) {
+            Confirmation one = fresh(number);
+            signAsConfirming(one, c.z.identity);
+            signAsBeneficiary(one, c.y.identity);
+            (void)link->send(encode(Message(ForwardedConfirmation{one})));
+        };
+        for (uint64_t i = 0; i < 100; ++i) forge(i);
+        QVERIFY(runUntil(c.io, [&] { return results[AckResult::Accepted] + results[AckResult::BadSignature] == 100; }));
+        QVERIFY(results[AckResult::Accepted] < 40);  // 2^-40 to get so far
+        const int accepted = results[AckResult::Accepted];
+        for (uint64_t i = 100; i < 150; ++i) forge(i);
+        QVERIFY(runUntil(c.io, [&] { return results[AckResult::Accepted] + results[AckResult::BadSignature] == 150; }));
+        QCOMPARE(results[AckResult::Accepted], accepted);
+        const auto& alarms = c.z.books().alarms();
+        const auto alarm = std::find_if(alarms.begin(), alarms.end(),
+                                        [](const Alarm& one) { return one.kind == AlarmKind::WrongSignature; });
+        QVERIFY(alarm != alarms.end());
+        QCOMPARE(alarm->subject, std::string("ISP 25"));
+        Reader reader(alarm->evidence);
+        const Confirmation evidence = decodeProven(reader);
+        QVERIFY(reader.finished() && !verifyConfirming(evidence, c.x.identity.publicKey()));
+        QVERIFY(verifyBeneficiary(evidence, c.y.identity.publicKey()));  // who passed it on has signed it
+    }
+
     void whoTakesBatchesIsKnownThroughOthersAndForgotten() {
         const AccountingHeader chain = headerOf({{27, 1}, {26, 2}, {25, 10}, {24, 3}});
         BatchReach reach(IspId(24));
