@@ -53,6 +53,12 @@ void print(const json& books) {
         std::printf("    between the servers of this ISP $%s is under way\n",
                     textOf(books.at("between_servers"), "net").c_str());
     }
+    if (books.contains("disputes") && !books["disputes"].empty()) {
+        std::printf("\ndisputes\n");
+        for (const json& dispute : books["disputes"]) {
+            std::printf("  %s (%s)\n", textOf(dispute, "text").c_str(), textOf(dispute, "state").c_str());
+        }
+    }
     std::printf("\n%s alarms\n", textOf(books, "alarm_count").c_str());
     for (const json& alarm : books.at("alarms")) {
         std::printf("  %s: %s: %s\n", textOf(alarm, "kind").c_str(), textOf(alarm, "subject").c_str(),

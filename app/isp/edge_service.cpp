@@ -92,6 +92,9 @@ private:
 
     void handle(const net::HttpRequest& request, const net::HttpReply& reply);
     [[nodiscard]] std::string view() const;
+    void countPaths(const std::vector<accounting::CountPaths::Path>& paths);
+    void sendPathCounts();
+    void startCounting(std::vector<std::vector<IspId>> paths, size_t from);
     void investigate(const net::HttpRequest& request, const net::HttpReply& reply);
 
     void finishStop();
@@ -114,7 +117,10 @@ private:
     std::deque<SessionKeyId> m_removedOrder;
     std::unordered_set<SessionKeyId> m_unsentKeys;
     std::deque<Work> m_backlog;
-    std::vector<std::vector<IspId>> m_investigated;
+    std::vector<std::vector<IspId>> m_investigated;       // by the operator, then those that the server ordered
+    std::vector<accounting::CountPaths::Path> m_ordered;  // the last so many of them
+    uint64_t m_countEpoch = 0;                            // since when the counters are those of these paths
+    uint64_t m_countedEpoch = 0;                          // … and of the last harvest
     std::vector<IspId> m_blacklist;
     std::vector<IspId> m_lastBlacklist;
     uint16_t m_minute = UINT16_MAX;
@@ -218,6 +224,7 @@ void EdgeService::Impl::startAccounting() {
         if (isps != m_lastBlacklist) spdlog::info("the accounting server blacklists {} ISPs", isps.size());
         m_lastBlacklist = isps;
     };
+    handlers.onCountPaths = [this](const std::vector<accounting::CountPaths::Path>& paths) { countPaths(paths); };
     handlers.onReportStored = [this](uint32_t number) { m_reportStored = std::max(m_reportStored, number); };
     handlers.onUp = [this] {
         spdlog::info("accounting server connected");
@@ -335,16 +342,18 @@ void EdgeService::Impl::tick() {
 void EdgeService::Impl::harvest(std::function<void()> then) {
     if (m_harvesting && !then) return;
     m_harvesting = true;
+    const uint64_t epoch = m_countEpoch;
     auto harvested = std::make_shared<Harvest>();
-    onPacketThread([weak = weak_from_this(), &io = m_parts.io, &engine = *m_engine, harvested,
-                    then = std::move(then)](tun::EdgeProcessor& processor) {
+    onPacketThread([weak = weak_from_this(), &io = m_parts.io, &engine = *m_engine, harvested, then = std::move(then),
+                    epoch](tun::EdgeProcessor& processor) {
         processor.harvest(harvested->report, reportKeys);
         processor.samples().drainTo(harvested->samples);
         harvested->engine = engine.counters();
-        asio::post(io, [weak, harvested, then] {
+        asio::post(io, [weak, harvested, then, epoch] {
             const auto self = weak.lock();
             if (!self) return;
             self->m_harvesting = false;
+            self->m_countedEpoch = epoch;
             self->taken(harvested);
             if (then) then();
         });
@@ -368,6 +377,7 @@ void EdgeService::Impl::taken(const std::shared_ptr<Harvest>& harvest) {
 
 void EdgeService::Impl::sendReports() {
     if (!m_accounting->isUp()) return;
+    sendPathCounts();
     std::vector<SessionKeyId> keys(m_unsentKeys.begin(), m_unsentKeys.end());
     std::vector<accounting::EdgeReport> reports =
         makeReports(m_books->now(), m_settings.edge.isp, keys, m_parts.clock.now());
@@ -480,12 +490,50 @@ void EdgeService::Impl::investigate(const net::HttpRequest& request, const net::
         for (const auto& isp : path) isps.emplace_back(isp.get<uint16_t>());
         paths.push_back(std::move(isps));
     }
+    if (paths.size() + m_ordered.size() > tun::InvestigatedPath::limit) m_ordered.clear();
+    for (const auto& path : m_ordered) paths.push_back(path.isps);
+    startCounting(std::move(paths), 0);
+    reply({200, "application/json", "{}", {}});
+}
+
+// Those from there on begin at 0. Who ordered one of them anew sees that by smaller numbers.
+void EdgeService::Impl::startCounting(std::vector<std::vector<IspId>> paths, size_t from) {
     m_investigated = std::move(paths);
-    onPacketThread([](tun::EdgeProcessor& processor) {
-        for (uint8_t slot = 0; slot < tun::InvestigatedPath::limit; ++slot) processor.clearInvestigation(slot);
+    ++m_countEpoch;
+    onPacketThread([from](tun::EdgeProcessor& processor) {
+        for (size_t slot = from; slot < tun::InvestigatedPath::limit; ++slot) {
+            processor.clearInvestigation(static_cast<uint8_t>(slot));
+        }
     });
     publishTables();
-    reply({200, "application/json", "{}", {}});
+}
+
+// The operator's own stand before them and go on.
+void EdgeService::Impl::countPaths(const std::vector<accounting::CountPaths::Path>& paths) {
+    if (paths == m_ordered) return;
+    std::vector<std::vector<IspId>> all(m_investigated.begin(),
+                                        m_investigated.end() - static_cast<std::ptrdiff_t>(m_ordered.size()));
+    const size_t own = all.size();
+    m_ordered = paths;
+    if (own + m_ordered.size() > tun::InvestigatedPath::limit) m_ordered.resize(tun::InvestigatedPath::limit - own);
+    for (const auto& path : m_ordered) all.push_back(path.isps);
+    startCounting(std::move(all), own);
+}
+
+void EdgeService::Impl::sendPathCounts() {
+    if (m_ordered.empty() || m_countedEpoch != m_countEpoch) return;
+    accounting::PathCounts counts;
+    const size_t first = m_investigated.size() - m_ordered.size();
+    for (size_t i = 0; i < m_ordered.size(); ++i) {
+        accounting::PathCounts::Count& count = counts.counts.emplace_back();
+        count.id = m_ordered[i].id;
+        count.amounts.resize(m_ordered[i].isps.size());
+        if (first + i >= m_last.report.investigations.size()) continue;  // nothing came that way yet
+        const tun::InvestigationCounters& counted = m_last.report.investigations[first + i];
+        count.packets = counted.packets;
+        std::copy_n(counted.amounts.begin(), count.amounts.size(), count.amounts.begin());
+    }
+    m_accounting->countedPaths(counts);
 }
 
 std::string EdgeService::Impl::view() const {

@@ -72,6 +72,11 @@ void readComparison(const toml::table* table, accounting::WatchOptions& watch, P
     if (const auto value = fields.real("false_alarm", 1e-30, 0.1, Need::Optional)) watch.falseAlarm = *value;
     if (const auto value = fields.number("grace_seconds", 1, 3600, Need::Optional))
         watch.grace = std::chrono::seconds(*value);
+    if (const auto value = fields.number("investigation_seconds", 1, 3600, Need::Optional))
+        watch.investigation = std::chrono::seconds(*value);
+    if (const auto value = fields.number("dispute_seconds", 1, 30L * 24 * 3600, Need::Optional))
+        watch.disputeTime = std::chrono::seconds(*value);
+    watch.blacklist = fields.flag("blacklist").value_or(false);
     if (const auto value = fields.number("loss_per_mille", 0, 1000, Need::Optional)) {
         watch.lossPerMille = static_cast<uint32_t>(*value);
     }

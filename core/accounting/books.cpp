@@ -23,6 +23,7 @@ std::string_view describe(AlarmKind kind) {
     case AlarmKind::Refused: return "refused";
     case AlarmKind::BadConfirmation: return "bad-confirmation";
     case AlarmKind::Overflow: return "overflow";
+    case AlarmKind::Dispute: return "dispute";
     case AlarmKind::WrongSignature: return "wrong-signature";
     }
     return "unknown";

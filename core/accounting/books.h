@@ -17,6 +17,7 @@
 
 #include <tl/expected.hpp>
 
+#include "core/accounting/dispute.h"
 #include "core/accounting/messages.h"
 #include "core/accounting/payment_record.h"
 #include "core/accounting/replay_table.h"
@@ -82,6 +83,7 @@ enum class AlarmKind : uint8_t {
     Refused = 4,          // a neighbour refused a confirmation
     BadConfirmation = 5,  // a neighbour sent one that cannot be right
     Overflow = 6,         // a sum does not fit: the change was not made
+    Dispute = 8,          // a disagreement with a neighbour was not settled in time
     WrongSignature = 7,   // a neighbour passed on a confirmation that one of those it names has not signed
 };
 struct Alarm {
@@ -223,6 +225,11 @@ public:
     // Drops from memory what cannot change any more.
     void prunePayments(SystemTime now);
 
+    // --- disputes with neighbours, the newest 1000 and what came since the start
+    void setDispute(const Dispute& dispute, SystemTime now);
+    [[nodiscard]] const std::map<int64_t, Dispute>& disputes() const { return m_disputes; }
+    [[nodiscard]] int64_t nextDispute() const { return m_disputes.empty() ? 1 : m_disputes.rbegin()->first + 1; }
+
     // --- alarms
     void alarm(AlarmKind kind, std::string subject, std::string text, SystemTime now, Bytes evidence = {});
     [[nodiscard]] const std::deque<Alarm>& alarms() const { return m_alarms; }  // the newest 1000
@@ -245,6 +252,7 @@ private:
     [[nodiscard]] tl::expected<void, store::StoreError> loadCustomersAndKeys();
     [[nodiscard]] tl::expected<void, store::StoreError> loadCounters();
     [[nodiscard]] tl::expected<void, store::StoreError> loadConfirmations(SystemTime now);
+    [[nodiscard]] tl::expected<void, store::StoreError> loadDisputes();
     [[nodiscard]] tl::expected<void, store::StoreError> loadBatches(SystemTime now);
     [[nodiscard]] bool loggedInBatch(const Confirmation& confirmation);
     void pruneBatches(SystemTime logFrom);
@@ -302,6 +310,7 @@ private:
     std::map<Party, Window> m_windows;
     std::map<std::pair<PaymentSum, Party>, Sum> m_paymentSums;
     std::unordered_map<NodeId, Certified> m_certified;
+    std::map<int64_t, Dispute> m_disputes;
     std::deque<Alarm> m_alarms;
     uint64_t m_alarmCount = 0;
     SystemTime m_now;  // of the last call that told it; for reload()

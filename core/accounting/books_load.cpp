@@ -35,6 +35,7 @@ tl::expected<void, StoreError> Books::load(SystemTime now) {
     if (auto done = loadCounters(); !done) return done;
     if (auto done = loadConfirmations(now); !done) return done;
     if (auto done = loadSumsAndAlarms(); !done) return done;
+    if (auto done = loadDisputes(); !done) return done;
     return loadPayments(now);
 }
 

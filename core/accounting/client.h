@@ -121,6 +121,8 @@ public:
         std::function<void(uint32_t sequence)> onReportStored;
         std::function<void()> onUp;
         std::function<void(net::NetError)> onDown;
+        // These paths are to be counted exactly and no others; answer now and then with countedPaths().
+        std::function<void(const std::vector<CountPaths::Path>&)> onCountPaths{};
     };
 
     EdgeAccountingClient(boost::asio::io_context& io, const Identity& identity, ServerAddress server, EdgeHello hello,
@@ -140,6 +142,7 @@ public:
     [[nodiscard]] bool sample(EdgeSample sample);
     [[nodiscard]] size_t samplesWaiting() const;
     [[nodiscard]] uint64_t samplesLost() const;
+    void countedPaths(const PathCounts& counts);  // lost without a connection: the next ones say more
     void keyInstalled(SessionKeyId key);
     void keyRemoved(const KeyCounters& counters);
 

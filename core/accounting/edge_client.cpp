@@ -64,6 +64,9 @@ public:
         return true;
     }
 
+    void countedPaths(const PathCounts& counts) {
+        if (isUp()) (void)transmit(counts);
+    }
     void keyInstalled(SessionKeyId key) { reply(KeyInstalled{key}); }
     void keyRemoved(const KeyCounters& counters) { reply(KeyRemoved{counters}); }
     [[nodiscard]] size_t samplesWaiting() const { return m_samples.size(); }
@@ -107,6 +110,8 @@ private:
             if (m_handlers.onRemove) m_handlers.onRemove(remove->key);
         } else if (const auto* blacklist = std::get_if<SetBlacklist>(&*message)) {
             if (m_handlers.onBlacklist) m_handlers.onBlacklist(blacklist->isps);
+        } else if (const auto* paths = std::get_if<CountPaths>(&*message)) {
+            if (m_handlers.onCountPaths) m_handlers.onCountPaths(paths->paths);
         } else if (const auto* stored = std::get_if<EdgeReportAck>(&*message)) {
             if (m_handlers.onReportStored) m_handlers.onReportStored(stored->sequence);
         } else if (const auto* ack = std::get_if<Ack>(&*message)) {
@@ -148,6 +153,7 @@ uint32_t EdgeAccountingClient::report(EdgeReport report) { return m_impl->report
 bool EdgeAccountingClient::sample(EdgeSample sample) { return m_impl->sample(std::move(sample)); }
 size_t EdgeAccountingClient::samplesWaiting() const { return m_impl->samplesWaiting(); }
 uint64_t EdgeAccountingClient::samplesLost() const { return m_impl->samplesLost(); }
+void EdgeAccountingClient::countedPaths(const PathCounts& counts) { m_impl->countedPaths(counts); }
 void EdgeAccountingClient::keyInstalled(SessionKeyId key) { m_impl->keyInstalled(key); }
 void EdgeAccountingClient::keyRemoved(const KeyCounters& counters) { m_impl->keyRemoved(counters); }
 

@@ -51,6 +51,10 @@ enum class Type : uint8_t {
     BatchAbility = 80,
     ConfirmationBatch = 81,
     BatchAck = 82,
+    Complaint = 83,
+    ComplaintAnswer = 84,
+    CountPaths = 88,
+    PathCounts = 89,
 };
 
 template <typename T, typename Put>
@@ -331,6 +335,10 @@ struct Encoder {
     void operator()(const BatchAbility& m) { payment(Type::BatchAbility, m); }
     void operator()(const ConfirmationBatch& m) { payment(Type::ConfirmationBatch, m); }
     void operator()(const BatchAck& m) { payment(Type::BatchAck, m); }
+    void operator()(const Complaint& m) { payment(Type::Complaint, m); }
+    void operator()(const ComplaintAnswer& m) { payment(Type::ComplaintAnswer, m); }
+    void operator()(const CountPaths& m) { payment(Type::CountPaths, m); }
+    void operator()(const PathCounts& m) { payment(Type::PathCounts, m); }
 };
 
 UsageStatement getStatement(Reader& r) {
@@ -471,6 +479,10 @@ Message getBody(Type type, Reader& r, bool& known) {
     case Type::BatchAbility: return readBatchAbility(r);
     case Type::ConfirmationBatch: return readConfirmationBatch(r);
     case Type::BatchAck: return readBatchAck(r);
+    case Type::Complaint: return readComplaint(r);
+    case Type::ComplaintAnswer: return readComplaintAnswer(r);
+    case Type::CountPaths: return readCountPaths(r);
+    case Type::PathCounts: return readPathCounts(r);
     }
     known = false;
     return Join{};

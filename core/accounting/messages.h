@@ -11,6 +11,7 @@
 #include <tl/expected.hpp>
 
 #include "core/accounting/confirmation.h"
+#include "core/accounting/dispute.h"
 #include "core/accounting/nano_messages.h"
 #include "core/accounting/payment_messages.h"
 #include "core/accounting/sibling_messages.h"
@@ -238,7 +239,8 @@ using Message =
                  RemoveKey, SetBlacklist, EdgeReportAck, ConfirmationToCountersign, ForwardedConfirmation, Ack,
                  SendPayment, PaymentQuery, RouteQuery, SetReceiving, PaymentStatement, RouteFound, ReceivingSet,
                  ForwardPayment, PaymentRefused, PaymentConfirmed, PaymentAck, CancelPayment, AnnounceRoutes,
-                 SiblingPlaces, SiblingCustomers, BatchAbility, ConfirmationBatch, BatchAck>;
+                 SiblingPlaces, SiblingCustomers, BatchAbility, ConfirmationBatch, BatchAck, Complaint, ComplaintAnswer,
+                 CountPaths, PathCounts>;
 
 // The caller keeps the limits above; a message beyond them is cut to them.
 [[nodiscard]] Bytes encode(const Message& message);

@@ -99,6 +99,7 @@ void AccountingServer::Engine::start() {
         link.dialer = std::make_unique<net::TlsDialer>(m_io, m_identity, link.config.server, link.config.key, handlers);
         link.dialer->start();
     }
+    m_started = m_clock.steady();
     scheduleTick();
     armExpiry();
 }
@@ -185,7 +186,10 @@ void AccountingServer::Engine::connected(Connection connection) {
         }
     };
     m_peers.insert(peer);
-    if (peer->kind == PeerKind::Neighbour) tellReach(peer);
+    if (peer->kind == PeerKind::Neighbour) {
+        tellReach(peer);
+        repeatComplaints(peer);
+    }
 }
 
 void AccountingServer::Engine::received(const PeerPtr& peer, ByteView bytes) {
@@ -302,6 +306,7 @@ void AccountingServer::Engine::scheduleTick() {
 void AccountingServer::Engine::tick() {
     expireKeys();
     watch();
+    settleDisputes();
     for (auto& [party, link] : m_links) {
         link.toSend.insert(link.toSend.end(), link.later.begin(), link.later.end());
         link.later.clear();

@@ -108,6 +108,7 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, ConfirmationBatch mes
             good.at(proven.confirming.get()) && (countersign || good.at(proven.beneficiary.get()));
         const AckResult result = rightlySigned ? judgeBatched(*peer, proven, countersign) : AckResult::BadSignature;
         if (result == AckResult::Accepted) {
+            if (i + 1 == opened->confirmations.size()) notePath(peer->isp, proven.confirmation, countersign);
             takeProven(*peer, std::move(proven), countersign, taken);
             continue;
         }
@@ -162,6 +163,7 @@ void AccountingServer::Engine::takeProven(const Peer& peer, ProvenConfirmation p
         add(SumKind::ConfirmedVia, peer.isp);
         add(SumKind::ConfirmedIsp, confirmation.beneficiary);
     }
+    if (!m_investigations.empty()) addToInvestigations(confirmation);
     const auto next = previousOf(confirmation);
     toSeal(std::move(proven), countersign ? Role::Countersigned : Role::Forwarded, next);
 }

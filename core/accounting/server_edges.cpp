@@ -10,6 +10,8 @@ void AccountingServer::Engine::edgeSaid(const PeerPtr& peer, const Message& mess
         handle(peer, *report);
     } else if (const auto* sample = std::get_if<EdgeSample>(&message)) {
         handle(peer, *sample);
+    } else if (const auto* counts = std::get_if<PathCounts>(&message)) {
+        handle(peer, *counts);
     } else if (const auto* installed = std::get_if<KeyInstalled>(&message)) {
         handle(peer, *installed);
     } else if (const auto* removed = std::get_if<KeyRemoved>(&message)) {
@@ -45,6 +47,7 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const EdgeHello& mess
     log(LogLevel::Info, "edge router " + peer->router + " is connected");
     send(peer, EdgeWelcome{m_config.isp});
     send(peer, SetBlacklist{m_blacklist});
+    if (!m_investigations.empty()) orderCounts();
     synchronise(peer);
 }
 
@@ -179,10 +182,18 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const EdgeSample& mes
         ++m_count.duplicates;
         return acknowledge(peer, message.id, AckResult::Duplicate);
     }
+    if (!self) m_lastSample[message.beneficiary] = confirmation;
+    confirm(std::move(confirmation));
+    acknowledge(peer, message.id, AckResult::Accepted);
+}
+
+// Its path is a right one, and nobody has it yet.
+void AccountingServer::Engine::confirm(Confirmation confirmation) {
+    const auto path = pathOf(confirmation);
     const SystemTime now = m_clock.now();
-    if (takeSample(confirmation, *path, now)) return acknowledge(peer, message.id, AckResult::Accepted);
+    if (!path || takeSample(confirmation, *path, now)) return;
     signAsConfirming(confirmation, m_identity);
-    if (self) {
+    if (path->selfConfirmed) {
         signAsBeneficiary(confirmation, m_identity);
         m_books.record(confirmation, Role::SelfMade, now);
         m_books.add(SumKind::ConfirmedOwn, m_config.isp, confirmation.amount, now);
@@ -192,7 +203,6 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const EdgeSample& mes
         m_books.add(SumKind::MadeFor, confirmation.beneficiary, confirmation.amount, now);
         queueFor(*previousOf(confirmation), true, confirmation);
     }
-    acknowledge(peer, message.id, AckResult::Accepted);
 }
 
 }  // namespace netpas::accounting

@@ -142,6 +142,7 @@ private:
     void handle(const PeerPtr& peer, const EdgeHello& message);
     void handle(const PeerPtr& peer, const EdgeReport& message);
     void handle(const PeerPtr& peer, const EdgeSample& message);
+    void confirm(Confirmation confirmation);
     void handle(const PeerPtr& peer, const KeyInstalled& message);
     void handle(const PeerPtr& peer, const KeyRemoved& message);
     void install(const KeyRecord& record);
@@ -209,6 +210,35 @@ private:
     void tellReach();
     void tellReach(const PeerPtr& peer);
 
+    // --- server_disputes.cpp
+    // A path that is counted exactly, and what is confirmed on it meanwhile; by position.
+    struct Investigation {
+        PathIsps path;
+        int64_t dispute = 0;
+        SystemTime begin;
+        SystemTime end;
+        std::map<std::string, PathCounts::Count> counts;  // by router
+        std::vector<Money> confirmed;
+        Money largest;
+        bool interrupted = false;  // a router began anew
+    };
+    void notePath(IspId from, const Confirmation& confirmation, bool countersign);
+    void addToInvestigations(const Confirmation& confirmation);
+    void investigate(const PathIsps& path, int64_t dispute);
+    void orderCounts();
+    void handle(const PeerPtr& peer, const PathCounts& message);
+    void finishInvestigations();
+    void conclude(const Investigation& investigation);
+    void complain(Subject subject, IspId isp, bool tooMuch, const Comparison& comparison);
+    void repeatComplaints(const PeerPtr& peer);
+    void handle(const PeerPtr& peer, const ComplaintAnswer& message);
+    void handle(Link& link, const Complaint& complaint);
+    void answerTooLittle(Dispute& dispute);
+    [[nodiscard]] Money confirmMissing(IspId upstream, Money missing);
+    void answerTooMuch(Dispute& dispute);
+    void answer(Dispute& dispute, ComplaintReply reply, Money counted, Money confirmed, Money rectified);
+    void settleDisputes();
+
     // --- server_payments.cpp
     [[nodiscard]] static PaymentTerms termsOf(const ServerConfig& config);
     void paymentsStart();
@@ -246,6 +276,13 @@ private:
     std::multimap<SessionKeyId, Waiter> m_awaitInstall;
     std::multimap<SessionKeyId, Waiter> m_awaitRemoval;
     std::vector<IspId> m_blacklist;
+    std::map<std::pair<Subject, IspId>, AccountingHeader> m_lastPath;
+    std::map<IspId, Confirmation> m_lastSample;          // by the beneficiary, unsigned
+    std::map<uint32_t, Investigation> m_investigations;  // at most one: a router counts from 0 with each order
+    std::deque<std::pair<PathIsps, int64_t>> m_waitingPaths;
+    uint32_t m_lastInvestigation = 0;
+    RateLimit m_complaints{5};  // of neighbours
+    SteadyTime m_started{};
     RateLimit m_forgeries{5};    // alarms
     std::set<IspId> m_suspects;  // neighbours whose confirmations are all checked
     BatchReach m_reach;

@@ -223,6 +223,18 @@ std::string AccountingServer::Engine::booksJson() const {
                           {"text", alarm.text}});
         if (!alarm.evidence.empty()) alarms.back()["evidence"] = toHex(alarm.evidence);
     }
+    Json disputes = Json::array();
+    for (const auto& [number, dispute] : m_books.disputes()) {
+        disputes.push_back({{"number", number},
+                            {"from", dispute.complaint.from.value()},
+                            {"to", dispute.complaint.to.value()},
+                            {"time", micros(dispute.complaint.time)},
+                            {"state", describe(dispute.state)},
+                            {"answer", dispute.answer ? Json(describe(dispute.answer->reply)) : Json()},
+                            {"text", dispute.text(m_config.isp)},
+                            {"evidence", toHex(encodeDispute(dispute))}});
+    }
+    json["disputes"] = std::move(disputes);
     json["alarm_count"] = m_books.alarmCount();
     json["alarms"] = std::move(alarms);
     json["counts"] = {{"duplicates", m_count.duplicates},

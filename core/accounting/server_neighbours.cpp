@@ -15,6 +15,8 @@ void AccountingServer::Engine::neighbourSaid(const PeerPtr& peer, const Message&
         handle(peer, *forwarded);
     } else if (const auto* batch = std::get_if<ConfirmationBatch>(&message)) {
         handle(peer, *batch);
+    } else if (const auto* complaintAnswer = std::get_if<ComplaintAnswer>(&message)) {
+        handle(peer, *complaintAnswer);
     } else if (!paymentSaid(peer->party, message)) {
         drop(peer, "a neighbour sent what only customers and routers may send");
     }
@@ -155,6 +157,8 @@ void AccountingServer::Engine::take(const PeerPtr& peer, Confirmation confirmati
         m_books.add(SumKind::ConfirmedVia, peer->isp, confirmation.amount, now);
         m_books.add(SumKind::ConfirmedIsp, confirmation.beneficiary, confirmation.amount, now);
     }
+    notePath(peer->isp, confirmation, countersign);
+    addToInvestigations(confirmation);
     passUpstream(confirmation);
     acknowledge(peer, confirmation.id, AckResult::Accepted);
 }
@@ -191,6 +195,8 @@ void AccountingServer::Engine::linkUp(Link& link, Connection connection) {
             self->acknowledged(from, *batchAck);
         } else if (const auto* ability = std::get_if<BatchAbility>(&*message)) {
             self->heard(from, *ability);
+        } else if (const auto* complaint = std::get_if<Complaint>(&*message); complaint && !party.isSibling()) {
+            self->handle(from, *complaint);
         } else {
             return;
         }
@@ -334,6 +340,7 @@ void AccountingServer::Engine::watch() {
                           ", confirmed " + comparison.confirmed.toString() + ", chance explains " +
                           comparison.tolerance.toString(),
                       now);
+        complain(subject, isp, verdict == WatchVerdict::TooMuch, comparison);
     }
 }
 

@@ -52,7 +52,8 @@ struct FakeEdge {
                       if (answersRemovals) client.keyRemoved(counters);
                   },
                   [this](const std::vector<IspId>& isps) { blacklist = isps; },
-                  [this](uint32_t sequence) { stored = sequence; }, nullptr, nullptr}) {
+                  [this](uint32_t sequence) { stored = sequence; }, nullptr, nullptr,
+                  [this](const std::vector<CountPaths::Path>& paths) { ordered = paths; }}) {
         client.start();
     }
 
@@ -63,6 +64,7 @@ struct FakeEdge {
     std::map<SessionKeyId, InstallKey> installed;
     std::map<SessionKeyId, KeyCounters> keys;
     std::vector<IspId> blacklist;
+    std::vector<CountPaths::Path> ordered;
     EdgeAccountingClient client;
 };
 

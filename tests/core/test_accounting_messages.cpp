@@ -124,7 +124,23 @@ std::vector<Message> oneOfEach() {
             SiblingCustomers{true, {Identity::fromSeed({3}).nodeId()}, {Identity::fromSeed({4}).nodeId()}},
             BatchAbility{{{IspId(25), 0}, {IspId(26), 1}}},
             batch(),
-            BatchAck{9, {{3, AckResult::Duplicate}, {7, AckResult::Expired}}}};
+            BatchAck{9, {{3, AckResult::Duplicate}, {7, AckResult::Expired}}},
+            Complaint{3,
+                      IspId(25),
+                      IspId(24),
+                      Subject::Via,
+                      IspId(24),
+                      true,
+                      dollars("1"),
+                      dollars("2"),
+                      dollars("0.5"),
+                      {IspId(25), IspId(24)},
+                      time,
+                      signature()},
+            ComplaintAnswer{3, IspId(24), IspId(25), ComplaintReply::Rectified, dollars("1"), dollars("2"),
+                            dollars("0.5"), time, signature()},
+            CountPaths{{{4, {IspId(26), IspId(25)}}}},
+            PathCounts{{{4, 99, {dollars("1"), dollars("2")}}}}};
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // How far sampling may stray, against the real samplers.
 #include <QtTest>
+#include <map>
+#include <memory>
 
 #include "core/accounting/watch.h"
 #include "core/random.h"
@@ -33,6 +35,66 @@ Watch::Observation seen(int64_t counted, int64_t confirmed) {
     o.confirmed = nano(confirmed);
     o.threshold = nano(1000);
     return o;
+}
+
+// An ISP with two links to a neighbour, behind which two more ISPs are paid, for ten minutes: packets are counted, then some
+// are lost, the rest is sampled for each ISP where it passes, and confirmed up to eight seconds later.
+int alarmsOf(uint64_t seed, bool stratified, bool thief) {
+    const Money threshold = nano(100'000);
+    SeededRandom random(seed);
+    const WatchOptions options{stratified ? SamplerKind::Stratified : SamplerKind::Smart, 1e-9,
+                               std::chrono::seconds(10)};
+    Watch watch(options);
+    struct Stream {
+        std::unique_ptr<Sampler> sampler;
+        Money price;
+    };
+    std::array<std::vector<Stream>, 3> isps;  // the own service by link; the two behind
+    for (size_t isp = 0; isp < isps.size(); ++isp) {
+        for (size_t i = 0; i < 2; ++i) {
+            Stream& stream = isps[isp].emplace_back();
+            if (stratified) {
+                stream.sampler = std::make_unique<StratifiedSampler>(threshold, random);
+            } else {
+                stream.sampler = std::make_unique<SmartSampler>(threshold, random);
+            }
+            stream.price = nano(500 + static_cast<int64_t>(random.below(3000)));
+        }
+    }
+    std::array<int64_t, 3> counted{}, confirmed{};
+    std::multimap<int, std::pair<size_t, int64_t>> late;
+    int alarms = 0;
+    for (int second = 0; second < 600; ++second) {
+        for (int packet = 0; packet < 200; ++packet) {
+            const size_t link = random.below(2);
+            const bool lost = random.below(1000) < 5;
+            for (size_t isp = 0; isp < isps.size(); ++isp) {
+                Stream& stream = isps[isp][link];
+                counted[isp] += stream.price.eighths();
+                if (lost) continue;
+                int64_t amount = stream.sampler->observe(stream.price).released * threshold.eighths();
+                if (thief) amount += stream.sampler->observe(stream.price).released * threshold.eighths();
+                if (amount > 0) late.emplace(second + 1 + static_cast<int>(random.below(8)), std::pair(isp, amount));
+            }
+        }
+        while (!late.empty() && late.begin()->first <= second) {
+            confirmed[late.begin()->second.first] += late.begin()->second.second;
+            late.erase(late.begin());
+        }
+        const auto observe = [&](Subject subject, IspId isp, int64_t count, int64_t confirm) {
+            Watch::Observation o;
+            o.counted = Money::fromEighths(count);
+            o.confirmed = Money::fromEighths(confirm);
+            o.threshold = threshold;
+            o.samplers = 2;
+            if (watch.observe(subject, isp, o, SteadyTime(std::chrono::seconds(second)))) ++alarms;
+        };
+        observe(Subject::Own, IspId(1), counted[0], confirmed[0]);
+        observe(Subject::Via, IspId(1), counted[1] + counted[2], confirmed[1] + confirmed[2]);
+        observe(Subject::Downstream, IspId(2), counted[1], confirmed[1]);
+        observe(Subject::Downstream, IspId(3), counted[2], confirmed[2]);
+    }
+    return alarms;
 }
 
 SteadyTime at(int seconds) { return SteadyTime(std::chrono::seconds(seconds)); }
@@ -77,6 +139,17 @@ private slots:
             QVERIFY(std::abs(confirmed.eighths() - paid.eighths()) < threshold.eighths());
         }
         QCOMPARE(stratifiedTolerance(threshold, 3), nano(4000));
+    }
+
+    // All ISPs honest, packets lost, confirmations seconds late, strata still open: a hundred internets, no alarm; and who
+    // confirms everything twice raises one in each of them.
+    void aHundredHonestInternetsRaiseNoAlarmAndAThiefDoesInEach() {
+        for (const bool stratified : {true, false}) {
+            for (uint64_t seed = 1; seed <= 100; ++seed) {
+                QCOMPARE(alarmsOf(seed, stratified, false), 0);
+                if (seed <= 20) QVERIFY(alarmsOf(seed, stratified, true) > 0);
+            }
+        }
     }
 
     void alarmNeedsTheGraceTimeAndEndsWhenItFitsAgain() {
