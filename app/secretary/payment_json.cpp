@@ -68,8 +68,9 @@ json feesJson(const ledger::Purchase& book) {
 NodeId payeeFrom(const std::string& text, JsonFields& fields) {
     const auto payee = NodeId::parse(text);
     if (!payee) {
-        fields.fail(text.empty() ? "payee is missing" : "payee is not 64 hexadecimal digits",
-                    "the payee's identifier, as `netpas receive` shows it there");
+        fields.fail(
+            text.empty() ? "payee is missing" : "payee is neither 64 hexadecimal digits nor the name of a contact",
+            "the payee's identifier, as `netpas receive` shows it there");
     }
     return payee.value_or(NodeId{});
 }
@@ -111,6 +112,7 @@ json paymentPartJson(const ledger::Purchase& book) {
             {"amount", payment.terms.amount.toString()},
             {"fees", feesJson(book)},
             {"description", payment.terms.description},
+            {"salt", payment.salt ? json(toHex(*payment.salt)) : json(nullptr)},
             {"expires", payment.id ? json(timeText(payment.expires)) : json(nullptr)},
             {"disputed", payment.result && payment.result->disputed},
             {"refusal", payment.result ? refusalJson(*payment.result) : json(nullptr)}};

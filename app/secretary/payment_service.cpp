@@ -244,7 +244,7 @@ void PaymentService::onNewFees(PurchaseId id, const Fees& fees) {
     promise(*asked);
 }
 
-// Sets the money aside and makes the order durable: from here on it may have been signed.
+// Sets the money aside and makes the order durable, in one transaction: from here on it may have been signed.
 void PaymentService::promise(Entry& entry) {
     const SystemTime now = m_ports.clock.now();
     const PurchaseId id = entry.book.id;
@@ -264,10 +264,19 @@ void PaymentService::promise(Entry& entry) {
         randombytes_buf(description->salt.data(), description->salt.size());
         order.payment.description = payments::describe(description->text, description->salt);
     }
+    const auto salt = description ? std::optional(description->salt) : std::nullopt;
+    std::optional<ledger::JournalError> refused;
     const auto held = m_ports.ledger.group([&]() -> tl::expected<void, LedgerError> {
         if (auto kept = m_ports.ledger.judged(id, entry.book.request.context); !kept) return kept;
         if (auto done = m_ports.ledger.reserve(id, hopsOf(entry.fees), entry.why, now); !done) return done;
-        return m_ports.ledger.promise(id, order.payment.id, order.payment.expires);
+        if (auto done = m_ports.ledger.promise(id, order.payment.id, order.payment.expires, salt); !done) return done;
+        const auto recorded = m_ports.journal.record(order, description, now);
+        if (recorded) {
+            entry.order = *recorded;
+        } else {
+            refused = recorded.error();
+        }
+        return {};
     });
     if (!held) return storageFailed(held.error());
     entry.book.state = PurchaseState::Reserved;
@@ -276,13 +285,12 @@ void PaymentService::promise(Entry& entry) {
     entry.book.why = entry.why;
     entry.book.payment->id = order.payment.id;
     entry.book.payment->expires = order.payment.expires;
-    const auto recorded = m_ports.journal.record(order, description, now);
-    if (!recorded) {
+    entry.book.payment->salt = salt;
+    if (refused) {
         // Nothing was signed.
-        return settle(entry, {ledger::PaymentEnd::Refused, {}, false, {}, 0, {}, {}},
-                      std::string(describe(recorded.error())), std::nullopt);
+        return settle(entry, {ledger::PaymentEnd::Refused, {}, false, {}, 0, {}, {}}, std::string(describe(*refused)),
+                      std::nullopt);
     }
-    entry.order = *recorded;
     send(id);
 }
 

@@ -73,11 +73,15 @@ std::optional<HttpResponse> nameToPayee(const SecretaryState& state, json& body)
 
 void pay(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     const auto home = state.isp->home();
-    if (!home) return reply(refusal(409, "NOT_JOINED", "no ISP was joined", "netpas join https://ADDRESS:PORT/#KEY"));
     json body = call.body();
     if (const auto no = nameToPayee(state, body)) return reply(*no);
-    auto order = payOrderFromJson(body, home->isp);
+    // A request that was seen before is answered also while the ISP is not known yet.
+    constexpr IspId unknown{0};
+    auto order = payOrderFromJson(body, home ? home->isp : unknown);
     if (!order) return reply(badQuery(order.error().message, order.error().hint));
+    if (order->purchase.payment->isp == unknown) {
+        return reply(refusal(409, "NOT_JOINED", "no ISP was joined", "netpas join https://ADDRESS:PORT/#KEY"));
+    }
     constexpr size_t longestKey = 128;
     order->purchase.idempotencyKey = call.header("Idempotency-Key");
     if (order->purchase.idempotencyKey.size() > longestKey) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/secretary/decision_desk.h"
+#include "app/secretary/payment_service.h"
 #include "app/secretary/purchase_json.h"
 #include "app/secretary/purchase_service.h"
 #include "app/secretary/routes.h"
@@ -86,6 +87,10 @@ tl::expected<Sums, ledger::LedgerError> sumsFor(const SecretaryState& state, con
     }
     Sums own;
     for (const PurchaseView& view : state.purchases->open()) {
+        const bool holds = view.book.state != ledger::PurchaseState::Requested && maySee(caller, view.book);
+        if (holds) own.reserved = checkedAdd(own.reserved, view.book.request.cap).value_or(Money::max());
+    }
+    for (const PaymentView& view : state.payments != nullptr ? state.payments->open() : std::vector<PaymentView>{}) {
         const bool holds = view.book.state != ledger::PurchaseState::Requested && maySee(caller, view.book);
         if (holds) own.reserved = checkedAdd(own.reserved, view.book.request.cap).value_or(Money::max());
     }

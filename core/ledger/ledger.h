@@ -117,7 +117,8 @@ public:
     // A micropayment whose money is set aside may be signed under this identifier: call before it is. An identifier is never
     // used twice.
     [[nodiscard]] tl::expected<void, LedgerError> promise(PurchaseId id, const payments::PaymentId& payment,
-                                                          SystemTime expires);
+                                                          SystemTime expires,
+                                                          const std::optional<payments::DescriptionSalt>& salt);
     // Settled: what became of a micropayment, with what proves it.
     [[nodiscard]] tl::expected<void, LedgerError> settlePayment(PurchaseId id, const PaymentResult& result,
                                                                 const std::string& note,

@@ -48,6 +48,8 @@ struct PaymentBook {
     PaymentTerms terms;
     std::optional<payments::PaymentId> id;  // once it may have been signed
     SystemTime expires;                     // … then
+    // … and then of the description's hash, which both endpoints keep with the text (core/payments/FORMAT.md).
+    std::optional<payments::DescriptionSalt> salt;
     std::optional<PaymentResult> result;
 };
 

@@ -120,7 +120,7 @@ Result<void> writePayment(Database& database, PurchaseId id, const PaymentTerms&
 Result<void> readPayment(Database& database, Purchase& purchase) {
     auto statement = database.prepare(
         "SELECT p.payee, p.isp, p.amount, p.description, o.id, o.expires, e.state, e.charged, e.disputed, e.isp,"
-        " e.reason, e.most, e.remedy FROM payment p LEFT JOIN payment_order o ON o.purchase = p.purchase"
+        " e.reason, e.most, e.remedy, o.salt FROM payment p LEFT JOIN payment_order o ON o.purchase = p.purchase"
         " LEFT JOIN payment_end e ON e.purchase = p.purchase WHERE p.purchase = ?");
     if (!statement) return fail(statement.error());
     statement->bind(1, rowOf(purchase.id));
@@ -136,6 +136,10 @@ Result<void> readPayment(Database& database, Purchase& purchase) {
         book.id.emplace();
         if (!readArray(*statement, 4, *book.id)) return tl::unexpected(LedgerError::Damaged);
         book.expires = timeFromStored(statement->integer(5));
+    }
+    if (!statement->isNull(13)) {
+        book.salt.emplace();
+        if (!readArray(*statement, 13, *book.salt)) return tl::unexpected(LedgerError::Damaged);
     }
     if (!statement->isNull(6)) {
         const auto end = paymentEndFromNumber(statement->integer(6));
@@ -154,13 +158,23 @@ Result<void> readPayment(Database& database, Purchase& purchase) {
     return {};
 }
 
-Result<void> Ledger::promise(PurchaseId id, const payments::PaymentId& payment, SystemTime expires) {
+Result<void> Ledger::promise(PurchaseId id, const payments::PaymentId& payment, SystemTime expires,
+                             const std::optional<payments::DescriptionSalt>& salt) {
     return m_impl->atomically([&]() -> Result<void> {
         const auto at = standing(m_impl->database, id);
         if (!at) return tl::unexpected(at.error());
         if (at->state != PurchaseState::Reserved) return tl::unexpected(LedgerError::WrongState);
-        return run(m_impl->database, "INSERT INTO payment_order (purchase, id, expires) VALUES (?, ?, ?)", rowOf(id),
-                   std::span<const uint8_t>(payment), toStored(expires));
+        auto insert =
+            m_impl->database.prepare("INSERT INTO payment_order (purchase, id, salt, expires) VALUES (?, ?, ?, ?)");
+        if (!insert) return fail(insert.error());
+        insert->bind(1, rowOf(id)).bind(2, std::span<const uint8_t>(payment)).bind(4, toStored(expires));
+        if (salt) {
+            insert->bind(3, std::span<const uint8_t>(*salt));
+        } else {
+            insert->bindNull(3);
+        }
+        if (auto done = insert->run(); !done) return fail(done.error());
+        return {};
     });
 }
 

@@ -231,6 +231,7 @@ CREATE TABLE payment (
 CREATE TABLE payment_order (
     purchase INTEGER PRIMARY KEY REFERENCES payment (purchase),
     id BLOB NOT NULL UNIQUE,
+    salt BLOB,
     expires INTEGER NOT NULL);
 
 -- state: 1 posted, 2 expired, 3 cancelled, 4 refused.

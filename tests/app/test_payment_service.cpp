@@ -123,6 +123,7 @@ private slots:
         QCOMPARE(sent.payment.payee, m_isp.payee.nodeId());
         QVERIFY(sent.payment.description != payments::DescriptionHash{});
         QVERIFY(sent.payment.description != payments::describe("a comic", {}));
+        QVERIFY(sent.payment.description == payments::describe("a comic", *done.payment->salt));
         QCOMPARE(sent.payment.expires - sent.payment.time, SystemTime::duration(seconds(5)));
     }
 
