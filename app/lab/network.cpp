@@ -179,7 +179,8 @@ Expected<void> disableOffload(const std::string& interface) {
 
 // Settings of one node; runs inside its namespace with its own /sys.
 Expected<void> configureNode(const Topology& topology, const NetworkPlan& plan, const std::string& node) {
-    if (topology.ispOfRouter(node) != nullptr) {
+    const IspSpec* const isp = topology.ispOfRouter(node);
+    if (isp != nullptr && !isp->overlayOnly) {
         LAB_TRY(writeSetting("/proc/sys/net/ipv4/ip_forward", "1"));
         LAB_TRY(writeSetting("/proc/sys/net/ipv6/conf/all/forwarding", "1"));
     }

@@ -55,7 +55,7 @@ Expected<PartyKeys> makeKeys(const Lab& lab) {
         };
         LAB_TRY(add(keys.accounting, isp.name, "accounting.key"));
         LAB_TRY(add(keys.directory, isp.name, "directory.key"));
-        for (const std::string& router : isp.routers) LAB_TRY(add(keys.edge, router, "edge-" + router + ".key"));
+        for (const std::string& router : edgesOf(isp)) LAB_TRY(add(keys.edge, router, "edge-" + router + ".key"));
     }
     return keys;
 }
@@ -65,8 +65,9 @@ Expected<void> writeConfigs(const Lab& lab, const PartyKeys& keys) {
         const std::string folder = ispFolder(lab.name(), isp.name);
         const PartyInput input{lab.topology(), lab.plan(), keys, folder};
         LAB_TRY(writePrivateFile(folder + "/accounting.toml", accountingConfig(input, isp)));
+        if (isp.overlayOnly) continue;
         LAB_TRY(writePrivateFile(folder + "/directory.toml", directoryConfig(input, isp)));
-        for (const std::string& router : isp.routers) {
+        for (const std::string& router : edgesOf(isp)) {
             std::error_code error;
             std::filesystem::create_directories(folder + "/edge-" + router, error);
             LAB_TRY(writePrivateFile(folder + "/edge-" + router + ".toml", edgeConfig(input, isp, router)));
@@ -122,9 +123,10 @@ Expected<void> startServers(Lab& lab) {
     for (const IspSpec& isp : lab.topology().isps) {
         LAB_TRY(lab.startProgram(accountingProgram(isp.name), isp.routers[0],
                                  {program, "accounting", "--config", config(isp, "accounting")}));
+        if (isp.overlayOnly) continue;
         LAB_TRY(lab.startProgram(directoryProgram(isp.name), isp.routers[0],
                                  {program, "directory", "--config", config(isp, "directory")}));
-        for (const std::string& router : isp.routers) {
+        for (const std::string& router : edgesOf(isp)) {
             LAB_TRY(lab.startProgram(edgeProgram(router), router,
                                      {program, "edge", "--config", config(isp, "edge-" + router)}));
         }
@@ -132,10 +134,11 @@ Expected<void> startServers(Lab& lab) {
     for (const IspSpec& isp : lab.topology().isps) {
         LAB_TRY(awaitProgram(lab, accountingProgram(isp.name),
                              [&] { return unixSocketAnswers(accountingSocket(lab.name(), isp.name)); }));
+        if (isp.overlayOnly) continue;
         LAB_TRY(awaitProgram(lab, directoryProgram(isp.name), [&] {
             return tcpAnswers(lab.netns(isp.routers[0]), lab.plan().ispAddress.at(isp.name)[0], directoryPort);
         }));
-        for (const std::string& router : isp.routers) {
+        for (const std::string& router : edgesOf(isp)) {
             LAB_TRY(awaitProgram(lab, edgeProgram(router),
                                  [&] { return unixSocketAnswers(edgeSocket(lab.name(), lab.topology(), router)); }));
         }

@@ -93,6 +93,18 @@ std::vector<const IspSpec*> neighboursOf(const std::vector<Exit>& exits) {
     return neighbours;
 }
 
+// Those whose accounting servers are joined, with a link or without.
+std::vector<const IspSpec*> overlayNeighboursOf(const PartyInput& input, const IspSpec& isp) {
+    std::vector<const IspSpec*> neighbours = neighboursOf(exitsOf(input, isp));
+    for (const OverlaySpec& pair : input.topology.overlay) {
+        for (size_t side = 0; side < 2; ++side) {
+            if (pair.between[side] == isp.name) neighbours.push_back(input.topology.isp(pair.between[1 - side]));
+        }
+    }
+    std::sort(neighbours.begin(), neighbours.end(), [](const IspSpec* a, const IspSpec* b) { return a->id < b->id; });
+    return neighbours;
+}
+
 std::string sampling(const IspSpec& isp) {
     return "\n[sampling]\nthreshold = " + quoted(isp.samplingThreshold.toString()) +
            "\nkind = " + (isp.sampler == SamplerKind::Stratified ? "\"stratified\"" : "\"smart\"") +
@@ -179,6 +191,7 @@ void writePaths(std::ostream& out, const PartyInput& input, const IspSpec& isp) 
     const Topology& topology = input.topology;
     for (const IspSpec& target : topology.isps) {
         const IspPath shortest = input.plan.ispPath(topology, isp.routers[0], target.routers[0]);
+        if (shortest.empty() || target.overlayOnly) continue;  // no packets go there
         for (const IpPrefix& prefix : input.plan.ispPrefix.at(target.name)) {
             constexpr size_t longest = 16;
             if (shortest.size() <= longest) out << pathEntry(topology, prefix, shortest);
@@ -192,6 +205,10 @@ void writePaths(std::ostream& out, const PartyInput& input, const IspSpec& isp) 
 }
 
 }  // namespace
+
+std::vector<std::string> edgesOf(const IspSpec& isp) {
+    return isp.overlayOnly ? std::vector<std::string>{} : isp.routers;
+}
 
 std::string edgeConfig(const PartyInput& input, const IspSpec& isp, const std::string& router) {
     std::ostringstream out;
@@ -234,10 +251,10 @@ std::string accountingConfig(const PartyInput& input, const IspSpec& isp) {
         << sampling(isp) << "\n[payments]\nfee = " << quoted(isp.payments.fixed.toString())
         << "\nfee_1024ths = " << isp.payments.per1024ths << "\nsmallest = " << quoted(isp.payments.smallest.toString())
         << "\n";
-    for (const std::string& router : isp.routers) {
+    for (const std::string& router : edgesOf(isp)) {
         out << "\n[[edge]]\nrouter = " << quoted(router) << "\nkey = " << quoted(input.keys.edge.at(router)) << "\n";
     }
-    for (const IspSpec* neighbour : neighboursOf(exitsOf(input, isp))) {
+    for (const IspSpec* neighbour : overlayNeighboursOf(input, isp)) {
         out << "\n[[neighbour]]\nisp = " << neighbour->id << "\nname = " << quoted(neighbour->name)
             << "\naddress = " << quoted(input.plan.ispAddress.at(neighbour->name)[0].toString())
             << "\nport = " << accountingPort << "\nkey = " << quoted(input.keys.accounting.at(neighbour->name)) << "\n";
@@ -282,6 +299,7 @@ std::string directoryConfig(const PartyInput& input, const IspSpec& isp) {
     }
     writePaths(out, input, isp);
     for (const IspSpec& other : input.topology.isps) {
+        if (other.overlayOnly) continue;  // has no directory
         const auto directory = Endpoint{input.plan.ispAddress.at(other.name)[0], directoryPort};
         out << "\n[[known_isp]]\nid = " << other.id << "\nname = " << quoted(other.name)
             << "\ndirectory = " << quoted("https://" + directory.toString())

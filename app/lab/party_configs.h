@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "app/lab/plan.h"
 
@@ -21,6 +22,8 @@ struct PartyInput {
     std::string folder;  // of the ISP whose files these are: keys, databases and sockets
 };
 
+// None of an ISP that carries no packets; such a one has no directory either.
+std::vector<std::string> edgesOf(const IspSpec& isp);
 std::string edgeConfig(const PartyInput& input, const IspSpec& isp, const std::string& router);
 std::string accountingConfig(const PartyInput& input, const IspSpec& isp);
 std::string directoryConfig(const PartyInput& input, const IspSpec& isp);

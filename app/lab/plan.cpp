@@ -200,7 +200,7 @@ private:
                 const auto [reached, node] = *open.begin();
                 open.erase(open.begin());
                 const IspSpec* here = m_topology.ispOfRouter(node);
-                if (here == nullptr && node != target) continue;
+                if ((here == nullptr || here->overlayOnly) && node != target) continue;
                 for (const LinkSpec& link : m_topology.links) {
                     for (size_t side = 0; side < 2; ++side) {
                         if (link.between[side] != node) continue;
@@ -239,7 +239,10 @@ private:
     }
 
     void addRoute(const std::string& node, const std::string& owner, const std::string& destination, bool v4) {
-        const std::string& next = m_plan.nextNode.at(node).at(owner);
+        const auto& known = m_plan.nextNode.at(node);
+        const auto way = known.find(owner);
+        if (way == known.end()) return;  // nobody between them forwards
+        const std::string& next = way->second;
         const InterfacePlan& out = interfaceTowards(node, next);
         for (const AddressWithLength& gateway : m_plan.links[out.link][1 - out.side].addresses) {
             if (gateway.address.isV4() != v4) continue;
@@ -328,6 +331,8 @@ std::optional<IpAddress> NetworkPlan::address(const std::string& host, bool ipv6
 IspPath NetworkPlan::ispPath(const Topology& topology, const std::string& fromRouter,
                              const std::string& toRouter) const {
     IspPath path;
+    const auto ways = nextNode.find(fromRouter);
+    if (fromRouter != toRouter && (ways == nextNode.end() || !ways->second.contains(toRouter))) return path;
     for (std::string node = fromRouter;; node = nextNode.at(node).at(toRouter)) {
         const IspSpec* isp = topology.ispOfRouter(node);
         if (isp != nullptr && (path.empty() || path.back() != isp->name)) path.push_back(isp->name);

@@ -74,7 +74,7 @@ struct NetworkPlan {
 
     // The address of a host in one family, nothing when the topology does not speak it.
     std::optional<IpAddress> address(const std::string& host, bool ipv6) const;
-    // The ISPs that best-effort packets cross between two routers.
+    // The ISPs that best-effort packets cross between two routers; empty: nobody between them forwards.
     IspPath ispPath(const Topology& topology, const std::string& fromRouter, const std::string& toRouter) const;
 };
 

@@ -30,6 +30,12 @@ const IspSpec* Topology::ispOfRouter(std::string_view router) const {
     return nullptr;
 }
 
+bool Topology::joinsIsps(const LinkSpec& spec) const {
+    const IspSpec* const a = ispOfRouter(spec.between[0]);
+    const IspSpec* const b = ispOfRouter(spec.between[1]);
+    return a != nullptr && b != nullptr && a != b && !a->overlayOnly && !b->overlayOnly;
+}
+
 const LinkSpec* Topology::accessLink(std::string_view hostName) const {
     for (const LinkSpec& spec : links) {
         if (spec.between[0] == hostName || spec.between[1] == hostName) return &spec;

@@ -70,7 +70,8 @@ struct IspSpec {
     std::string name;
     uint16_t id = 0;
     std::vector<std::string> routers;  // edge routers; the servers of the ISP run on the first
-    std::optional<IpPrefix> ipv4;      // otherwise assigned from the documentation ranges
+    bool overlayOnly = false;      // carries no packets: its one node runs an accounting server and does not forward
+    std::optional<IpPrefix> ipv4;  // otherwise assigned from the documentation ranges
     std::optional<IpPrefix> ipv6;
     Underpaid underpaid = Underpaid::Drop;
     Money samplingThreshold = Money::zero();
@@ -137,6 +138,12 @@ struct PathSpec {
     bool operator==(const PathSpec&) const = default;
 };
 
+// Neighbours joined by their accounting servers only (NetPaS §3.2): payments pass, packets do not.
+struct OverlaySpec {
+    std::array<std::string, 2> between;  // ISPs
+    bool operator==(const OverlaySpec&) const = default;
+};
+
 struct Topology {
     std::string name;
     std::string description;
@@ -148,11 +155,14 @@ struct Topology {
     std::vector<HostSpec> hosts;
     std::vector<LinkSpec> links;
     std::vector<PathSpec> paths;
+    std::vector<OverlaySpec> overlay;
 
     const IspSpec* isp(std::string_view ispName) const;
     const IspSpec* ispOfRouter(std::string_view router) const;
     const HostSpec* host(std::string_view hostName) const;
     const LinkSpec* link(std::string_view linkName) const;
+    // Packets pass from one ISP to the other over this link.
+    bool joinsIsps(const LinkSpec& spec) const;
     // The only link of a host.
     const LinkSpec* accessLink(std::string_view hostName) const;
     // The router that a host is attached to and the ISP that owns it.

@@ -47,6 +47,8 @@ public:
         if (!m_error) checkPrefixes();
         if (!m_error) checkReachability();
         for (size_t i = 0; i < topology().paths.size() && !m_error; ++i) checkPath(i);
+        for (size_t i = 0; i < topology().overlay.size() && !m_error; ++i) checkOverlay(i);
+        if (!m_error) checkOverlayMembers();
         if (m_error) return tl::unexpected(*m_error);
         return std::move(m_raw.topology);
     }
@@ -90,6 +92,14 @@ private:
                 fail(line, "duplicate ISP id " + std::to_string(isp.id) + ", as" + declared);
         }
         for (const std::string& router : isp.routers) addNode(router, line);
+        if (isp.overlayOnly && !isp.classes.empty()) {
+            fail(line, "ISP '" + isp.name + "' is overlay_only, so it carries no packets, but sells classes; remove " +
+                           "'overlay_only' or every [[isp.class]]");
+        }
+        if (isp.overlayOnly && isp.routers.size() != 1) {
+            fail(line, "ISP '" + isp.name + "' is overlay_only and has " + std::to_string(isp.routers.size()) +
+                           " routers; name the one node that its accounting server runs on");
+        }
         checkFamily(isp.ipv4, true, 29, line, "ipv4");
         checkFamily(isp.ipv6, false, 56, line, "ipv6");
         uint64_t shares = 0;
@@ -211,6 +221,11 @@ private:
             }
             if (links == 0)
                 fail(m_raw.lines.host[i], "host '" + name + "' has no link; add a [[link]] between it and a router");
+            const IspSpec* const isp = topology().ispOfHost(name);
+            if (links == 1 && isp != nullptr && isp->overlayOnly) {
+                fail(m_raw.lines.host[i], "host '" + name + "' is attached to ISP '" + isp->name +
+                                              "', which is overlay_only and carries no packets; attach it to another");
+            }
             if (links > 1)
                 fail(m_raw.lines.host[i],
                      "host '" + name + "' has several links; a host has one, keep the one to its ISP");
@@ -227,11 +242,12 @@ private:
         for (size_t i = 0; i < topology().links.size(); ++i) {
             const LinkSpec& link = topology().links[i];
             const auto isps = ends(link);
-            const bool peering = isps[0] != nullptr && isps[1] != nullptr && isps[0] != isps[1];
+            const bool peering = topology().joinsIsps(link);
             for (size_t side = 0; side < 2; ++side) {
                 if (link.exits[side] == 0) continue;
                 if (!peering)
-                    return fail(m_raw.lines.link[i], "'exits' on a link that does not join two ISPs; remove it");
+                    return fail(m_raw.lines.link[i],
+                                "'exits' on a link that does not join two ISPs that carry packets; remove it");
                 if (!taken[isps[side]->name].insert(link.exits[side]).second) {
                     return fail(m_raw.lines.link[i], "exit " + std::to_string(link.exits[side]) + " of ISP '" +
                                                          isps[side]->name +
@@ -240,8 +256,8 @@ private:
             }
         }
         for (LinkSpec& link : topology().links) {
+            if (!topology().joinsIsps(link)) continue;
             const auto isps = ends(link);
-            if (isps[0] == nullptr || isps[1] == nullptr || isps[0] == isps[1]) continue;
             for (size_t side = 0; side < 2; ++side) {
                 if (link.exits[side] != 0) continue;
                 uint16_t next = 1;
@@ -319,7 +335,7 @@ private:
         return std::any_of(topology().links.begin(), topology().links.end(), [&](const LinkSpec& link) {
             const IspSpec* left = topology().ispOfRouter(link.between[0]);
             const IspSpec* right = topology().ispOfRouter(link.between[1]);
-            return (left == a && right == b) || (left == b && right == a);
+            return topology().joinsIsps(link) && ((left == a && right == b) || (left == b && right == a));
         });
     }
 
@@ -354,6 +370,68 @@ private:
             topology().ispOfHost(path.to)->name != path.isps.back()) {
             fail(line, "the path from '" + path.from + "' to '" + path.to +
                            "' must begin and end at the ISPs of these hosts");
+        }
+    }
+
+    // Two accounting servers reach each other over plain IP; who carries no packets does not forward either.
+    bool serversMeet(const IspSpec& a, const IspSpec& b) {
+        const auto forwards = [&](const std::string& node) {
+            const IspSpec* const isp = topology().ispOfRouter(node);
+            return isp != nullptr && !isp->overlayOnly;
+        };
+        // From both ends, because reachable() begins and ends anywhere: a node that does not forward is an end only.
+        std::set<std::string> around;
+        for (const LinkSpec& link : topology().links) {
+            for (size_t side = 0; side < 2; ++side) {
+                if (link.between[side] == b.routers[0]) around.insert(link.between[1 - side]);
+            }
+        }
+        const auto from = reachable(a.routers[0], forwards);
+        return std::any_of(around.begin(), around.end(), [&](const std::string& node) { return from.contains(node); });
+    }
+
+    void checkOverlay(size_t index) {
+        const OverlaySpec& pair = topology().overlay[index];
+        const uint32_t line = m_raw.lines.overlay[index];
+        for (const std::string& name : pair.between) {
+            if (topology().isp(name) == nullptr)
+                return fail(line, "unknown ISP '" + name + "' in [[overlay]]; use a name of an [[isp]]");
+        }
+        const IspSpec& a = *topology().isp(pair.between[0]);
+        const IspSpec& b = *topology().isp(pair.between[1]);
+        const std::string both = "ISPs '" + a.name + "' and '" + b.name + "'";
+        if (&a == &b) return fail(line, "[[overlay]] joins ISP '" + a.name + "' to itself; name another one");
+        if (adjacent(&a, &b)) {
+            return fail(
+                line,
+                both + " are neighbours by a link, so their accounting servers are joined; remove this [[overlay]]");
+        }
+        for (size_t other = 0; other < index; ++other) {
+            const OverlaySpec& earlier = topology().overlay[other];
+            if (earlier == pair || earlier == OverlaySpec{{pair.between[1], pair.between[0]}}) {
+                return fail(line, both + " are joined in line " + std::to_string(m_raw.lines.overlay[other]) +
+                                      " already; remove one");
+            }
+        }
+        if (!serversMeet(a, b)) {
+            fail(line, "the accounting servers of " + both + " cannot reach each other, for nobody between them " +
+                           "forwards; add a [[link]] between '" + a.routers[0] + "' and '" + b.routers[0] + "'");
+        }
+    }
+
+    void checkOverlayMembers() {
+        for (size_t i = 0; i < topology().isps.size(); ++i) {
+            const IspSpec& isp = topology().isps[i];
+            const auto joined = [&](const OverlaySpec& pair) {
+                return pair.between[0] == isp.name || pair.between[1] == isp.name;
+            };
+            const auto& overlay = topology().overlay;
+            if (!isp.overlayOnly || topology().isps.size() == 1) continue;
+            if (std::none_of(overlay.begin(), overlay.end(), joined)) {
+                fail(m_raw.lines.isp[i], "ISP '" + isp.name +
+                                             "' is overlay_only and has no neighbour in the overlay; " +
+                                             "add an [[overlay]] with between = [\"" + isp.name + "\", …]");
+            }
         }
     }
 

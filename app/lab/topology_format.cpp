@@ -70,6 +70,7 @@ void writeLimit(std::ostream& out, const char* key, const SpendingLimit& limit) 
 void writeIsp(std::ostream& out, const IspSpec& isp) {
     out << "\n[[isp]]\nname = " << tomlString(isp.name) << "\nid = " << isp.id
         << "\nrouters = " << tomlList(isp.routers, [](const std::string& name) { return tomlString(name); }) << "\n";
+    if (isp.overlayOnly) out << "overlay_only = true\n";
     if (isp.ipv4) out << "ipv4 = " << tomlString(isp.ipv4->toString()) << "\n";
     if (isp.ipv6) out << "ipv6 = " << tomlString(isp.ipv6->toString()) << "\n";
     out << "underpaid = " << (isp.underpaid == Underpaid::Drop ? "\"drop\"" : "\"best-effort\"")
@@ -130,6 +131,10 @@ std::string formatTopology(const Topology& topology) {
     for (const PathSpec& path : topology.paths) {
         out << "\n[[path]]\nfrom = " << tomlString(path.from) << "\nto = " << tomlString(path.to)
             << "\nisps = " << tomlList(path.isps, [](const std::string& name) { return tomlString(name); }) << "\n";
+    }
+    for (const OverlaySpec& pair : topology.overlay) {
+        out << "\n[[overlay]]\nbetween = "
+            << tomlList(pair.between, [](const std::string& name) { return tomlString(name); }) << "\n";
     }
     return out.str();
 }

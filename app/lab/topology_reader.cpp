@@ -309,6 +309,7 @@ IspSpec readIsp(TableReader& in, std::vector<uint32_t>& classLines) {
     isp.id = static_cast<uint16_t>(in.integer("id", std::nullopt, 1, 0xffff));
     isp.routers = in.strings("routers", "[\"z1\", \"z2\"]");
     if (isp.routers.empty()) isp.routers = {lowerCase(isp.name) + "1"};
+    isp.overlayOnly = in.boolean("overlay_only", false);
     isp.ipv4 = in.optionalQuantity<IpPrefix>("ipv4", IpPrefix::parse, "\"192.0.2.0/24\"");
     isp.ipv6 = in.optionalQuantity<IpPrefix>("ipv6", IpPrefix::parse, "\"2001:db8:26::/48\"");
     isp.underpaid = in.quantity("underpaid", Underpaid::Drop, parseUnderpaid, "\"drop\" or \"best-effort\"");
@@ -460,6 +461,19 @@ RawTopology readRoot(FileContext& context, const toml::table& root) {
         path.isps = reader.strings("isps", "[\"Z\", \"Y\", \"X\"]");
         reader.finish();
         topology.paths.push_back(path);
+    }
+    for (const toml::table* table : in.tables("overlay")) {
+        TableReader reader(context, *table, "[[overlay]]");
+        raw.lines.overlay.push_back(reader.line());
+        const auto between = reader.strings("between", "[\"X\", \"M\"]");
+        OverlaySpec pair;
+        if (between.size() == 2) {
+            pair.between = {between[0], between[1]};
+        } else {
+            context.fail(reader.line(), "[[overlay]] joins two ISPs; write between = [\"X\", \"M\"]");
+        }
+        reader.finish();
+        topology.overlay.push_back(pair);
     }
     in.finish();
     return raw;

@@ -16,6 +16,7 @@ struct TopologyLines {
     std::vector<uint32_t> link;
     std::vector<std::vector<uint32_t>> linkClass;
     std::vector<uint32_t> path;
+    std::vector<uint32_t> overlay;
 };
 
 // The file as written, defaults filled in, nothing cross-checked yet.

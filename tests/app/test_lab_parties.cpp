@@ -43,6 +43,7 @@ private slots:
     void programsUnderstandTheirConfigurations_data();
     void programsUnderstandTheirConfigurations();
     void edgesKnowTheirExitsAndTheirFellows();
+    void membersOfTheOverlayCarryNoPackets();
 };
 
 void TestLabParties::programsUnderstandTheirConfigurations_data() {
@@ -67,10 +68,14 @@ void TestLabParties::programsUnderstandTheirConfigurations() {
         if (!server) QFAIL((firstOf(server.error()) + "\n" + accounting).c_str());
         QCOMPARE(server->server.isp.value(), isp.id);
         QCOMPARE(server->server.threshold, isp.samplingThreshold);
+        if (isp.overlayOnly) continue;
         const std::string directory = directoryConfig(input, isp);
         const auto published = isp::parseDirectoryConfig(directory, "directory.toml", "/run/x");
         if (!published) QFAIL((firstOf(published.error()) + "\n" + directory).c_str());
-        QCOMPARE(published->content.routes.size(), topology->isps.size() * plan->ispPrefix.at(isp.name).size());
+        const auto sold = std::count_if(topology->isps.begin(), topology->isps.end(), [&](const IspSpec& other) {
+            return !other.overlayOnly && !plan->ispPath(*topology, isp.routers[0], other.routers[0]).empty();
+        });
+        QCOMPARE(published->content.routes.size(), static_cast<size_t>(sold) * plan->ispPrefix.at(isp.name).size());
         for (const std::string& router : isp.routers) {
             const std::string text = edgeConfig(input, isp, router);
             const auto edge = isp::parseEdgeConfig(text, "edge.toml", "/run/x");
@@ -99,6 +104,38 @@ void TestLabParties::edgesKnowTheirExitsAndTheirFellows() {
     QVERIFY(last.has_value());
     QCOMPARE(last->edge.deliveries.size(), size_t{4});  // a's networks and the ISP's own, one of each family
     QCOMPARE(last->edge.customers.size(), size_t{1});
+}
+
+void TestLabParties::membersOfTheOverlayCarryNoPackets() {
+    const auto topology = loadTopology(std::string(TOPOLOGIES) + "/overlay-only.toml");
+    QVERIFY(topology.has_value());
+    const auto plan = makePlan(*topology);
+    QVERIFY(plan.has_value());
+    const PartyKeys keys = keysFor(*topology);
+    const PartyInput input{*topology, *plan, keys, "/run/x"};
+    const auto serverOf = [&](const char* name) {
+        return isp::parseAccountingConfig(accountingConfig(input, *topology->isp(name)), "accounting.toml", "/run/x");
+    };
+    const auto member = serverOf("M");
+    QVERIFY(member.has_value());
+    QCOMPARE(member->server.neighbours.size(), size_t{2});
+    QVERIFY(member->server.edges.empty());
+    QVERIFY(member->server.customers.empty());
+    QCOMPARE(member->server.paymentFee.fixed, *Money::parse("0.000001"));
+    const auto first = serverOf("Y");
+    QVERIFY(first.has_value());
+    QCOMPARE(first->server.neighbours.size(), size_t{1});
+    QCOMPARE(first->server.neighbours[0].name, std::string("M"));
+    // Neither packets nor even best effort from one to the other.
+    for (const RoutePlan& route : plan->routes) {
+        if (route.node == "y1")
+            QVERIFY(route.destination.find(plan->hostAddress.at("a")[0].toString()) == std::string::npos);
+    }
+    QVERIFY(plan->ispPath(*topology, "y1", "x1").empty());
+    QVERIFY(!plan->ispPath(*topology, "y1", "m1").empty());
+    const auto edge = isp::parseEdgeConfig(edgeConfig(input, *topology->isp("Y"), "y1"), "edge.toml", "/run/x");
+    QVERIFY(edge.has_value());
+    QVERIFY(edge->edge.neighbours.empty());
 }
 
 QTEST_APPLESS_MAIN(TestLabParties)

@@ -109,6 +109,43 @@ void TestTopology::mistakesNameLineAndRemedy_data() {
         10, "between routers of this ISP");
     row("host without link", isps + rest + "[[host]]\nname = \"c\"\n", 19, "has no link");
     row("host with two links", isps + rest + "[[link]]\nbetween = [\"b\", \"y1\"]\n", 13, "several links");
+    const std::string member =
+        "[[isp]]\nname = \"M\"\nid = 30\noverlay_only = true\n[[link]]\nbetween = [\"m1\", \"z1\"]\n";
+    const std::string joined = "[[overlay]]\nbetween = [\"Z\", \"M\"]\n";
+    row("fee", replaced(isps, "id = 26", "id = 26\npayments = { fee = \"5 n$\" }") + rest, 5,
+        "dollars for each payment");
+    row("fee's part", replaced(isps, "id = 26", "id = 26\npayments = { fee_1024ths = 1025 }") + rest, 5, "0 to 1024");
+    row("unknown payment key", replaced(isps, "id = 26", "id = 26\npayments = { fees = \"0\" }") + rest, 5,
+        "did you mean 'fee'");
+    row("unknown right", isps + replaced(rest, "name = \"b\"", "name = \"b\"\npayments = [\"take\"]"), 15,
+        "write \"send\", \"receive\" or both");
+    row("member without a neighbour", isps + rest + member, 19, "has no neighbour in the overlay");
+    row("member with a class",
+        isps + rest + replaced(member, "[[link]]", "[[isp.class]]\nid = 1\nname = \"gold\"\ndscp = 46\n[[link]]") +
+            joined,
+        19, "remove 'overlay_only' or every [[isp.class]]");
+    row("member with two nodes",
+        isps + rest + replaced(member, "id = 30", "id = 30\nrouters = [\"m1\", \"m2\"]") + joined, 19,
+        "name the one node");
+    row("host of a member",
+        isps + rest + member + joined + "[[host]]\nname = \"c\"\n[[link]]\nbetween = [\"c\", \"m1\"]\n", 27,
+        "attach it to another");
+    row("exits at a member", isps + rest + replaced(member, "\"z1\"]", "\"z1\"]\nexits = [1, 1]") + joined, 23,
+        "that carry packets");
+    row("path through a member",
+        isps + rest + member + joined + "[[path]]\nfrom = \"b\"\nto = \"b\"\nisps = [\"Z\", \"M\"]\n", 27,
+        "are not neighbours");
+    row("overlay with an unknown ISP", isps + rest + "[[overlay]]\nbetween = [\"Z\", \"Q\"]\n", 19, "unknown ISP 'Q'");
+    row("overlay of one", isps + rest + "[[overlay]]\nbetween = [\"Z\"]\n", 19, "joins two ISPs");
+    row("overlay with itself", isps + rest + "[[overlay]]\nbetween = [\"Z\", \"Z\"]\n", 19, "to itself");
+    row("overlay beside a link", isps + rest + "[[overlay]]\nbetween = [\"Z\", \"Y\"]\n", 19, "neighbours by a link");
+    row("overlay twice", isps + rest + member + joined + "[[overlay]]\nbetween = [\"M\", \"Z\"]\n", 27,
+        "are joined in line 25 already");
+    row("servers that cannot meet",
+        isps + rest + member + joined +
+            "[[isp]]\nname = \"N\"\nid = 31\n[[link]]\nbetween = [\"m1\", \"n1\"]\n[[overlay]]\nbetween = [\"N\", "
+            "\"Z\"]\n",
+        32, "nobody between them forwards");
     row("overlapping prefixes",
         replaced(replaced(isps, "id = 26", "id = 26\nipv4 = \"10.0.0.0/8\""), "id = 25",
                  "id = 25\nipv4 = \"10.1.0.0/16\"") +
