@@ -7,7 +7,8 @@ const std::vector<Scenario>& scenarios() {
         figure3Scenario(),          fourIspsScenario(),     sixteenIspsScenario(),    storyScenario(),
         upgradeMidstreamScenario(), agentDiesScenario(),    hostilePacketsScenario(), badInputScenario(),
         dongleScenario(),           modemScenario(),        hijackedHostScenario(),   budgetRaceScenario(),
-        overlayBasicsScenario(),    paymentChaosScenario(), threatsScenario(),
+        overlayBasicsScenario(),    paymentChaosScenario(), threatsScenario(),        figure2Scenario(),
+        overlayOnlyScenario(),
     };
     return all;
 }

@@ -101,5 +101,7 @@ Scenario budgetRaceScenario();
 Scenario threatsScenario();
 Scenario overlayBasicsScenario();
 Scenario paymentChaosScenario();
+Scenario figure2Scenario();
+Scenario overlayOnlyScenario();
 
 }  // namespace netpas::lab
