@@ -75,6 +75,12 @@ NodeId payeeFrom(const std::string& text, JsonFields& fields) {
     return payee.value_or(NodeId{});
 }
 
+// ISPs count from 1.
+std::optional<IspId> ispFrom(JsonFields& fields) {
+    const auto isp = IspId::from(fields.number("isp", UINT16_MAX));
+    return isp && isp->value() != 0 ? isp : std::nullopt;
+}
+
 // The way and what each ISP on it is offered, instead of the cheapest that the own ISP knows.
 std::optional<std::vector<payments::Fee>> feesFrom(JsonFields& fields) {
     const json* const list = fields.get("fees");
@@ -83,7 +89,7 @@ std::optional<std::vector<payments::Fee>> feesFrom(JsonFields& fields) {
     std::vector<payments::Fee> fees;
     for (const json& one : list->is_array() ? *list : json::array()) {
         JsonFields part(one);
-        const auto isp = IspId::from(part.number("isp", UINT16_MAX));
+        const auto isp = ispFrom(part);
         const Money amount = part.money("amount", true);
         if (const auto problem = part.problem(); problem || !isp) {
             fields.fail("fees: " + (problem ? problem->message : "isp is not the number of an ISP"), form);
@@ -169,7 +175,7 @@ tl::expected<PayOrder, BadField> payOrderFromJson(const json& object, IspId home
     terms.payee = payeeFrom(fields.text("payee"), fields);
     terms.isp = home;
     if (fields.get("isp") != nullptr) {
-        const auto isp = IspId::from(fields.number("isp", UINT16_MAX));
+        const auto isp = ispFrom(fields);
         if (!isp) fields.fail("isp is not the number of an ISP");
         terms.isp = isp.value_or(home);
     }

@@ -11,14 +11,14 @@ using nlohmann::json;
 class TestPaymentJson : public QObject {
     Q_OBJECT
 
-    static json request() { return {{"payee", std::string(64, 'a')}, {"amount", "0.0001"}, {"isp", 24}}; }
+    static json request() { return {{"payee", std::string(64, 'a')}, {"amount", "0.0001"}, {"isp", 24U}}; }
 
 private slots:
     void initTestCase() { QVERIFY(initCrypto()); }
 
     void aRequestIsUnderstood() {
         json body = request();
-        body.update({{"description", "a comic"}, {"max_fees", "0"}, {"lifetime_s", 10}, {"purpose", "comic"}});
+        body.update({{"description", "a comic"}, {"max_fees", "0"}, {"lifetime_s", 10U}, {"purpose", "comic"}});
         const auto order = payOrderFromJson(body, IspId{25});
         QVERIFY(order);
         QCOMPARE(order->purchase.payment->isp, IspId{24});
@@ -35,7 +35,7 @@ private slots:
     void aWayOfOnesOwnLeadsToThePayeesIsp() {
         json body = request();
         body.erase("isp");
-        body["fees"] = json::array({{{"isp", 25}, {"amount", "0.0000005"}}, {{"isp", 24}, {"amount", "0"}}});
+        body["fees"] = json::array({{{"isp", 25U}, {"amount", "0.0000005"}}, {{"isp", 24U}, {"amount", "0"}}});
         const auto order = payOrderFromJson(body, IspId{25});
         QVERIFY(order);
         QCOMPARE(order->fees->size(), size_t{2});
