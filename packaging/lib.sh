@@ -7,14 +7,14 @@ build=$root/build/dev
 # To build the programs.
 build_packages=(
   g++ cmake ninja-build pkg-config
-  libboost-dev libssl-dev libsodium-dev libsqlcipher-dev libnftables-dev libmnl-dev
+  libboost-dev libssl-dev libsodium-dev libsqlcipher-dev libpq-dev libnftables-dev libmnl-dev
   nlohmann-json3-dev libtomlplusplus-dev libspdlog-dev libcli11-dev libexpected-dev
   zlib1g-dev libbz2-dev
 )
 # To run the lab and the story: namespaces and queues, a file server, a player and what makes its film.
 lab_packages=(iproute2 iputils-ping nftables procps nginx-light ffmpeg mpv)
 # To run the tests and the benchmark besides.
-test_packages=(qt6-base-dev clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools bgpdump python3-scapy ccache)
+test_packages=(qt6-base-dev clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools bgpdump python3-scapy postgresql ccache)
 # For `test --long` only.
 long_packages=(clang clang-tidy libclang-rt-14-dev)
 
@@ -79,6 +79,7 @@ install_packages() {
   fi
   # ... nor at the next boot, unless it was there before we came.
   case " ${missing[*]} " in *" nginx-light "*) update-rc.d nginx disable >/dev/null 2>&1 || true ;; esac
+  case " ${missing[*]} " in *" postgresql "*) update-rc.d postgresql disable >/dev/null 2>&1 || true ;; esac
 }
 
 # The users that agent and secretary run as once they have what they need of root, and the group of who may use them. With both

@@ -25,6 +25,7 @@ std::string_view describe(AlarmKind kind) {
     case AlarmKind::Overflow: return "overflow";
     case AlarmKind::Dispute: return "dispute";
     case AlarmKind::WrongSignature: return "wrong-signature";
+    case AlarmKind::PayeeComplaint: return "complaint";
     }
     return "unknown";
 }
@@ -32,8 +33,12 @@ std::string_view describe(AlarmKind kind) {
 tl::expected<Books, StoreError> Books::open(const Options& options, SystemTime now) {
     auto database = store::Database::open({options.path, options.key, true, std::chrono::milliseconds(500)});
     if (!database) return tl::unexpected(database.error());
-    if (auto migrated = database->migrate(booksSteps); !migrated) return tl::unexpected(migrated.error());
-    Books books(std::move(*database), options);
+    return open(store::SqlDatabase(std::move(*database)), options, now);
+}
+
+tl::expected<Books, StoreError> Books::open(store::SqlDatabase database, const Options& options, SystemTime now) {
+    if (auto migrated = database.migrate(booksSteps); !migrated) return tl::unexpected(migrated.error());
+    Books books(std::move(database), options);
     if (auto loaded = books.load(now); !loaded) return tl::unexpected(loaded.error());
     return books;
 }
@@ -41,7 +46,7 @@ tl::expected<Books, StoreError> Books::open(const Options& options, SystemTime n
 // --- groups
 
 // Prepared once for each literal; nullptr once the group has failed. Opens the group's transaction.
-store::Statement* Books::statement(const char* sql) {
+store::SqlStatement* Books::statement(const char* sql) {
     if (m_failed) return nullptr;
     m_dirty = true;
     if (!m_database.inTransaction()) {
@@ -62,7 +67,7 @@ store::Statement* Books::statement(const char* sql) {
     return &found->second;
 }
 
-void Books::run(store::Statement* statement) {
+void Books::run(store::SqlStatement* statement) {
     if (statement == nullptr) return;
     if (auto done = statement->run(); !done && !m_failed) m_failed = done.error();
 }
@@ -71,14 +76,18 @@ tl::expected<void, StoreError> Books::commit() {
     // After a failure to read the books anew there is nothing to stand on, even when nothing was to be written.
     if (!m_dirty && !m_failed) return {};
     if (!m_failed) writeSums();
+    if (!m_failed) writeBills();
+    if (!m_failed) writeSummaries();
     if (!m_failed) {
         if (auto done = m_database.commit(); !done) m_failed = done.error();
     }
     m_dirty = false;
     if (!m_failed) return {};
     const StoreError error = *m_failed;
+    const std::string why = m_database.lastMessage();
     m_database.rollback();
     reload();
+    m_failure = why;
     return tl::unexpected(error);
 }
 
@@ -102,6 +111,7 @@ void Books::reload() {
     m_statements.clear();
     const auto loaded = fresh.load(m_now);
     *this = std::move(fresh);
+    m_readable = loaded.has_value();
     if (!loaded) m_failed = loaded.error();
 }
 
@@ -193,11 +203,14 @@ bool Books::raise(Money& total, Money by, const std::string& subject, SystemTime
 void Books::alarm(AlarmKind kind, std::string subject, std::string text, SystemTime now, Bytes evidence) {
     m_now = now;
     ++m_alarmCount;
-    if (auto* s = statement("INSERT INTO alarm (time, kind, subject, text, evidence) VALUES (?, ?, ?, ?, ?)")) {
-        s->bind(1, micros(now)).bind(2, static_cast<int64_t>(kind)).bind(3, subject).bind(4, text).bind(5, evidence);
+    if (auto* s =
+            statement("INSERT INTO alarm (number, time, kind, subject, text, evidence) VALUES (?, ?, ?, ?, ?, ?)")) {
+        s->bind(1, static_cast<int64_t>(m_alarmCount)).bind(2, micros(now)).bind(3, static_cast<int64_t>(kind));
+        s->bind(4, subject).bind(5, text).bind(6, evidence);
         run(s);
     }
-    m_alarms.push_back({m_database.lastRowId(), now, kind, std::move(subject), std::move(text), std::move(evidence)});
+    m_alarms.push_back(
+        {static_cast<int64_t>(m_alarmCount), now, kind, std::move(subject), std::move(text), std::move(evidence)});
     if (m_alarms.size() > alarmsKept) m_alarms.pop_front();
 }
 

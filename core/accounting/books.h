@@ -11,17 +11,20 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include <tl/expected.hpp>
 
+#include "core/accounting/billing_cycle.h"
 #include "core/accounting/dispute.h"
 #include "core/accounting/messages.h"
+#include "core/accounting/payee_complaint.h"
 #include "core/accounting/payment_record.h"
 #include "core/accounting/replay_table.h"
-#include "core/store/database.h"
+#include "core/store/sql.h"
 
 namespace netpas::accounting {
 
@@ -85,6 +88,7 @@ enum class AlarmKind : uint8_t {
     Overflow = 6,         // a sum does not fit: the change was not made
     Dispute = 8,          // a disagreement with a neighbour was not settled in time
     WrongSignature = 7,   // a neighbour passed on a confirmation that one of those it names has not signed
+    PayeeComplaint = 16,  // another ISP complains about payments to a customer, or its account was frozen
 };
 struct Alarm {
     int64_t number = 0;
@@ -104,6 +108,23 @@ struct OutboxEntry {
     Confirmation confirmation;
 };
 
+// One cycle with one neighbour. Closed, it never changes: what comes later goes into the next one.
+struct Settlement {
+    SystemTime paid;
+    std::string reference;
+};
+struct BillRecord {
+    Bill bill;  // signed once it is closed
+    bool closed = false;
+    std::optional<Settlement> settled;
+};
+
+// An ISP on the blacklist, or a customer whose account is frozen (NetPaS §4.1.4, §4.1.5).
+struct BlockRecord {
+    SystemTime since;
+    std::string reason;
+};
+
 // What this ISP had to do with a confirmation.
 enum class Role : uint8_t {
     Made = 1,      // confirmed an upstream neighbour's service
@@ -120,8 +141,13 @@ public:
         store::DatabaseKey key{};
         std::chrono::seconds idMemory{3600};  // ids of confirmations younger than this are known
         size_t idsKept = 20'000'000;          // at most: about 280 MB
+        IspId isp;                            // whose books these are
+        BillingCycle billing;
     };
     [[nodiscard]] static tl::expected<Books, store::StoreError> open(const Options& options, SystemTime now);
+    // In a database that is open already (store/postgres); `options` without path and key.
+    [[nodiscard]] static tl::expected<Books, store::StoreError> open(store::SqlDatabase database,
+                                                                     const Options& options, SystemTime now);
 
     Books(Books&&) noexcept = default;
     Books& operator=(Books&&) noexcept = default;
@@ -130,6 +156,11 @@ public:
     [[nodiscard]] bool dirty() const { return m_dirty; }
     // Durable when it returns. On an error nothing since the last commit was kept, neither here nor on disk.
     [[nodiscard]] tl::expected<void, store::StoreError> commit();
+    // False after a failure when the database could not be read anew either: the memory means nothing, until a later
+    // commit() has read it.
+    [[nodiscard]] bool readable() const { return m_readable; }
+    // The database's own words about the last failure.
+    [[nodiscard]] const std::string& failure() const { return m_failure; }
 
     // --- customers
     [[nodiscard]] const std::map<std::string, PublicKey>& customers() const { return m_customers; }
@@ -187,8 +218,57 @@ public:
                                            const std::function<bool(const Confirmation&, Role)>& each);
     // Confirmations that wait for that ISP's acknowledgement.
     [[nodiscard]] size_t waitingFor(IspId neighbour) const;
-    // Forgets ids beyond idMemory and log entries from before `logFrom`, a bounded number of them.
-    void prune(SystemTime now, SystemTime logFrom);
+    // Forgets ids beyond idMemory, and confirmations, micropayments and final session keys from before `logFrom`, a bounded
+    // number of them: true when there are more. Their sums stay. `upstreamOf` says to whom a confirmation was passed on to be
+    // paid for it.
+    using UpstreamOf = std::function<std::optional<Party>(const Confirmation&, Role)>;
+    bool prune(SystemTime now, SystemTime logFrom, const UpstreamOf& upstreamOf);
+    // The part of a sum whose records are gone.
+    [[nodiscard]] BillSide summarised(SumKind kind, IspId isp) const;
+    [[nodiscard]] BillSide summarised(PaymentSum kind, const Party& party) const;
+    // What a customer's forgotten session keys have cost.
+    struct Retired {
+        Money amount;
+        uint64_t packets = 0;
+        uint64_t keys = 0;
+    };
+    [[nodiscard]] Retired retired(const std::string& customer) const;
+    // Calls `each` with up to `most` confirmations of the log, those after number `after` and up to `newest`; the number of the
+    // last one, 0 when there are none.
+    [[nodiscard]] tl::expected<int64_t, store::StoreError> readLog(
+        int64_t after, int64_t newest, size_t most, const std::function<void(const Confirmation&, Role)>& each);
+    [[nodiscard]] tl::expected<int64_t, store::StoreError> newestLogged();
+    // The same for those with shared signatures, which are numbered by message.
+    [[nodiscard]] tl::expected<int64_t, store::StoreError> readBatches(
+        int64_t after, int64_t newest, size_t most, const std::function<void(const Confirmation&, Role)>& each);
+    [[nodiscard]] int64_t newestBatch() const { return m_nextBatch - 1; }
+    [[nodiscard]] std::vector<ConfirmationId> waitingInBatches() const;
+    [[nodiscard]] tl::expected<void, store::StoreError> readPayments(const std::function<void(Bytes)>& each);
+
+    // --- blocks
+    [[nodiscard]] const std::map<Party, BlockRecord>& blocks() const { return m_blocks; }
+    void block(const Party& party, std::string reason, SystemTime now);
+    void unblock(const Party& party);
+    // False when there was one about that payment before.
+    [[nodiscard]] bool addComplaint(const std::string& customer, const PayeeComplaint& complaint);
+    void forgetComplaints(const std::string& customer);
+    [[nodiscard]] const std::map<payments::PaymentId, PayeeComplaint>& complaints(const std::string& customer) const;
+    void receive(const std::string& customer, Money amount, SystemTime now);
+    struct Receipts {
+        Money recent;  // today and yesterday (UTC)
+        Money usual;   // on an average day of the four weeks before
+    };
+    [[nodiscard]] Receipts receipts(const std::string& customer, SystemTime now) const;
+
+    // --- bills
+    // `theirs`: the neighbour owes it to us. `made` is the time in the item itself.
+    void bill(IspId neighbour, BillItem item, bool theirs, Money amount, SystemTime made, SystemTime now);
+    void bill(PaymentSum kind, const Party& party, const PaymentRecord& record, SystemTime now);
+    // Closes and signs every bill whose time is over; how many.
+    size_t closeBills(IspId issuer, const Identity& identity, SystemTime now);
+    // False when there is no such closed bill.
+    [[nodiscard]] bool settle(IspId neighbour, CycleNumber cycle, Settlement settlement);
+    [[nodiscard]] const std::map<std::pair<IspId, CycleNumber>, BillRecord>& bills() const { return m_bills; }
 
     // --- sums
     void add(SumKind kind, IspId isp, Money amount, SystemTime now);
@@ -236,7 +316,7 @@ public:
     [[nodiscard]] uint64_t alarmCount() const { return m_alarmCount; }
 
 private:
-    explicit Books(store::Database database, Options options)
+    explicit Books(store::SqlDatabase database, Options options)
         : m_database(std::move(database)),
           m_options(std::move(options)),
           m_replay(m_options.idMemory, idsAhead, m_options.idsKept),
@@ -255,13 +335,25 @@ private:
     [[nodiscard]] tl::expected<void, store::StoreError> loadDisputes();
     [[nodiscard]] tl::expected<void, store::StoreError> loadBatches(SystemTime now);
     [[nodiscard]] bool loggedInBatch(const Confirmation& confirmation);
-    void pruneBatches(SystemTime logFrom);
+    [[nodiscard]] bool pruneBatches(SystemTime logFrom, const UpstreamOf& upstreamOf);
     [[nodiscard]] tl::expected<void, store::StoreError> loadSumsAndAlarms();
     [[nodiscard]] tl::expected<void, store::StoreError> loadPayments(SystemTime now);
     void reload();
-    store::Statement* statement(const char* sql);
-    void run(store::Statement* statement);
+    store::SqlStatement* statement(const char* sql);
+    void run(store::SqlStatement* statement);
     void writeSums();
+    [[nodiscard]] Bill& openBill(IspId neighbour, SystemTime made, SystemTime now);
+    void writeBill(const BillRecord& record);
+    void writeBills();
+    [[nodiscard]] tl::expected<void, store::StoreError> loadBlocks();
+    void billWhatIsOld(SystemTime now);
+    [[nodiscard]] tl::expected<void, store::StoreError> loadBills(SystemTime now);
+    void summarise(const Confirmation& one, Role role, const UpstreamOf& upstreamOf);
+    [[nodiscard]] bool pruneConfirmations(SystemTime logFrom, const UpstreamOf& upstreamOf);
+    [[nodiscard]] bool pruneOldPayments(SystemTime before, SystemTime now);
+    [[nodiscard]] bool pruneKeys(SystemTime before);
+    void writeSummaries();
+    [[nodiscard]] tl::expected<void, store::StoreError> loadSummaries();
     void applyIsps(const std::string& router, uint64_t incarnation, IspCounter which,
                    const std::vector<IspAmount>& amounts, SystemTime now);
     void applyLink(const std::string& router, uint64_t incarnation, const LinkCounters& counters, SystemTime now);
@@ -269,11 +361,13 @@ private:
     [[nodiscard]] bool raise(Money& total, Money by, const std::string& subject, SystemTime now);
     void wentBack(const std::string& router, const std::string& what, SystemTime now);
 
-    store::Database m_database;
+    store::SqlDatabase m_database;
     Options m_options;
-    std::unordered_map<const char*, store::Statement> m_statements;  // by the literal's address
+    std::unordered_map<const char*, store::SqlStatement> m_statements;  // by the literal's address
     bool m_dirty = false;
     std::optional<store::StoreError> m_failed;  // the group cannot be committed any more
+    bool m_readable = true;
+    std::string m_failure;
 
     std::map<std::string, PublicKey> m_customers;
     std::map<SessionKeyId, KeyRecord> m_keys;
@@ -311,6 +405,17 @@ private:
     std::map<std::pair<PaymentSum, Party>, Sum> m_paymentSums;
     std::unordered_map<NodeId, Certified> m_certified;
     std::map<int64_t, Dispute> m_disputes;
+    std::map<Party, BlockRecord> m_blocks;
+    std::map<std::string, std::map<payments::PaymentId, PayeeComplaint>> m_complaints;  // by customer
+    std::map<std::string, std::map<int64_t, Money>> m_receipts;  // by customer and day since 1970
+    std::map<std::pair<IspId, CycleNumber>, BillRecord> m_bills;
+    std::map<std::pair<IspId, CycleNumber>, bool> m_dirtyBills;
+    std::map<std::pair<SumKind, IspId>, BillSide> m_summarised;
+    std::map<std::pair<PaymentSum, Party>, BillSide> m_summarisedPayments;
+    std::map<std::string, Retired> m_retired;  // by customer
+    std::set<std::pair<SumKind, IspId>> m_dirtySummaries;
+    std::set<std::pair<PaymentSum, Party>> m_dirtyPaymentSummaries;
+    std::set<std::string> m_dirtyRetired;
     std::deque<Alarm> m_alarms;
     uint64_t m_alarmCount = 0;
     SystemTime m_now;  // of the last call that told it; for reload()

@@ -168,13 +168,60 @@ void Books::addAll(SumKind kind, IspId isp, const Sum& several, SystemTime now) 
     m_dirty = true;
 }
 
-void Books::pruneBatches(SystemTime logFrom) {
-    if (auto* s = statement("DELETE FROM confirmation_batch WHERE number IN (SELECT number FROM confirmation_batch "
-                            "WHERE newest < ? AND number NOT IN (SELECT number FROM batch_outbox) "
-                            "ORDER BY newest LIMIT 50)")) {
-        s->bind(1, micros(logFrom));
+bool Books::pruneBatches(SystemTime logFrom, const UpstreamOf& upstreamOf) {
+    constexpr int64_t mostAtOnce = 20;
+    if (m_failed) return false;
+    auto rows = m_database.prepare(
+        "SELECT number, role, body FROM confirmation_batch WHERE newest < ? AND number NOT IN "
+        "(SELECT number FROM batch_outbox) ORDER BY newest LIMIT ?");
+    if (!rows) return false;
+    rows->bind(1, micros(logFrom)).bind(2, mostAtOnce);
+    std::vector<int64_t> gone;
+    for (auto row = rows->step(); row && *row; row = rows->step()) {
+        gone.push_back(rows->integer(0));
+        const auto role = static_cast<Role>(rows->integer(1));
+        const auto batch = fromBody(rows->blob(2));
+        if (!batch) continue;
+        for (const BatchEntry& entry : batch->entries) summarise(entry.confirmation, role, upstreamOf);
+    }
+    for (const int64_t number : gone) {
+        auto* s = statement("DELETE FROM confirmation_batch WHERE number = ?");
+        if (s == nullptr) return false;
+        s->bind(1, number);
         run(s);
     }
+    return gone.size() == mostAtOnce;
+}
+
+tl::expected<int64_t, StoreError> Books::readBatches(int64_t after, int64_t newest, size_t most,
+                                                     const std::function<void(const Confirmation&, Role)>& each) {
+    auto rows = m_database.prepare(
+        "SELECT number, role, body FROM confirmation_batch WHERE number > ? AND number <= ? "
+        "ORDER BY number LIMIT ?");
+    if (!rows) return tl::unexpected(rows.error());
+    rows->bind(1, after).bind(2, newest).bind(3, static_cast<int64_t>(most));
+    int64_t last = 0;
+    while (true) {
+        const auto row = rows->step();
+        if (!row) return tl::unexpected(row.error());
+        if (!*row) return last;
+        auto batch = fromBody(rows->blob(2));
+        const auto opened = batch ? openBatch(std::move(*batch)) : std::nullopt;
+        if (!opened) return tl::unexpected(StoreError::Damaged);
+        last = rows->integer(0);
+        const auto role = static_cast<Role>(rows->integer(1));
+        for (const ProvenConfirmation& proven : opened->confirmations) each(standalone(proven), role);
+    }
+}
+
+std::vector<ConfirmationId> Books::waitingInBatches() const {
+    std::vector<ConfirmationId> ids;
+    for (const auto& [number, waiting] : m_batchOutbox) {
+        const auto batch = fromBody(*waiting.body);
+        if (!batch || batch->countersign) continue;
+        for (const BatchEntry& entry : batch->entries) ids.push_back(entry.confirmation.id);
+    }
+    return ids;
 }
 
 }  // namespace netpas::accounting

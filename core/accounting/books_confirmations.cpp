@@ -136,17 +136,31 @@ void Books::unqueue(int64_t number) {
     }
 }
 
-void Books::prune(SystemTime now, SystemTime logFrom) {
-    m_now = now;
-    m_replay.advance(now);
-    pruneBatches(logFrom);
-    if (auto* s = statement("DELETE FROM confirmation WHERE number IN "
-                            "(SELECT number FROM confirmation WHERE made < ? ORDER BY made LIMIT 5000)")) {
-        s->bind(1, micros(logFrom));
-        run(s);
+tl::expected<int64_t, StoreError> Books::newestLogged() {
+    auto row = m_database.prepare("SELECT coalesce(max(number), 0) FROM confirmation");
+    if (!row) return tl::unexpected(row.error());
+    const auto there = row->step();
+    if (!there) return tl::unexpected(there.error());
+    return *there ? row->integer(0) : 0;
+}
+
+tl::expected<int64_t, StoreError> Books::readLog(int64_t after, int64_t newest, size_t most,
+                                                 const std::function<void(const Confirmation&, Role)>& each) {
+    auto rows = m_database.prepare(
+        "SELECT number, role, body FROM confirmation WHERE number > ? AND number <= ? "
+        "ORDER BY number LIMIT ?");
+    if (!rows) return tl::unexpected(rows.error());
+    rows->bind(1, after).bind(2, newest).bind(3, static_cast<int64_t>(most));
+    int64_t last = 0;
+    while (true) {
+        const auto row = rows->step();
+        if (!row) return tl::unexpected(row.error());
+        if (!*row) return last;
+        const auto confirmation = fromBody(rows->blob(2));
+        if (!confirmation) return tl::unexpected(StoreError::Damaged);
+        last = rows->integer(0);
+        each(*confirmation, static_cast<Role>(rows->integer(1)));
     }
-    // A neighbour that goes on sending nonsense must not fill the disk.
-    run(statement("DELETE FROM alarm WHERE number <= (SELECT max(number) FROM alarm) - 100000"));
 }
 
 }  // namespace netpas::accounting

@@ -10,7 +10,7 @@ SystemTime time(int64_t micros) { return SystemTime(std::chrono::microseconds(mi
 
 // Runs `each` on every row; stops at the first that it calls damaged.
 template <typename Each>
-tl::expected<void, StoreError> forEachRow(store::Database& database, std::string_view sql, Each each) {
+tl::expected<void, StoreError> forEachRow(store::SqlDatabase& database, std::string_view sql, Each each) {
     auto statement = database.prepare(sql);
     if (!statement) return tl::unexpected(statement.error());
     while (true) {
@@ -36,11 +36,14 @@ tl::expected<void, StoreError> Books::load(SystemTime now) {
     if (auto done = loadConfirmations(now); !done) return done;
     if (auto done = loadSumsAndAlarms(); !done) return done;
     if (auto done = loadDisputes(); !done) return done;
-    return loadPayments(now);
+    if (auto done = loadPayments(now); !done) return done;
+    if (auto done = loadSummaries(); !done) return done;
+    if (auto done = loadBlocks(); !done) return done;
+    return loadBills(now);
 }
 
 tl::expected<void, StoreError> Books::loadCustomersAndKeys() {
-    auto customers = forEachRow(m_database, "SELECT name, key FROM customer", [&](store::Statement& row) {
+    auto customers = forEachRow(m_database, "SELECT name, key FROM customer", [&](store::SqlStatement& row) {
         PublicKey key;
         const auto blob = row.blob(1);
         if (blob.size() != key.bytes.size()) return false;
@@ -50,7 +53,7 @@ tl::expected<void, StoreError> Books::loadCustomersAndKeys() {
     });
     if (!customers) return customers;
     return forEachRow(m_database, "SELECT record, customer, router, state, registered, finalised FROM session_key",
-                      [&](store::Statement& row) {
+                      [&](store::SqlStatement& row) {
                           const auto message = decode(row.blob(0));
                           const auto* registered = message ? std::get_if<RegisterKey>(&*message) : nullptr;
                           if (registered == nullptr || row.integer(3) < 0 || row.integer(3) > 3) return false;
@@ -68,16 +71,16 @@ tl::expected<void, StoreError> Books::loadCustomersAndKeys() {
 }
 
 tl::expected<void, StoreError> Books::loadCounters() {
-    const auto router = [](store::Statement& row, int column) { return std::string(row.text(column)); };
-    const auto incarnation = [](store::Statement& row, int column) {
+    const auto router = [](store::SqlStatement& row, int column) { return std::string(row.text(column)); };
+    const auto incarnation = [](store::SqlStatement& row, int column) {
         return static_cast<uint64_t>(row.integer(column));
     };
     const auto count = incarnation;
-    const auto money = [](store::Statement& row, int column) { return Money::fromEighths(row.integer(column)); };
+    const auto money = [](store::SqlStatement& row, int column) { return Money::fromEighths(row.integer(column)); };
 
     auto keys = forEachRow(m_database,
                            "SELECT router, incarnation, key, packets, bytes, amount, next_sequence FROM key_counter",
-                           [&](store::Statement& row) {
+                           [&](store::SqlStatement& row) {
                                const SessionKeyId id(static_cast<uint32_t>(row.integer(2)));
                                const Usage usage{count(row, 3), count(row, 4), money(row, 5), count(row, 6)};
                                m_keyCounters[{{router(row, 0), incarnation(row, 1)}, id}] = usage;
@@ -92,7 +95,7 @@ tl::expected<void, StoreError> Books::loadCounters() {
     if (!keys) return keys;
     auto links = forEachRow(
         m_database, "SELECT router, incarnation, neighbour, exit, packets, bytes, own, downstream FROM link_counter",
-        [&](store::Statement& row) {
+        [&](store::SqlStatement& row) {
             const IspId neighbour(static_cast<uint16_t>(row.integer(2)));
             const ExitPoint exit(static_cast<uint16_t>(row.integer(3)));
             const LinkCounters counters{neighbour, exit, count(row, 4), count(row, 5), money(row, 6), money(row, 7)};
@@ -104,7 +107,7 @@ tl::expected<void, StoreError> Books::loadCounters() {
         });
     if (!links) return links;
     auto isps = forEachRow(m_database, "SELECT which, router, incarnation, isp, amount FROM isp_counter",
-                           [&](store::Statement& row) {
+                           [&](store::SqlStatement& row) {
                                const auto which = static_cast<IspCounter>(row.integer(0));
                                const IspId isp(static_cast<uint16_t>(row.integer(3)));
                                m_ispCounters[{which, {router(row, 1), incarnation(row, 2), isp}}] = money(row, 4);
@@ -113,7 +116,7 @@ tl::expected<void, StoreError> Books::loadCounters() {
                            });
     if (!isps) return isps;
     return forEachRow(m_database, "SELECT router, incarnation, name, packets FROM verdict_counter",
-                      [&](store::Statement& row) {
+                      [&](store::SqlStatement& row) {
                           m_verdictCounters[{{router(row, 0), incarnation(row, 1)}, router(row, 2)}] = count(row, 3);
                           m_verdictTotals[router(row, 2)] += count(row, 3);
                           return true;
@@ -121,22 +124,23 @@ tl::expected<void, StoreError> Books::loadCounters() {
 }
 
 tl::expected<void, StoreError> Books::loadSumsAndAlarms() {
-    auto sums = forEachRow(m_database, "SELECT kind, isp, total, count, largest FROM sum", [&](store::Statement& row) {
-        const auto kind = static_cast<SumKind>(row.integer(0));
-        const IspId isp(static_cast<uint16_t>(row.integer(1)));
-        m_sums[{kind, isp}] = {Money::fromEighths(row.integer(2)), static_cast<uint64_t>(row.integer(3)),
-                               Money::fromEighths(row.integer(4))};
-        return true;
-    });
+    auto sums =
+        forEachRow(m_database, "SELECT kind, isp, total, count, largest FROM sum", [&](store::SqlStatement& row) {
+            const auto kind = static_cast<SumKind>(row.integer(0));
+            const IspId isp(static_cast<uint16_t>(row.integer(1)));
+            m_sums[{kind, isp}] = {Money::fromEighths(row.integer(2)), static_cast<uint64_t>(row.integer(3)),
+                                   Money::fromEighths(row.integer(4))};
+            return true;
+        });
     if (!sums) return sums;
-    auto counted = forEachRow(m_database, "SELECT coalesce(max(number), 0) FROM alarm", [&](store::Statement& row) {
+    auto counted = forEachRow(m_database, "SELECT coalesce(max(number), 0) FROM alarm", [&](store::SqlStatement& row) {
         m_alarmCount = static_cast<uint64_t>(row.integer(0));
         return true;
     });
     if (!counted) return counted;
     return forEachRow(
         m_database, "SELECT number, time, kind, subject, text, evidence FROM alarm ORDER BY number DESC LIMIT 1000",
-        [&](store::Statement& row) {
+        [&](store::SqlStatement& row) {
             m_alarms.push_front({row.integer(0), time(row.integer(1)), static_cast<AlarmKind>(row.integer(2)),
                                  std::string(row.text(3)), std::string(row.text(4)),
                                  Bytes(row.blob(5).begin(), row.blob(5).end())});

@@ -94,6 +94,33 @@ ALTER TABLE alarm ADD COLUMN evidence BLOB;
 CREATE TABLE dispute (number INTEGER PRIMARY KEY, body BLOB NOT NULL);
 )sql";
 
-inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3, booksStep4, booksStep5};
+inline constexpr std::string_view booksStep6 = R"sql(
+-- What is owed with each neighbour, by cycle; `body` is signed once it is closed.
+CREATE TABLE bill (
+    neighbour INTEGER NOT NULL, cycle INTEGER NOT NULL, closed INTEGER NOT NULL, body BLOB NOT NULL,
+    paid INTEGER NOT NULL, reference TEXT NOT NULL,
+    PRIMARY KEY (neighbour, cycle)) WITHOUT ROWID;
+
+-- The parts of sums whose records were deleted.
+CREATE TABLE summarised (
+    kind INTEGER NOT NULL, isp INTEGER NOT NULL, total INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (kind, isp)) WITHOUT ROWID;
+CREATE TABLE summarised_payment (
+    kind INTEGER NOT NULL, party TEXT NOT NULL, total INTEGER NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (kind, party)) WITHOUT ROWID;
+CREATE TABLE retired_key (
+    customer TEXT PRIMARY KEY, amount INTEGER NOT NULL, packets INTEGER NOT NULL, keys INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Blocked by the operator or by suspicion: ISPs on the blacklist, frozen accounts.
+CREATE TABLE block (party TEXT PRIMARY KEY, since INTEGER NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+-- Complaints of other ISPs about payees here.
+CREATE TABLE complaint (
+    payment BLOB PRIMARY KEY, payee TEXT NOT NULL, time INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+-- What accounts receive, by day (since 1970).
+CREATE TABLE receipt (
+    customer TEXT NOT NULL, day INTEGER NOT NULL, total INTEGER NOT NULL, PRIMARY KEY (customer, day)) WITHOUT ROWID;
+)sql";
+
+inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3, booksStep4, booksStep5, booksStep6};
 
 }  // namespace netpas::accounting

@@ -55,6 +55,7 @@ enum class Type : uint8_t {
     ComplaintAnswer = 84,
     CountPaths = 88,
     PathCounts = 89,
+    PayeeComplaint = 96,
 };
 
 template <typename T, typename Put>
@@ -339,6 +340,7 @@ struct Encoder {
     void operator()(const ComplaintAnswer& m) { payment(Type::ComplaintAnswer, m); }
     void operator()(const CountPaths& m) { payment(Type::CountPaths, m); }
     void operator()(const PathCounts& m) { payment(Type::PathCounts, m); }
+    void operator()(const PayeeComplaint& m) { payment(Type::PayeeComplaint, m); }
 };
 
 UsageStatement getStatement(Reader& r) {
@@ -483,6 +485,7 @@ Message getBody(Type type, Reader& r, bool& known) {
     case Type::ComplaintAnswer: return readComplaintAnswer(r);
     case Type::CountPaths: return readCountPaths(r);
     case Type::PathCounts: return readPathCounts(r);
+    case Type::PayeeComplaint: return readPayeeComplaint(r);
     }
     known = false;
     return Join{};

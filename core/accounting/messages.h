@@ -13,6 +13,7 @@
 #include "core/accounting/confirmation.h"
 #include "core/accounting/dispute.h"
 #include "core/accounting/nano_messages.h"
+#include "core/accounting/payee_complaint.h"
 #include "core/accounting/payment_messages.h"
 #include "core/accounting/sibling_messages.h"
 #include "core/bytes.h"
@@ -240,7 +241,7 @@ using Message =
                  SendPayment, PaymentQuery, RouteQuery, SetReceiving, PaymentStatement, RouteFound, ReceivingSet,
                  ForwardPayment, PaymentRefused, PaymentConfirmed, PaymentAck, CancelPayment, AnnounceRoutes,
                  SiblingPlaces, SiblingCustomers, BatchAbility, ConfirmationBatch, BatchAck, Complaint, ComplaintAnswer,
-                 CountPaths, PathCounts>;
+                 CountPaths, PathCounts, PayeeComplaint>;
 
 // The caller keeps the limits above; a message beyond them is cut to them.
 [[nodiscard]] Bytes encode(const Message& message);

@@ -304,6 +304,8 @@ PaymentResult PaymentDesk::confirm(const Party& from, const PaymentConfirmation&
     record.toldFrom = record.from.isCustomer();
     m_books.add(PaymentSum::OwedBy, record.from, record.owed, now);
     m_books.add(PaymentSum::OwedTo, record.to, record.passed, now);
+    m_books.bill(PaymentSum::OwedBy, record.from, record, now);
+    m_books.bill(PaymentSum::OwedTo, record.to, record, now);
     m_books.setPayment(record, now);
     sayUntilHeard(record, firstPatience);
     return PaymentResult::Done;
@@ -404,6 +406,8 @@ PaymentResult PaymentDesk::takeBack(const Party& from, const CancelPayment& mess
     record.toldFrom = true;  // who takes it back has had the confirmation
     m_books.add(PaymentSum::TakenBackFrom, record.from, record.owed, now);
     m_books.add(PaymentSum::TakenBackTo, record.to, record.passed, now);
+    m_books.bill(PaymentSum::TakenBackFrom, record.from, record, now);
+    m_books.bill(PaymentSum::TakenBackTo, record.to, record, now);
     m_books.setPayment(record, now);
     sayUntilHeard(record, firstPatience);
     return PaymentResult::Done;
@@ -424,6 +428,7 @@ void PaymentDesk::acknowledged(const Party& party, const PaymentAckEntry& entry)
         // Whoever is late bears it (NetPaS §5.2).
         m_books.add(entry.cancellation ? PaymentSum::LateTo : PaymentSum::LateBy, party,
                     entry.cancellation ? record.passed : record.owed, now);
+        m_books.bill(entry.cancellation ? PaymentSum::LateTo : PaymentSum::LateBy, party, record, now);
         m_books.alarm(AlarmKind::Refused, party.text(),
                       std::string("it did not take the ") + (entry.cancellation ? "cancellation" : "confirmation") +
                           " of a payment: " + std::string(describe(entry.result)),

@@ -28,8 +28,26 @@ void AccountingServer::stop() { m_engine->stop(); }
 const Books& AccountingServer::books() const { return m_engine->books(); }
 std::string AccountingServer::booksJson() const { return m_engine->booksJson(); }
 std::string AccountingServer::invoicesJson() const { return m_engine->invoicesJson(); }
+std::string AccountingServer::billsJson() const { return m_engine->billsJson(); }
+std::string AccountingServer::compareJson(const Bill& theirs) const { return m_engine->compareJson(theirs); }
+bool AccountingServer::settle(IspId neighbour, CycleNumber cycle, Settlement settlement) {
+    return m_engine->settle(neighbour, cycle, std::move(settlement));
+}
+AuditFacts AccountingServer::auditFacts() const { return m_engine->auditFacts(); }
+std::optional<Party> AccountingServer::upstreamOf(const Confirmation& confirmation, Role role) const {
+    return m_engine->upstreamOf(confirmation, role);
+}
+Books& AccountingServer::booksForAudit() { return m_engine->booksForAudit(); }
+std::string AccountingServer::blocksJson() const { return m_engine->blocksJson(); }
+bool AccountingServer::setFrozen(const std::string& customer, bool frozen, std::string reason) {
+    return m_engine->setFrozen(customer, frozen, std::move(reason));
+}
+bool AccountingServer::complain(const payments::PaymentId& payment, std::string reason) {
+    return m_engine->complain(payment, std::move(reason));
+}
+void AccountingServer::keepLog(bool keep) { m_engine->keepLog(keep); }
 bool AccountingServer::forgetCustomer(const std::string& name) { return m_engine->forgetCustomer(name); }
-void AccountingServer::setBlacklist(std::vector<IspId> isps) { m_engine->setBlacklist(std::move(isps)); }
+void AccountingServer::setBlacklist(std::vector<IspId> isps) { m_engine->setBlacklistNow(std::move(isps)); }
 
 AccountingServer::Engine::Engine(asio::io_context& io, const Identity& identity, ServerConfig config, Books books,
                                  const Clock& clock, LogSink log)
@@ -49,6 +67,7 @@ AccountingServer::Engine::Engine(asio::io_context& io, const Identity& identity,
     for (const EdgeConfig& edge : m_config.edges) m_edges[edge.router];
     m_alarmsLogged = m_books.alarmCount();
     paymentsStart();
+    blocksStart();
 }
 
 tl::expected<uint16_t, net::NetError> AccountingServer::Engine::listen(const Endpoint& endpoint) {
@@ -193,6 +212,8 @@ void AccountingServer::Engine::connected(Connection connection) {
 }
 
 void AccountingServer::Engine::received(const PeerPtr& peer, ByteView bytes) {
+    // Nothing can be said, not even that something is unknown. tick() tries to read the books again.
+    if (!m_books.readable()) return peer->connection->close();
     const auto message = decode(bytes);
     if (!message) return drop(peer, std::string(describe(message.error())));
     switch (peer->kind) {
@@ -262,8 +283,10 @@ void AccountingServer::Engine::commit() {
 // The books have fallen back to the last commit. Nobody was told of anything later, so everybody may ask again.
 void AccountingServer::Engine::failGroup(store::StoreError error) {
     log(LogLevel::Error, "the books cannot be written: " + std::string(describe(error)) +
+                             (m_books.failure().empty() ? "" : " (" + m_books.failure() + ")") +
                              "; nothing was acknowledged, all connections are closed");
     m_desk->reload();
+    applyBlocks();
     m_effects.clear();
     m_unsealed.clear();
     m_toSign = 0;
@@ -304,6 +327,7 @@ void AccountingServer::Engine::scheduleTick() {
 }
 
 void AccountingServer::Engine::tick() {
+    if (!m_books.readable()) return scheduleCommit();
     expireKeys();
     watch();
     settleDisputes();
@@ -316,10 +340,7 @@ void AccountingServer::Engine::tick() {
     }
     ++m_ticks;
     if (m_ticks % ticksBetweenRoutes == 0) tellRoutes();  // one that got lost is not missed for good
-    if (m_ticks % 64 == 0) {
-        m_books.prune(m_clock.now(), m_clock.now() - m_config.logKept);
-        m_books.prunePayments(m_clock.now());
-    }
+    tidy();
     m_alarmsLogged = std::min(m_alarmsLogged, m_books.alarmCount());
     for (; m_alarmsLogged < m_books.alarmCount(); ++m_alarmsLogged) {
         const uint64_t behind = m_books.alarmCount() - m_alarmsLogged;
@@ -351,13 +372,6 @@ bool AccountingServer::Engine::forgetCustomer(const std::string& name) {
     m_books.forget(name);
     commit();
     return !m_books.customers().contains(name);
-}
-
-void AccountingServer::Engine::setBlacklist(std::vector<IspId> isps) {
-    m_blacklist = std::move(isps);
-    for (const PeerPtr& peer : std::set(m_peers)) {
-        if (peer->kind == PeerKind::Edge && peer->welcomed) send(peer, SetBlacklist{m_blacklist});
-    }
 }
 
 }  // namespace netpas::accounting

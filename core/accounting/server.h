@@ -76,6 +76,7 @@ struct ServerConfig {
     Money smallestPayment = Money::fromEighths(1);
     // What a payee's certificates prove, from its ISP's repository; empty: nobody is certified. Answers later.
     std::function<void(const NodeId& payee, IspId isp, PaymentDesk::Certified done)> certify;
+    FreezeTerms freeze;
     WatchOptions watch;
     // Of what a neighbour passes on, this share of the signatures is checked, drawn at random, and all of them once one was
     // wrong or its sums were (NetPaS §4.3.3): a forger gets T / share before the first is found, on average. A message with
@@ -88,6 +89,22 @@ struct ServerConfig {
     std::chrono::hours logKept{7 * 24};
     std::chrono::milliseconds groupTime{10};  // how long a commit waits for company
     std::chrono::milliseconds tick{1000};
+};
+
+// What an auditor is told besides the books themselves (core/audit).
+struct AuditFacts {
+    struct Counters {
+        Subject subject{};
+        IspId isp;
+        Comparison comparison;
+    };
+    IspId isp;
+    std::string name;
+    std::vector<std::pair<Party, PublicKey>> keys;
+    std::vector<Counters> counters;
+    std::vector<std::pair<NodeId, UsageStatement>> statements;  // of final session keys
+    SystemTime now;
+    SystemTime logFrom;
 };
 
 enum class LogLevel : uint8_t { Info, Warning, Error };
@@ -117,10 +134,29 @@ public:
     // GET /v1/books and GET /v1/invoices (PROTOCOL.md).
     [[nodiscard]] std::string booksJson() const;
     [[nodiscard]] std::string invoicesJson() const;
+    // GET /v1/bills.
+    [[nodiscard]] std::string billsJson() const;
+    // A neighbour's signed bill against ours (POST /v1/bills/compare).
+    [[nodiscard]] std::string compareJson(const Bill& theirs) const;
+    // Durable when it returns; false when there is no such closed bill, or the books cannot be written.
+    [[nodiscard]] bool settle(IspId neighbour, CycleNumber cycle, Settlement settlement);
+    // For exports: everything that is not in the group yet is written first. Nothing is deleted while the log is kept,
+    // ten minutes at most.
+    [[nodiscard]] AuditFacts auditFacts() const;
+    [[nodiscard]] std::optional<Party> upstreamOf(const Confirmation& confirmation, Role role) const;
+    [[nodiscard]] Books& booksForAudit();
+    void keepLog(bool keep);
     // The customer may enrol another identity. False when no identity is enrolled for that name.
     [[nodiscard]] bool forgetCustomer(const std::string& name);
-    // Sent to every edge router, now and whenever one connects.
+    // Sent to every edge router, now and whenever one connects; durable.
     void setBlacklist(std::vector<IspId> isps);
+    // A frozen account neither pays nor is paid, and what is owed to it is held; durable. False for an unknown customer and
+    // when the books cannot be written.
+    [[nodiscard]] bool setFrozen(const std::string& customer, bool frozen, std::string reason);
+    // About a payment that a customer of ours did not want; goes to the payee's ISP. False when there was no such payment.
+    [[nodiscard]] bool complain(const payments::PaymentId& payment, std::string reason);
+    // GET /v1/blocks.
+    [[nodiscard]] std::string blocksJson() const;
 
 private:
     class Engine;

@@ -160,6 +160,7 @@ void AccountingServer::Engine::takeProven(const Peer& peer, ProvenConfirmation p
         add(SumKind::ConfirmedOwn, peer.isp);
     } else {
         add(SumKind::OwedTo, peer.isp);
+        m_books.bill(peer.isp, BillItem::Confirmations, false, confirmation.amount, confirmation.time, m_clock.now());
         add(SumKind::ConfirmedVia, peer.isp);
         add(SumKind::ConfirmedIsp, confirmation.beneficiary);
     }
@@ -205,6 +206,8 @@ void AccountingServer::Engine::acknowledged(Link& link, const BatchAck& ack) {
         sum.total = checkedAdd(sum.total, amount).value_or(Money::max());
         sum.largest = std::max(sum.largest, amount);
         ++sum.count;
+        if (!isAccepted(result) || batch.countersign) continue;
+        m_books.bill(link.config.isp, BillItem::Confirmations, true, amount, batch.entries[i].confirmation.time, now);
     }
     // For its own service a neighbour owes us nothing.
     if (!batch.countersign) {

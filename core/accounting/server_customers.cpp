@@ -194,6 +194,9 @@ Invoice AccountingServer::Engine::invoiceFor(const std::string& customer, uint32
     const auto enrolled = m_books.customers().find(customer);
     if (enrolled != m_books.customers().end()) invoice.customer = enrolled->second.nodeId();
     invoice.time = m_clock.now();
+    const Books::Retired retired = m_books.retired(customer);
+    invoice.packets = retired.packets;
+    invoice.total = retired.amount;
     std::vector<const KeyRecord*> keys;
     for (const auto& [id, record] : m_books.keys()) {
         if (record.customer != customer) continue;

@@ -52,8 +52,22 @@ public:
     [[nodiscard]] const Books& books() const { return m_books; }
     [[nodiscard]] std::string booksJson() const;
     [[nodiscard]] std::string invoicesJson() const;
+    [[nodiscard]] std::string billsJson() const;
+    [[nodiscard]] std::string compareJson(const Bill& theirs) const;
+    [[nodiscard]] bool settle(IspId neighbour, CycleNumber cycle, Settlement settlement);
+    [[nodiscard]] AuditFacts auditFacts() const;
+    [[nodiscard]] std::optional<Party> upstreamOf(const Confirmation& confirmation, Role role) const;
+    [[nodiscard]] Books& booksForAudit();
+    void keepLog(bool keep) { m_keepLogUntil = keep ? m_clock.steady() + std::chrono::minutes(10) : SteadyTime{}; }
     [[nodiscard]] bool forgetCustomer(const std::string& name);
     void setBlacklist(std::vector<IspId> isps);
+    void setBlacklistNow(std::vector<IspId> isps) {
+        setBlacklist(std::move(isps));
+        commit();
+    }
+    [[nodiscard]] bool setFrozen(const std::string& customer, bool frozen, std::string reason);
+    [[nodiscard]] bool complain(const payments::PaymentId& payment, std::string reason);
+    [[nodiscard]] std::string blocksJson() const;
 
 private:
     using Connection = std::shared_ptr<net::TlsConnection>;
@@ -119,6 +133,7 @@ private:
     void failGroup(store::StoreError error);
     void scheduleTick();
     void tick();
+    void tidy();  // server_bills.cpp
     void log(LogLevel level, const std::string& text);
 
     // --- server_customers.cpp
@@ -239,6 +254,13 @@ private:
     void answer(Dispute& dispute, ComplaintReply reply, Money counted, Money confirmed, Money rectified);
     void settleDisputes();
 
+    // --- server_blocks.cpp
+    void blocksStart();
+    void applyBlocks();
+    void handle(const Party& from, const PayeeComplaint& complaint);
+    void passOn(const PayeeComplaint& complaint, const PaymentRecord& record);
+    void lookInto(const PayeeComplaint& complaint, const PaymentRecord& record);
+
     // --- server_payments.cpp
     [[nodiscard]] static PaymentTerms termsOf(const ServerConfig& config);
     void paymentsStart();
@@ -298,6 +320,8 @@ private:
     Watch m_watch;
     uint64_t m_alarmsLogged = 0;
     uint64_t m_ticks = 0;
+    bool m_morePruning = false;
+    SteadyTime m_keepLogUntil{};
     struct {
         uint64_t duplicates = 0;
         uint64_t refused = 0;

@@ -154,6 +154,7 @@ void AccountingServer::Engine::take(const PeerPtr& peer, Confirmation confirmati
     } else {
         m_books.record(confirmation, Role::Forwarded, now);
         m_books.add(SumKind::OwedTo, peer->isp, confirmation.amount, now);
+        m_books.bill(peer->isp, BillItem::Confirmations, false, confirmation.amount, confirmation.time, now);
         m_books.add(SumKind::ConfirmedVia, peer->isp, confirmation.amount, now);
         m_books.add(SumKind::ConfirmedIsp, confirmation.beneficiary, confirmation.amount, now);
     }
@@ -257,6 +258,8 @@ void AccountingServer::Engine::acknowledged(Link& link, const AckEntry& ack) {
             m_books.add(PaymentSum::CarriedBy, link.party, entry->confirmation.amount, now);
         } else if (!entry->countersign) {
             m_books.add(SumKind::OwedBy, link.config.isp, entry->confirmation.amount, now);
+            m_books.bill(link.config.isp, BillItem::Confirmations, true, entry->confirmation.amount,
+                         entry->confirmation.time, now);
         }
     } else {
         if (!entry->countersign) m_books.add(SumKind::RefusedBy, link.config.isp, entry->confirmation.amount, now);

@@ -147,6 +147,8 @@ bool AccountingServer::Engine::paymentSaid(const Party& party, const Message& me
         m_desk->cancel(party, *cancelled);
     } else if (const auto* acks = std::get_if<PaymentAck>(&message)) {
         for (const PaymentAckEntry& entry : acks->entries) m_desk->acknowledged(party, entry);
+    } else if (const auto* complaint = std::get_if<PayeeComplaint>(&message)) {
+        handle(party, *complaint);
     } else if (const auto* routes = std::get_if<AnnounceRoutes>(&message)) {
         if (m_routes.announced(party, *routes)) tellRoutes();
     } else {

@@ -16,9 +16,9 @@ namespace netpas::accounting {
 enum class SamplerKind : uint8_t { Stratified, Smart };
 
 struct WatchOptions {
-    SamplerKind sampler = SamplerKind::Stratified;   // what all ISPs of this internet use
-    double falseAlarm = 1e-9;                        // probability that honest sampling raises one comparison's alarm
-    std::chrono::milliseconds grace{10000};          // longer than any report or confirmation takes
+    SamplerKind sampler = SamplerKind::Stratified;  // what all ISPs of this internet use
+    double falseAlarm = 1e-9;                       // probability that honest sampling raises one comparison's alarm
+    std::chrono::milliseconds grace{10000};         // longer than any report or confirmation takes
     uint32_t lossPerMille = 10;  // packets lost between two ISPs are counted here and confirmed nowhere
     std::chrono::milliseconds investigation{30000};  // how long a path is counted exactly after an alarm
     std::chrono::milliseconds disputeTime{3600000};  // for the neighbour to correct what was wrong

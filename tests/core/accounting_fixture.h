@@ -12,6 +12,7 @@
 #include "core/accounting/server.h"
 #include "core/net/tls_link.h"
 #include "core/random.h"
+#include "tests/core/books_opener.h"
 
 namespace netpas::accounting::test {
 
@@ -81,6 +82,7 @@ public:
         config.watch.grace = 300ms;
         options.path = (folder.path() + "/books.db").toStdString();
         options.key.fill(static_cast<uint8_t>(id));
+        options.isp = config.isp;
     }
 
     void addNeighbour(const Isp& other, std::vector<ExitPoint> exits = {}) {
@@ -103,7 +105,7 @@ public:
     }
 
     [[nodiscard]] bool open() {
-        auto books = Books::open(options, m_clock.now());
+        auto books = openBooks(options, m_clock.now());
         if (!books) return false;
         server =
             std::make_unique<AccountingServer>(m_io, identity, config, std::move(*books), m_clock,

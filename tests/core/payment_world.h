@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "core/accounting/payment_desk.h"
+#include "tests/core/books_opener.h"
 
 namespace netpas::accounting::test {
 
@@ -32,7 +33,7 @@ public:
         void open() {
             desk = nullptr;
             books = nullptr;
-            books = std::make_unique<Books>(*Books::open(options, m_world.clock.now()));
+            books = std::make_unique<Books>(*openBooks(options, m_world.clock.now()));
             desk = std::make_unique<PaymentDesk>(isp, identity, terms, *books, m_world.clock, *this);
         }
         [[nodiscard]] bool isThere(const Party& party) const override {

@@ -2,6 +2,7 @@
 #include <QtTest>
 
 #include "tests/core/accounting_fixture.h"
+#include "tests/core/books_backend.h"
 
 using namespace netpas;
 using namespace netpas::accounting;
@@ -17,7 +18,7 @@ struct Folder {
         options.key.fill(1);
     }
     Books open(SystemTime now = start) {
-        auto books = Books::open(options, now);
+        auto books = openBooks(options, now);
         if (!books) qFatal("the books do not open");
         return std::move(*books);
     }
@@ -50,12 +51,16 @@ Confirmation confirmation(uint64_t number, SystemTime time = start) {
     return c;
 }
 
+std::optional<Party> nobody(const Confirmation&, Role) { return std::nullopt; }
+
 }  // namespace
 
 class TestAccountingBooks : public QObject {
     Q_OBJECT
 
 private slots:
+    void initTestCase() { NETPAS_NEED_DATABASE(); }
+
     void countersAddUpOverRoutersAndTheirLives() {
         Folder f;
         {
@@ -194,12 +199,12 @@ private slots:
         changed.excerpt.fill(1);
         QCOMPARE(books.known(changed), Books::Known::Other);
         const SystemTime later = start + std::chrono::hours(2);
-        books.prune(later, start - std::chrono::hours(1));
+        (void)books.prune(later, start - std::chrono::hours(1), nobody);
         QVERIFY(books.commit().has_value());
         QCOMPARE(books.known(confirmation(1)), Books::Known::No);
         QVERIFY(books.logged(confirmation(1)));
         QVERIFY(!books.logged(changed));
-        books.prune(later, start + std::chrono::hours(1));
+        (void)books.prune(later, start + std::chrono::hours(1), nobody);
         QVERIFY(books.commit().has_value());
         QVERIFY(!books.logged(confirmation(1)));
     }

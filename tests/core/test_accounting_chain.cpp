@@ -1,44 +1,14 @@
 // NetPaS Figure 3: B pays Z (26), Y (25) and X (24) for packets to A. Confirmations, duplicates, crashes, comparison.
 #include <QtTest>
 
-#include "tests/core/accounting_fixture.h"
+#include "tests/core/books_backend.h"
+#include "tests/core/confirmation_chain.h"
 
 using namespace netpas;
 using namespace netpas::accounting;
 using namespace netpas::accounting::test;
 
 namespace {
-
-bool shared = false;  // whether signatures are, in this pass over the tests
-
-struct Chain {
-    explicit Chain(const Clock& clock = systemClock()) : x(io, 24, clock), y(io, 25, clock), z(io, 26, clock) {
-        for (Isp* isp : {&x, &y, &z}) isp->config.batchSignatures = shared;
-        z.addCustomer("B", "127.0.0.0/8");
-        z.addNeighbour(y);
-        y.addNeighbour(z);
-        y.addNeighbour(x);
-        x.addNeighbour(y);
-    }
-    bool open() { return x.open() && y.open() && z.open(); }
-    void start() {
-        x.start({&y});
-        y.start({&x, &z});
-        z.start({&y});
-        for (Isp* isp : {&x, &y, &z}) isp->startEdge();
-    }
-    [[nodiscard]] bool up() const { return x.edge->client.isUp() && y.edge->client.isUp() && z.edge->client.isUp(); }
-    bool run(const std::function<bool()>& condition) { return runUntil(io, condition); }
-    [[nodiscard]] bool quiet() const {
-        return x.waiting() == 0 && y.waiting() == 0 && z.waiting() == 0 && x.edge->client.samplesWaiting() == 0 &&
-               y.edge->client.samplesWaiting() == 0;
-    }
-
-    boost::asio::io_context io;
-    Isp x, y, z;
-    AccountingHeader header = headerOf({{26, 2}, {25, 10}, {24, 3}});
-    Money t = dollars("0.0001");
-};
 
 Money times(Money amount, int64_t factor) { return *checkedMul(amount, factor); }
 
@@ -48,6 +18,7 @@ class TestAccountingChain : public QObject {
     Q_OBJECT
 
 private slots:
+    void initTestCase() { NETPAS_NEED_DATABASE(); }
     void initTestCase_data() {
         QTest::addColumn<bool>("shared");
         QTest::newRow("own signatures") << false;
@@ -55,7 +26,7 @@ private slots:
     }
     void init() {
         QFETCH_GLOBAL(bool, shared);
-        ::shared = shared;
+        signaturesShared = shared;
     }
 
     void everyConfirmationOfFigure3EndsInTheRightSums() {
@@ -166,7 +137,7 @@ private slots:
         Isp x(io, 24, early);
         y.addNeighbour(x);
         x.addNeighbour(y);
-        x.config.batchSignatures = y.config.batchSignatures = shared;
+        x.config.batchSignatures = y.config.batchSignatures = signaturesShared;
         QVERIFY(x.open() && y.open());
         x.startEdge();
         x.start({&y});

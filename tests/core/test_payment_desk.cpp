@@ -1,6 +1,7 @@
 // Micropayments at the ISPs on their way (NetPaS Figure 2, §4.1, §4.2, §4.3.1, §5.2).
 #include <QtTest>
 
+#include "tests/core/books_backend.h"
 #include "tests/core/payment_world.h"
 
 using namespace netpas;
@@ -56,6 +57,8 @@ class TestPaymentDesk : public QObject {
     Q_OBJECT
 
 private slots:
+    void initTestCase() { NETPAS_NEED_DATABASE(); }
+
     void commitmentsTakeEffectWithTheConfirmation() {
         Figure2 world;
         world.open();
