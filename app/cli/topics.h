@@ -21,6 +21,7 @@ inline CLI::App* addVerb(CLI::App& parent, Action& chosen, const std::string& na
     return verb;
 }
 
+void addAuditVerbs(CLI::App& app, Action& chosen);
 void addDecisionVerbs(CLI::App& app, Action& chosen);  // budget, pending, review, mode
 void addContactVerbs(CLI::App& app, Action& chosen);
 void addPayeeVerbs(CLI::App& app, Action& chosen);
@@ -43,6 +44,7 @@ inline void addTopics(CLI::App& app, Action& chosen) {
     addPathVerbs(app, chosen);
     addPingVerbs(app, chosen);
     addRuleVerbs(app, chosen);
+    addAuditVerbs(app, chosen);
 }
 
 }  // namespace netpas::cli

@@ -6,9 +6,11 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "app/isp/books_admin.h"
 #include "app/isp/server_commands.h"
 #include "app/isp/server_configs.h"
 #include "core/net/http_server.h"
+#include "core/store/postgres/postgres.h"
 
 namespace netpas::isp {
 
@@ -48,7 +50,11 @@ HttpResponse setBlacklist(AccountingServer& server, const std::string& body) {
 }
 
 // The admin socket belongs to whoever runs the server: its mode keeps everybody else out.
-HttpResponse answer(AccountingServer& server, const net::HttpRequest& request) {
+HttpResponse answer(AccountingServer& server, BooksAdmin& books, const net::HttpRequest& request) {
+    if (!server.books().readable())
+        return HttpResponse::error(503, "UNAVAILABLE", "the books cannot be read: " + server.books().failure(),
+                                   "see to the database; the server tries again every second");
+    if (auto answered = books.answer(request)) return std::move(*answered);
     constexpr std::string_view customers = "/v1/customers/";
     constexpr std::string_view forget = "/forget";
     HttpResponse response;
@@ -69,8 +75,40 @@ HttpResponse answer(AccountingServer& server, const net::HttpRequest& request) {
         return HttpResponse::error(404, "NOT_FOUND", "no identity is enrolled for customer " + name,
                                    "netpas-isp books lists the customers");
     }
-    return HttpResponse::error(404, "NOT_FOUND", "there is no such resource",
-                               "GET /v1/books, GET /v1/invoices, POST /v1/blacklist, POST /v1/customers/NAME/forget");
+    return HttpResponse::error(
+        404, "NOT_FOUND", "there is no such resource",
+        "GET /v1/books, /v1/invoices, /v1/bills, /v1/blocks, POST /v1/blacklist, /v1/customers/NAME/forget, "
+        "/v1/accounts/NAME/freeze, /v1/complaints, /v1/bills/compare, /v1/bills/settle, /v1/audit");
+}
+
+std::string problemWith(const std::string& where, store::StoreError error, const std::string& details) {
+    const bool rival = error == store::StoreError::InUse;
+    return where + ": " + (details.empty() ? std::string(store::describe(error)) : details) +
+           (rival ? "; stop the other accounting server, or give this one its own 'database'" : "");
+}
+
+tl::expected<Books, std::string> openBooks(const AccountingSettings& settings) {
+    Books::Options options;
+    // Ids are remembered for longer than any ISP on the way would accept them.
+    options.isp = settings.server.isp;
+    options.billing = settings.billing;
+    options.idMemory = settings.server.confirmationLifetime + std::chrono::minutes(1);
+    const SystemTime now = systemClock().now();
+    if (!settings.databaseServer.empty()) {
+        // The connection string may have a password in it: it is not shown.
+        auto database = store::openPostgres({settings.databaseServer});
+        if (!database) return tl::unexpected(problemWith("PostgreSQL", database.error().error, database.error().text));
+        auto books = Books::open(std::move(*database), options, now);
+        if (!books) return tl::unexpected(problemWith("PostgreSQL", books.error(), ""));
+        return std::move(*books);
+    }
+    const auto key = store::loadOrCreateKey(settings.databaseKey);
+    if (!key) return tl::unexpected(settings.databaseKey.string() + ": " + std::string(store::describe(key.error())));
+    options.path = settings.database;
+    options.key = *key;
+    auto books = Books::open(options, now);
+    if (!books) return tl::unexpected(problemWith(settings.database.string(), books.error(), ""));
+    return std::move(*books);
 }
 
 int serve(const AccountingSettings& settings) {
@@ -81,18 +119,8 @@ int serve(const AccountingSettings& settings) {
                         "; make one with netpas-isp keygen " + settings.identity.string(),
                     1);
     }
-    const auto key = store::loadOrCreateKey(settings.databaseKey);
-    if (!key) return fail(settings.databaseKey.string() + ": " + std::string(store::describe(key.error())), 1);
-    // Ids are remembered for longer than any ISP on the way would accept them.
-    const Books::Options options{settings.database, *key,
-                                 settings.server.confirmationLifetime + std::chrono::minutes(1)};
-    auto books = Books::open(options, systemClock().now());
-    if (!books) {
-        const bool rival = books.error() == store::StoreError::InUse;
-        return fail(settings.database.string() + ": " + std::string(store::describe(books.error())) +
-                        (rival ? "; stop the other accounting server, or give this one its own 'database'" : ""),
-                    1);
-    }
+    auto opened = openBooks(settings);
+    if (!opened) return fail(opened.error(), 1);
     boost::asio::io_context io;
     auto config = settings.server;
     std::optional<PayeeCertifier> certifier;
@@ -102,13 +130,14 @@ int serve(const AccountingSettings& settings) {
             certifier->certify(payee, isp, std::move(done));
         };
     }
-    AccountingServer server(io, *identity, std::move(config), std::move(*books), systemClock(), toLog);
+    AccountingServer server(io, *identity, std::move(config), std::move(*opened), systemClock(), toLog);
     for (const Endpoint& endpoint : settings.listen) {
         if (!server.listen(endpoint))
             return fail(endpoint.toString() + ": the address is taken, or not this machine's", 1);
     }
-    net::HttpServer admin(io, [&server](const net::HttpRequest& request, const net::HttpReply& reply) {
-        reply(answer(server, request));
+    BooksAdmin books(server, *identity);
+    net::HttpServer admin(io, [&server, &books](const net::HttpRequest& request, const net::HttpReply& reply) {
+        reply(answer(server, books, request));
     });
     server.start();
     if (!admin.listenUnix(settings.adminSocket, 0600)) {

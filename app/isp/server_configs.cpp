@@ -8,6 +8,7 @@
 
 #include "app/isp/toml_fields.h"
 #include "core/certificates/payee_certificate.h"
+#include "core/store/postgres/postgres.h"
 
 namespace netpas::isp {
 
@@ -96,6 +97,22 @@ void readPayments(const toml::table* table, accounting::ServerConfig& server, Pr
     if (const auto least = fields.money("smallest", Need::Optional)) {
         server.smallestPayment = std::max(*least, Money::fromEighths(1));
     }
+    accounting::FreezeTerms& freeze = server.freeze;
+    if (const auto count = fields.number("freeze_complaints", 0, 1000000, Need::Optional))
+        freeze.complaints = static_cast<uint32_t>(*count);
+    if (const auto times = fields.number("freeze_growth", 0, 1000000, Need::Optional))
+        freeze.growth = static_cast<uint32_t>(*times);
+    if (const auto least = fields.money("freeze_least", Need::Optional)) freeze.least = *least;
+}
+
+// A calendar month, or so many seconds.
+void readBilling(const toml::table* table, accounting::BillingCycle& billing, Problems& problems) {
+    if (table == nullptr) return;
+    TomlFields fields(*table, "[billing]", problems);
+    if (const auto seconds = fields.number("cycle_seconds", 10, 366L * 24 * 3600, Need::Optional))
+        billing.length = std::chrono::seconds(*seconds);
+    if (const auto seconds = fields.number("grace_seconds", 1, 31L * 24 * 3600, Need::Optional))
+        billing.grace = std::chrono::seconds(*seconds);
 }
 
 std::string fileText(const std::filesystem::path& file) {
@@ -318,8 +335,16 @@ AccountingSettings readAccounting(const toml::table& root, const std::filesystem
     server.isp = ispOf(fields, "isp");
     server.name = fields.text("name").value_or("");
     settings.identity = inFolder(folder, fields.text("identity"));
-    settings.database = inFolder(folder, fields.text("database"));
-    settings.databaseKey = inFolder(folder, fields.text("database_key"));
+    const auto database = fields.text("database");
+    const bool onServer = database && store::isPostgres(*database);
+    if (onServer) {
+        settings.databaseServer = *database;
+    } else {
+        settings.database = inFolder(folder, database);
+    }
+    const auto key = fields.text("database_key", onServer ? Need::Optional : Need::Required);
+    if (onServer && key) fields.problem("database_key", "'database_key' is for a database of ours; remove it");
+    settings.databaseKey = inFolder(folder, key);
     settings.adminSocket = inFolder(folder, fields.text("admin_socket"));
     settings.listen = listenOf(fields, accountingPort);
     if (const auto seconds = fields.number("confirmation_lifetime_seconds", 10, 7L * 24 * 3600, Need::Optional)) {
@@ -332,6 +357,7 @@ AccountingSettings readAccounting(const toml::table& root, const std::filesystem
     readSampling(fields.table("sampling"), server, problems);
     readComparison(fields.table("comparison", Need::Optional), server.watch, problems);
     readPayments(fields.table("payments", Need::Optional), server, problems);
+    readBilling(fields.table("billing", Need::Optional), settings.billing, problems);
     settings.payees = readCertifier(fields.table("payees", Need::Optional), server.isp, folder, problems);
     readSiblings(fields, server, problems);
     readParties(fields, server, problems);

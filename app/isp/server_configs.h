@@ -20,7 +20,9 @@ struct AccountingSettings {
     std::optional<CertifierSettings> payees;
     std::filesystem::path identity;  // relative paths are taken from the configuration's folder
     std::filesystem::path database;
+    std::string databaseServer;  // PostgreSQL's connection string, in place of the file
     std::filesystem::path databaseKey;
+    accounting::BillingCycle billing;
     std::filesystem::path adminSocket;
     std::vector<Endpoint> listen;
 };

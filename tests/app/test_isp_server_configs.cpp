@@ -74,6 +74,20 @@ private slots:
         QCOMPARE(settings->server.customers[0].prefixes[0], *IpPrefix::parse("192.0.2.0/26"));
     }
 
+    void booksMayBeInADatabaseServer() {
+        std::string toml = accountingToml();
+        const std::string file = "database = \"books.db\"\n";
+        const std::string keyFile = "database_key = \"/etc/books.key\"\n";
+        toml.replace(toml.find(file), file.size(), "database = \"postgresql://netpas@db/books\"\n");
+        const auto both = parseAccountingConfig(toml, "accounting.toml", "/conf");
+        QVERIFY(!both.has_value());
+        toml.erase(toml.find(keyFile), keyFile.size());
+        const auto settings = parseAccountingConfig(toml, "accounting.toml", "/conf");
+        QVERIFY2(settings.has_value(), problems(settings).c_str());
+        QCOMPARE(settings->databaseServer, std::string("postgresql://netpas@db/books"));
+        QVERIFY(settings->database.empty());
+    }
+
     void authoritiesOfPayeesAreUnderstood() {
         const QTemporaryDir folder;
         const SystemTime now = systemClock().now();
