@@ -101,7 +101,8 @@ Expected<void> Overlay::configure(uint16_t isp) const {
     out << "isp = " << own.isp << "\nname = \"" << own.name << "\"\nidentity = \"accounting.key\"\n"
         << "database = \"books.db\"\ndatabase_key = \"database.key\"\nadmin_socket = \"accounting.sock\"\n"
         << "listen = [\"" << endpoint(isp).address.toString() << "\"]\n\n[sampling]\nthreshold = \"0.0001\"\n"
-        << "\n[payments]\nfee = \"" << own.fee << "\"\nfee_1024ths = " << own.fee1024ths << "\n";
+        << "\n[payments]\nfee = \"" << own.fee << "\"\nfee_1024ths = " << own.fee1024ths << "\n"
+        << own.payments << "\n";
     for (const uint16_t neighbour : own.neighbours) {
         const auto relay = m_relays.find({isp, neighbour});
         writeNeighbour(out, m_isps[indexOf(neighbour)], relay == m_relays.end() ? endpoint(neighbour) : relay->second,

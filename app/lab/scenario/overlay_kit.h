@@ -30,8 +30,9 @@ struct OverlayIspSpec {
     std::vector<uint16_t> neighbours;
     std::string credit = "1000000";  // of each neighbour
     std::vector<OverlayCustomerSpec> customers;
-    double clockShift = 0;  // seconds
-    std::string more;       // TOML for the end of the configuration: other tables
+    double clockShift = 0;   // seconds
+    std::string more;        // TOML for the end of the configuration: other tables
+    std::string payments{};  // more lines of [payments]
 };
 
 class Overlay {

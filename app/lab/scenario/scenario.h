@@ -29,6 +29,7 @@ struct ScenarioOptions {
     std::string line = "serial";   // between agent and secretary; or "unix", "tls"
     std::string sampler = "stratified";
     uint64_t honest = 0;   // threats: seeds without attackers
+    std::string evidence;  // threats: where it is written
     std::string rows;      // threats: only these, "3,11-14"
     std::string topology;  // another topology than the scenario's own
     bool nat = false;      // modem: only the household behind address translation, …

@@ -52,6 +52,7 @@ Expected<std::unique_ptr<ThreatNet>> ThreatNet::make(Lab& lab, OverlayThread& th
         spec.neighbours = isp.links;
         spec.neighbours.insert(spec.neighbours.end(), isp.overlayOnly.begin(), isp.overlayOnly.end());
         spec.customers = isp.customers;
+        spec.payments = isp.payments;
         specs.push_back(std::move(spec));
     }
     auto overlay = Overlay::make(lab, std::move(specs));
@@ -231,6 +232,18 @@ Expected<void> ThreatNet::start() {
 }
 
 Expected<Json> ThreatNet::books(uint16_t isp) const { return m_overlay->books(isp); }
+
+Expected<void> ThreatNet::askRouter(uint16_t isp, const std::string& method, const std::string& target,
+                                    const std::string& body) const {
+    net::HttpCall call;
+    call.method = method;
+    call.target = target;
+    call.body = body;
+    const auto answer = net::httpCall(net::UnixTarget{edgeSocketOf(isp)}, call);
+    if (answer && answer->status < 300) return {};
+    return fail(LabErrc::Process, "the router of ISP " + std::to_string(isp) + " did not take " + method + " " +
+                                      target + (answer ? ": " + answer->body : ""));
+}
 
 Expected<Json> ThreatNet::counters(uint16_t isp) const {
     net::HttpCall call;

@@ -29,7 +29,8 @@ struct ThreatIsp {
     std::string credit = "100";
     std::string bucketRate = "1000000";  // of each customer's nanopayments, dollars a second …
     std::string bucketBurst = "1000000";
-    std::string more{};  // for the end of accounting.toml
+    std::string more{};      // for the end of accounting.toml
+    std::string payments{};  // more lines of its [payments]
 };
 
 class ThreatNet {
@@ -59,6 +60,8 @@ public:
     [[nodiscard]] OverlayThread& thread() { return m_thread; }
     Expected<Json> books(uint16_t isp) const;
     Expected<Json> counters(uint16_t isp) const;  // of its router
+    Expected<void> askRouter(uint16_t isp, const std::string& method, const std::string& target,
+                             const std::string& body) const;
     [[nodiscard]] const Identity& identity(uint16_t isp) const { return *m_identities.at(isp); }
     [[nodiscard]] const Identity& routerIdentity(uint16_t isp) const { return *m_routers.at(isp); }
     [[nodiscard]] Endpoint edge(uint16_t isp) const;  // where customers send

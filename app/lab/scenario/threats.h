@@ -11,6 +11,7 @@
 
 #include "app/lab/scenario/scenario.h"
 #include "app/lab/scenario/threat_net.h"
+#include "app/lab/scenario/threats_evidence.h"
 
 namespace netpas::lab::threats {
 
@@ -29,15 +30,25 @@ struct Finding {
 // One row's run: a net of its own, and what it says.
 class Run {
 public:
-    Run(ScenarioContext& context, OverlayThread& thread, uint16_t firstIsp, uint64_t seed)
-        : m_context(context), m_thread(thread), m_firstIsp(firstIsp), m_seed(seed) {}
+    Run(ScenarioContext& context, OverlayThread& thread, EvidenceFile& evidence, uint16_t firstIsp, uint64_t seed)
+        : m_context(context), m_thread(thread), m_evidence(evidence), m_firstIsp(firstIsp), m_seed(seed) {}
 
     // Numbers of ISPs that no other row uses, from 1.
     [[nodiscard]] uint16_t isp(uint16_t number) const { return static_cast<uint16_t>(m_firstIsp + number); }
     Expected<std::unique_ptr<ThreatNet>> make(std::vector<ThreatIsp> isps) { return make(std::move(isps), m_seed); }
     Expected<std::unique_ptr<ThreatNet>> make(std::vector<ThreatIsp> isps, uint64_t seed) {
-        return ThreatNet::make(m_context.lab(), m_thread, std::move(isps), seed);
+        auto net = ThreatNet::make(m_context.lab(), m_thread, isps, seed);
+        for (const ThreatIsp& isp : isps) {
+            if (net) m_evidence.know(isp.isp, (*net)->overlay().key(isp.isp));
+        }
+        return net;
     }
+    // Into the file of evidence.
+    void accuse(audit::Claim claim, const std::string& accused, const std::string& text,
+                std::vector<audit::Exhibit> exhibits) {
+        m_exhibited.push_back(m_evidence.add(claim, accused, text, std::move(exhibits)));
+    }
+    [[nodiscard]] const std::vector<size_t>& exhibited() const { return m_exhibited; }
     [[nodiscard]] OverlayThread& thread() { return m_thread; }
     [[nodiscard]] uint64_t seed() const { return m_seed; }
     void say(const std::string& sentence) { m_context.say("    " + sentence); }
@@ -48,6 +59,8 @@ public:
 private:
     ScenarioContext& m_context;
     OverlayThread& m_thread;
+    EvidenceFile& m_evidence;
+    std::vector<size_t> m_exhibited;
     uint16_t m_firstIsp;
     uint64_t m_seed;
     std::vector<std::string> m_unmet;
@@ -59,6 +72,8 @@ struct Row {
     std::string attack;   // what is done
     std::function<Expected<Finding>(Run&)> run;
 };
+
+[[nodiscard]] inline std::string named(uint16_t isp) { return "isp " + std::to_string(isp); }
 
 std::vector<Row> hijackerRows();
 std::vector<Row> endpointRows();

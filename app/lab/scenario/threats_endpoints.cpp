@@ -3,6 +3,8 @@
 
 #include "app/lab/scenario/books.h"
 #include "app/lab/scenario/threats.h"
+#include "core/accounting/books.h"
+#include "core/store/database.h"
 
 namespace netpas::lab::threats {
 namespace {
@@ -95,6 +97,9 @@ Expected<Finding> payeeDenies(Run& run) {
             continue;
         }
         run.require(!payments::verify(*confirmation, order->order.payment), "the payee confirmed honestly");
+        run.accuse(audit::Claim::ForgedPaymentConfirmation, "payee " + payee.identity().nodeId().hex(),
+                   "confirmed with a signature that is not its own",
+                   {audit::Payment{order->order.payment}, *confirmation});
         const auto cancelled = cancel(net, payer, confirmation->id, payee.identity().publicKey());
         if (!cancelled) return tl::unexpected(cancelled.error());
         if (*cancelled == PaymentResult::Done) ++finding.refused;
@@ -157,6 +162,7 @@ Expected<Finding> freeloading(Run& run) {
     // What arrived in spite of that has not paid somebody's price.
     finding.loss = times(dollars("0.000014"), (*sink)->packets() - each);
     finding.seen = {std::to_string(finding.refused) + " underpaid packets dropped by the routers of X, C and V"};
+    run.accuse(audit::Claim::Observed, "customer b", finding.seen.front(), {});
     return finding;
 }
 
@@ -215,14 +221,18 @@ Expected<Finding> replay(Run& run) {
     RogueIsp rogue(net.thread(), net.identity(c), net.overlay().server(y));
     LAB_TRY(rogue.awaitUp());
     const auto again = [&] {
-        const std::lock_guard lock(mutex);
-        for (const PaymentConfirmed& old : recorded) {
+        std::vector<PaymentConfirmed> all;  // the relay's thread must not wait for us while we wait for it
+        {
+            const std::lock_guard lock(mutex);
+            all = recorded;
+        }
+        for (const PaymentConfirmed& old : all) {
             finding.attempts += static_cast<uint64_t>(rogue.say(old));
             PaymentConfirmed renamed = old;
             renamed.confirmation.id[3] ^= 1;
             finding.attempts += static_cast<uint64_t>(rogue.say(renamed));
         }
-        run.require(recorded.size() >= paid, "no confirmation was recorded");
+        run.require(all.size() >= paid, "no confirmation was recorded");
     };
     LAB_TRY(waitUntil("answers to all confirmations", 10s, [&] { return answers >= 3 * paid; }));
     const uint64_t before = answers;
@@ -242,9 +252,113 @@ Expected<Finding> replay(Run& run) {
     if (!atY || !atX) return fail(LabErrc::Evidence, "no books");
     const Money due = times(dollars("0.0100035"), paid);
     finding.loss = plus(minus(charged(*atY), due), minus(owedTo(*atX, "customer", "A"), times(dollars("0.01"), paid)));
+    {
+        const std::lock_guard lock(mutex);
+        run.accuse(audit::Claim::Observed, named(c), "C has brought a confirmation again and again",
+                   {recorded.front().confirmation, recorded.front().confirmation});
+    }
     run.require(charged(*atY) == due, "B was not charged exactly for its payments");
     finding.seen = {std::to_string(answers - paid) +
                     " replays answered without effect, after three expiries as before"};
+    return finding;
+}
+
+// --- 4.2.4
+
+// Opened when the server has stopped: what an ISP can show of a customer who denies everything.
+struct Proof {
+    Money owed;    // by the customer, as the books say
+    Money proven;  // of that, what the customer's own signatures cover
+    std::vector<payments::SignedOrder> orders;
+};
+Expected<Proof> proofOf(ThreatNet& net, uint16_t isp, const PublicKey& customer) {
+    net.stop(isp);
+    const std::string folder = net.overlay().folder(isp);
+    const auto key = store::loadOrCreateKey(folder + "/database.key");
+    if (!key) return fail(LabErrc::State, "no key of the books");
+    accounting::Books::Options options;
+    options.path = folder + "/books.db";
+    options.key = *key;
+    auto books = accounting::Books::open(options, systemClock().now());
+    if (!books) return fail(LabErrc::State, "the books do not open: " + std::string(store::describe(books.error())));
+    Proof proof;
+    for (const auto& [id, record] : books->keys()) {
+        if (record.customer != "b") continue;
+        proof.owed = plus(proof.owed, record.usage.amount);
+        const Bytes message = accounting::registerKeyMessage(record.key, net.identity(isp).nodeId());
+        if (verify(customer, message, record.signature) && record.usage.amount <= record.key.cap)
+            proof.proven = plus(proof.proven, record.usage.amount);
+    }
+    for (const auto& [id, record] : books->payments()) {
+        if (record.from.customer != "b" || record.state != accounting::PaymentState::Confirmed) continue;
+        proof.owed = plus(proof.owed, record.owed);
+        Reader reader(record.order);
+        const auto order = payments::decodeSignedOrder(reader);
+        if (!reader.ok() || !verify(customer, payments::orderMessage(order.order), order.signature)) continue;
+        proof.proven = plus(proof.proven, payments::total(order.order).value_or(Money::zero()));
+        proof.orders.push_back(order);
+    }
+    return proof;
+}
+
+// b pays and then says that it was not b. And another customer tries to send in b's name.
+Expected<Finding> disavow(Run& run) {
+    const uint16_t x = run.isp(1), v = run.isp(2);
+    auto made = run.make({{x, "X", "0.000003", {v}, {}, {{"b", ""}, {"d", ""}}},
+                          {v, "V", "0.000007", {x}, {}, {{"a", "receive = true"}}}});
+    if (!made) return tl::unexpected(made.error());
+    ThreatNet& net = **made;
+    LAB_TRY(net.start());
+    auto b = PaidSender::make(net, x, "b", "1000", {x, v});
+    if (!b) return tl::unexpected(b.error());
+    auto d = PaidSender::make(net, x, "d", "1000", {x, v});
+    if (!d) return tl::unexpected(d.error());
+    auto sink = PaidSink::start(net, v);
+    if (!sink) return tl::unexpected(sink.error());
+    OverlayCustomer a(run.thread(), net.overlay(), v, "a");
+    LAB_TRY(a.join(true));
+    const auto path = net.path({x, v});
+    constexpr uint64_t bought = 1000;
+    (void)(*b)->send(path, net.destination(v), bought, 4000);
+    const auto order = (*b)->customer().order(a.identity().nodeId(), v, dollars("0.01"));
+    if (!order) return tl::unexpected(order.error());
+    const auto paid = (*b)->customer().pay(*order);
+    run.require(paid && std::holds_alternative<payments::PaymentConfirmation>(*paid), "b cannot pay");
+    LAB_TRY(waitUntil("b's packets", 10s, [&] { return (*sink)->packets() == bought; }));
+    // With b's tags from d's line, and with b's key but without its secret.
+    Finding finding;
+    for (uint64_t i = 0; i < 500; ++i) {
+        Bytes stolen = (*b)->datagram(path, net.destination(v));
+        finding.attempts += static_cast<uint64_t>((*d)->sendBytes(stolen));
+        stolen[16] ^= 1;
+        finding.attempts += static_cast<uint64_t>((*d)->sendBytes(stolen));
+        finding.attempts += static_cast<uint64_t>((*b)->sendBytes(stolen));
+    }
+    const auto refused = [&] {
+        const auto counters = net.counters(x);
+        if (!counters) return uint64_t{0};
+        return (*counters)["verdicts"].value("other_line", uint64_t{0}) +
+               (*counters)["verdicts"].value("bad_tag", uint64_t{0});
+    };
+    LAB_TRY(waitUntil("the router to refuse them", 10s, [&] { return refused() >= finding.attempts; }));
+    finding.refused = refused();
+    run.require((*sink)->packets() == bought, "a packet was accepted in b's name");
+    LAB_TRY(waitUntil("all packets in the books", 10s, [&] {
+        const auto books = net.books(x);
+        return books && entryAmount(*books, "customers", "name", "b", "amount") == times(dollars("0.00001024"), bought);
+    }));
+    const PublicKey& key = (*b)->customer().identity().publicKey();
+    const auto proof = proofOf(net, x, key);
+    if (!proof) return tl::unexpected(proof.error());
+    finding.attempts += 2;  // b denies the packets, and the payment
+    if (proof->owed == proof->proven) finding.refused += 2;
+    finding.loss = minus(proof->owed, proof->proven);
+    run.require(proof->owed > dollars("0.02") && !proof->orders.empty(), "nothing is owed that could be denied");
+    for (const payments::SignedOrder& one : proof->orders) {
+        run.accuse(audit::Claim::PaymentOrdered, "customer b", "an order that b denies",
+                   {one, audit::KnownKey{{"b", {}, {}}, key}});
+    }
+    finding.seen = {"b owes " + proof->owed.toString() + ", and its signatures cover " + proof->proven.toString()};
     return finding;
 }
 
@@ -296,6 +410,8 @@ Expected<Finding> ispSteals(Run& run) {
             continue;
         }
         run.require(!payments::verify(*got, order->order.payment), "the forged signature is right");
+        run.accuse(audit::Claim::ForgedPaymentConfirmation, named(c), "C has confirmed a payment in the payee's place",
+                   {audit::Payment{order->order.payment}, *got});
         const auto cancelled = cancel(net, payer, got->id, payee.identity().publicKey());
         if (!cancelled) return tl::unexpected(cancelled.error());
         if (*cancelled == PaymentResult::Done) ++finding.refused;
@@ -318,6 +434,8 @@ std::vector<Row> endpointRows() {
         {"Freeloading", "4.2.2", "packets pay less than the price of one ISP or of all", freeloading},
         {"Replaying confirmations", "4.2.3", "payee and ISP repeat confirmations, at once and after their expiry",
          replay},
+        {"Sender disavows network payment", "4.2.4",
+         "a customer denies packets and a payment; another one tries to send in its name", disavow},
         {"ISPs stealing micropayments", "4.3.1", "an ISP keeps payments and confirms them itself", ispSteals},
     };
 }

@@ -24,9 +24,11 @@ std::optional<PaymentRefusal> refusalOf(const Expected<Outcome>& outcome) {
     return refused == nullptr ? std::nullopt : std::optional(refused->reason);
 }
 
-Expected<Outcome> payOnce(OverlayCustomer& payer, const OverlayCustomer& payee, uint16_t isp, Money amount) {
+Expected<Outcome> payOnce(OverlayCustomer& payer, const OverlayCustomer& payee, uint16_t isp, Money amount,
+                          payments::SignedOrder* made = nullptr) {
     const auto order = payer.order(payee.identity().nodeId(), isp, amount);
     if (!order) return tl::unexpected(order.error());
+    if (made != nullptr) *made = *order;
     return payer.pay(*order);
 }
 
@@ -56,10 +58,11 @@ Expected<Finding> contentProvider(Run& run) {
     run.require(isConfirmed(payOnce(home, content, p, dollars(oneCent))), "the content provider cannot be paid");
     run.require(isConfirmed(payOnce(home, thief, q, dollars(oneCent))), "the thief cannot be paid by anybody");
     Finding finding;
+    payments::SignedOrder last;
     for (const char* amount : {"0.000001", "0.01", "0.5", "10"}) {
         for (const auto& [payee, isp] : {std::pair{&thief, q}, std::pair{&home, p}}) {
             ++finding.attempts;
-            const auto outcome = payOnce(content, *payee, isp, dollars(amount));
+            const auto outcome = payOnce(content, *payee, isp, dollars(amount), &last);
             finding.refused += static_cast<uint64_t>(refusalOf(outcome) == PaymentRefusal::MayNotSend);
         }
     }
@@ -72,6 +75,8 @@ Expected<Finding> contentProvider(Run& run) {
     if (!lost) return tl::unexpected(lost.error());
     finding.loss = *lost;
     finding.seen = {std::to_string(finding.refused) + " orders of a receive-only account refused: it may not send"};
+    run.accuse(audit::Claim::PaymentOrdered, "customer content", "an order with the key of a server that may not send",
+               {last, audit::KnownKey{{"content", {}, {}}, content.identity().publicKey()}});
     return finding;
 }
 
@@ -204,9 +209,15 @@ Expected<Finding> endUser(Run& run) {
     const uint64_t filtered = finding.refused;
     run.require(filtered == 10, "not every payment to a payee without a good certificate was refused");
     // The account without a filter is drained as fast as it goes.
+    payments::SignedOrder order;
     for (int i = 0; i < 40; ++i) {
         ++finding.attempts;
-        const auto outcome = payOnce(limited, thief, q, dollars(i % 8 == 0 ? "0.03" : oneCent));
+        const auto outcome = payOnce(limited, thief, q, dollars(i % 8 == 0 ? "0.03" : oneCent), &order);
+        if (isConfirmed(outcome) && run.exhibited().empty()) {
+            run.accuse(audit::Claim::PaymentConfirmed, "payee " + thief.identity().nodeId().hex(),
+                       "where the stolen money went",
+                       {audit::Payment{order.order.payment}, std::get<payments::PaymentConfirmation>(*outcome)});
+        }
         finding.refused += static_cast<uint64_t>(refusalOf(outcome) == PaymentRefusal::RateLimit);
     }
     directories.stop();
@@ -266,7 +277,14 @@ Expected<Finding> laundering(Run& run) {
     Money handedOn;  // from a stone to the launderer, with money that the stone got before
     for (const Stone& stone : stones) {
         ++finding.attempts;
-        const bool in = isConfirmed(payOnce(victim, *stone.customer, stone.isp, dollars(oneCent)));
+        payments::SignedOrder order;
+        const auto stolen = payOnce(victim, *stone.customer, stone.isp, dollars(oneCent), &order);
+        const bool in = isConfirmed(stolen);
+        if (in) {
+            run.accuse(audit::Claim::PaymentConfirmed, "payee " + stone.customer->identity().nodeId().hex(),
+                       "where the stolen money went, one step from its owner",
+                       {audit::Payment{order.order.payment}, std::get<payments::PaymentConfirmation>(*stolen)});
+        }
         run.require(in == stone.receives, stone.name + " is not what it should be");
         const bool out = isConfirmed(payOnce(*stone.customer, launderer, q, dollars(oneCent)));
         run.require(out == !stone.receives, stone.name + " is not what it should be");
@@ -290,6 +308,74 @@ Expected<Finding> laundering(Run& run) {
     return finding;
 }
 
+// --- 4.1.4
+
+// A shop that was certified and had its customers joins the hijackers: many machines pay it at once. Their owners complain to their
+// ISP, that one to the shop's, which pays nothing out at the end of the billing cycle.
+Expected<Finding> merchantTurnedBad(Run& run) {
+    const uint16_t p = run.isp(1), q = run.isp(2);
+    std::vector<OverlayCustomerSpec> homes;
+    for (int i = 1; i <= 6; ++i) homes.push_back({"home" + std::to_string(i), ""});
+    ThreatIsp shops{q, "Q", "", {}, {p}, {{"shop", "receive = true"}}};
+    shops.payments = "freeze_complaints = 3\nfreeze_growth = 4\nfreeze_least = \"0.05\"";
+    auto made = run.make({{p, "P", "", {}, {q}, homes}, shops});
+    if (!made) return tl::unexpected(made.error());
+    ThreatNet& net = **made;
+    LAB_TRY(net.start());
+    OverlayCustomer shop(run.thread(), net.overlay(), q, "shop");
+    LAB_TRY(shop.join(true));
+    std::vector<std::unique_ptr<OverlayCustomer>> hijacked;
+    for (const OverlayCustomerSpec& home : homes) {
+        hijacked.push_back(std::make_unique<OverlayCustomer>(run.thread(), net.overlay(), p, home.name));
+        LAB_TRY(hijacked.back()->join(false));
+    }
+    const SystemTime begin = systemClock().now();
+    Finding finding;
+    std::vector<payments::SignedOrder> stolen;
+    const auto raid = [&] {
+        for (const auto& home : hijacked) {
+            payments::SignedOrder order;
+            ++finding.attempts;
+            const auto outcome = payOnce(*home, shop, q, dollars("0.05"), &order);
+            if (refusalOf(outcome) == PaymentRefusal::Frozen) ++finding.refused;
+            if (!isConfirmed(outcome)) continue;
+            if (stolen.empty()) {
+                run.accuse(audit::Claim::PaymentConfirmed, "payee " + shop.identity().nodeId().hex(),
+                           "a payment that its payer did not want",
+                           {audit::Payment{order.order.payment}, std::get<payments::PaymentConfirmation>(*outcome)});
+            }
+            stolen.push_back(std::move(order));
+        }
+    };
+    raid();
+    run.require(stolen.size() == hijacked.size(), "the shop could not be paid before it was suspected");
+    for (const payments::SignedOrder& order : stolen) {
+        static constexpr char digits[] = "0123456789abcdef";
+        std::string hex;
+        for (const uint8_t byte : order.order.payment.id) hex += {digits[byte >> 4], digits[byte & 15]};
+        const auto said = net.overlay().ask(p, "POST", "/v1/complaints",
+                                            "{\"payment\": \"" + hex + "\", \"reason\": \"nobody ordered it\"}");
+        if (!said) return tl::unexpected(said.error());
+    }
+    const auto alarm = awaitAlarm(net, q, "complaint", "frozen", begin, 15s);
+    if (!alarm) return tl::unexpected(alarm.error());
+    raid();
+    run.require(finding.refused == hijacked.size(), "a frozen account was paid");
+    const auto blocks = net.overlay().ask(q, "GET", "/v1/blocks");
+    if (!blocks) return tl::unexpected(blocks.error());
+    const Json json = Json::parse(*blocks, nullptr, false);
+    const auto books = net.books(q);
+    if (!books || !json.is_object()) return fail(LabErrc::Evidence, "no books of Q");
+    const Money owed = entryAmount(*books, "payments", "customer", "shop", "owed");
+    const Money held = entryAmount(json, "frozen", "customer", "shop", "held");
+    run.require(owed == times(dollars("0.05"), stolen.size()), "the books are not what was paid");
+    finding.loss = minus(owed, held);
+    finding.undone = held == owed;
+    finding.secondsToDetect = alarm->seconds;
+    finding.seen = {alarm->text, held.toString() + " are held and not paid out"};
+    return finding;
+}
+
 // --- 4.1.5
 
 Expected<Finding> leakNanopayments(Run& run) {
@@ -301,6 +387,17 @@ Expected<Finding> leakNanopayments(Run& run) {
                           {v, "V", "0.000007", {m}, {}, {}}});
     if (!made) return tl::unexpected(made.error());
     ThreatNet& net = **made;
+    const auto relay = net.relayBetween(m, p);
+    if (!relay) return tl::unexpected(relay.error());
+    std::mutex mutex;
+    std::vector<audit::Exhibit> confirmations;
+    (*relay)->setHook([&, w](OverlayRelay::Direction, const accounting::Message& message) {
+        const auto* told = std::get_if<accounting::ForwardedConfirmation>(&message);
+        const std::lock_guard lock(mutex);
+        if (told != nullptr && told->confirmation.beneficiary == IspId(w) && confirmations.size() < 20)
+            confirmations.push_back(told->confirmation);
+        return std::vector<accounting::Message>{message};
+    });
     LAB_TRY(net.start());
     auto hijacked = PaidSender::make(net, p, "home", cap, {p, m, w});
     if (!hijacked) return tl::unexpected(hijacked.error());
@@ -347,6 +444,12 @@ Expected<Finding> leakNanopayments(Run& run) {
     // A report may have been under way.
     run.require(minus(now, then) < dollars("0.5"), "money still leaks to a blacklisted ISP");
     finding.secondsToDetect = seconds;
+    {
+        const std::lock_guard lock(mutex);
+        run.require(!confirmations.empty(), "nobody has seen a confirmation of W's service");
+        run.accuse(audit::Claim::Observed, named(w), "confirmations of what was bought from W, signed by it",
+                   confirmations);
+    }
     finding.seen = {"blacklisted after " + then.toString() + "; " + std::to_string(finding.refused) +
                     " packets were dropped by the router"};
     return finding;
@@ -362,6 +465,8 @@ std::vector<Row> hijackerRows() {
          endUser},
         {"Network payment laundering", "4.1.3", "stolen money is led through hijacked computers of both kinds",
          laundering},
+        {"Certified merchants stealing", "4.1.4", "a shop of good repute is paid by hijacked machines",
+         merchantTurnedBad},
         {"Stealing through nanopayments", "4.1.5", "a hijacked host's packets buy an accomplice's expensive service",
          leakNanopayments},
     };

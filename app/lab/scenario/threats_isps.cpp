@@ -4,6 +4,7 @@
 
 #include "app/lab/scenario/books.h"
 #include "app/lab/scenario/threats.h"
+#include "core/accounting/watch.h"
 #include "core/random.h"
 #include "core/wire/shim.h"
 
@@ -110,6 +111,8 @@ Expected<Finding> extraConfirmations(Run& run) {
     finding.loss = minus(*amountAt(*via, "confirmed"), *amountAt(*via, "counted"));
     finding.bound = plus(*amountAt(*via, "tolerance"), times(dollars(T), static_cast<uint64_t>(perSecond * slowness)));
     finding.seen = {alarm->text};
+    run.accuse(audit::Claim::CountersDisagree, named(c), "C has confirmed more than it has done",
+               {stated(*via, x, accounting::Subject::Via, c, (*net)->identity(x))});
     return finding;
 }
 
@@ -173,18 +176,22 @@ Expected<Finding> skim(Run& run) {
     const auto tell = [&](const Confirmation& confirmation) {
         if (rogue.say(ForwardedConfirmation{confirmation})) ++attempts;
     };
-    for (int i = 0; i < 50; ++i) {
+    Skimming old;  // the relays' thread must not wait for us while we wait for it
+    {
+        const std::lock_guard lock(mutex);
+        old = kept;
+    }
+    for (size_t i = 0; i < 50; ++i) {
         Confirmation forged = confirmationOf(net, {x, c, v}, v, v);
         accounting::signAsConfirming(forged, stranger);
         accounting::signAsBeneficiary(forged, stranger);
         tell(forged);
-        const std::lock_guard lock(mutex);
-        tell(kept.genuine[static_cast<size_t>(i)]);  // again
-        Confirmation renamed = kept.genuine[static_cast<size_t>(i)];
+        tell(old.genuine[i]);  // again
+        Confirmation renamed = old.genuine[i];
         renamed.id[0] ^= 1;
         tell(renamed);
-        tell(kept.foreign[static_cast<size_t>(i)]);  // of another path
-        Confirmation moved = kept.foreign[static_cast<size_t>(i)];
+        tell(old.foreign[i]);  // of another path
+        Confirmation moved = old.foreign[i];
         moved.header = *AccountingHeader::make(net.path({x, c, v}));
         tell(moved);
         moved.amount = dollars("0.0002");
@@ -213,6 +220,12 @@ Expected<Finding> skim(Run& run) {
     run.require(acks[AckResult::BadSignature] > 0 && acks[AckResult::Duplicate] > 0 && acks[AckResult::WrongPath] > 0,
                 "one of the three ways of §4.3.3 was not tried");
     run.require((*sink)->packets() > 0, "V delivered nothing");
+    Confirmation forged = confirmationOf(net, {x, c, v}, v, v);
+    accounting::signAsConfirming(forged, stranger);
+    accounting::signAsBeneficiary(forged, stranger);
+    run.accuse(audit::Claim::ForgedConfirmation, named(c), "C has made up confirmations of V's service", {forged});
+    run.accuse(audit::Claim::Replayed, named(c), "C has shown a confirmation twice",
+               {old.genuine.front(), old.genuine.front()});
     return finding;
 }
 
@@ -263,6 +276,9 @@ Expected<Finding> shift(Run& run) {
     finding.bound = plus(*amountAt(*own, "tolerance"), times(dollars(T), static_cast<uint64_t>(perSecond * slowness)));
     finding.seen = {alarm->text};
     run.require((*box)->changed() > 0, "no packet was changed");
+    run.accuse(audit::Claim::CountersDisagree, named(c),
+               "C's service was confirmed beyond what X's packets paid for it",
+               {stated(*own, x, accounting::Subject::Downstream, c, net.identity(x))});
     return finding;
 }
 
@@ -302,6 +318,8 @@ Expected<Finding> bypass(Run& run) {
     finding.attempts = tunnelled;
     finding.secondsToDetect = alarm->seconds;
     finding.loss = minus(*amountAt(*own, "counted"), *amountAt(*own, "confirmed"));
+    run.accuse(audit::Claim::CountersDisagree, named(x), "X confirms less of Y's service than Y has handed over",
+               {stated(*own, y, accounting::Subject::Own, x, net.identity(y))});
     const double perSecond = packetsPerSecond * 0.00001;
     finding.bound = plus(*amountAt(*own, "tolerance"), dollars(std::to_string(perSecond * slowness)));
     finding.seen = {alarm->text};
@@ -342,9 +360,115 @@ Expected<Finding> withhold(Run& run) {
     finding.attempts = withheld;
     finding.secondsToDetect = alarm->seconds;
     finding.loss = minus(*amountAt(*own, "counted"), *amountAt(*own, "confirmed"));
+    run.accuse(audit::Claim::CountersDisagree, named(c), "C confirms less of X's service than X has handed over",
+               {stated(*own, x, accounting::Subject::Own, c, net.identity(x))});
     const double perSecond = packetsPerSecond * 0.000003;
     finding.bound = plus(*amountAt(*own, "tolerance"), dollars(std::to_string(perSecond * slowness)));
     finding.seen = {alarm->text};
+    return finding;
+}
+
+// --- 4.3.6
+
+Expected<Finding> incriminate(Run& run) {
+    const uint16_t x = run.isp(1), c = run.isp(2), v = run.isp(3), y = run.isp(4);
+    auto made = run.make({{x, "X", "0.000003", {v}, {}, {{"b", ""}}},
+                          {c, "C", "0.000004", {v}, {}, {}},
+                          {v, "V", "0.000007", {x, c, y}, {}, {}},
+                          {y, "Y", "0.000003", {v}, {}, {{"d", ""}}}});
+    if (!made) return tl::unexpected(made.error());
+    ThreatNet& net = **made;
+    // C confirms what came through X twice, and of the same number that came through Y nothing.
+    const auto relay = net.relayAtRouter(c);
+    if (!relay) return tl::unexpected(relay.error());
+    std::atomic<uint64_t> doubled{0}, owed{0};
+    (*relay)->setHook([&, x, v](OverlayRelay::Direction direction, const Message& message) {
+        const auto* sample = std::get_if<EdgeSample>(&message);
+        if (direction != OverlayRelay::Direction::Forth || sample == nullptr || sample->beneficiary != IspId(v))
+            return std::vector<Message>{message};
+        if (sample->header.hops()[0].isp == IspId(x)) {
+            if (owed >= 2) return std::vector<Message>{message};  // never more than V's samplers explain
+            ++owed;
+            ++doubled;
+            EdgeSample again = *sample;
+            for (uint8_t& byte : again.id) byte = static_cast<uint8_t>(systemRandom().below(256));
+            return std::vector<Message>{message, again};
+        }
+        if (owed == 0) return std::vector<Message>{message};
+        --owed;
+        return std::vector<Message>{};
+    });
+    // What V passes on to X of its own service on the path in question.
+    const auto toX = net.relayBetween(v, x);
+    if (!toX) return tl::unexpected(toX.error());
+    std::atomic<uint64_t> told{0};
+    (*toX)->setHook([&, v](OverlayRelay::Direction, const Message& message) {
+        const auto* one = std::get_if<ForwardedConfirmation>(&message);
+        if (one != nullptr && one->confirmation.beneficiary == IspId(v)) ++told;
+        return std::vector<Message>{message};
+    });
+    LAB_TRY(net.start());
+    auto b = PaidSender::make(net, x, "b", "1000", {x, v, c});
+    if (!b) return tl::unexpected(b.error());
+    auto d = PaidSender::make(net, y, "d", "1000", {y, v, c});
+    if (!d) return tl::unexpected(d.error());
+    const SystemTime begin = systemClock().now();
+    Traffic fromX(**b, net.path({x, v, c}), net.destination(c), packetsPerSecond / 2);
+    Traffic fromY(**d, net.path({y, v, c}), net.destination(c), packetsPerSecond / 2);
+    run.say("C confirms V's service for X's packets twice and for Y's not at all: it looks as if V cheated X.");
+    const auto alarm =
+        awaitAlarm(net, x, "too-much-confirmed", "the service of ISP " + std::to_string(v), begin, patience);
+    if (!alarm) return tl::unexpected(alarm.error());
+    const Json* service = comparison(alarm->books, "downstream_isps", v);
+    if (service == nullptr) return fail(LabErrc::Evidence, "X's books do not compare V's service");
+    const auto atV = net.books(v);
+    if (!atV) return tl::unexpected(atV.error());
+    for (const Json& one : atV->value("alarms", Json::array())) {
+        run.require(!one.value("kind", "").starts_with("too-"), "V could have seen by itself that C cheats");
+    }
+
+    // X tells V before it does anything. V measures the path in question with its own router.
+    const std::string body =
+        "{\"paths\": [[" + std::to_string(x) + ", " + std::to_string(v) + ", " + std::to_string(c) + "]]}";
+    LAB_TRY(net.askRouter(v, "PUT", "/v1/investigations", body));
+    uint64_t before = told;
+    Money counted, confirmed, tolerance;
+    LAB_TRY(waitUntil("V to be sure that C has confirmed too much", patience, [&] {
+        const auto counters = net.counters(v);
+        const Json wanted = Json::array({x, v, c});
+        std::optional<Money> now;
+        for (const Json& one : counters ? counters->value("investigations", Json::array()) : Json::array()) {
+            if (one["isps"] == wanted) now = Money::parse(one["amounts"][1].get<std::string>()).value_or(Money::zero());
+        }
+        if (!now) return false;
+        if (*now < counted) before = told;  // it was begun anew
+        counted = *now;
+        confirmed = times(dollars(T), told - before);
+        tolerance = accounting::sampledTolerance(counted, dollars(T), 1e-9);
+        return confirmed > plus(counted, tolerance);
+    }));
+    const double seconds = std::chrono::duration<double>(systemClock().now() - begin).count();
+    fromX.stop();
+    fromY.stop();
+    Finding finding;
+    finding.attempts = doubled;
+    finding.secondsToDetect = seconds;
+    finding.loss = minus(*amountAt(*service, "confirmed"), *amountAt(*service, "counted"));
+    const double perSecond = packetsPerSecond / 2 * 0.000007;
+    finding.bound = plus(*amountAt(*service, "tolerance"), dollars(std::to_string(perSecond * slowness)));
+    finding.seen = {alarm->text, "V on the path in question: counted " + counted.toString() + ", C has confirmed " +
+                                     confirmed.toString() + ", chance explains " + tolerance.toString()};
+    audit::CounterStatement statement;
+    statement.stating = IspId(v);
+    statement.isp = IspId(c);
+    statement.counted = counted;
+    statement.confirmed = confirmed;
+    statement.tolerance = tolerance;
+    statement.time = systemClock().now();
+    audit::sign(statement, net.identity(v));
+    run.accuse(audit::Claim::CountersDisagree, named(c),
+               "what looked like V's fraud is C's: on the path in question C has confirmed more than V has done",
+               {stated(*service, x, accounting::Subject::Downstream, v, net.identity(x)), statement});
     return finding;
 }
 
@@ -363,6 +487,8 @@ std::vector<Row> ispRows() {
          "C takes V's payment out of the packets and has itself confirmed as much by its accomplice Y", shift},
         {"Payments bypass middle ISP", "4.3.4", "X gives its confirmations of Y's service to Z, past Y", bypass},
         {"Withholding confirmations", "4.3.5", "C confirms half of its neighbour's service", withhold},
+        {"Incriminating neighbor", "4.3.6",
+         "C confirms V's service more often for packets of one path, so that V seems to cheat upstream", incriminate},
     };
 }
 

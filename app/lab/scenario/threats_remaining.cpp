@@ -1,4 +1,6 @@
 // What the paper leaves to limits and to the market (NetPaS §4.4).
+#include <unistd.h>
+
 #include "app/lab/scenario/books.h"
 #include "app/lab/scenario/threats.h"
 #include "core/random.h"
@@ -70,6 +72,9 @@ Expected<Finding> compromisedServer(Run& run) {
     }
     finding.bound = times(dollars(credit), 2);
     finding.limited = finding.refused > 0;
+    run.accuse(audit::Claim::Observed, named(c), "payments that C's server ordered after it was taken over",
+               {audit::Note{"passed on: " + finding.loss.toString() +
+                            ", refused above the credit: " + std::to_string(finding.refused) + " orders"}});
     finding.seen = {"the neighbours passed on " + finding.loss.toString() +
                     ", the credit that C has with them, and no more"};
     return finding;
@@ -117,8 +122,136 @@ Expected<Finding> flood(Run& run) {
     finding.bound = plus(dollars("0.01"), dollars(std::to_string(0.005 * (took.count() + 1))));
     finding.limited = finding.refused > 0;
     run.require(steady.sent() > 0, "the other customer sent nothing");
+    run.accuse(audit::Claim::Observed, "customer hijacked", "a flood",
+               {audit::Note{std::to_string(finding.attempts) + " packets sent, " + std::to_string(finding.refused) +
+                            " dropped by the first router"}});
     finding.seen = {std::to_string((*sink)->packets()) + " packets of both customers reached the victim, of " +
                     std::to_string(finding.attempts + steady.sent())};
+    return finding;
+}
+
+// --- 4.4.3
+
+// C lets best effort down although its line is idle, so that people buy. The user measures, pays while it must, and leaves for D.
+Expected<Finding> degradeBestEffort(Run& run) {
+    const uint16_t x = run.isp(1), c = run.isp(2), v = run.isp(3);
+    auto made = run.make({{x, "X", "0.000003", {c}, {}, {{"b", ""}}},
+                          {c, "C", "0.000004", {x, v}, {}, {}},
+                          {v, "V", "0.000007", {c}, {}, {}}});
+    if (!made) return tl::unexpected(made.error());
+    ThreatNet& net = **made;
+    LAB_TRY(net.start());
+    auto b = PaidSender::make(net, x, "b", "1000", {x, c, v});
+    if (!b) return tl::unexpected(b.error());
+    auto paidSink = PaidSink::start(net, v);
+    if (!paidSink) return tl::unexpected(paidSink.error());
+    // What is not paid for goes over the same two ISPs as plain datagrams.
+    constexpr uint16_t port = 7100;
+    const auto at = [](int last) { return *IpAddress::parse("198.19.250." + std::to_string(last)); };
+    auto throughC = PacketRelay::start(net.netns(), {at(3), port}, at(1), at(2));
+    auto throughD = PacketRelay::start(net.netns(), {at(4), port}, at(1), at(2));
+    const auto user = boundUdpSocket(net.netns(), {at(1), port});
+    const auto server = boundUdpSocket(net.netns(), {at(2), port});
+    if (!throughC || !throughD || !user || !server) return fail(LabErrc::System, "no sockets for best effort");
+    std::atomic<uint64_t> number{0};
+    (*throughC)->setHook([&](bool, Bytes bytes) -> std::optional<Bytes> {
+        if (number++ % 5 < 2) return std::nullopt;
+        return bytes;
+    });
+    const auto arrivedShare = [&](int provider, uint64_t packets) {
+        for (uint64_t i = 0; i < packets; ++i) {
+            (void)sendDatagram(*user, {at(provider), port}, Bytes(200, 0x22));
+            if (i % 16 == 0) std::this_thread::sleep_for(4ms);
+        }
+        uint64_t arrived = 0;
+        while (receiveDatagram(*server, 200ms)) ++arrived;
+        return static_cast<double>(arrived) / static_cast<double>(packets);
+    };
+    constexpr uint64_t probe = 500;
+    const auto begin = std::chrono::steady_clock::now();
+    Finding finding;
+    const double freeThroughC = arrivedShare(3, probe);
+    const uint64_t bought = (*b)->send(net.path({x, c, v}), net.destination(v), probe, 4000);
+    std::this_thread::sleep_for(300ms);
+    const double paidThroughC = static_cast<double>((*paidSink)->packets()) / static_cast<double>(bought);
+    const double freeThroughD = arrivedShare(4, probe);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    // C's line carries what is paid, and not what is not, though nothing else is on it: that is no congestion.
+    const bool noticed = freeThroughC < 0.9 * paidThroughC && freeThroughD > 0.98;
+    const double afterMove = noticed ? arrivedShare(4, 2 * probe) : 0;
+    LAB_TRY(waitUntil("the bill", 10s, [&] {
+        const auto books = net.books(x);
+        if (!books) return false;
+        finding.loss = entryAmount(*books, "customers", "name", "b", "amount");
+        return finding.loss == times(dollars("0.000014336"), bought);
+    }));
+    finding.attempts = (*throughC)->dropped();
+    finding.bound = times(dollars("0.000014336"), probe);
+    finding.limited = afterMove > 0.98;
+    if (noticed) finding.secondsToDetect = took.count();
+    const auto share = [](double value) { return std::to_string(static_cast<int>(value * 100 + 0.5)) + " %"; };
+    finding.seen = {"through C arrive " + share(freeThroughC) + " unpaid and " + share(paidThroughC) +
+                    " paid, through D " + share(freeThroughD) + " unpaid; after the move " + share(afterMove)};
+    run.accuse(audit::Claim::Observed, named(c), "best effort is let down on an idle line",
+               {audit::Note{finding.seen.front()}});
+    ::close(*user);
+    ::close(*server);
+    return finding;
+}
+
+// --- 4.4.4
+
+// C's service turns bad; the sender hears from its peer how much arrives, and takes the way over D.
+Expected<Finding> badService(Run& run) {
+    const uint16_t x = run.isp(1), c = run.isp(2), v = run.isp(3), d = run.isp(4);
+    auto made = run.make({{x, "X", "0.000003", {c, d}, {}, {{"b", ""}}},
+                          {c, "C", "0.000004", {x, v}, {}, {}},
+                          {v, "V", "0.000007", {c, d}, {}, {}},
+                          {d, "D", "0.000005", {x, v}, {}, {}}});
+    if (!made) return tl::unexpected(made.error());
+    ThreatNet& net = **made;
+    const auto box = net.boxBetween(x, c);
+    if (!box) return tl::unexpected(box.error());
+    LAB_TRY(net.start());
+    auto b = PaidSender::make(net, x, "b", "1000", {x, c, v, d});
+    if (!b) return tl::unexpected(b.error());
+    auto sink = PaidSink::start(net, v);
+    if (!sink) return tl::unexpected(sink.error());
+    constexpr uint64_t window = 1000;
+    const auto share = [&](const std::vector<uint16_t>& way) {
+        const uint64_t before = (*sink)->packets();
+        const uint64_t sent = (*b)->send(net.path(way), net.destination(v), window, 4000);
+        std::this_thread::sleep_for(200ms);
+        return static_cast<double>((*sink)->packets() - before) / static_cast<double>(sent);
+    };
+    run.require(share({x, c, v}) > 0.98, "C's service is bad from the beginning");
+    std::atomic<uint64_t> number{0};
+    (*box)->setHook([&](bool fromX, Bytes bytes) -> std::optional<Bytes> {
+        if (fromX && number++ % 6 == 0) return std::nullopt;
+        return bytes;
+    });
+    const auto begin = std::chrono::steady_clock::now();
+    Finding finding;
+    uint64_t windows = 0;
+    while (!finding.secondsToDetect && windows < 20) {
+        ++windows;
+        if (share({x, c, v}) < 0.98)
+            finding.secondsToDetect = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    }
+    const uint64_t throughC = (*box)->seen();
+    double elsewhere = 1;
+    for (int i = 0; finding.secondsToDetect && i < 5; ++i) elsewhere = std::min(elsewhere, share({x, d, v}));
+    run.require(elsewhere > 0.98, "the other way is no better");
+    run.require((*box)->seen() == throughC, "packets still go through C");
+    const Money price = AccountingHeader::make(net.path({x, c, v}))->total();
+    finding.attempts = (*box)->dropped();
+    finding.loss = times(price, (*box)->dropped());  // paid for what did not arrive
+    finding.bound = times(price, 2 * window / 6 + 1);
+    finding.limited = true;
+    finding.seen = {"the sender left C after " + std::to_string(windows) + " windows of " + std::to_string(window) +
+                    " packets, of which " + std::to_string((*box)->dropped()) + " were lost"};
+    run.accuse(audit::Claim::Observed, named(c), "the service is worse than what was paid for",
+               {audit::Note{finding.seen.front()}});
     return finding;
 }
 
@@ -199,6 +332,8 @@ Expected<Finding> confirmDropped(Run& run) {
                         std::to_string((*sink)->packets()) + " arrived",
                     std::to_string(books->value("alarm_count", 0)) + " alarms at X: upstream nobody can tell"};
     run.require((*box)->dropped() > 0, "no packet was dropped");
+    run.accuse(audit::Claim::Observed, named(c), "packets of the sender's do not arrive",
+               {audit::Note{std::to_string(sent) + " sent, " + std::to_string((*sink)->packets()) + " arrived"}});
     return finding;
 }
 
@@ -209,6 +344,9 @@ std::vector<Row> remainingRows() {
         {"Compromised accounting servers", "4.4.1",
          "hackers with the key of C's accounting server order its neighbours to pay accomplices", compromisedServer},
         {"Floods with high-priority packets", "4.4.2", "a hijacked host floods a victim with paid packets", flood},
+        {"ISPs degrade best effort service", "4.4.3", "C drops two fifths of what is not paid for, on an idle line",
+         degradeBestEffort},
+        {"ISP provides bad service", "4.4.4", "C drops a sixth of what it is paid for", badService},
         {"Confirming dropped packets", "4.4.5", "C drops a fifth of the packets, and its accomplice V confirms them",
          confirmDropped},
     };
