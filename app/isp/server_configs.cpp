@@ -6,7 +6,8 @@
 #include <map>
 #include <set>
 
-#include "app/isp/toml_fields.h"
+#include "app/isp/config_parts.h"
+#include "app/isp/enterprise_config.h"
 #include "core/certificates/payee_certificate.h"
 #include "core/store/postgres/postgres.h"
 
@@ -16,30 +17,10 @@ namespace {
 
 using Need = TomlFields::Need;
 
-constexpr uint16_t accountingPort = 46722;
-constexpr uint16_t directoryPort = 46723;
 const Money usualCredit = *Money::parse("100");
 
 std::filesystem::path inFolder(const std::filesystem::path& folder, const std::optional<std::string>& path) {
     return path ? folder / *path : std::filesystem::path();
-}
-
-IspId ispOf(TomlFields& fields, std::string_view key) {
-    return IspId(static_cast<uint16_t>(fields.number(key, 0, 65535).value_or(0)));
-}
-
-uint16_t portOf(TomlFields& fields, uint16_t usual) {
-    return static_cast<uint16_t>(fields.number("port", 1, 65535, Need::Optional).value_or(usual));
-}
-
-PublicKey keyOf(TomlFields& fields, std::string_view key = "key") {
-    const auto hex = fields.text(key);
-    const auto parsed = hex ? PublicKey::parse(*hex) : std::nullopt;
-    if (hex && !parsed) {
-        fields.problem(key, "'" + std::string(key) + "' in " + fields.name() +
-                                " must be the 64 hexadecimal digits that `netpas-isp keygen` prints");
-    }
-    return parsed.value_or(PublicKey{});
 }
 
 std::vector<Endpoint> listenOf(TomlFields& fields, uint16_t usualPort) {
@@ -251,6 +232,8 @@ void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& p
         neighbour.key = keyOf(fields);
         neighbour.credit = fields.money("credit", Need::Optional).value_or(usualCredit);
         neighbour.exits = exitsOf(fields);
+        if (neighbour.name == accounting::Party::providerName)
+            fields.problem("name", "no neighbour may be called \"provider\"");
         if (neighbour.isp == server.isp)
             fields.problem("isp", "an ISP is no neighbour of itself: give the neighbour's number");
         server.neighbours.push_back(std::move(neighbour));
@@ -267,6 +250,7 @@ void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& p
                                                                   });
         if (!known) fields.problem("router", "there is no [[edge]] with router = \"" + customer.router + "\"; add it");
         customer.payments = readAccount(fields.table("payments", Need::Optional), problems);
+        customer.delegation = readDelegation(fields.table("delegation", Need::Optional), problems);
         if (const auto limit = fields.money("cap_limit", Need::Optional)) customer.capLimit = *limit;
         if (const auto limit = fields.number("max_keys", 1, 100'000, Need::Optional)) {
             customer.maxKeys = static_cast<size_t>(*limit);
@@ -332,7 +316,8 @@ AccountingSettings readAccounting(const toml::table& root, const std::filesystem
     TomlFields fields(root, "the file", problems);
     AccountingSettings settings;
     accounting::ServerConfig& server = settings.server;
-    server.isp = ispOf(fields, "isp");
+    const bool enterprise = root.contains("provider");
+    if (!enterprise) server.isp = ispOf(fields, "isp");
     server.name = fields.text("name").value_or("");
     settings.identity = inFolder(folder, fields.text("identity"));
     const auto database = fields.text("database");
@@ -361,6 +346,7 @@ AccountingSettings readAccounting(const toml::table& root, const std::filesystem
     settings.payees = readCertifier(fields.table("payees", Need::Optional), server.isp, folder, problems);
     readSiblings(fields, server, problems);
     readParties(fields, server, problems);
+    readEnterprise(fields, server, problems);
     checkFilters(root, settings, problems);
     if (!problems.any()) checkDistinct(root, server, problems);
     if (!problems.any()) checkPlaces(root, server, problems);

@@ -179,6 +179,8 @@ public:
     void applyReport(const std::string& router, uint64_t incarnation, const EdgeReport& report, SystemTime now);
     // By neighbour; this ISP itself stands for packets delivered here.
     [[nodiscard]] const std::map<IspId, LinkTotals>& links() const { return m_linkTotals; }
+    // Our own service in packets that left by that exit, through whichever router.
+    [[nodiscard]] Money ownAt(IspId neighbour, ExitPoint exit) const;
     [[nodiscard]] size_t linkCount(IspId neighbour) const;  // distinct links that ever carried something there
     [[nodiscard]] const std::map<IspId, Money>& downstream() const { return m_downstreamTotals; }
     [[nodiscard]] const std::map<IspId, Money>& upstream() const { return m_upstreamTotals; }
@@ -196,6 +198,8 @@ public:
     // Also in the log of confirmations too old for idMemory; slow, for those about to be refused.
     [[nodiscard]] bool logged(const Confirmation& confirmation);
     void record(const Confirmation& confirmation, Role role, SystemTime now);
+    // With the signature of the customer to whom confirming is delegated, as evidence.
+    void recordDelegate(const Confirmation& confirmation, const std::string& customer);
     void queue(const Party& neighbour, bool countersign, const Confirmation& confirmation);
     [[nodiscard]] const std::map<int64_t, OutboxEntry>& outbox() const { return m_outbox; }
     [[nodiscard]] const OutboxEntry* waiting(const Party& neighbour, const ConfirmationId& id) const;
@@ -294,6 +298,7 @@ public:
     [[nodiscard]] Money pendingOf(IspId neighbour) const;
     // … what it owes for the last 24 hours, the pending included.
     [[nodiscard]] Money spentOf(const Party& party, SystemTime now);
+    [[nodiscard]] Money spentIn(const Party& party, SystemTime now) const;
     void add(PaymentSum kind, const Party& party, Money amount, SystemTime now);
     [[nodiscard]] Sum sum(PaymentSum kind, const Party& party) const;
     // Over all servers of that neighbour.

@@ -106,6 +106,13 @@ void Books::record(const Confirmation& confirmation, Role role, SystemTime now) 
     }
 }
 
+void Books::recordDelegate(const Confirmation& confirmation, const std::string& customer) {
+    if (auto* s = statement("INSERT INTO delegated (made, customer, body) VALUES (?, ?, ?)")) {
+        s->bind(1, micros(confirmation.time)).bind(2, customer).bind(3, bodyOf(confirmation));
+        run(s);
+    }
+}
+
 void Books::queue(const Party& neighbour, bool countersign, const Confirmation& confirmation) {
     const int64_t number = m_nextOutbox++;
     m_outboxIds[{neighbour, confirmation.id}] = number;

@@ -119,6 +119,15 @@ void Books::applyReport(const std::string& router, uint64_t incarnation, const E
     for (const VerdictCount& verdict : report.verdicts) applyVerdict(router, incarnation, verdict);
 }
 
+Money Books::ownAt(IspId neighbour, ExitPoint exit) const {
+    Money sum;
+    for (const auto& [place, counters] : m_linkCounters) {
+        if (counters.neighbour != neighbour || counters.exit != exit) continue;
+        sum = checkedAdd(sum, counters.own).value_or(Money::max());
+    }
+    return sum;
+}
+
 size_t Books::linkCount(IspId neighbour) const {
     std::map<std::pair<std::string, ExitPoint>, bool> distinct;
     for (const auto& [place, counters] : m_linkCounters) {

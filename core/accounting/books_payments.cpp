@@ -107,6 +107,18 @@ Money Books::spentOf(const Party& party, SystemTime now) {
     return spent.total;
 }
 
+Money Books::spentIn(const Party& party, SystemTime now) const {
+    const auto found = m_windows.find(party);
+    if (found == m_windows.end()) return Money::zero();
+    Money sum = found->second.total;
+    for (const auto& [time, id] : found->second.entries) {
+        if (time >= now - window) break;
+        const auto counted = found->second.amounts.find(id);
+        if (counted != found->second.amounts.end()) sum = minus(sum, counted->second);
+    }
+    return sum;
+}
+
 void Books::add(PaymentSum kind, const Party& party, Money amount, SystemTime now) {
     Sum& sum = m_paymentSums[{kind, party}];
     if (!raise(sum.total, amount, "payments of " + party.text(), now)) return;

@@ -163,6 +163,10 @@ bool Books::prune(SystemTime now, SystemTime logFrom, const UpstreamOf& upstream
         s->bind(1, micros(now));
         run(s);
     }
+    if (auto* s = statement("DELETE FROM delegated WHERE made < ?")) {
+        s->bind(1, micros(logFrom));
+        run(s);
+    }
     return more;
 }
 

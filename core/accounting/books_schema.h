@@ -121,6 +121,14 @@ CREATE TABLE receipt (
     customer TEXT NOT NULL, day INTEGER NOT NULL, total INTEGER NOT NULL, PRIMARY KEY (customer, day)) WITHOUT ROWID;
 )sql";
 
-inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3, booksStep4, booksStep5, booksStep6};
+inline constexpr std::string_view booksStep7 = R"sql(
+-- What customers confirmed in place of this ISP, with their signatures.
+CREATE TABLE delegated (
+    number INTEGER PRIMARY KEY, made INTEGER NOT NULL, customer TEXT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX delegated_made ON delegated (made);
+)sql";
+
+inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3, booksStep4, booksStep5, booksStep6,
+                                       booksStep7};
 
 }  // namespace netpas::accounting

@@ -9,6 +9,7 @@ namespace netpas::accounting {
 namespace {
 
 constexpr std::string_view confirmingPurpose = "NetPaS confirmation 1: confirming ISP";
+constexpr std::string_view delegatePurpose = "NetPaS confirmation 1: delegate";
 constexpr std::string_view beneficiaryPurpose = "NetPaS confirmation 1: beneficiary";
 constexpr std::string_view batchPurpose = "NetPaS confirmation batch 1";
 
@@ -94,6 +95,22 @@ Bytes beneficiaryMessage(const Confirmation& confirmation) {
     encodeFacts(writer, confirmation);
     writer.bytes(confirmation.confirmingSignature.bytes);
     return writer.take();
+}
+
+Bytes delegateMessage(const Confirmation& confirmation) {
+    Writer writer;
+    writePurpose(writer, delegatePurpose);
+    encodeFacts(writer, confirmation);
+    return writer.take();
+}
+
+std::optional<IpAddress> destinationOf(const PacketExcerpt& excerpt) {
+    const std::span<const uint8_t> bytes(excerpt);
+    switch (excerpt[0] >> 4) {
+    case 4: return IpAddress::fromBytes(bytes.subspan(16, 4));
+    case 6: return IpAddress::fromBytes(bytes.subspan(24, 16));
+    default: return std::nullopt;
+    }
 }
 
 void signAsConfirming(Confirmation& confirmation, const Identity& identity) {

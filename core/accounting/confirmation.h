@@ -13,6 +13,7 @@
 #include "core/crypto/merkle.h"
 #include "core/ids.h"
 #include "core/money.h"
+#include "core/net_address.h"
 #include "core/wire/accounting_header.h"
 
 namespace netpas::accounting {
@@ -61,6 +62,11 @@ struct ConfirmationPath {
 [[nodiscard]] Bytes beneficiaryMessage(const Confirmation& confirmation);
 void signAsConfirming(Confirmation& confirmation, const Identity& identity);
 void signAsBeneficiary(Confirmation& confirmation, const Identity& identity);
+// A customer to whom the last ISP has delegated the confirming of its service (NetPaS §5.4) signs in place of the confirming
+// ISP, under a purpose of its own.
+[[nodiscard]] Bytes delegateMessage(const Confirmation& confirmation);
+// Where the packet was going; nothing when its first bytes do not say.
+[[nodiscard]] std::optional<IpAddress> destinationOf(const PacketExcerpt& excerpt);
 [[nodiscard]] bool verifyConfirming(const Confirmation& confirmation, const PublicKey& key);
 [[nodiscard]] bool verifyBeneficiary(const Confirmation& confirmation, const PublicKey& key);
 

@@ -56,6 +56,7 @@ enum class Type : uint8_t {
     CountPaths = 88,
     PathCounts = 89,
     PayeeComplaint = 96,
+    DelegatedConfirmation = 66,
 };
 
 template <typename T, typename Put>
@@ -183,7 +184,7 @@ AckEntry getAck(Reader& r) {
     AckEntry a;
     r.array(a.id);
     const uint8_t result = r.u8();
-    if (result > static_cast<uint8_t>(AckResult::Conflict)) r.fail();
+    if (result > static_cast<uint8_t>(AckResult::NotDelegated)) r.fail();
     a.result = static_cast<AckResult>(result);
     return a;
 }
@@ -341,6 +342,10 @@ struct Encoder {
     void operator()(const CountPaths& m) { payment(Type::CountPaths, m); }
     void operator()(const PathCounts& m) { payment(Type::PathCounts, m); }
     void operator()(const PayeeComplaint& m) { payment(Type::PayeeComplaint, m); }
+    void operator()(const DelegatedConfirmation& m) {
+        type(Type::DelegatedConfirmation);
+        accounting::encode(w, m.confirmation);
+    }
 };
 
 UsageStatement getStatement(Reader& r) {
@@ -374,7 +379,7 @@ Refused getRefused(Reader& r) {
     Refused m;
     m.request = r.u32();
     const uint8_t reason = r.u8();
-    if (reason < static_cast<uint8_t>(Refusal::NotACustomer) || reason > static_cast<uint8_t>(Refusal::StoreFailed)) {
+    if (reason < static_cast<uint8_t>(Refusal::NotACustomer) || reason > static_cast<uint8_t>(Refusal::Forbidden)) {
         r.fail();
     }
     m.reason = static_cast<Refusal>(reason);
@@ -486,6 +491,7 @@ Message getBody(Type type, Reader& r, bool& known) {
     case Type::CountPaths: return readCountPaths(r);
     case Type::PathCounts: return readPathCounts(r);
     case Type::PayeeComplaint: return readPayeeComplaint(r);
+    case Type::DelegatedConfirmation: return DelegatedConfirmation{decodeConfirmation(r)};
     }
     known = false;
     return Join{};
@@ -565,6 +571,7 @@ std::string_view describe(Refusal refusal) {
     case Refusal::EdgeUnavailable: return "no edge router serves this customer now";
     case Refusal::NotAllowed: return "this kind of peer may not ask that";
     case Refusal::StoreFailed: return "the accounting server cannot write its books";
+    case Refusal::Forbidden: return "a rule of your organisation forbids it";
     }
     return "unknown";
 }
@@ -579,6 +586,7 @@ std::string_view describe(AckResult result) {
     case AckResult::WrongPath: return "wrong path";
     case AckResult::WrongAmount: return "wrong amount";
     case AckResult::Conflict: return "the id belongs to another confirmation";
+    case AckResult::NotDelegated: return "confirming that is not delegated to the sender";
     }
     return "unknown";
 }

@@ -58,6 +58,7 @@ enum class Refusal : uint8_t {
     EdgeUnavailable = 10,  // no edge router serves this customer at the moment
     NotAllowed = 11,       // a message that this kind of peer may not send
     StoreFailed = 12,      // the books cannot be written; nothing was done
+    Forbidden = 13,        // by a rule of the customer's organisation
 };
 [[nodiscard]] std::string_view describe(Refusal refusal);
 
@@ -210,6 +211,10 @@ struct ConfirmationToCountersign {
 struct ForwardedConfirmation {
     Confirmation confirmation;
 };
+// A customer -> its ISP: both ISPs are the receiver, the confirming signature is the customer's over delegateMessage().
+struct DelegatedConfirmation {
+    Confirmation confirmation;
+};
 enum class AckResult : uint8_t {
     Accepted = 0,   // durable; the receiver owes what it says
     Duplicate = 1,  // accepted earlier, and nothing more is owed
@@ -219,6 +224,7 @@ enum class AckResult : uint8_t {
     WrongPath = 5,  // the header does not lead from the receiver to the sender as it must
     WrongAmount = 6,
     Conflict = 7,  // the id belongs to another confirmation
+    NotDelegated = 8,
 };
 [[nodiscard]] std::string_view describe(AckResult result);
 [[nodiscard]] constexpr bool isAccepted(AckResult result) {
@@ -241,7 +247,8 @@ using Message =
                  SendPayment, PaymentQuery, RouteQuery, SetReceiving, PaymentStatement, RouteFound, ReceivingSet,
                  ForwardPayment, PaymentRefused, PaymentConfirmed, PaymentAck, CancelPayment, AnnounceRoutes,
                  SiblingPlaces, SiblingCustomers, BatchAbility, ConfirmationBatch, BatchAck, Complaint, ComplaintAnswer,
-                 CountPaths, PathCounts, PayeeComplaint>;
+                 CountPaths, PathCounts, PayeeComplaint,
+                 DelegatedConfirmation>;
 
 // The caller keeps the limits above; a message beyond them is cut to them.
 [[nodiscard]] Bytes encode(const Message& message);

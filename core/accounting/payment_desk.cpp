@@ -105,6 +105,9 @@ std::optional<PaymentRefused> PaymentDesk::judgeOrder(const std::string& payer, 
     const Money today = leftOf(may.perDay, m_books.spentOf(customerParty(payer), now));
     const Money most = std::min(may.perPayment, today);
     if (!sum || *sum > most) return refusal(payment.id, PaymentRefusal::RateLimit, most, "pay less, or later");
+    if (auto rule = m_around.forbids(payer, order)) {
+        return refusal(payment.id, PaymentRefusal::Forbidden, {}, std::move(*rule));
+    }
     return std::nullopt;
 }
 
@@ -254,6 +257,12 @@ std::optional<PaymentRefused> PaymentDesk::route(PaymentRecord& record, const st
     const Party& from = record.from;
     // Never twice between servers of one ISP: no loop.
     const bool direct = from.isSibling();
+    if (const auto provider = m_around.provider()) {
+        record.to = *provider;
+        record.passed = record.owed;
+        if (m_around.isThere(record.to)) return std::nullopt;
+        return refusal(id, PaymentRefusal::NoRoute, {}, "the organisation's ISP cannot be reached; try again later");
+    }
     if (fees.size() > 1) {
         record.to = m_around.towards(fees[1].isp, direct);
         record.passed = minus(record.owed, fees.front().amount);

@@ -58,6 +58,13 @@ public:
         [[nodiscard]] virtual std::optional<Party> payeeElsewhere(const NodeId&) const { return std::nullopt; }
         // The server by which a payment goes on to that ISP: a neighbour's, or a sibling that has one unless `direct`.
         [[nodiscard]] virtual Party towards(IspId next, [[maybe_unused]] bool direct) const { return {{}, next}; }
+        // An enterprise's way out: everything goes to its ISP.
+        [[nodiscard]] virtual std::optional<Party> provider() const { return std::nullopt; }
+        // The rule of the payer's organisation that forbids it, for people.
+        [[nodiscard]] virtual std::optional<std::string> forbids(const std::string&,
+                                                                 const payments::SignedOrder&) const {
+            return std::nullopt;
+        }
         // The key that the customer has enrolled.
         [[nodiscard]] virtual std::optional<PublicKey> keyOf(const std::string& customer) const = 0;
         // What the payee's certificates prove, from the repository of its ISP; empty when there is none. Later, never from

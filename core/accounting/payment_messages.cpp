@@ -39,7 +39,7 @@ Enum readEnum(Reader& r, Enum first, Enum last) {
     return static_cast<Enum>(value);
 }
 
-PaymentRefusal readReason(Reader& r) { return readEnum(r, PaymentRefusal::FeeTooSmall, PaymentRefusal::Cancelled); }
+PaymentRefusal readReason(Reader& r) { return readEnum(r, PaymentRefusal::FeeTooSmall, PaymentRefusal::Forbidden); }
 
 PaymentRoute readRoute(Reader& r) {
     PaymentRoute route;
@@ -78,6 +78,7 @@ std::string_view describe(PaymentRefusal refusal) {
     case PaymentRefusal::PayeeRefused: return "the payee does not want it";
     case PaymentRefusal::StoreFailed: return "an ISP on the way cannot write its books";
     case PaymentRefusal::Cancelled: return "it was taken back, because the payee's signature was wrong";
+    case PaymentRefusal::Forbidden: return "a rule of the payer's organisation forbids it";
     }
     return "unknown";
 }
@@ -187,7 +188,7 @@ ReceivingSet readReceivingSet(Reader& r) {
     ReceivingSet m;
     m.request = r.u32();
     const uint8_t reason = r.u8();
-    if (reason > static_cast<uint8_t>(PaymentRefusal::Cancelled)) r.fail();
+    if (reason > static_cast<uint8_t>(PaymentRefusal::Forbidden)) r.fail();
     if (reason != 0) m.refused = static_cast<PaymentRefusal>(reason);
     return m;
 }

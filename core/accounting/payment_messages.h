@@ -36,6 +36,7 @@ enum class PaymentRefusal : uint8_t {
     PayeeRefused = 15,
     StoreFailed = 16,
     Cancelled = 17,  // confirmed with a wrong signature, and taken back
+    Forbidden = 18,  // by a rule of the payer's organisation (NetPaS §5.4)
 };
 [[nodiscard]] std::string_view describe(PaymentRefusal refusal);
 

@@ -18,6 +18,10 @@ struct Party {
     IspId isp;             // … of this neighbour; 0 = a sibling
     std::string server{};  // … of this name: a sibling, and every server after the first of a neighbour's
     [[nodiscard]] bool isCustomer() const { return !customer.empty(); }
+    // Of an enterprise with an accounting server of its own: its ISP (NetPaS §5.4).
+    [[nodiscard]] static Party provider(IspId isp) { return {{}, isp, std::string(providerName)}; }
+    [[nodiscard]] bool isProvider() const { return customer.empty() && server == providerName && isp != IspId(); }
+    static constexpr std::string_view providerName = "provider";
     [[nodiscard]] bool isSibling() const { return customer.empty() && isp == IspId() && !server.empty(); }
     // "customer B", "isp 24", "isp 24 server x2", "server y2"
     [[nodiscard]] std::string text() const;
@@ -45,14 +49,20 @@ struct PaymentRecord {
     // Until when what happens at this hop counts. Staggered: each ISP on the way, and the payee, get a second more than the
     // one before (NetPaS §5.2). Two servers of one ISP divide its second.
     [[nodiscard]] SystemTime forwardUntil() const { return payment.expires - std::chrono::seconds(rest) + inside(); }
-    [[nodiscard]] SystemTime confirmUntil() const { return payment.expires + std::chrono::seconds(rest) - inside(); }
+    [[nodiscard]] SystemTime confirmUntil() const {
+        return payment.expires + std::chrono::seconds(rest) - inside() + outside();
+    }
     // The payer has a second to find a wrong signature, and each ISP after the first one a second more to hear of it.
     [[nodiscard]] SystemTime cancelUntil() const {
-        if (position == 0 && !from.isSibling()) return changed + std::chrono::seconds(1);
+        if (position == 0 && !from.isSibling()) return changed + std::chrono::seconds(1) - outside();
         return payment.expires + std::chrono::seconds(rest + 2 * position + 1) + inside();
     }
     [[nodiscard]] std::chrono::milliseconds inside() const {
         return std::chrono::milliseconds(from.isSibling() ? 500 : 0);
+    }
+    // An enterprise stands before the first ISP.
+    [[nodiscard]] std::chrono::milliseconds outside() const {
+        return std::chrono::milliseconds(to.isProvider() ? 500 : 0);
     }
     [[nodiscard]] bool counts() const { return state == PaymentState::Pending || state == PaymentState::Confirmed; }
 };
@@ -71,6 +81,10 @@ enum class PaymentSum : uint8_t {
     // Between servers of one ISP, for confirmations of nanopayments that pass from one to the other.
     CarriedFor = 16,  // we owe the sibling what it owes the ISP behind it
     CarriedBy = 17,   // the sibling owes us the same
+    // Shares of the payments to a class that an ISP transfers to a customer that confirms them (NetPaS §5.4).
+    ShareTo = 18,    // we owe the customer
+    ShareFrom = 19,  // our ISP owes us
+    Delegated = 20,  // confirmed: by this customer for us, or by us for our ISP
 };
 
 }  // namespace netpas::accounting

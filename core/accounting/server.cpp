@@ -100,7 +100,11 @@ void AccountingServer::Engine::start() {
     for (auto& [party, link] : m_links) {
         net::TlsDialer::Handlers handlers;
         handlers.onUp = [weak = weak_from_this(), id = party](Connection connection) {
-            if (const auto self = weak.lock()) self->linkUp(self->m_links.at(id), std::move(connection));
+            if (const auto self = weak.lock()) {
+                Link& up = self->m_links.at(id);
+                if (id.isProvider()) return self->providerLinkUp(up, std::move(connection));
+                self->linkUp(up, std::move(connection));
+            }
         };
         handlers.onDown = [weak = weak_from_this(), id = party](net::NetError error) {
             const auto self = weak.lock();
@@ -109,7 +113,7 @@ void AccountingServer::Engine::start() {
             if (down.connection || error == net::NetError::Refused) {
                 self->log(LogLevel::Warning, down.name() + ": " + std::string(describe(error)));
             }
-            down.connection = nullptr;
+            down.connection = down.joining = nullptr;
             down.batches.clear();
             down.laterBatches.clear();
             if (self->m_reach.lost(down.config.isp)) self->tellReach();
@@ -119,6 +123,7 @@ void AccountingServer::Engine::start() {
         link.dialer->start();
     }
     m_started = m_clock.steady();
+    providerStart();
     scheduleTick();
     armExpiry();
 }
@@ -137,6 +142,7 @@ void AccountingServer::Engine::abandon() {
     m_expiryTimer.cancel();
     m_listener.reset();
     for (auto& [party, link] : m_links) link.dialer.reset();
+    m_provider.reset();
     const auto peers = std::move(m_peers);
     m_peers.clear();
     for (const PeerPtr& peer : peers) peer->connection->close();
@@ -151,7 +157,7 @@ bool AccountingServer::Engine::accepts(const PublicKey& key, const Endpoint& rem
         if (edge.key == key) return true;
     }
     for (const auto& [party, link] : m_links) {
-        if (link.config.key == key) return true;
+        if (link.config.key == key && !party.isProvider()) return true;
     }
     if (m_books.customerOf(key)) return true;
     for (const CustomerConfig& customer : m_config.customers) {
@@ -174,7 +180,7 @@ void AccountingServer::Engine::connected(Connection connection) {
         }
     }
     for (const auto& [party, link] : m_links) {
-        if (link.config.key == key) {
+        if (link.config.key == key && !party.isProvider()) {
             peer->kind = party.isSibling() ? PeerKind::Sibling : PeerKind::Neighbour;
             peer->isp = link.config.isp;
             peer->party = party;
@@ -331,6 +337,8 @@ void AccountingServer::Engine::tick() {
     expireKeys();
     watch();
     settleDisputes();
+    watchDelegated();
+    if (m_config.provider && m_ticks % 5 == 0) askProviderForTotals();
     for (auto& [party, link] : m_links) {
         link.toSend.insert(link.toSend.end(), link.later.begin(), link.later.end());
         link.later.clear();

@@ -12,6 +12,7 @@
 #include <tl/expected.hpp>
 
 #include "core/accounting/books.h"
+#include "core/accounting/enterprise.h"
 #include "core/accounting/payment_desk.h"
 #include "core/accounting/watch.h"
 #include "core/clock.h"
@@ -55,6 +56,7 @@ struct CustomerConfig {
     Money capLimit = Money::max();  // of one session key
     size_t maxKeys = 256;           // not yet final
     PaymentAccount payments;
+    std::optional<Delegation> delegation;
 };
 
 // A key whose signatures for that ISP are good; an ISP with several servers has several.
@@ -70,6 +72,8 @@ struct ServerConfig {
     std::vector<EdgeConfig> edges;
     std::vector<NeighbourConfig> neighbours;  // one for each of their servers that this one speaks with
     std::vector<SiblingConfig> siblings;
+    // An enterprise's server: `isp` is its ISP's, and its hosts are the customers.
+    std::optional<ProviderConfig> provider;
     std::vector<CustomerConfig> customers;
     std::vector<KnownSigner> signers;
     FeeModel paymentFee;

@@ -19,6 +19,8 @@ void AccountingServer::Engine::customerSaid(const PeerPtr& peer, const Message& 
         if (!tooFast(query->request)) handle(peer, *query);
     } else if (const auto* invoice = std::get_if<InvoiceQuery>(&message)) {
         if (!tooFast(invoice->request)) handle(peer, *invoice);
+    } else if (const auto* delegate = std::get_if<DelegatedConfirmation>(&message)) {
+        handle(peer, *delegate);
     } else if (!paymentSaid(peer, message)) {
         drop(peer, "a customer sent what only routers and neighbours may send");
     }
@@ -39,6 +41,7 @@ const CustomerConfig* AccountingServer::Engine::customerConfig(const std::string
 // The edge through which the customer's packets come in: the first configured one that has not said otherwise. The
 // directory lists the edges in the same order. Empty when none is configured.
 std::string AccountingServer::Engine::routerFor(const CustomerConfig& customer) const {
+    if (m_config.provider) return std::string(Party::providerName);
     if (!customer.router.empty()) return customer.router;
     for (const EdgeConfig& edge : m_config.edges) {
         const EdgeState& state = m_edges.at(edge.router);
@@ -116,6 +119,9 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const RegisterKey& me
     if (static_cast<size_t>(open) >= customer->maxKeys) {
         return refuse(peer, message.request, Refusal::TooMany, "revoke session keys that are not used");
     }
+    if (auto rule = forbidsKey(peer->customer, key)) {
+        return refuse(peer, message.request, Refusal::Forbidden, std::move(*rule));
+    }
     const std::string router = routerFor(*customer);
     if (router.empty()) {
         return refuse(peer, message.request, Refusal::EdgeUnavailable, "the ISP has configured no edge router");
@@ -162,9 +168,13 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const UsageQuery& mes
         return refuse(peer, message.request, Refusal::UnknownKey, "it was never registered by you");
     }
     // What it says must be durable, like everything that is said.
-    afterCommit([this, peer, message] {
-        if (const KeyRecord* record = m_books.key(message.key)) send(peer, statementFor(*record, message.request));
-    });
+    const auto answer = [this, peer, message] {
+        afterCommit([this, peer, message] {
+            if (const KeyRecord* record = m_books.key(message.key)) send(peer, statementFor(*record, message.request));
+        });
+    };
+    if (!m_config.provider || m_books.key(message.key)->state == KeyState::Final) return answer();
+    askProviderForUsage(message.key, answer);
 }
 
 void AccountingServer::Engine::handle(const PeerPtr& peer, const InvoiceQuery& message) {

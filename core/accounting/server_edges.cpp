@@ -68,6 +68,7 @@ void AccountingServer::Engine::synchronise(const PeerPtr& edge) {
 }
 
 void AccountingServer::Engine::install(const KeyRecord& record) {
+    if (m_config.provider) return installWithProvider(record);
     const PeerPtr peer = edge(record.router);
     if (!peer) return;  // with its next hello
     InstallKey message;
@@ -80,6 +81,7 @@ void AccountingServer::Engine::install(const KeyRecord& record) {
 }
 
 void AccountingServer::Engine::remove(const KeyRecord& record) {
+    if (m_config.provider) return removeWithProvider(record);
     if (const PeerPtr peer = edge(record.router)) send(peer, RemoveKey{record.key.id});
 }
 
@@ -94,9 +96,14 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const EdgeReport& mes
 
 void AccountingServer::Engine::handle(const PeerPtr& peer, const KeyInstalled& message) {
     const KeyRecord* record = m_books.key(message.key);
-    if (record == nullptr || record->router != peer->router) return;
-    if (record->state == KeyState::Installing) m_books.setKeyState(message.key, KeyState::Active, m_clock.now());
-    afterCommit([this, id = message.key] {
+    if (record != nullptr && record->router == peer->router) keyInstalled(message.key);
+}
+
+void AccountingServer::Engine::keyInstalled(SessionKeyId id) {
+    const KeyRecord* record = m_books.key(id);
+    if (record == nullptr) return;
+    if (record->state == KeyState::Installing) m_books.setKeyState(id, KeyState::Active, m_clock.now());
+    afterCommit([this, id] {
         const auto [first, last] = m_awaitInstall.equal_range(id);
         for (auto waiter = first; waiter != last; ++waiter) {
             if (const PeerPtr customer = waiter->second.peer.lock())
@@ -109,11 +116,14 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const KeyInstalled& m
 void AccountingServer::Engine::handle(const PeerPtr& peer, const KeyRemoved& message) {
     const KeyRecord* record = m_books.key(message.counters.key);
     if (record == nullptr || record->router != peer->router) return;
-    const SystemTime now = m_clock.now();
     if (record->state != KeyState::Removing) return;  // not asked for, or a second answer
-    m_books.applyKey(peer->router, peer->incarnation, message.counters, now);
-    m_books.setKeyState(message.counters.key, KeyState::Final, now);
-    afterCommit([this, id = message.counters.key] {
+    m_books.applyKey(peer->router, peer->incarnation, message.counters, m_clock.now());
+    keyRemoved(message.counters.key);
+}
+
+void AccountingServer::Engine::keyRemoved(SessionKeyId id) {
+    m_books.setKeyState(id, KeyState::Final, m_clock.now());
+    afterCommit([this, id] {
         const KeyRecord* final = m_books.key(id);
         const auto [first, last] = m_awaitRemoval.equal_range(id);
         for (auto waiter = first; waiter != last; ++waiter) {
@@ -162,6 +172,7 @@ void AccountingServer::Engine::allowForLostCounters() {
 }
 
 void AccountingServer::Engine::handle(const PeerPtr& peer, const EdgeSample& message) {
+    if (m_config.provider) return confirmForProvider(peer, message);
     Confirmation confirmation;
     confirmation.id = message.id;
     confirmation.time = m_clock.now();

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "core/accounting/batch_reach.h"
+#include "core/accounting/client.h"
 #include "core/accounting/confirmation_batch.h"
 #include "core/accounting/payment_routes.h"
 #include "core/accounting/server.h"
@@ -97,11 +98,13 @@ private:
         NeighbourConfig config;
         std::unique_ptr<net::TlsDialer> dialer;
         Connection connection;
+        Connection joining{};           // of the provider: not yet told who we are
         std::deque<int64_t> toSend;     // numbers in the outbox, durable, not sent on this connection
         std::deque<int64_t> later;      // refused as too early: clocks differ
         std::deque<int64_t> batches{};  // the same two for messages of many
         std::deque<int64_t> laterBatches{};
         [[nodiscard]] std::string name() const {
+            if (party.isProvider()) return "provider " + config.name;
             return party.isSibling() ? "server " + party.server : "neighbour " + config.name;
         }
     };
@@ -160,6 +163,8 @@ private:
     void confirm(Confirmation confirmation);
     void handle(const PeerPtr& peer, const KeyInstalled& message);
     void handle(const PeerPtr& peer, const KeyRemoved& message);
+    void keyInstalled(SessionKeyId id);
+    void keyRemoved(SessionKeyId id);
     void install(const KeyRecord& record);
     void remove(const KeyRecord& record);
     [[nodiscard]] PeerPtr edge(const std::string& router) const;
@@ -185,6 +190,7 @@ private:
     void passUpstream(const Confirmation& confirmation);
     void queueFor(const Party& neighbour, bool countersign, const Confirmation& confirmation);
     void linkUp(Link& link, Connection connection);
+    void linkReady(Link& link, Connection connection);
     void pump(Link& link);
     void acknowledged(Link& link, const AckEntry& entry);
     [[nodiscard]] std::vector<const PublicKey*> keysOf(IspId isp) const;
@@ -201,7 +207,7 @@ private:
     void siblingSaid(const PeerPtr& peer, const Message& message);
     [[nodiscard]] bool rightWayInside(const Confirmation& confirmation, bool countersign) const;
     void relay(const PeerPtr& peer, const Confirmation& confirmation, bool countersign);
-    void greetSibling(const Link& link);
+    void greetSibling(net::TlsConnection& connection);
     void tellSiblings(const SiblingCustomers& news);
     void compareWithConfig(const Peer& peer, const SiblingPlaces& places);
 
@@ -261,6 +267,32 @@ private:
     void passOn(const PayeeComplaint& complaint, const PaymentRecord& record);
     void lookInto(const PayeeComplaint& complaint, const PaymentRecord& record);
 
+    // --- server_enterprise.cpp
+    void providerStart();
+    void providerLinkUp(Link& link, Connection connection);
+    void providerSaid(Connection connection, const Message& message);
+    void sendToProvider(const Message& message);
+    void synchroniseProvider();
+    void installWithProvider(const KeyRecord& record);
+    void removeWithProvider(const KeyRecord& record);
+    void askProviderForUsage(SessionKeyId id, std::function<void()> done);
+    void askProviderForWay(const PeerPtr& peer, const RouteQuery& query);
+    void askProviderForTotals();
+    void providerRefused(SessionKeyId id, const ClientFailure& failure);
+    [[nodiscard]] std::optional<std::string> forbids(const std::string& payer,
+                                                     const payments::SignedOrder& order) const override;
+    [[nodiscard]] std::optional<std::string> forbidsKey(const std::string& host, const SessionKey& key) const;
+    [[nodiscard]] std::optional<Party> provider() const override;
+
+    // --- server_delegation.cpp
+    void handle(const PeerPtr& peer, const DelegatedConfirmation& message);
+    [[nodiscard]] AckResult judgeDelegated(const Peer& peer, const CustomerConfig& customer,
+                                           const Confirmation& confirmation);
+    void confirmForProvider(const PeerPtr& peer, const EdgeSample& message);
+    void providerTook(const OutboxEntry& entry, AckResult result);
+    void watchDelegated();
+    [[nodiscard]] Watch::Observation delegated(const CustomerConfig& customer) const;
+
     // --- server_payments.cpp
     [[nodiscard]] static PaymentTerms termsOf(const ServerConfig& config);
     void paymentsStart();
@@ -318,6 +350,10 @@ private:
     boost::asio::steady_timer m_expiryTimer;
     SystemTime m_expiryArmed = SystemTime::max();  // what the timer waits for
     Watch m_watch;
+    std::map<std::string, Watch> m_delegatedWatch;  // by customer
+    std::unique_ptr<AccountingClient> m_provider;
+    bool m_providerJoined = false;
+    std::optional<Invoice> m_providerInvoice;
     uint64_t m_alarmsLogged = 0;
     uint64_t m_ticks = 0;
     bool m_morePruning = false;

@@ -75,6 +75,9 @@ Json paymentsOf(const Books& books) {
         case PaymentSum::TakenBackTo: json["taken_back_to"] = total; break;
         case PaymentSum::LateBy: json["late_by"] = total; break;
         case PaymentSum::LateTo: json["late_to"] = total; break;
+        case PaymentSum::ShareTo: json["share_to"] = total; break;
+        case PaymentSum::ShareFrom: json["share_from"] = total; break;
+        case PaymentSum::Delegated: json["delegated"] = total; break;
         case PaymentSum::CarriedFor:
         case PaymentSum::CarriedBy: break;
         }
@@ -173,6 +176,32 @@ std::string AccountingServer::Engine::booksJson() const {
                               {"downstream", compared(Subject::Via, isp)}});
     }
     json["neighbours"] = std::move(neighbours);
+    if (const auto isp = provider()) {
+        const auto waiting = std::count_if(m_books.outbox().begin(), m_books.outbox().end(),
+                                           [&](const auto& entry) { return entry.second.neighbour == *isp; });
+        json["provider"] = {{"name", m_config.provider->name},
+                            {"connected", m_providerJoined && m_links.at(*isp).connection != nullptr},
+                            {"packets_invoice", m_providerInvoice ? Json(m_providerInvoice->total.toString()) : Json()},
+                            {"made", m_books.sum(SumKind::MadeFor, m_config.isp).total.toString()},
+                            {"accepted", m_books.sum(PaymentSum::Delegated, *isp).total.toString()},
+                            {"refused", m_books.sum(SumKind::RefusedBy, m_config.isp).total.toString()},
+                            {"share", m_books.sum(PaymentSum::ShareFrom, *isp).total.toString()},
+                            {"waiting", waiting}};
+    }
+    Json delegations = Json::array();
+    for (const CustomerConfig& customer : m_config.customers) {
+        if (!customer.delegation) continue;
+        const auto watched = m_delegatedWatch.find(customer.name);
+        Json one{{"customer", customer.name},
+                 {"confirmed", m_books.sum(PaymentSum::Delegated, {customer.name, {}}).total.toString()},
+                 {"share", m_books.sum(PaymentSum::ShareTo, {customer.name, {}}).total.toString()}};
+        if (watched != m_delegatedWatch.end()) {
+            one["comparison"] = toJson(watched->second.compare(Subject::Own, delegated(customer)),
+                                       watched->second.verdict(Subject::Own, m_config.isp));
+        }
+        delegations.push_back(std::move(one));
+    }
+    json["delegations"] = std::move(delegations);
     Json servers = Json::array();
     for (const auto& [party, link] : m_links) {
         if (!party.isSibling()) continue;

@@ -182,9 +182,7 @@ void AccountingServer::Engine::queueFor(const Party& neighbour, bool countersign
 
 void AccountingServer::Engine::linkUp(Link& link, Connection connection) {
     if (m_stopped) return;
-    log(LogLevel::Info, link.name() + " is connected");
-    link.connection = std::move(connection);
-    link.connection->onMessage = [weak = weak_from_this(), party = link.party](ByteView bytes) {
+    connection->onMessage = [weak = weak_from_this(), party = link.party](ByteView bytes) {
         const auto self = weak.lock();
         if (!self || self->m_stopped) return;
         const auto message = decode(bytes);
@@ -205,11 +203,17 @@ void AccountingServer::Engine::linkUp(Link& link, Connection connection) {
         self->pump(from);
     };
     if (link.party.isSibling()) {
-        greetSibling(link);
-        (void)link.connection->send(encode(Message(m_routes.toTellSiblings())));
+        greetSibling(*connection);
+        (void)connection->send(encode(Message(m_routes.toTellSiblings())));
     } else {
-        (void)link.connection->send(encode(Message(m_routes.toTell(link.party.isp))));
+        (void)connection->send(encode(Message(m_routes.toTell(link.party.isp))));
     }
+    linkReady(link, std::move(connection));
+}
+
+void AccountingServer::Engine::linkReady(Link& link, Connection connection) {
+    log(LogLevel::Info, link.name() + " is connected");
+    link.connection = std::move(connection);
     m_desk->connected(link.party);
     // Everything without an acknowledgement goes again: the neighbour knows what it has.
     link.toSend.clear();
@@ -235,8 +239,9 @@ void AccountingServer::Engine::pump(Link& link) {
         const auto found = m_books.outbox().find(link.toSend.front());
         if (found != m_books.outbox().end()) {
             const OutboxEntry& entry = found->second;
-            const Message message = entry.countersign ? Message(ConfirmationToCountersign{entry.confirmation})
-                                                      : Message(ForwardedConfirmation{entry.confirmation});
+            const Message message = link.party.isProvider() ? Message(DelegatedConfirmation{entry.confirmation})
+                                    : entry.countersign     ? Message(ConfirmationToCountersign{entry.confirmation})
+                                                            : Message(ForwardedConfirmation{entry.confirmation});
             if (!link.connection->send(encode(message))) return;
         }
         link.toSend.pop_front();
@@ -252,7 +257,9 @@ void AccountingServer::Engine::acknowledged(Link& link, const AckEntry& ack) {
         return;
     }
     const SystemTime now = m_clock.now();
-    if (isAccepted(ack.result)) {
+    if (link.party.isProvider()) {
+        providerTook(*entry, ack.result);
+    } else if (isAccepted(ack.result)) {
         // For its own service a neighbour owes us nothing.
         if (!entry->countersign && link.party.isSibling()) {
             m_books.add(PaymentSum::CarriedBy, link.party, entry->confirmation.amount, now);
@@ -326,6 +333,7 @@ Watch::Observation AccountingServer::Engine::observation(Subject subject, IspId 
 }
 
 void AccountingServer::Engine::watch() {
+    if (m_config.provider) return;  // the ISP does
     const SystemTime now = m_clock.now();
     for (const auto& [subject, isp] : subjects()) {
         const Watch::Observation seen = observation(subject, isp);

@@ -39,6 +39,7 @@ bool AccountingServer::Engine::isThere(const Party& party) const {
 }
 
 void AccountingServer::Engine::send(const Party& party, Message message) {
+    if (party.isProvider()) return sendToProvider(message);
     afterCommit([this, party, bytes = encode(message), offer = std::holds_alternative<ForwardPayment>(message)] {
         if (!party.isCustomer()) {
             const auto link = m_links.find(party);
@@ -112,6 +113,7 @@ bool AccountingServer::Engine::paymentSaid(const PeerPtr& peer, const Message& m
         if (!itself()) return refuse(peer, query->request, Refusal::NotJoined, "join first"), true;
         afterCommit([this, peer, query = *query] { send(peer, m_desk->statement(peer->customer, query)); });
     } else if (const auto* asked = std::get_if<RouteQuery>(&message)) {
+        if (m_config.provider) return askProviderForWay(peer, *asked), true;
         RouteFound found{asked->request, {}};
         if (const auto way = m_routes.way(asked->isp, asked->amount)) found.fees = *way;
         send(peer, found);
@@ -160,7 +162,7 @@ bool AccountingServer::Engine::paymentSaid(const Party& party, const Message& me
 
 void AccountingServer::Engine::tellRoutes() {
     for (auto& [party, link] : m_links) {
-        if (!link.connection) continue;
+        if (!link.connection || party.isProvider()) continue;
         (void)link.connection->send(
             encode(Message(party.isSibling() ? m_routes.toTellSiblings() : m_routes.toTell(party.isp))));
     }

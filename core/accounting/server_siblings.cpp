@@ -21,12 +21,17 @@ void AccountingServer::Engine::linksStart() {
     for (const NeighbourConfig& neighbour : m_config.neighbours) {
         Party party{{}, neighbour.isp};
         if (m_links.contains(party)) party.server = neighbour.name;
-        m_links[party] = Link{party, neighbour, nullptr, nullptr, {}, {}};
+        m_links[party] = Link{party, neighbour, nullptr, nullptr, nullptr, {}, {}};
     }
     for (const SiblingConfig& sibling : m_config.siblings) {
         const Party party{{}, {}, sibling.name};
-        m_links[party] =
-            Link{party, {m_config.isp, sibling.name, sibling.server, sibling.key, {}}, nullptr, nullptr, {}, {}};
+        const NeighbourConfig config{m_config.isp, sibling.name, sibling.server, sibling.key, {}};
+        m_links[party] = Link{party, config, nullptr, nullptr, nullptr, {}, {}};
+    }
+    if (const auto party = provider()) {
+        const ProviderConfig& isp = *m_config.provider;
+        m_links[*party] =
+            Link{*party, {m_config.isp, isp.name, isp.server, isp.key, {}}, nullptr, nullptr, nullptr, {}, {}};
     }
 }
 
@@ -125,21 +130,21 @@ void AccountingServer::Engine::compareWithConfig(const Peer& peer, const Sibling
 
 // --- what we say
 
-void AccountingServer::Engine::greetSibling(const Link& link) {
+void AccountingServer::Engine::greetSibling(net::TlsConnection& connection) {
     SiblingPlaces places;
     for (const auto& [party, other] : m_links) {
         if (!party.isSibling()) places.places.push_back({party.isp, other.config.exits});
     }
-    (void)link.connection->send(encode(Message(places)));
+    (void)connection.send(encode(Message(places)));
     SiblingCustomers customers;
     customers.first = true;
     for (const auto& [node, name] : m_payees) {
         customers.here.push_back(node);
         if (customers.here.size() < maxSiblingCustomers) continue;
-        (void)link.connection->send(encode(Message(customers)));
+        (void)connection.send(encode(Message(customers)));
         customers = {};
     }
-    (void)link.connection->send(encode(Message(customers)));
+    (void)connection.send(encode(Message(customers)));
 }
 
 void AccountingServer::Engine::tellSiblings(const SiblingCustomers& news) {

@@ -141,6 +141,38 @@ private slots:
         QCOMPARE(parse(another)->server.neighbours.size(), size_t{2});
     }
 
+    void anEnterpriseHasAProviderInsteadOfANumber() {
+        const std::string head = replaced(replaced(accountingToml(), "isp = 26\n", ""), "[[neighbour]]\nisp = 25", "#");
+        std::string text = head.substr(0, head.find("[[isp_key]]"));
+        const size_t at = text.find("#");
+        text.erase(at, text.find("[[customer]]") - at);
+        const std::string provider = "[provider]\nisp = 24\nname = \"X\"\naddress = \"198.51.100.3\"\nkey = \"" +
+                                     otherKey +
+                                     "\"\npayments_per_day = \"2\"\nshares = [{ class = 3, share_1024ths = 256 }]\n";
+        const std::string rule = "[[rule]]\nname = \"no games\"\naction = \"deny\"\nhosts = [\"B\"]\nisps = [7]\n";
+        const auto parse = [](const std::string& toml) {
+            return parseAccountingConfig(toml, "accounting.toml", "/conf");
+        };
+        const auto settings = parse(text + provider + rule);
+        QVERIFY2(settings.has_value(), problems(settings).c_str());
+        QCOMPARE(settings->server.isp, IspId(24));
+        QVERIFY(settings->server.provider.has_value());
+        QCOMPARE(settings->server.provider->shares[0].per1024, uint32_t{256});
+        QCOMPARE(settings->server.provider->rules[0].isps[0], IspId(7));
+        const auto says = [&](const std::string& toml, const char* answer) {
+            return problems(parse(toml)).find(answer) != std::string::npos;
+        };
+        QVERIFY(says(text + provider + replaced(rule, "\"B\"", "\"C\""), "no [[customer]]"));
+        QVERIFY(says(text + provider + replaced(rule, "deny", "refuse"), "\"allow\" or \"deny\""));
+        QVERIFY(says(accountingToml() + rule, "add its [provider]"));
+        QVERIFY(says(replaced(accountingToml(), "isp = 26\n", "") + provider, "speaks with its [provider] only"));
+        const auto delegating = parse(replaced(accountingToml(), "[[isp_key]]",
+                                               "[customer.delegation]\ncounter = 7\n"
+                                               "shares = [{ class = 1, share_1024ths = 512 }]\n[[isp_key]]"));
+        QVERIFY2(delegating.has_value(), problems(delegating).c_str());
+        QCOMPARE(delegating->server.customers[0].delegation->counter, ExitPoint(7));
+    }
+
     void directoryFileIsUnderstood() {
         const auto settings = parseDirectoryConfig(directoryToml(), "directory.toml", "/conf");
         QVERIFY2(settings.has_value(), problems(settings).c_str());

@@ -140,7 +140,8 @@ std::vector<Message> oneOfEach() {
             ComplaintAnswer{3, IspId(24), IspId(25), ComplaintReply::Rectified, dollars("1"), dollars("2"),
                             dollars("0.5"), time, signature()},
             CountPaths{{{4, {IspId(26), IspId(25)}}}},
-            PathCounts{{{4, 99, {dollars("1"), dollars("2")}}}}};
+            PathCounts{{{4, 99, {dollars("1"), dollars("2")}}}},
+            DelegatedConfirmation{confirmation()}};
 }
 
 }  // namespace
