@@ -99,7 +99,8 @@ Expected<void> Overlay::configure(uint16_t isp) const {
     const OverlayIspSpec& own = m_isps[indexOf(isp)];
     std::ostringstream out;
     out << "isp = " << own.isp << "\nname = \"" << own.name << "\"\nidentity = \"accounting.key\"\n"
-        << "database = \"books.db\"\ndatabase_key = \"database.key\"\nadmin_socket = \"accounting.sock\"\n"
+        << "database = \"" << own.database
+        << "\"\ndatabase_key = \"database.key\"\nadmin_socket = \"accounting.sock\"\n"
         << "listen = [\"" << endpoint(isp).address.toString() << "\"]\n\n[sampling]\nthreshold = \"0.0001\"\n"
         << "\n[payments]\nfee = \"" << own.fee << "\"\nfee_1024ths = " << own.fee1024ths << "\n"
         << own.payments << "\n";
@@ -132,9 +133,9 @@ Expected<void> Overlay::launch(uint16_t isp) {
     }
     std::error_code error;
     fs::remove(socket(isp), error);  // of one that was killed
-    return m_lab.startProgram(program(isp), m_node,
-                              {programPath("netpas-isp"), "accounting", "--config", folder(isp) + "/accounting.toml"},
-                              std::move(environment));
+    std::vector<std::string> argv = m_isps[indexOf(isp)].wrapper;
+    argv.insert(argv.end(), {programPath("netpas-isp"), "accounting", "--config", folder(isp) + "/accounting.toml"});
+    return m_lab.startProgram(program(isp), m_node, std::move(argv), std::move(environment));
 }
 
 Expected<void> Overlay::awaitAnswer(uint16_t isp) {

@@ -29,10 +29,12 @@ struct OverlayIspSpec {
     uint32_t fee1024ths = 0;  // … and this share of the amount
     std::vector<uint16_t> neighbours;
     std::string credit = "1000000";  // of each neighbour
-    std::vector<OverlayCustomerSpec> customers;
-    double clockShift = 0;   // seconds
-    std::string more;        // TOML for the end of the configuration: other tables
-    std::string payments{};  // more lines of [payments]
+    std::vector<OverlayCustomerSpec> customers{};
+    double clockShift = 0;               // seconds
+    std::string more;                    // TOML for the end of the configuration: other tables
+    std::string payments{};              // more lines of [payments]
+    std::string database = "books.db";   // in its folder
+    std::vector<std::string> wrapper{};  // a command that runs the server: its name and arguments follow
 };
 
 class Overlay {

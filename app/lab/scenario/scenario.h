@@ -104,5 +104,7 @@ Scenario overlayBasicsScenario();
 Scenario paymentChaosScenario();
 Scenario figure2Scenario();
 Scenario overlayOnlyScenario();
+Scenario scaleScenario();
+Scenario paymentFaultsScenario();
 
 }  // namespace netpas::lab
