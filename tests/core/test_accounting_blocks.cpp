@@ -70,6 +70,8 @@ private slots:
 
         QVERIFY(w.x.server->setFrozen("A", false, ""));
         QVERIFY(w.x.books().complaints("A").empty());
+        // While it was frozen it could not ask for payments either.
+        QVERIFY(w.again([&] { return w.receive(); }));
         QVERIFY(w.again([&] { return w.payOnce() != payments::PaymentId{} && !w.last; }));
     }
 
