@@ -32,6 +32,7 @@ std::string_view codeOf(accounting::PaymentRefusal reason) {
     case PaymentRefusal::Conflict: return "CONFLICT";
     case PaymentRefusal::BadOrder: return "BAD_ORDER";
     case PaymentRefusal::PayeeRefused: return "PAYEE_REFUSED";
+    case PaymentRefusal::Forbidden: return "FORBIDDEN";
     case PaymentRefusal::StoreFailed: return "STORE_FAILED";
     case PaymentRefusal::Cancelled: return "CANCELLED";
     }

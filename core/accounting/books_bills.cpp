@@ -31,9 +31,12 @@ std::optional<Place> placeOf(PaymentSum kind) {
     case PaymentSum::TakenBackTo: return Place{BillItem::TakenBack, false};
     case PaymentSum::LateBy: return Place{BillItem::Late, true};
     case PaymentSum::LateTo: return Place{BillItem::Late, false};
-    // Between servers of one ISP.
+    // Between servers of one ISP; with customers, who get invoices.
     case PaymentSum::CarriedFor:
-    case PaymentSum::CarriedBy: return std::nullopt;
+    case PaymentSum::CarriedBy:
+    case PaymentSum::ShareTo:
+    case PaymentSum::ShareFrom:
+    case PaymentSum::Delegated: return std::nullopt;
     }
     return std::nullopt;
 }

@@ -126,7 +126,7 @@ void write(Writer& w, const PaymentSumEntry& v) {
     writeSide(w, v.summarised);
 }
 void read(Reader& r, PaymentSumEntry& v) {
-    v.kind = readEnum(r, PaymentSum::OwedBy, PaymentSum::CarriedBy);
+    v.kind = readEnum(r, PaymentSum::OwedBy, PaymentSum::Delegated);
     v.party = readParty(r);
     v.all = readSide(r);
     v.summarised = readSide(r);
