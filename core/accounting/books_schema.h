@@ -128,7 +128,7 @@ CREATE TABLE delegated (
 CREATE INDEX delegated_made ON delegated (made);
 )sql";
 
-inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3, booksStep4, booksStep5, booksStep6,
-                                       booksStep7};
+inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3, booksStep4,
+                                       booksStep5, booksStep6, booksStep7};
 
 }  // namespace netpas::accounting

@@ -247,8 +247,7 @@ using Message =
                  SendPayment, PaymentQuery, RouteQuery, SetReceiving, PaymentStatement, RouteFound, ReceivingSet,
                  ForwardPayment, PaymentRefused, PaymentConfirmed, PaymentAck, CancelPayment, AnnounceRoutes,
                  SiblingPlaces, SiblingCustomers, BatchAbility, ConfirmationBatch, BatchAck, Complaint, ComplaintAnswer,
-                 CountPaths, PathCounts, PayeeComplaint,
-                 DelegatedConfirmation>;
+                 CountPaths, PathCounts, PayeeComplaint, DelegatedConfirmation>;
 
 // The caller keeps the limits above; a message beyond them is cut to them.
 [[nodiscard]] Bytes encode(const Message& message);
