@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 
 #include "app/lab/command.h"
 #include "app/lab/parties.h"
@@ -88,7 +89,13 @@ Expected<Household::Said> Household::cli(const Host& at, const std::string& owne
 
 Expected<Household::Said> Household::ask(const Host& host, std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"--agent", "home"});
-    return cli(host, host.device, arguments);
+    // On a busy machine the secretary may be taken for lost. Nothing was decided then, and a person would ask again.
+    constexpr int patience = 10;
+    for (int tries = 0;; ++tries) {
+        auto said = cli(host, host.device, arguments);
+        if (!said || said->status == 0 || said->code() != "NO_SECRETARY" || tries == patience) return said;
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    }
 }
 
 Expected<Json> Household::told(const Host& host, const std::vector<std::string>& arguments) {
