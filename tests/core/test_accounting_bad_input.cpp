@@ -96,6 +96,7 @@ std::vector<Message> everyMessage() {
     all.push_back(CountPaths{{{4, {IspId(26), IspId(25)}}}});
     all.push_back(PathCounts{{{4, 99, {dollars("1"), dollars("2")}}}});
     all.push_back(ReceivingSet{10, PaymentRefusal::MayNotReceive});
+    all.push_back(DelegatedConfirmation{confirmation()});
     return all;
 }
 
