@@ -98,7 +98,8 @@ IpAddress Overlay::customerAddress(uint16_t isp, const std::string& customer) co
 Expected<void> Overlay::configure(uint16_t isp) const {
     const OverlayIspSpec& own = m_isps[indexOf(isp)];
     std::ostringstream out;
-    out << "isp = " << own.isp << "\nname = \"" << own.name << "\"\nidentity = \"accounting.key\"\n"
+    if (!own.enterprise) out << "isp = " << own.isp << "\n";
+    out << "name = \"" << own.name << "\"\nidentity = \"accounting.key\"\n"
         << "database = \"" << own.database
         << "\"\ndatabase_key = \"database.key\"\nadmin_socket = \"accounting.sock\"\n"
         << "listen = [\"" << endpoint(isp).address.toString() << "\"]\n\n[sampling]\nthreshold = \"0.0001\"\n"

@@ -35,6 +35,7 @@ struct OverlayIspSpec {
     std::string payments{};              // more lines of [payments]
     std::string database = "books.db";   // in its folder
     std::vector<std::string> wrapper{};  // a command that runs the server: its name and arguments follow
+    bool enterprise = false;  // a customer's server: `more` has its [provider], `isp` is only the kit's name for it
 };
 
 class Overlay {

@@ -8,7 +8,7 @@ const std::vector<Scenario>& scenarios() {
         upgradeMidstreamScenario(), agentDiesScenario(),    hostilePacketsScenario(), badInputScenario(),
         dongleScenario(),           modemScenario(),        hijackedHostScenario(),   budgetRaceScenario(),
         overlayBasicsScenario(),    paymentChaosScenario(), threatsScenario(),        figure2Scenario(),
-        overlayOnlyScenario(),      scaleScenario(),        paymentFaultsScenario(),
+        overlayOnlyScenario(),      scaleScenario(),        paymentFaultsScenario(),  enterpriseScenario(),
     };
     return all;
 }

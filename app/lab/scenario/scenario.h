@@ -106,5 +106,6 @@ Scenario figure2Scenario();
 Scenario overlayOnlyScenario();
 Scenario scaleScenario();
 Scenario paymentFaultsScenario();
+Scenario enterpriseScenario();
 
 }  // namespace netpas::lab
