@@ -1,5 +1,6 @@
 #include "app/isp/edge_config.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -33,6 +34,8 @@ private:
     void readLink(const toml::table& table, tun::EdgeNeighbour& neighbour);
     void readInternal(const toml::table& table);
     void readDelivery(const toml::table& table);
+    void readProvider(const toml::table& table);
+    void checkBorder(TomlFields& fields);
     PriceModel readPrice(TomlFields& fields);
     std::optional<BucketLimit> readLimit(TomlFields& fields);
     std::filesystem::path path(const std::optional<std::string>& text) const;
@@ -72,7 +75,10 @@ EdgeSettings EdgeConfigReader::read(const toml::table& root) {
     for (const toml::table* table : fields.tables("neighbour")) readNeighbour(*table);
     for (const toml::table* table : fields.tables("internal")) readInternal(*table);
     for (const toml::table* table : fields.tables("delivery")) readDelivery(*table);
-    if (m_settings.edge.classes.empty()) {
+    for (const toml::table* table : fields.tables("provider")) readProvider(*table);
+    if (!m_settings.edge.providers.empty()) {
+        checkBorder(fields);
+    } else if (m_settings.edge.classes.empty()) {
         m_problems.add(0, "there is no [[class]], so every packet would be refused; add one with its price");
     }
     return std::move(m_settings);
@@ -265,7 +271,35 @@ void EdgeConfigReader::readDelivery(const toml::table& table) {
             fields.problem("participate",
                            "packets for it leave from a 'listen' address, and none is of its family; add one");
     }
+    delivery.counter =
+        ExitPoint(static_cast<uint16_t>(fields.number("counter", 1, ExitPoint::maxValue, Need::Optional).value_or(0)));
+    if (delivery.counter != ExitPoint(0) && !delivery.participate) {
+        fields.problem("counter",
+                       "'counter' means that whoever gets these packets confirms them, which needs their headers; name "
+                       "the customer's border router in 'participate'");
+    }
     m_settings.edge.deliveries.push_back(std::move(delivery));
+}
+
+void EdgeConfigReader::readProvider(const toml::table& table) {
+    TomlFields fields(table, "[[provider]]", m_problems);
+    const auto local = fields.address("local");
+    const auto remote = fields.address("remote");
+    if (local && remote && local->isV6() != remote->isV6())
+        fields.problem("remote", "'local' and 'remote' must both be IPv4 or both be IPv6");
+    m_settings.edge.providers.push_back({local.value_or(IpAddress{}), remote.value_or(IpAddress{})});
+}
+
+// A customer's border router sells nothing.
+void EdgeConfigReader::checkBorder(TomlFields& fields) {
+    const EdgeConfig& edge = m_settings.edge;
+    const std::string remedy =
+        "a router with [[provider]] is a customer's border router and sells nothing; leave this out";
+    if (!edge.customers.empty()) fields.problem("customer", remedy);
+    if (!edge.neighbours.empty()) fields.problem("neighbour", remedy);
+    const bool delegates = std::any_of(edge.deliveries.begin(), edge.deliveries.end(),
+                                       [](const tun::EdgeDelivery& one) { return one.counter != ExitPoint(0); });
+    if (delegates) fields.problem("delivery", "a router with [[provider]] confirms itself; leave 'counter' out");
 }
 
 }  // namespace

@@ -29,6 +29,19 @@ json linksOf(const EdgeView& view) {
     return out;
 }
 
+// What was delivered to those who confirm it themselves.
+json delegatedOf(const EdgeView& view) {
+    json out = json::array();
+    for (const auto& [link, counters] : view.lifetime.links) {
+        if (link.first != view.config.isp) continue;
+        out.push_back({{"counter", link.second.value()},
+                       {"packets", counters.packets},
+                       {"bytes", counters.bytes},
+                       {"own", counters.own.toString()}});
+    }
+    return out;
+}
+
 json keysOf(const EdgeView& view) {
     std::vector<std::pair<SessionKeyId, tun::KeyCounters>> keys(view.now.keys.begin(), view.now.keys.end());
     std::sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -135,6 +148,7 @@ std::string countersJson(const EdgeView& view) {
         {"ingress", ingress},
         {"links", linksOf(view)},
         {"delivered", {{"packets", delivered.packets}, {"bytes", delivered.bytes}, {"own", delivered.own.toString()}}},
+        {"delegated", delegatedOf(view)},
         {"downstream", downstream},
         {"investigations", investigationsOf(view)},
         {"keys", keysOf(view)},

@@ -90,8 +90,7 @@ std::optional<accounting::Delegation> readDelegation(const toml::table* table, P
     TomlFields fields(*table, "[customer.delegation]", problems);
     accounting::Delegation delegation;
     delegation.shares = sharesOf(fields, problems);
-    delegation.counter =
-        ExitPoint(static_cast<uint16_t>(fields.number("counter", 1, ExitPoint::maxValue, Need::Optional).value_or(0)));
+    delegation.counter = ExitPoint(static_cast<uint16_t>(fields.number("counter", 1, ExitPoint::maxValue).value_or(1)));
     return delegation;
 }
 

@@ -251,6 +251,12 @@ void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& p
         if (!known) fields.problem("router", "there is no [[edge]] with router = \"" + customer.router + "\"; add it");
         customer.payments = readAccount(fields.table("payments", Need::Optional), problems);
         customer.delegation = readDelegation(fields.table("delegation", Need::Optional), problems);
+        const bool taken =
+            customer.delegation &&
+            std::any_of(server.customers.begin(), server.customers.end(), [&](const accounting::CustomerConfig& other) {
+                return other.delegation && other.delegation->counter == customer.delegation->counter;
+            });
+        if (taken) fields.problem("delegation", "another customer has this 'counter'; give each its own");
         if (const auto limit = fields.money("cap_limit", Need::Optional)) customer.capLimit = *limit;
         if (const auto limit = fields.number("max_keys", 1, 100'000, Need::Optional)) {
             customer.maxKeys = static_cast<size_t>(*limit);

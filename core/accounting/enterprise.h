@@ -52,7 +52,7 @@ struct ClassShare {
 // At the ISP: a customer that confirms the ISP's service to its prefixes.
 struct Delegation {
     std::vector<ClassShare> shares;
-    ExitPoint counter{0};  // under which routers count what is delivered there; 0: not apart from the rest
+    ExitPoint counter{0};  // under which routers count what is delivered there; 0: nothing is delegated
 };
 
 // At the enterprise.

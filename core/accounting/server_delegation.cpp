@@ -15,7 +15,7 @@ ServiceClass ownClass(const Confirmation& confirmation) { return confirmation.he
 AckResult AccountingServer::Engine::judgeDelegated(const Peer& peer, const CustomerConfig& customer,
                                                    const Confirmation& confirmation) {
     const auto enrolled = m_books.customers().find(customer.name);
-    if (!customer.delegation || enrolled == m_books.customers().end() ||
+    if (!customer.delegation || customer.delegation->counter == ExitPoint(0) || enrolled == m_books.customers().end() ||
         enrolled->second != peer.connection->peerKey()) {
         return AckResult::NotDelegated;
     }
@@ -34,6 +34,50 @@ AckResult AccountingServer::Engine::judgeDelegated(const Peer& peer, const Custo
     return checkTime(confirmation, false);
 }
 
+// Never more than our routers have delivered there: what comes before their reports have told is tried again.
+bool AccountingServer::Engine::wasDelivered(const CustomerConfig& customer, const Confirmation& confirmation) {
+    constexpr size_t most = 10'000;
+    auto& held = m_heldDelegated[customer.name];
+    const Money delivered = checkedAdd(m_books.ownAt(m_config.isp, customer.delegation->counter),
+                                       m_books.sum(SumKind::AllowanceOwn, m_config.isp).total)
+                                .value_or(Money::max());
+    const Money taken = m_books.sum(PaymentSum::Delegated, {customer.name, {}}).total;
+    const auto sum = checkedAdd(taken, confirmation.amount);
+    if (sum && *sum <= delivered) {
+        held.erase(confirmation.id);
+        return true;
+    }
+    if (held.size() < most) held.insert(confirmation.id);
+    return false;
+}
+
+// Who confirms our service to that address in our place.
+const CustomerConfig* AccountingServer::Engine::delegateAt(const std::optional<IpAddress>& destination) const {
+    if (!destination) return nullptr;
+    for (const CustomerConfig& customer : m_config.customers) {
+        if (!customer.delegation || customer.delegation->counter == ExitPoint(0)) continue;
+        const bool his = std::any_of(customer.prefixes.begin(), customer.prefixes.end(),
+                                     [&](const IpPrefix& prefix) { return prefix.contains(*destination); });
+        if (his) return &customer;
+    }
+    return nullptr;
+}
+
+// A router that samples what a customer confirms would have it paid twice.
+bool AccountingServer::Engine::isDelegated(const PeerPtr& peer, const EdgeSample& sample) {
+    const CustomerConfig* customer = delegateAt(destinationOf(sample.excerpt));
+    if (customer == nullptr) return false;
+    ++m_count.refused;
+    if (peer->requests.pass(m_clock.steady())) {
+        m_books.alarm(AlarmKind::BadConfirmation, "router " + peer->router,
+                      "it samples what customer " + customer->name +
+                          " confirms; give its [[delivery]] to those addresses counter = " +
+                          std::to_string(customer->delegation->counter.value()) + " and 'participate'",
+                      m_clock.now());
+    }
+    return true;
+}
+
 // Upstream it is the ISP's own word; the customer's stays in the books.
 void AccountingServer::Engine::handle(const PeerPtr& peer, const DelegatedConfirmation& message) {
     const SystemTime now = m_clock.now();
@@ -42,6 +86,8 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const DelegatedConfir
     AckResult result = customer == nullptr ? AckResult::NotDelegated : judgeDelegated(*peer, *customer, confirmation);
     if (result == AckResult::Expired && m_books.logged(confirmation)) result = AckResult::Duplicate;
     if (result == AckResult::Accepted) result = resultOf(m_books.known(confirmation));
+    if (result == AckResult::Accepted && !wasDelivered(*customer, confirmation)) result = AckResult::FromTheFuture;
+    if (result == AckResult::Expired && customer != nullptr) m_heldDelegated[customer->name].erase(confirmation.id);
     if (result == AckResult::Duplicate) ++m_count.duplicates;
     if (!isAccepted(result)) {
         ++m_count.refused;
@@ -70,6 +116,11 @@ Watch::Observation AccountingServer::Engine::delegated(const CustomerConfig& cus
     Watch::Observation seen;
     seen.counted = m_books.ownAt(m_config.isp, customer.delegation->counter);
     seen.confirmed = m_books.sum(PaymentSum::Delegated, {customer.name, {}}).total;
+    // What it asked for counts: else nothing would ever be too much.
+    const auto held = m_heldDelegated.find(customer.name);
+    const auto asked = held == m_heldDelegated.end() ? 0 : static_cast<int64_t>(held->second.size());
+    const auto waiting = checkedMul(m_config.threshold, asked);
+    if (waiting) seen.confirmed = checkedAdd(seen.confirmed, *waiting).value_or(Money::max());
     seen.threshold = m_config.threshold;
     seen.samplers = std::max<size_t>(m_edges.size(), 1);
     seen.allowance = m_books.sum(SumKind::AllowanceOwn, m_config.isp).total;

@@ -188,6 +188,7 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const EdgeSample& mes
         return acknowledge(peer, message.id, AckResult::WrongPath);
     }
     if (message.amount != m_config.threshold) return acknowledge(peer, message.id, AckResult::WrongAmount);
+    if (self && isDelegated(peer, message)) return acknowledge(peer, message.id, AckResult::NotDelegated);
     // The time differs with every repetition: the id alone says that this sample was taken before.
     if (m_books.knownSample(message.id)) {
         ++m_count.duplicates;

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/accounting/batch_reach.h"
 #include "core/accounting/client.h"
@@ -288,6 +289,9 @@ private:
     void handle(const PeerPtr& peer, const DelegatedConfirmation& message);
     [[nodiscard]] AckResult judgeDelegated(const Peer& peer, const CustomerConfig& customer,
                                            const Confirmation& confirmation);
+    [[nodiscard]] bool wasDelivered(const CustomerConfig& customer, const Confirmation& confirmation);
+    [[nodiscard]] const CustomerConfig* delegateAt(const std::optional<IpAddress>& destination) const;
+    [[nodiscard]] bool isDelegated(const PeerPtr& peer, const EdgeSample& sample);
     void confirmForProvider(const PeerPtr& peer, const EdgeSample& message);
     void providerTook(const OutboxEntry& entry, AckResult result);
     void watchDelegated();
@@ -351,6 +355,8 @@ private:
     SystemTime m_expiryArmed = SystemTime::max();  // what the timer waits for
     Watch m_watch;
     std::map<std::string, Watch> m_delegatedWatch;  // by customer
+    // … and what it has confirmed beyond what the routers have reported.
+    std::map<std::string, std::unordered_set<ConfirmationId, ConfirmationIdHash>> m_heldDelegated;
     std::unique_ptr<AccountingClient> m_provider;
     bool m_providerJoined = false;
     std::optional<Invoice> m_providerInvoice;

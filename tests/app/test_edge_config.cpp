@@ -85,6 +85,7 @@ private slots:
     void mistakesAreNamedWithLineAndRemedy_data();
     void mistakesAreNamedWithLineAndRemedy();
     void allMistakesAreNamedAtOnce();
+    void deliveriesOfACustomersBorderRouter();
     void unreadableFilesAreNamed();
     void anyCutOfTheFileIsSurvived();
 };
@@ -117,6 +118,31 @@ void TestEdgeConfig::everythingIsRead() {
         replaced("participate = \"203.0.114.1:46721\"", "participate = \"[2001:db8::5]:9\""), "edge.toml", "/");
     QCOMPARE(v6->edge.deliveries[1].participate->toString(), std::string("[2001:db8::5]:9"));
     QCOMPARE(parseEdgeConfig(replaced("port = 4000\n", ""), "e", "/")->accounting.port, uint16_t{46722});
+}
+
+void TestEdgeConfig::deliveriesOfACustomersBorderRouter() {
+    const std::string participate = "participate = \"203.0.114.1:46721\"\n";
+    const auto delegating = parseEdgeConfig(replaced(participate, participate + "counter = 7\n"), "e", "/");
+    QVERIFY(delegating.has_value());
+    QCOMPARE(delegating->edge.deliveries[1].counter, ExitPoint(7));
+    QVERIFY(problemsOf(replaced(participate, "counter = 7\n")).find("name the customer's border router") !=
+            std::string::npos);
+
+    const std::string provider = "[[provider]]\nlocal = \"203.0.114.1\"\nremote = \"192.0.2.1\"\n";
+    const std::string sells = problemsOf(good + provider);
+    QVERIFY(sells.find("customer's border router") != std::string::npos);
+    const std::string plain =
+        "isp = 26\nrouter = \"b\"\nidentity = \"b.key\"\nstate_dir = \"b\"\nadmin_socket = \"b.sock\"\n[accounting]\n"
+        "address = \"203.0.114.2\"\nkey = \"" +
+        std::string(64, '1') + "\"\n[[delivery]]\nprefix = \"203.0.114.0/24\"\n";
+    const auto border = parseEdgeConfig(plain + provider, "e", "/");
+    QVERIFY2(border.has_value(), problemsOf(plain + provider).c_str());
+    QCOMPARE(border->edge.providers.size(), size_t{1});
+    QCOMPARE(border->edge.providers[0].remote.toString(), std::string("192.0.2.1"));
+    QVERIFY(
+        problemsOf(plain + "counter = 3\nparticipate = \"203.0.114.9:1\"\n" + provider).find("leave 'counter' out") !=
+        std::string::npos);
+    QVERIFY(problemsOf(plain + replaced("192.0.2.1", "2001:db8::1")).size() > 0);
 }
 
 void TestEdgeConfig::mistakesAreNamedWithLineAndRemedy_data() {

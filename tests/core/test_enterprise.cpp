@@ -135,6 +135,14 @@ struct Campus {
     Money providerSum(PaymentSum kind) { return sum(e, kind, Party::provider(IspId(24))); }
     Money ofE(PaymentSum kind) { return sum(x, kind, {"E", {}}); }
 
+    // X's routers say that this much was delivered to E.
+    bool delivered(Money own) {
+        EdgeReport report;
+        report.links = {{IspId(24), ExitPoint(7), 100, 10'000, own, Money::zero()}};
+        const auto before = x.edge->stored;
+        return x.edge->client.report(report) > 0 && run([&] { return x.edge->stored > before; });
+    }
+
     std::vector<ClassShare> shares{{mirrored, 300}};
     boost::asio::io_context io;
     Isp y, x, e;
@@ -281,6 +289,7 @@ private slots:
     void whatTheEnterpriseConfirmsIsPaidAndShared() {
         Campus c;
         QVERIFY(c.up());
+        QVERIFY(c.delivered(*checkedMul(c.t, 20)));
         for (uint64_t i = 0; i < 20; ++i) {
             QVERIFY(c.e.edge->client.sample(arrived(i, i % 2 == 0 ? mirrored : gold, "127.0.0.9", c.t)));
         }
@@ -300,6 +309,7 @@ private slots:
     void confirmationsWaitForTheIspAndCountOnce() {
         Campus c;
         QVERIFY(c.up());
+        QVERIFY(c.delivered(*checkedMul(c.t, 10)));
         c.x.server.reset();
         for (uint64_t i = 0; i < 10; ++i) QVERIFY(c.e.edge->client.sample(arrived(i, mirrored, "127.0.0.9", c.t)));
         QVERIFY(c.run([&] { return c.e.edge->client.samplesWaiting() == 0; }));  // they are durable
@@ -370,6 +380,41 @@ private slots:
         QVERIFY(std::any_of(alarms.begin(), alarms.end(), [](const Alarm& alarm) {
             return alarm.kind == AlarmKind::TooMuchConfirmed && alarm.subject == "customer E";
         }));
+        QCOMPARE(c.ofE(PaymentSum::Delegated), *checkedMul(c.t, 10));  // and nobody pays for it
+        QCOMPARE(c.y.sum(SumKind::OwedTo, 24), *checkedMul(c.t, 10));
+        QCOMPARE(c.e.books().outbox().size(), size_t{10});
+    }
+
+    // A confirmation may be quicker than the routers' report.
+    void whatTheRoutersHaveNotReportedYetWaits() {
+        Campus c;
+        QVERIFY(c.up());
+        for (uint64_t i = 0; i < 10; ++i) QVERIFY(c.e.edge->client.sample(arrived(i, mirrored, "127.0.0.9", c.t)));
+        QVERIFY(c.run([&] { return c.e.books().outbox().size() == 10; }));
+        settle(c.io);
+        QCOMPARE(c.ofE(PaymentSum::Delegated), Money::zero());
+        QVERIFY(c.delivered(*checkedMul(c.t, 10)));
+        QVERIFY(c.run([&] { return c.ofE(PaymentSum::Delegated) == *checkedMul(c.t, 10); }));
+        QVERIFY(c.run([&] { return c.e.books().outbox().empty(); }));
+        QCOMPARE(c.x.books().alarmCount() + c.e.books().alarmCount(), uint64_t{0});
+    }
+
+    // The ISP's own router samples what the customer confirms: nothing is confirmed twice.
+    void aRouterThatWasNotToldIsRefused() {
+        Campus c;
+        QVERIFY(c.up());
+        QVERIFY(c.delivered(*checkedMul(c.t, 10)));
+        for (uint64_t i = 0; i < 5; ++i) QVERIFY(c.x.edge->client.sample(arrived(i, mirrored, "127.0.0.9", c.t)));
+        QVERIFY(c.x.edge->client.sample(arrived(5, mirrored, "192.0.2.9", c.t)));  // somebody else's
+        for (uint64_t i = 10; i < 15; ++i) QVERIFY(c.e.edge->client.sample(arrived(i, mirrored, "127.0.0.9", c.t)));
+        QVERIFY(c.run([&] { return c.ofE(PaymentSum::Delegated) == *checkedMul(c.t, 5); }));
+        QVERIFY(c.run([&] { return c.x.sum(SumKind::ConfirmedOwn, 24) == *checkedMul(c.t, 6); }));
+        settle(c.io);
+        QCOMPARE(c.x.sum(SumKind::ConfirmedOwn, 24), *checkedMul(c.t, 6));
+        const auto& alarms = c.x.books().alarms();
+        QVERIFY(!alarms.empty());
+        QVERIFY(alarms[0].subject.find("router") == 0);
+        QVERIFY(alarms[0].text.find("counter = 7") != std::string::npos);
     }
 };
 

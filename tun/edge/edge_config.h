@@ -62,6 +62,14 @@ struct EdgeInternal {
 struct EdgeDelivery {
     IpPrefix prefix;
     std::optional<Endpoint> participate;  // gets the packet with its header
+    // Not 0: who gets it confirms it (NetPaS §5.4). This router samples none of it and counts it under this number.
+    ExitPoint counter{0};
+};
+
+// At a customer's border router: an edge router of its ISP, which delivers packets with their headers.
+struct EdgeProvider {
+    IpAddress local;
+    IpAddress remote;
 };
 
 enum class UnderpaidAction : uint8_t { Drop, BestEffort };
@@ -85,6 +93,8 @@ struct EdgeConfig {
     std::vector<EdgeNeighbour> neighbours;
     std::vector<EdgeInternal> internals;
     std::vector<EdgeDelivery> deliveries;
+    // If there are any, this is a customer's border router, `isp` is its ISP, and what arrives from these is sampled here.
+    std::vector<EdgeProvider> providers;
 };
 
 }  // namespace netpas::tun

@@ -41,6 +41,7 @@ void EdgeProcessor::harvest(EdgeReport& report, size_t keyLimit) {
     for (size_t l = 0; l < m_links.size(); ++l) {
         report.links.push_back({m_linkNames[l].first, m_linkNames[l].second, m_links[l]});
     }
+    for (const auto& [counter, counters] : m_delegated) report.links.push_back({m_isp, counter, counters});
     report.delivered = m_delivered;
     report.downstream.clear();
     for (size_t n = 0; n < m_downstream.size(); ++n) {

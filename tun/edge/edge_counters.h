@@ -31,7 +31,7 @@ struct LinkCounters {
     friend bool operator==(const LinkCounters&, const LinkCounters&) = default;
 };
 
-// Step 6 at the last ISP.
+// Step 6 at the last ISP, what it confirms itself.
 struct DeliveredCounters {
     uint64_t packets = 0;
     uint64_t bytes = 0;
@@ -99,7 +99,7 @@ struct EdgeReport {
 
     std::array<uint64_t, verdictCount> verdicts{};
     std::vector<Ingress> ingress;  // one per neighbour, in the configuration's order
-    std::vector<Link> links;       // one per link, likewise
+    std::vector<Link> links;       // one per link, likewise; then what others confirm, with this ISP and their counters
     DeliveredCounters delivered;
     std::vector<Downstream> downstream;
     std::vector<InvestigationCounters> investigations;  // by slot; empty when nothing is investigated

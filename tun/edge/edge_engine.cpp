@@ -109,6 +109,14 @@ tl::expected<void, EngineError> EdgeEngine::openPorts(UdpFactory& factory) {
         m_internals.emplace_back(*port->socket, Endpoint{internal.remote, dataPort});
         m_counters.egress.push_back({"router " + internal.router, {}});
     }
+    for (size_t i = 0; i < m_config.providers.size(); ++i) {
+        const EdgeProvider& provider = m_config.providers[i];
+        if (sharedPort(provider.local) == nullptr) {
+            if (auto opened = openPort(factory, Port{}, provider.local, {}); !opened) return opened;
+        }
+        sharedPort(provider.local)
+            ->providers.emplace_back(Endpoint{provider.remote, dataPort}, static_cast<uint16_t>(i));
+    }
     m_endpointOf.assign(m_config.deliveries.size(), SIZE_MAX);
     for (size_t i = 0; i < m_config.deliveries.size(); ++i) {
         const std::optional<Endpoint>& to = m_config.deliveries[i].participate;
@@ -207,6 +215,9 @@ EdgeEngine::Source EdgeEngine::sourceOf(const Port& port, const Endpoint& from) 
     }
     for (const auto& [remote, index] : port.internals) {
         if (from == remote) return {Arrival::Internal, index};
+    }
+    for (const auto& [remote, index] : port.providers) {
+        if (from == remote) return {Arrival::Provider, index};
     }
     if (!port.customers) return {Arrival::Internal, EdgePacket::unknownSource};
     const auto customer = m_customerPrefixes.find(from.address.bytes());

@@ -89,6 +89,7 @@ private:
         bool customers = false;                                // Role::Shared: customers may send here
         Endpoint expected;                                     // Role::Link: the neighbour's edge router
         std::vector<std::pair<Endpoint, uint16_t>> internals;  // Role::Shared
+        std::vector<std::pair<Endpoint, uint16_t>> providers;  // Role::Shared
     };
     struct Source {
         Arrival arrival;

@@ -50,6 +50,12 @@ EdgeProcessor::EdgeProcessor(const EdgeConfig& config, SteadyTime now)
     }
     m_ingress.resize(config.neighbours.size());
     m_links.resize(m_neighbourOfLink.size());
+    m_isp = config.isp;
+    m_border = !config.providers.empty();
+    // No memory is taken for a packet.
+    for (const EdgeDelivery& delivery : config.deliveries) {
+        if (delivery.counter != ExitPoint(0)) m_delegated.try_emplace(delivery.counter);
+    }
 }
 
 void EdgeProcessor::process(std::span<const EdgePacket> packets, std::span<EdgeResult> results,
@@ -98,8 +104,13 @@ void EdgeProcessor::judge(Work& work, const EdgeTables& tables) {
         case Arrival::Internal:  // the router that heard it first has taken steps 1 to 3 and 5
             if (lookUpForwarding(work, tables)) fillIn(work);
             break;
+        case Arrival::Provider:
+            if (lookUpForwarding(work, tables)) fillIn(work);
+            countArrived(work);
+            break;
         }
-        if (isAccepted(work.result->verdict) && work.target.way != EdgeTables::Way::Internal) {
+        const bool leaves = isAccepted(work.result->verdict) && work.target.way != EdgeTables::Way::Internal;
+        if (leaves && !m_border) {
             countService(work);
             countDownstream(work, tables);
         }
@@ -148,6 +159,7 @@ bool EdgeProcessor::readShim(Work& work) {
     case Arrival::Customer: expected = ShimKind::Customer; break;
     case Arrival::Neighbour: expected = ShimKind::Transit; break;
     case Arrival::Internal: expected = ShimKind::Internal; break;
+    case Arrival::Provider: expected = ShimKind::Delivery; break;
     }
     if (expected != ShimKind::Customer) {
         work.header = work.packet->data + plainShimSize;
@@ -200,6 +212,9 @@ bool EdgeProcessor::readHeader(Work& work, const EdgeTables& tables) {
         break;
     }
     case Arrival::Internal: break;
+    case Arrival::Provider:
+        if (!work.last) return refuse(work, Verdict::WrongPosition);
+        break;
     }
     return true;
 }
@@ -320,7 +335,7 @@ void EdgeProcessor::fillIn(Work& work) {
         break;
     case EdgeTables::Way::Kernel:
         result.verdict = Verdict::Delivered;
-        rewriteDscp({work.inner, work.innerSize}, work.service->dscp);
+        if (work.service->known) rewriteDscp({work.inner, work.innerSize}, work.service->dscp);
         result.offset = static_cast<uint32_t>(work.inner - work.packet->data);
         result.size = work.innerSize;
         return;

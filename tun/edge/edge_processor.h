@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -34,6 +35,7 @@ enum class Arrival : uint8_t {
     Customer,   // source = index in EdgeConfig::customers
     Neighbour,  // source = index of the link, all neighbours' links in order
     Internal,   // source = index in EdgeConfig::internals
+    Provider,   // source = index in EdgeConfig::providers
 };
 
 struct EdgePacket {
@@ -155,6 +157,8 @@ private:
     bool refuse(Work& work, Verdict verdict);
     bool toKernelUncharged(Work& work, Verdict verdict);
     MoneyBucket* bucketOf(const Work& work);
+    void countArrived(const Work& work);  // at a customer's border router
+    void sampleOwn(const Work& work);
 
     KeyTable m_keys;
     std::vector<uint16_t> m_neighbourOfLink;
@@ -170,6 +174,9 @@ private:
     std::vector<IngressCounters> m_ingress;  // by neighbour
     std::vector<LinkCounters> m_links;
     DeliveredCounters m_delivered;
+    std::map<ExitPoint, LinkCounters> m_delegated;  // deliveries that others confirm
+    IspId m_isp;
+    bool m_border = false;                         // of a customer
     std::vector<DownstreamCounters> m_downstream;  // by neighbour
     std::array<InvestigationCounters, InvestigatedPath::limit> m_investigations{};
     bool m_investigating = false;

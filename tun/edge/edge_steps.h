@@ -19,7 +19,8 @@ inline MoneyBucket* EdgeProcessor::bucketOf(const Work& work) {
     switch (work.packet->arrival) {
     case Arrival::Customer: return &m_customerBuckets[work.packet->source];
     case Arrival::Neighbour: return &m_neighbourBuckets[m_neighbourOfLink[work.packet->source]];
-    case Arrival::Internal: return nullptr;
+    case Arrival::Internal:
+    case Arrival::Provider: return nullptr;
     }
     return nullptr;
 }
@@ -57,7 +58,7 @@ inline bool EdgeProcessor::checkBucket(Work& work) {
 // 4) Where to, and with which class.
 inline bool EdgeProcessor::lookUpForwarding(Work& work, const EdgeTables& tables) {
     work.service = &tables.serviceClass(header_bytes::service(work.header, work.own));
-    if (!work.service->known) return refuse(work, Verdict::UnknownClass);
+    if (!work.service->known && !m_border) return refuse(work, Verdict::UnknownClass);
     return work.last ? lookUpDestination(work, tables) : lookUpNextIsp(work, tables);
 }
 
@@ -102,21 +103,32 @@ inline bool EdgeProcessor::checkPrice(Work& work, const EdgeTables& tables) {
     return refuse(work, Verdict::Underpaid);
 }
 
-// 6) This ISP's service and the total for all later ones, per link. The last ISP confirms its own service.
+inline void EdgeProcessor::sampleOwn(const Work& work) {
+    ++m_delivered.packets;
+    m_delivered.bytes += work.innerSize;
+    m_delivered.own = plus(m_delivered.own, work.ownPrice);
+    m_ownSamples.observe(Money::fromEighths(work.ownPrice), {work.header, work.headerSize},
+                         {work.inner, work.innerSize}, m_samples);
+}
+
+// The ISP has delivered it, whatever becomes of it here.
+inline void EdgeProcessor::countArrived(const Work& work) {
+    if (isAccepted(work.result->verdict) || work.result->verdict == Verdict::TtlExpired) sampleOwn(work);
+}
+
+// 6) This ISP's service and the total for all later ones, per link. The last ISP confirms its own service, unless whoever
+// gets the packet does.
 inline void EdgeProcessor::countService(const Work& work) {
-    if (work.target.way == EdgeTables::Way::Link) {
-        LinkCounters& counters = m_links[work.target.index];
+    const bool delegated = work.target.counter != ExitPoint(0);
+    if (work.target.way == EdgeTables::Way::Link || delegated) {
+        LinkCounters& counters = delegated ? m_delegated[work.target.counter] : m_links[work.target.index];
         ++counters.packets;
         counters.bytes += work.innerSize;
         counters.own = plus(counters.own, work.ownPrice);
         counters.downstream = plus(counters.downstream, work.downstream);
         return;
     }
-    ++m_delivered.packets;
-    m_delivered.bytes += work.innerSize;
-    m_delivered.own = plus(m_delivered.own, work.ownPrice);
-    m_ownSamples.observe(Money::fromEighths(work.ownPrice), {work.header, work.headerSize},
-                         {work.inner, work.innerSize}, m_samples);
+    sampleOwn(work);
 }
 
 // 7) Every later ISP by itself, per neighbour that the packet goes to.

@@ -56,7 +56,7 @@ void EdgeTables::addDestinations(const EdgeConfig& config) {
     };
     for (size_t i = 0; i < config.deliveries.size(); ++i) {
         const Way way = config.deliveries[i].participate ? Way::Endpoint : Way::Kernel;
-        add(config.deliveries[i].prefix, {way, static_cast<uint16_t>(i)});
+        add(config.deliveries[i].prefix, {way, static_cast<uint16_t>(i), config.deliveries[i].counter});
     }
     for (size_t i = 0; i < config.internals.size(); ++i) {
         for (const IpPrefix& prefix : config.internals[i].prefixes) {

@@ -37,6 +37,7 @@ public:
     struct Target {
         Way way = Way::Link;
         uint16_t index = 0;
+        ExitPoint counter{0};  // of a delivery that somebody else confirms
         friend bool operator==(const Target&, const Target&) = default;
     };
     struct ExitEntry {
