@@ -9,6 +9,8 @@
 #include "app/isp/config_parts.h"
 #include "app/isp/enterprise_config.h"
 #include "core/certificates/payee_certificate.h"
+#include "core/ndt7/measurement.h"
+#include "core/stamp/stamp_packet.h"
 #include "core/store/postgres/postgres.h"
 
 namespace netpas::isp {
@@ -464,6 +466,21 @@ void readPayee(const toml::table& table, const std::filesystem::path& folder, di
     }
 }
 
+// Where `netpas-isp reflector` and `netpas-isp ndt7` answer.
+void readMeasuringPlaces(TomlFields& fields, directory::Menu& menu, Problems& problems) {
+    for (const toml::table* table : fields.tables("reflector")) {
+        TomlFields inner(*table, "[[reflector]]", problems);
+        menu.reflectors.push_back({inner.address("address").value_or(IpAddress{}), portOf(inner, stamp::defaultPort)});
+    }
+    for (const toml::table* table : fields.tables("speed_test")) {
+        TomlFields inner(*table, "[[speed_test]]", problems);
+        directory::SpeedTest test;
+        test.server = {inner.address("address").value_or(IpAddress{}), portOf(inner, ndt7::defaultPort)};
+        if (table->contains("key")) test.key = keyOf(inner);
+        menu.speedTests.push_back(test);
+    }
+}
+
 DirectorySettings readDirectory(const toml::table& root, const std::filesystem::path& folder, Problems& problems) {
     TomlFields fields(root, "the file", problems);
     DirectorySettings settings;
@@ -498,6 +515,7 @@ DirectorySettings readDirectory(const toml::table& root, const std::filesystem::
         exit.name = inner.text("name", Need::Optional).value_or("");
         content.menu.exits.push_back(std::move(exit));
     }
+    readMeasuringPlaces(fields, content.menu, problems);
     for (const toml::table* table : fields.tables("path")) readPath(*table, content, problems);
     for (const toml::table* table : fields.tables("payee")) readPayee(*table, folder, content, problems);
     for (const toml::table* table : fields.tables("known_isp")) {

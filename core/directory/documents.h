@@ -74,10 +74,20 @@ struct MenuExit {
     friend bool operator==(const MenuExit&, const MenuExit&) = default;
 };
 
+// Serves capacity tests (ndt7).
+struct SpeedTest {
+    Endpoint server;
+    std::optional<PublicKey> key;  // TLS, proved by this key; nothing: plain TCP
+    friend bool operator==(const SpeedTest&, const SpeedTest&) = default;
+};
+
 struct Menu {
     Validity validity;
     std::vector<MenuClass> classes;
     std::vector<MenuExit> exits;
+    // Where what was promised can be measured, inside this ISP. Menus without them are good, too.
+    std::vector<Endpoint> reflectors;  // STAMP (RFC 8762), UDP
+    std::vector<SpeedTest> speedTests;
     friend bool operator==(const Menu&, const Menu&) = default;
 };
 

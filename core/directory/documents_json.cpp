@@ -13,6 +13,7 @@ using Json = nlohmann::ordered_json;
 constexpr size_t maxText = 512;
 constexpr size_t maxList = 4096;
 constexpr size_t maxHops = 16;
+constexpr size_t maxPlaces = 64;  // to measure at
 
 // Reads members of one object; after the first that is wrong, ok() is false and everything reads as empty.
 class Fields {
@@ -108,6 +109,12 @@ Json head(std::string_view kind, const Validity& validity) {
 
 Json endpointJson(const Endpoint& endpoint) {
     return {{"address", endpoint.address.toString()}, {"port", endpoint.port}};
+}
+
+std::optional<Endpoint> readEndpoint(const Json& json) {
+    Fields fields(json);
+    const Endpoint endpoint{fields.address("address"), static_cast<uint16_t>(fields.number("port", 65535))};
+    return fields.ok() ? std::optional(endpoint) : std::nullopt;
 }
 
 Json modelJson(const PriceModel& model) {
@@ -227,6 +234,17 @@ std::string toJson(const Menu& document) {
         exits.push_back({{"isp", exit.isp.value()}, {"exit", exit.exit.value()}, {"name", exit.name}});
     }
     json["exits"] = std::move(exits);
+    if (document.reflectors.empty() && document.speedTests.empty()) return json.dump();
+    Json reflectors = Json::array();
+    for (const Endpoint& reflector : document.reflectors) reflectors.push_back(endpointJson(reflector));
+    json["reflectors"] = std::move(reflectors);
+    Json speedTests = Json::array();
+    for (const SpeedTest& test : document.speedTests) {
+        Json one = endpointJson(test.server);
+        if (test.key) one["key"] = test.key->hex();
+        speedTests.push_back(std::move(one));
+    }
+    json["speed_tests"] = std::move(speedTests);
     return json.dump();
 }
 
@@ -238,6 +256,21 @@ tl::expected<Menu, DocumentError> menuFromJson(std::string_view json) {
             document.exits.push_back({exit.id<IspId>("isp"), exit.id<ExitPoint>("exit"), exit.text("name")});
             return exit.ok();
         });
+        if (fields.has("reflectors"))
+            fields.list("reflectors", maxPlaces, [&](const Json& element) {
+                const auto place = readEndpoint(element);
+                if (place) document.reflectors.push_back(*place);
+                return place.has_value();
+            });
+        if (fields.has("speed_tests"))
+            fields.list("speed_tests", maxPlaces, [&](const Json& element) {
+                Fields one(element);
+                const auto place = readEndpoint(element);
+                if (!place) return false;
+                document.speedTests.push_back({*place, std::nullopt});
+                if (one.has("key")) document.speedTests.back().key = one.key("key");
+                return one.ok();
+            });
     });
 }
 

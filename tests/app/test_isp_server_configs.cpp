@@ -35,7 +35,10 @@ std::string directoryToml() {
            "[[exit]]\nisp = 25\nexit = 1\n[[path]]\nprefix = \"203.0.113.0/24\"\nisps = [26, 25, 24]\nexits = [0, 3]\n"
            "[[path]]\nprefix = \"203.0.113.0/24\"\nisps = [26, 24]\n"
            "[[known_isp]]\nid = 25\nname = \"Y\"\ndirectory = \"https://[2001:db8::2]:46723\"\nkey = \"" +
-           otherKey + "\"\n";
+           otherKey +
+           "\"\n[[reflector]]\naddress = \"192.0.2.1\"\n[[speed_test]]\naddress = \"192.0.2.1\"\nport = 4000\nkey = "
+           "\"" +
+           key + "\"\n[[speed_test]]\naddress = \"192.0.2.1\"\n";
 }
 
 std::string replaced(std::string text, const std::string& what, const std::string& by) {
@@ -188,6 +191,11 @@ private slots:
         QCOMPARE(content.routes[0].paths[1].exits.size(), size_t{1});
         QCOMPARE(content.keys.others[0].directory->port, uint16_t{46723});
         QCOMPARE(content.keys.accountingKey, *PublicKey::parse(key));
+        QVERIFY(content.menu.reflectors == std::vector<Endpoint>({{*IpAddress::parse("192.0.2.1"), 862}}));
+        QCOMPARE(content.menu.speedTests.size(), size_t{2});
+        QCOMPARE(content.menu.speedTests[0].server.port, uint16_t{4000});
+        QVERIFY(content.menu.speedTests[0].key == PublicKey::parse(key));
+        QVERIFY(content.menu.speedTests[1].server.port == 46725 && !content.menu.speedTests[1].key);
     }
 
     void everyMistakeInTheAccountingFileNamesLineAndRemedy_data() {
