@@ -430,12 +430,38 @@ void readPath(const toml::table& table, directory::Content& content, Problems& p
     content.routes.push_back({*prefix, {std::move(path)}});
 }
 
-directory::KnownIsp readKnownIsp(const toml::table& table, Problems& problems) {
+void readAsNumbers(TomlFields& fields, IspId isp, BgpSettings& bgp, Need need) {
+    for (const uint32_t number : fields.asNumbers("as", need)) {
+        if (!bgp.isps.emplace(number, isp).second) {
+            fields.problem("as", "AS " + std::to_string(number) + " stands here twice; an AS belongs to one ISP");
+        }
+    }
+}
+
+void readBgp(const toml::table& table, const std::filesystem::path& folder, BgpSettings& bgp, Problems& problems) {
+    TomlFields fields(table, "[bgp]", problems);
+    for (const std::string& dump : fields.texts("dumps")) {
+        const std::filesystem::path file = folder / dump;
+        const std::string name = file.filename().string();
+        const bool oneStar = std::count(name.begin(), name.end(), '*') <= 1;
+        if (name.empty() || !oneStar || file.parent_path().string().find('*') != std::string::npos) {
+            fields.problem("dumps",
+                           "'dumps' lists files; one * in a name stands for what differs: [\"bgp/rib-*.mrt\"]");
+        }
+        bgp.dumps.push_back(file);
+    }
+    if (bgp.dumps.empty()) fields.problem("dumps", "'dumps' lists no file; write dumps = [\"bgp/rib-*.mrt\"]");
+    bgp.keep = static_cast<size_t>(fields.number("keep", 0, 1'000'000, Need::Optional).value_or(0));
+    readAsNumbers(fields, bgp.isp, bgp, Need::Required);
+}
+
+directory::KnownIsp readKnownIsp(const toml::table& table, BgpSettings& bgp, Problems& problems) {
     TomlFields fields(table, "[[known_isp]]", problems);
     directory::KnownIsp known;
     known.isp = ispOf(fields, "id");
     known.name = fields.text("name").value_or("");
     known.key = keyOf(fields);
+    readAsNumbers(fields, known.isp, bgp, Need::Optional);
     const auto url = fields.text("directory", Need::Optional);
     if (!url) return known;
     const bool slash = url->ends_with("/");
@@ -506,6 +532,10 @@ DirectorySettings readDirectory(const toml::table& root, const std::filesystem::
         problems.add(
             root, "there is no [[edge]] with addresses: customers would not know where to send paid packets; add one");
     }
+    BgpSettings bgp;
+    bgp.isp = content.isp;
+    const toml::table* const follows = fields.table("bgp", Need::Optional);
+    if (follows != nullptr) readBgp(*follows, folder, bgp, problems);
     for (const toml::table* table : fields.tables("class")) content.menu.classes.push_back(readClass(*table, problems));
     for (const toml::table* table : fields.tables("exit")) {
         TomlFields inner(*table, "[[exit]]", problems);
@@ -513,15 +543,17 @@ DirectorySettings readDirectory(const toml::table& root, const std::filesystem::
         exit.isp = ispOf(inner, "isp");
         exit.exit = ExitPoint(static_cast<uint16_t>(inner.number("exit", 1, ExitPoint::maxValue).value_or(1)));
         exit.name = inner.text("name", Need::Optional).value_or("");
+        for (const IpAddress& peer : inner.addresses("peers", Need::Optional)) bgp.exits[peer] = exit.exit;
         content.menu.exits.push_back(std::move(exit));
     }
     readMeasuringPlaces(fields, content.menu, problems);
     for (const toml::table* table : fields.tables("path")) readPath(*table, content, problems);
     for (const toml::table* table : fields.tables("payee")) readPayee(*table, folder, content, problems);
     for (const toml::table* table : fields.tables("known_isp")) {
-        auto known = readKnownIsp(*table, problems);
+        auto known = readKnownIsp(*table, bgp, problems);
         content.keys.others.push_back(std::move(known));
     }
+    if (follows != nullptr) settings.bgp = std::move(bgp);
     return settings;
 }
 

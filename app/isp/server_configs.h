@@ -8,6 +8,7 @@
 
 #include <tl/expected.hpp>
 
+#include "app/isp/bgp_routes.h"
 #include "app/isp/edge_config.h"
 #include "app/isp/payee_certifier.h"
 #include "core/accounting/server.h"
@@ -29,6 +30,7 @@ struct AccountingSettings {
 
 struct DirectorySettings {
     directory::Content content;
+    std::optional<BgpSettings> bgp;  // where the router's routes come from
     std::filesystem::path identity;
     std::vector<Endpoint> listen;
 };

@@ -208,6 +208,15 @@ std::vector<IspId> TomlFields::isps(std::string_view key) {
                        });
 }
 
+std::vector<uint32_t> TomlFields::asNumbers(std::string_view key, Need need) {
+    return list<uint32_t>(key, need, "an AS number, 1 to 4294967295",
+                          [](const toml::node& node) -> std::optional<uint32_t> {
+                              const auto value = node.value_exact<int64_t>();
+                              if (!value || *value < 1 || *value > int64_t{UINT32_MAX}) return std::nullopt;
+                              return static_cast<uint32_t>(*value);
+                          });
+}
+
 std::vector<const toml::table*> TomlFields::tables(std::string_view key) {
     std::vector<const toml::table*> out;
     const toml::node* node = find(key, Need::Optional, {});

@@ -56,6 +56,7 @@ public:
     std::optional<bool> flag(std::string_view key);  // always optional
     std::vector<std::string> texts(std::string_view key, Need need = Need::Required);
     std::vector<IspId> isps(std::string_view key);
+    std::vector<uint32_t> asNumbers(std::string_view key, Need need = Need::Required);
     // The tables of an array of tables; empty when there is none.
     std::vector<const toml::table*> tables(std::string_view key);
     const toml::table* table(std::string_view key, Need need = Need::Required);

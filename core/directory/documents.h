@@ -115,6 +115,7 @@ struct IspPath {
 };
 
 struct Paths {
+    static constexpr size_t most = 64;
     Validity validity;
     IpPrefix prefix;             // what these paths lead to
     std::vector<IspPath> paths;  // the preferred one first; empty = no paid path is known

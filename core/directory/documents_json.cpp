@@ -322,7 +322,7 @@ tl::expected<Paths, DocumentError> pathsFromJson(std::string_view json) {
         const auto prefix = IpPrefix::parse(fields.text("prefix"));
         if (!prefix) return fields.fail();
         document.prefix = *prefix;
-        fields.list("paths", 64, [&](const Json& element) {
+        fields.list("paths", Paths::most, [&](const Json& element) {
             Fields one(element);
             IspPath path;
             one.list("isps", maxHops, [&](const Json& isp) {

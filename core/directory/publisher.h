@@ -3,7 +3,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +21,9 @@ struct Route {
     IpPrefix prefix;
     std::vector<IspPath> paths;
 };
+
+// Routes that change while the directory runs, such as a router's; nothing: none is known.
+using RouteFinder = std::function<std::optional<Route>(const IpAddress&)>;
 
 // What the ISP has configured; the validities inside are filled in by the publisher.
 struct Content {
@@ -36,6 +41,10 @@ public:
     // `identity` and `clock` must outlive the publisher.
     Publisher(Content content, const Identity& identity, const Clock& clock);
 
+    // Asked for every address besides the configured routes; the longer prefix decides, and for one prefix the configured paths go
+    // first. Clients are then told to look again every `freshness` while they need the path.
+    void followRoutes(RouteFinder finder, std::chrono::seconds freshness);
+
     // GET /v1/descriptor, /v1/menu, /v1/keys, /v1/paths?to=ADDRESS, /v1/payees/ID; 304 when If-None-Match names the current one.
     [[nodiscard]] net::HttpResponse answer(const net::HttpRequest& request);
 
@@ -44,16 +53,21 @@ private:
         std::string body;
         std::string tag;
         SystemTime expires;
+        std::string contents;  // of paths, without the validity: the same ones keep their seal
     };
     template <typename Document>
-    const Sealed& current(const std::string& name, Document document);
+    const Sealed& current(const std::string& name, Document document, const std::string& contents = {});
     [[nodiscard]] Paths pathsTo(const IpAddress& address) const;
+    [[nodiscard]] net::HttpResponse paths(const net::HttpRequest& request);
     [[nodiscard]] net::HttpResponse payee(const net::HttpRequest& request);
-    [[nodiscard]] net::HttpResponse serve(const net::HttpRequest& request, const Sealed& sealed) const;
+    [[nodiscard]] net::HttpResponse serve(const net::HttpRequest& request, const Sealed& sealed,
+                                          std::optional<std::chrono::seconds> freshness = {}) const;
 
     Content m_content;
     const Identity& m_identity;
     const Clock& m_clock;
+    RouteFinder m_finder;
+    std::optional<std::chrono::seconds> m_freshness;  // of paths; nothing: as long as they are valid
     std::map<std::string, Sealed> m_sealed;
 };
 

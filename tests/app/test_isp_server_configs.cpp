@@ -176,6 +176,28 @@ private slots:
         QCOMPARE(delegating->server.customers[0].delegation->counter, ExitPoint(7));
     }
 
+    void routersDumpsAreUnderstood() {
+        std::string text = replaced(directoryToml(), "[accounting]",
+                                    "[bgp]\ndumps = [\"spool/rib-*.mrt\"]\nkeep = 2\n"
+                                    "as = [65026, 4200000001]\n[accounting]");
+        text = replaced(text, "[[exit]]\nisp = 25\nexit = 1\n",
+                        "[[exit]]\nisp = 25\nexit = 7\npeers = [\"198.18.0.2\", \"2001:db8::2\"]\n");
+        text += "as = [65025]\n";
+        const auto settings = parseDirectoryConfig(text, "directory.toml", "/conf");
+        QVERIFY2(settings.has_value(), problems(settings).c_str());
+        QVERIFY(settings->bgp.has_value());
+        const BgpSettings& bgp = *settings->bgp;
+        QVERIFY(bgp.dumps == std::vector<std::filesystem::path>{"/conf/spool/rib-*.mrt"});
+        QCOMPARE(bgp.keep, size_t{2});
+        QVERIFY((bgp.isps ==
+                 std::map<uint32_t, IspId>{{65025, IspId(25)}, {65026, IspId(26)}, {4'200'000'001, IspId(26)}}));
+        QCOMPARE(bgp.exits.at(*IpAddress::parse("2001:db8::2")), ExitPoint(7));
+        const auto twice = parseDirectoryConfig(replaced(text, "as = [65025]", "as = [65026]"), "directory.toml", "/c");
+        QVERIFY(problems(twice).find("AS 65026 stands here twice") != std::string::npos);
+        const auto none = parseDirectoryConfig(replaced(text, "as = [65025]", "as = [0]"), "directory.toml", "/c");
+        QVERIFY(problems(none).find("an AS number") != std::string::npos);
+    }
+
     void directoryFileIsUnderstood() {
         const auto settings = parseDirectoryConfig(directoryToml(), "directory.toml", "/conf");
         QVERIFY2(settings.has_value(), problems(settings).c_str());

@@ -245,6 +245,46 @@ private slots:
         QVERIFY(openMenu(publisher.answer(get("/v1/menu")).body, isp.publicKey(), IspId(26), clock.now()).has_value());
     }
 
+    void routesThatChangeChangeTheTagAndOnlyThen() {
+        ManualClock clock(start);
+        const Identity isp = Identity::generate();
+        Publisher publisher(content(), isp, clock);
+        const IspPath direct{{IspId(26), IspId(24)}, {ExitPoint(2)}};
+        const IspPath around{{IspId(26), IspId(23), IspId(24)}, {ExitPoint(0), ExitPoint(0)}};
+        std::vector<Route> told{{*IpPrefix::parse("198.51.100.0/24"), {direct, around}},
+                                {paths().prefix, {paths().paths[0], direct}},
+                                {*IpPrefix::parse("203.0.0.0/8"), {around}}};
+        publisher.followRoutes(
+            [&told](const IpAddress& to) -> std::optional<Route> {
+                for (const Route& route : told) {
+                    if (route.prefix.contains(to)) return route;
+                }
+                return std::nullopt;
+            },
+            std::chrono::seconds(2));
+        const auto ask = [&](const std::string& to) {
+            return openPaths(publisher.answer(get("/v1/paths?to=" + to)).body, isp.publicKey(), IspId(26), start)
+                ->paths;
+        };
+        QVERIFY((ask("198.51.100.9") == std::vector{direct, around}));
+        QVERIFY2((ask("203.0.113.7") == std::vector{paths().paths[0], paths().paths[1], direct}),
+                 "configured paths first, each once");
+        QVERIFY2((ask("203.0.1.1") == content().routes[0].paths), "the longer prefix decides");
+
+        auto again = get("/v1/paths?to=198.51.100.9");
+        const auto first = publisher.answer(again);
+        QCOMPARE(std::string(first.header("Cache-Control")), std::string("max-age=2"));
+        again.headers = {{"if-none-match", std::string(first.header("ETag"))}};
+        clock.advance(std::chrono::seconds(5));
+        QCOMPARE(publisher.answer(again).status, 304U);
+        told[0].paths = {around};
+        const auto changed = publisher.answer(again);
+        QCOMPARE(changed.status, 200U);
+        QVERIFY(openPaths(changed.body, isp.publicKey(), IspId(26), clock.now())->paths == std::vector{around});
+        told.erase(told.begin());
+        QVERIFY(ask("198.51.100.9").empty());
+    }
+
     void longestPrefixDecidesAndUnknownPlacesHaveNoPath() {
         ManualClock clock(start);
         const Identity isp = Identity::generate();
