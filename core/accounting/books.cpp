@@ -103,6 +103,7 @@ void Books::writeSums() {
         run(s);
     }
     m_dirtySums.clear();
+    writePayments();
 }
 
 // The memory is made anew from what the database kept.

@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -290,8 +291,14 @@ public:
         const {
         return m_payments;
     }
-    // New, or changed. Keeps the sums of what is pending and of the day.
+    // New, or changed. Keeps the sums of what is pending and of the day. Written with the group.
     void setPayment(PaymentRecord record, SystemTime now);
+    // A neighbour has acknowledged the confirmation, or the cancellation. Waits for another change to be written with it, at
+    // most until writeLate(): when it is lost, the neighbour is told once more.
+    void setHeard(const payments::PaymentId& id, bool cancellation, SystemTime now);
+    void writeLate() { m_dirty = m_dirty || !m_dirtyPayments.empty(); }
+    // Payments that have left the memory, and which the party has not acknowledged; the oldest.
+    [[nodiscard]] std::vector<PaymentRecord> unheardBy(const Party& party, size_t most);
     // Of the party as payer or previous hop: what it will owe when everything pending is confirmed.
     [[nodiscard]] Money pendingOf(const Party& party) const;
     // … of all servers of that neighbour.
@@ -307,7 +314,7 @@ public:
     // Payees whose certificate was found good, by class (bits).
     [[nodiscard]] std::optional<uint8_t> certifiedClasses(const NodeId& payee, SystemTime now) const;
     void setCertified(const NodeId& payee, uint8_t classes, SystemTime until, SystemTime now);
-    // Drops from memory what cannot change any more.
+    // Drops from memory what cannot change any more, and what no neighbour has acknowledged for long.
     void prunePayments(SystemTime now);
 
     // --- disputes with neighbours, the newest 1000 and what came since the start
@@ -359,6 +366,11 @@ private:
     [[nodiscard]] bool pruneKeys(SystemTime before);
     void writeSummaries();
     [[nodiscard]] tl::expected<void, store::StoreError> loadSummaries();
+    void writePayments();
+    void noteUnheard(const PaymentRecord& record);
+    [[nodiscard]] tl::expected<void, store::StoreError> loadUnheard();
+    void writePayment(const PaymentRecord& record, int64_t openUntil);
+    void countSpent(const PaymentRecord& record, bool more);
     void applyIsps(const std::string& router, uint64_t incarnation, IspCounter which,
                    const std::vector<IspAmount>& amounts, SystemTime now);
     void applyLink(const std::string& router, uint64_t incarnation, const LinkCounters& counters, SystemTime now);
@@ -394,10 +406,9 @@ private:
     int64_t m_nextOutbox = 1;
     std::map<std::pair<SumKind, IspId>, Sum> m_sums;
     std::map<std::pair<SumKind, IspId>, bool> m_dirtySums;
-    // What a party has spent: entries as old as a day leave.
+    // What a customer has spent, by the minute: those as old as a day leave.
     struct Window {
-        std::deque<std::pair<SystemTime, payments::PaymentId>> entries;
-        std::unordered_map<payments::PaymentId, Money, payments::PaymentIdHash> amounts;
+        std::map<int64_t, Money> minutes;
         Money total;
     };
     struct Certified {
@@ -405,6 +416,12 @@ private:
         SystemTime until;
     };
     std::unordered_map<payments::PaymentId, PaymentRecord, payments::PaymentIdHash> m_payments;
+    std::unordered_map<payments::PaymentId, int64_t, payments::PaymentIdHash>
+        m_paymentNumbers;  // rows of those in memory
+    int64_t m_nextPayment = 1;
+    std::unordered_set<payments::PaymentId, payments::PaymentIdHash> m_dirtyPayments;
+    std::set<std::pair<PaymentSum, Party>> m_dirtyPaymentSums;
+    std::set<Party> m_unheard;  // who may have payments that unheardBy() finds
     std::map<Party, Money> m_pending;
     std::map<Party, Window> m_windows;
     std::map<std::pair<PaymentSum, Party>, Sum> m_paymentSums;

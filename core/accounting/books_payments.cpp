@@ -8,6 +8,8 @@ using store::StoreError;
 namespace {
 
 constexpr std::chrono::hours window{24};
+// A payment may be open for a day.
+constexpr std::chrono::hours longestOpen{25};
 // A payment that has ended is asked about for some time yet, and its id must not be taken again.
 constexpr std::chrono::minutes remembered{10};
 
@@ -15,9 +17,17 @@ int64_t micros(SystemTime time) { return time.time_since_epoch().count(); }
 
 Money minus(Money a, Money b) { return checkedSub(a, b).value_or(Money::zero()); }
 
-SystemTime openUntil(const PaymentRecord& record) {
-    if (!record.toldFrom || !record.toldTo) return SystemTime::max();
+// Until when it is in memory.
+SystemTime keptUntil(const PaymentRecord& record) {
     return record.payment.expires + std::chrono::seconds(64) + remembered;
+}
+
+constexpr int64_t unheard = INT64_MAX;  // open_until of those that have left the memory
+
+bool isHeard(const PaymentRecord& record) { return record.toldFrom && record.toldTo; }
+
+int64_t minuteOf(SystemTime time) {
+    return std::chrono::duration_cast<std::chrono::minutes>(time.time_since_epoch()).count();
 }
 
 }  // namespace
@@ -41,31 +51,84 @@ void Books::setPayment(PaymentRecord record, SystemTime now) {
     m_now = now;
     const payments::PaymentId id = record.payment.id;
     const auto before = m_payments.find(id);
-    if (before == m_payments.end() || before->second.state != record.state) record.changed = now;
-    const bool wasPending = before != m_payments.end() && before->second.state == PaymentState::Pending;
+    const bool isNew = before == m_payments.end();
+    if (isNew || before->second.state != record.state) record.changed = now;
+    const bool wasPending = !isNew && before->second.state == PaymentState::Pending;
     const bool isPending = record.state == PaymentState::Pending;
     Money& pending = m_pending[record.from];
     if (wasPending && !isPending) pending = minus(pending, record.owed);
     if (!wasPending && isPending) pending = checkedAdd(pending, record.owed).value_or(Money::max());
-    Window& spent = m_windows[record.from];
-    if (before == m_payments.end() && record.counts()) {
-        spent.entries.emplace_back(record.received, id);
-        spent.amounts.emplace(id, record.owed);
-        spent.total = checkedAdd(spent.total, record.owed).value_or(Money::max());
-    } else if (!record.counts()) {
-        if (const auto counted = spent.amounts.find(id); counted != spent.amounts.end()) {
-            spent.total = minus(spent.total, counted->second);
-            spent.amounts.erase(counted);
-        }
+    const bool counted = !isNew && before->second.counts();
+    if (counted != record.counts()) countSpent(record, record.counts());
+    m_payments.insert_or_assign(id, std::move(record));
+    m_dirtyPayments.insert(id);
+    m_dirty = true;
+}
+
+void Books::setHeard(const payments::PaymentId& id, bool cancellation, SystemTime now) {
+    m_now = now;
+    const auto known = m_payments.find(id);
+    if (known != m_payments.end()) {
+        (cancellation ? known->second.toldTo : known->second.toldFrom) = true;
+        m_dirtyPayments.insert(id);
+        return;
     }
-    if (auto* s = statement(
-            "INSERT OR REPLACE INTO payment (id, from_party, received, open_until, body) VALUES (?, ?, ?, ?, ?)")) {
-        const SystemTime open = openUntil(record);
-        s->bind(1, std::span<const uint8_t>(id)).bind(2, record.from.text()).bind(3, micros(record.received));
-        s->bind(4, micros(open)).bind(5, encodeRecord(record));
+    auto record = paymentEver(id);
+    if (!record) return;
+    (cancellation ? record->toldTo : record->toldFrom) = true;
+    writePayment(*record, isHeard(*record) ? micros(keptUntil(*record)) : unheard);
+}
+
+void Books::writePayments() {
+    for (const payments::PaymentId& id : m_dirtyPayments) {
+        const auto known = m_payments.find(id);
+        if (known != m_payments.end()) writePayment(known->second, micros(keptUntil(known->second)));
+    }
+    m_dirtyPayments.clear();
+    for (const auto& which : m_dirtyPaymentSums) {
+        const Sum& sum = m_paymentSums[which];
+        auto* s = statement("INSERT OR REPLACE INTO payment_sum (kind, party, total, count) VALUES (?, ?, ?, ?)");
+        if (s == nullptr) return;
+        s->bind(1, static_cast<int64_t>(which.first)).bind(2, which.second.text()).bind(3, sum.total.eighths());
+        s->bind(4, static_cast<int64_t>(sum.count));
         run(s);
     }
-    m_payments.insert_or_assign(id, std::move(record));
+    m_dirtyPaymentSums.clear();
+}
+
+void Books::writePayment(const PaymentRecord& record, int64_t openUntil) {
+    const payments::PaymentId& id = record.payment.id;
+    const Bytes body = encodeRecord(record);
+    const bool isNew = m_payments.contains(id) && !m_paymentNumbers.contains(id);
+    if (!isNew) {
+        if (auto* s = statement("UPDATE payment SET open_until = ?, body = ? WHERE id = ?")) {
+            s->bind(1, openUntil).bind(2, body).bind(3, std::span<const uint8_t>(id));
+            run(s);
+        }
+        return;
+    }
+    if (auto* s = statement("INSERT INTO payment (number, id, from_party, received, open_until, body) "
+                            "VALUES (?, ?, ?, ?, ?, ?)")) {
+        s->bind(1, m_nextPayment).bind(2, std::span<const uint8_t>(id)).bind(3, record.from.text());
+        s->bind(4, micros(record.received)).bind(5, openUntil).bind(6, body);
+        run(s);
+        m_paymentNumbers.emplace(id, m_nextPayment++);
+    }
+}
+
+// Only customers have a limit for the day.
+void Books::countSpent(const PaymentRecord& record, bool more) {
+    if (!record.from.isCustomer()) return;
+    Window& spent = m_windows[record.from];
+    const int64_t minute = minuteOf(record.received);
+    if (more) {
+        Money& there = spent.minutes[minute];
+        there = checkedAdd(there, record.owed).value_or(Money::max());
+        spent.total = checkedAdd(spent.total, record.owed).value_or(Money::max());
+    } else if (const auto there = spent.minutes.find(minute); there != spent.minutes.end()) {
+        there->second = minus(there->second, record.owed);
+        spent.total = minus(spent.total, record.owed);
+    }
 }
 
 Money Books::pendingOf(const Party& party) const {
@@ -97,12 +160,9 @@ Money Books::spentOf(const Party& party, SystemTime now) {
     const auto found = m_windows.find(party);
     if (found == m_windows.end()) return Money::zero();
     Window& spent = found->second;
-    while (!spent.entries.empty() && spent.entries.front().first < now - window) {
-        if (const auto counted = spent.amounts.find(spent.entries.front().second); counted != spent.amounts.end()) {
-            spent.total = minus(spent.total, counted->second);
-            spent.amounts.erase(counted);
-        }
-        spent.entries.pop_front();
+    while (!spent.minutes.empty() && spent.minutes.begin()->first < minuteOf(now - window)) {
+        spent.total = minus(spent.total, spent.minutes.begin()->second);
+        spent.minutes.erase(spent.minutes.begin());
     }
     return spent.total;
 }
@@ -111,10 +171,9 @@ Money Books::spentIn(const Party& party, SystemTime now) const {
     const auto found = m_windows.find(party);
     if (found == m_windows.end()) return Money::zero();
     Money sum = found->second.total;
-    for (const auto& [time, id] : found->second.entries) {
-        if (time >= now - window) break;
-        const auto counted = found->second.amounts.find(id);
-        if (counted != found->second.amounts.end()) sum = minus(sum, counted->second);
+    for (const auto& [minute, amount] : found->second.minutes) {
+        if (minute >= minuteOf(now - window)) break;
+        sum = minus(sum, amount);
     }
     return sum;
 }
@@ -124,11 +183,8 @@ void Books::add(PaymentSum kind, const Party& party, Money amount, SystemTime no
     if (!raise(sum.total, amount, "payments of " + party.text(), now)) return;
     ++sum.count;
     sum.largest = std::max(sum.largest, amount);
-    if (auto* s = statement("INSERT OR REPLACE INTO payment_sum (kind, party, total, count) VALUES (?, ?, ?, ?)")) {
-        s->bind(1, static_cast<int64_t>(kind)).bind(2, party.text()).bind(3, sum.total.eighths());
-        s->bind(4, static_cast<int64_t>(sum.count));
-        run(s);
-    }
+    m_dirtyPaymentSums.insert({kind, party});
+    m_dirty = true;
 }
 
 Sum Books::sum(PaymentSum kind, const Party& party) const {
@@ -153,15 +209,65 @@ void Books::setCertified(const NodeId& payee, uint8_t classes, SystemTime until,
 
 void Books::prunePayments(SystemTime now) {
     std::erase_if(m_payments, [&](const auto& item) {
-        return item.second.state != PaymentState::Pending && openUntil(item.second) < now;
+        const auto& [id, record] = item;
+        if (record.state == PaymentState::Pending || keptUntil(record) >= now || m_dirtyPayments.contains(id))
+            return false;
+        if (!isHeard(record)) {  // until the neighbour is there again
+            writePayment(record, unheard);
+            noteUnheard(record);
+        }
+        m_paymentNumbers.erase(id);
+        return true;
     });
     std::erase_if(m_certified, [&](const auto& item) { return item.second.until <= now; });
 }
 
+void Books::noteUnheard(const PaymentRecord& record) {
+    if (!record.toldFrom) m_unheard.insert(record.from);
+    if (!record.toldTo) m_unheard.insert(record.to);
+}
+
+std::vector<PaymentRecord> Books::unheardBy(const Party& party, size_t most) {
+    std::vector<PaymentRecord> found;
+    if (m_failed || !m_unheard.contains(party)) return found;
+    auto rows = m_database.prepare("SELECT body FROM payment WHERE open_until = 9223372036854775807 ORDER BY number");
+    if (!rows) return found;
+    while (found.size() < most) {
+        const auto row = rows->step();
+        if (!row || !*row) break;
+        auto record = decodeRecord(rows->blob(0));
+        if (!record) continue;
+        const bool his = (record->from == party && !record->toldFrom) || (record->to == party && !record->toldTo);
+        if (his) found.push_back(std::move(*record));
+    }
+    if (found.empty()) m_unheard.erase(party);
+    return found;
+}
+
+tl::expected<void, StoreError> Books::loadUnheard() {
+    auto rows = m_database.prepare("SELECT body FROM payment WHERE open_until = 9223372036854775807");
+    if (!rows) return tl::unexpected(rows.error());
+    while (true) {
+        const auto row = rows->step();
+        if (!row) return tl::unexpected(row.error());
+        if (!*row) return {};
+        const auto record = decodeRecord(rows->blob(0));
+        if (!record) return tl::unexpected(StoreError::Damaged);
+        noteUnheard(*record);
+    }
+}
+
 tl::expected<void, StoreError> Books::loadPayments(SystemTime now) {
-    auto recent = m_database.prepare("SELECT body FROM payment WHERE received >= ?1 OR open_until >= ?2");
+    // What was in memory when the server ended, however long ago, and the day.
+    auto newest = m_database.prepare("SELECT coalesce(max(received), 0), coalesce(max(number), 0) FROM payment");
+    if (!newest) return tl::unexpected(newest.error());
+    const auto ended = newest->step();
+    if (!ended) return tl::unexpected(ended.error());
+    m_nextPayment = newest->integer(1) + 1;
+    const int64_t since = std::min(micros(now), newest->integer(0)) - micros(SystemTime(longestOpen));
+    auto recent = m_database.prepare("SELECT body, number, open_until FROM payment WHERE received >= ?");
     if (!recent) return tl::unexpected(recent.error());
-    recent->bind(1, micros(now - window)).bind(2, micros(now));
+    recent->bind(1, since);
     while (true) {
         const auto row = recent->step();
         if (!row) return tl::unexpected(row.error());
@@ -173,16 +279,16 @@ tl::expected<void, StoreError> Books::loadPayments(SystemTime now) {
             Money& pending = m_pending[record->from];
             pending = checkedAdd(pending, record->owed).value_or(Money::max());
         }
-        if (record->counts()) {
-            Window& spent = m_windows[record->from];
-            spent.entries.emplace_back(record->received, id);
-            spent.amounts.emplace(id, record->owed);
-            spent.total = checkedAdd(spent.total, record->owed).value_or(Money::max());
+        if (record->counts()) countSpent(*record, true);
+        if (record->state != PaymentState::Pending) {
+            if (recent->integer(2) == unheard) continue;
+            if (keptUntil(*record) < now && isHeard(*record)) continue;
         }
-        if (openUntil(*record) >= now) m_payments.emplace(id, std::move(*record));
+        m_paymentNumbers.emplace(id, recent->integer(1));
+        m_payments.emplace(id, std::move(*record));
     }
-    for (auto& [party, spent] : m_windows) std::sort(spent.entries.begin(), spent.entries.end());
 
+    if (auto waiting = loadUnheard(); !waiting) return waiting;
     auto sums = m_database.prepare("SELECT kind, party, total, count FROM payment_sum");
     if (!sums) return tl::unexpected(sums.error());
     while (true) {

@@ -86,6 +86,7 @@ bool Books::pruneOldPayments(SystemTime before, SystemTime now) {
     std::vector<Bytes> gone;
     for (auto row = rows->step(); row && *row; row = rows->step()) {
         const auto record = decodeRecord(rows->blob(1));
+        if (record && !(record->toldFrom && record->toldTo)) continue;  // it leaves the memory first
         const ByteView id = rows->blob(0);
         gone.emplace_back(id.begin(), id.end());
         if (!record) continue;

@@ -17,6 +17,7 @@ constexpr std::chrono::minutes absenceKept{5};
 // Ends of payments that a customer may have missed while it was away.
 constexpr std::chrono::minutes toldAgain{5};
 constexpr size_t mostCertifying = 1024;
+constexpr size_t mostReminders = 256;  // of one neighbour at once
 // A confirmation that got lost is said again a few times within the second that its hop has (NetPaS §5.2).
 constexpr std::chrono::milliseconds firstPatience{250};
 constexpr std::chrono::milliseconds longestPatience{8000};
@@ -425,25 +426,23 @@ PaymentResult PaymentDesk::takeBack(const Party& from, const CancelPayment& mess
 // --- what neighbours have taken
 
 void PaymentDesk::acknowledged(const Party& party, const PaymentAckEntry& entry) {
-    const PaymentRecord* known = m_books.payment(entry.id);
-    if (known == nullptr) return;
+    const auto known = m_books.paymentEver(entry.id);
+    if (!known) return;
     const bool open =
         entry.cancellation ? known->to == party && !known->toldTo : known->from == party && !known->toldFrom;
     if (!open) return;
     const SystemTime now = m_clock.now();
-    PaymentRecord record = *known;
-    (entry.cancellation ? record.toldTo : record.toldFrom) = true;
     if (entry.result != PaymentResult::Done && entry.result != PaymentResult::Already) {
         // Whoever is late bears it (NetPaS §5.2).
         m_books.add(entry.cancellation ? PaymentSum::LateTo : PaymentSum::LateBy, party,
-                    entry.cancellation ? record.passed : record.owed, now);
-        m_books.bill(entry.cancellation ? PaymentSum::LateTo : PaymentSum::LateBy, party, record, now);
+                    entry.cancellation ? known->passed : known->owed, now);
+        m_books.bill(entry.cancellation ? PaymentSum::LateTo : PaymentSum::LateBy, party, *known, now);
         m_books.alarm(AlarmKind::Refused, party.text(),
                       std::string("it did not take the ") + (entry.cancellation ? "cancellation" : "confirmation") +
                           " of a payment: " + std::string(describe(entry.result)),
                       now);
     }
-    m_books.setPayment(std::move(record), now);
+    m_books.setHeard(entry.id, entry.cancellation, now);
 }
 
 void PaymentDesk::connected(const Party& party) {
@@ -452,6 +451,14 @@ void PaymentDesk::connected(const Party& party) {
         const bool takenBack = record.state == PaymentState::Cancelled;
         const bool waits = takenBack ? record.to == party && !record.toldTo : record.from == party && !record.toldFrom;
         if (waits) sayUntilHeard(record, firstPatience);
+    }
+    remind(party);
+}
+
+// Of old payments that it never acknowledged: nothing is at stake any more but who bears them.
+void PaymentDesk::remind(const Party& party) {
+    for (const PaymentRecord& record : m_books.unheardBy(party, mostReminders)) {
+        sayUntilHeard(record, firstPatience);
     }
 }
 

@@ -96,6 +96,8 @@ public:
     // A server is there (again): what it has not acknowledged goes once more. A customer: the ends of its payments that it
     // may have missed.
     void connected(const Party& party);
+    // Now and then, as long as a server is there.
+    void remind(const Party& party);
     // The books have fallen back to their last commit.
     void reload();
     // Expires what nobody has confirmed in time, and says again what a neighbour has not acknowledged.

@@ -145,6 +145,7 @@ void AccountingServer::Engine::abandon() {
     m_provider.reset();
     const auto peers = std::move(m_peers);
     m_peers.clear();
+    m_peersOf.clear();
     for (const PeerPtr& peer : peers) peer->connection->close();
     m_peersWithAcks.clear();
     m_effects.clear();
@@ -208,8 +209,12 @@ void AccountingServer::Engine::connected(Connection connection) {
         if (self && gone) {
             self->m_peers.erase(gone);
             self->m_peersWithAcks.erase(gone);
+            (void)self->peersOf(gone->customer);
         }
     };
+    if (peer->kind == PeerKind::Customer && !peer->customer.empty()) {
+        m_peersOf[peer->customer].push_back(peer);
+    }
     m_peers.insert(peer);
     if (peer->kind == PeerKind::Neighbour) {
         tellReach(peer);
@@ -258,7 +263,10 @@ void AccountingServer::Engine::acknowledge(const PeerPtr& peer, const Confirmati
 void AccountingServer::Engine::scheduleCommit() {
     if (m_commitScheduled || m_stopped) return;
     m_commitScheduled = true;
-    m_commitTimer.expires_after(m_config.groupTime);
+    // Waiting twice as long as a commit takes gathers most of what a longer wait would, and nobody waits for long while
+    // there is little to do. Confirmations that share a signature want more company.
+    const std::chrono::nanoseconds longest = m_config.groupTime;
+    m_commitTimer.expires_after(m_unsealed.empty() ? std::min(longest, 2 * m_commitTook) : longest);
     m_commitTimer.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
         const auto self = weak.lock();
         if (!error && self) self->commit();
@@ -270,7 +278,9 @@ void AccountingServer::Engine::commit() {
     if (m_stopped) return;
     seal();
     if (m_books.dirty()) ++m_count.commits;
+    const SteadyTime begin = m_clock.steady();
     if (auto done = m_books.commit(); !done) return failGroup(done.error());
+    m_commitTook = (7 * m_commitTook + (m_clock.steady() - begin)) / 8;
     const auto effects = std::exchange(m_effects, {});
     for (const auto& effect : effects) effect();
     const auto peers = std::exchange(m_peersWithAcks, {});
@@ -294,6 +304,8 @@ void AccountingServer::Engine::failGroup(store::StoreError error) {
     m_desk->reload();
     applyBlocks();
     m_effects.clear();
+    m_paymentAcks.clear();
+    m_peersOf.clear();
     m_unsealed.clear();
     m_toSign = 0;
     m_peersWithAcks.clear();
@@ -349,6 +361,11 @@ void AccountingServer::Engine::tick() {
     ++m_ticks;
     if (m_ticks % ticksBetweenRoutes == 0) tellRoutes();  // one that got lost is not missed for good
     tidy();
+    if (m_ticks % 64 == 0) {
+        for (const auto& [party, link] : m_links) {
+            if (link.connection) m_desk->remind(party);
+        }
+    }
     m_alarmsLogged = std::min(m_alarmsLogged, m_books.alarmCount());
     for (; m_alarmsLogged < m_books.alarmCount(); ++m_alarmsLogged) {
         const uint64_t behind = m_books.alarmCount() - m_alarmsLogged;
@@ -356,7 +373,8 @@ void AccountingServer::Engine::tick() {
         const Alarm& alarm = m_books.alarms()[m_books.alarms().size() - behind];
         log(LogLevel::Warning, "alarm " + std::string(describe(alarm.kind)) + ", " + alarm.subject + ": " + alarm.text);
     }
-    if (m_books.dirty()) scheduleCommit();
+    m_books.writeLate();
+    if (m_books.dirty() || !m_effects.empty()) scheduleCommit();
 }
 
 void AccountingServer::Engine::log(LogLevel level, const std::string& text) {

@@ -310,6 +310,9 @@ private:
     // False when it is no message of payments.
     [[nodiscard]] bool paymentSaid(const PeerPtr& peer, const Message& message);
     [[nodiscard]] bool paymentSaid(const Party& neighbour, const Message& message);
+    void sendNow(const Party& party, const Bytes& bytes, bool offer);
+    // Its open connections; forgets the others.
+    [[nodiscard]] const std::vector<PeerPtr>& peersOf(const std::string& customer);
     void tellRoutes();
     void armExpiry();
 
@@ -329,6 +332,9 @@ private:
     std::vector<std::function<void()>> m_effects;
     std::set<PeerPtr> m_peers;
     std::set<PeerPtr> m_peersWithAcks;
+    std::unordered_map<std::string, std::vector<PeerPtr>> m_peersOf;  // connections of customers
+    std::map<Party, std::vector<PaymentAckEntry>> m_paymentAcks;      // of the open group
+    std::chrono::nanoseconds m_commitTook{};                          // smoothed
     std::map<Party, Link> m_links;
     std::map<std::string, EdgeState> m_edges;
     std::multimap<SessionKeyId, Waiter> m_awaitInstall;

@@ -33,26 +33,54 @@ bool AccountingServer::Engine::isThere(const Party& party) const {
         const auto link = m_links.find(party);
         return link != m_links.end() && link->second.connection != nullptr;
     }
-    return std::any_of(m_peers.begin(), m_peers.end(), [&](const PeerPtr& peer) {
-        return peer->kind == PeerKind::Customer && peer->receives && peer->customer == party.customer;
-    });
+    const auto found = m_peersOf.find(party.customer);
+    return found != m_peersOf.end() &&
+           std::any_of(found->second.begin(), found->second.end(),
+                       [&](const PeerPtr& peer) { return peer->receives && m_peers.contains(peer); });
 }
 
 void AccountingServer::Engine::send(const Party& party, Message message) {
     if (party.isProvider()) return sendToProvider(message);
-    afterCommit([this, party, bytes = encode(message), offer = std::holds_alternative<ForwardPayment>(message)] {
-        if (!party.isCustomer()) {
-            const auto link = m_links.find(party);
-            // What is lost with the connection comes again from the books when there is another.
-            if (link != m_links.end() && link->second.connection) (void)link->second.connection->send(bytes);
-            return;
-        }
-        for (const PeerPtr& peer : std::set(m_peers)) {
-            const bool his = peer->kind == PeerKind::Customer && peer->enrolled && peer->customer == party.customer;
-            if (!his || (offer && !peer->receives)) continue;
-            if (!peer->connection->send(bytes)) peer->connection->close();
-        }
-    });
+    if (const auto* ack = std::get_if<PaymentAck>(&message)) {
+        // One message for all of the group.
+        auto& waiting = m_paymentAcks[party];
+        waiting.insert(waiting.end(), ack->entries.begin(), ack->entries.end());
+        if (waiting.size() > ack->entries.size()) return;
+        return afterCommit([this, party] {
+            const auto entries = std::exchange(m_paymentAcks[party], {});
+            m_paymentAcks.erase(party);
+            for (size_t at = 0; at < entries.size(); at += maxPaymentAcks) {
+                const auto begin = entries.begin() + static_cast<std::ptrdiff_t>(at);
+                const auto count = static_cast<std::ptrdiff_t>(std::min(entries.size() - at, maxPaymentAcks));
+                sendNow(party, encode(Message(PaymentAck{{begin, begin + count}})), false);
+            }
+        });
+    }
+    const bool offer = std::holds_alternative<ForwardPayment>(message);
+    afterCommit([this, party, bytes = encode(message), offer] { sendNow(party, bytes, offer); });
+}
+
+void AccountingServer::Engine::sendNow(const Party& party, const Bytes& bytes, bool offer) {
+    if (!party.isCustomer()) {
+        const auto link = m_links.find(party);
+        // What is lost with the connection comes again from the books when there is another.
+        if (link != m_links.end() && link->second.connection) (void)link->second.connection->send(bytes);
+        return;
+    }
+    for (const PeerPtr& peer : peersOf(party.customer)) {
+        if (!peer->enrolled || (offer && !peer->receives)) continue;
+        if (!peer->connection->send(bytes)) peer->connection->close();
+    }
+}
+
+const std::vector<AccountingServer::Engine::PeerPtr>& AccountingServer::Engine::peersOf(const std::string& customer) {
+    static const std::vector<PeerPtr> none;
+    const auto found = m_peersOf.find(customer);
+    if (found == m_peersOf.end()) return none;
+    std::erase_if(found->second, [&](const PeerPtr& peer) { return !m_peers.contains(peer); });
+    if (!found->second.empty()) return found->second;
+    m_peersOf.erase(found);
+    return none;
 }
 
 std::optional<std::string> AccountingServer::Engine::payee(const NodeId& node) const {

@@ -1,6 +1,7 @@
 // The books: sums over a router's lives, groups that fail, what comes back after a crash.
 #include <QtTest>
 
+#include "core/accounting/books_schema.h"
 #include "tests/core/accounting_fixture.h"
 #include "tests/core/books_backend.h"
 
@@ -60,6 +61,54 @@ class TestAccountingBooks : public QObject {
 
 private slots:
     void initTestCase() { NETPAS_NEED_DATABASE(); }
+    // Books of before payments were kept in the order of arrival.
+    void paymentsOutliveTheNewTable() {
+        QTemporaryDir folder;
+        Books::Options options;
+        options.path = (folder.path() + "/old.db").toStdString();
+        options.key.fill(1);
+        const SystemTime now = systemClock().now();
+        std::vector<PaymentRecord> records(3);
+        {
+            auto database = store::Database::open({options.path, options.key, true, 500ms});
+            QVERIFY(database && database->migrate(std::span(booksSteps).first(6)));
+            for (size_t i = 0; i < records.size(); ++i) {
+                PaymentRecord& record = records[i];
+                record.payment.id = payments::newPaymentId();
+                record.payment.amount = dollars("0.001");
+                record.payment.time = record.received = now - std::chrono::seconds(i);
+                record.payment.expires = now + 1min;
+                record.from = {"B", {}};
+                record.to = {{}, IspId(24)};
+                record.owed = record.passed = dollars("0.001");
+                const Bytes body = encodeRecord(record);
+                auto row = database->prepare(
+                    "INSERT INTO payment (id, from_party, received, open_until, body) VALUES (?, 'customer B', ?, 0, "
+                    "?)");
+                row->bind(1, std::span<const uint8_t>(record.payment.id));
+                row->bind(2, int64_t{record.received.time_since_epoch().count()}).bind(3, body);
+                QVERIFY(row->run());
+            }
+        }
+        auto books = Books::open(options, now);
+        QVERIFY(books);
+        QCOMPARE(books->pendingOf(Party{"B", {}}), dollars("0.003"));
+        QCOMPARE(books->spentOf(Party{"B", {}}, now), dollars("0.003"));
+        PaymentRecord ended = *books->payment(records[1].payment.id);
+        ended.state = PaymentState::Expired;
+        books->setPayment(ended, now);
+        PaymentRecord fresh = records[0];
+        fresh.payment.id = payments::newPaymentId();
+        books->setPayment(fresh, now);
+        QVERIFY(books->commit());
+        books = tl::unexpected(store::StoreError::Failed);
+        books = Books::open(options, now);
+        QVERIFY(books);
+        QCOMPARE(books->payments().size(), size_t{4});
+        QCOMPARE(books->payment(records[1].payment.id)->state, PaymentState::Expired);
+        QCOMPARE(books->spentOf(Party{"B", {}}, now), dollars("0.003"));
+        QCOMPARE(books->spentOf(Party{"B", {}}, now + 25h), Money::zero());
+    }
 
     void countersAddUpOverRoutersAndTheirLives() {
         Folder f;

@@ -438,6 +438,50 @@ private slots:
         QCOMPARE(heard, 1);
     }
 
+    // A neighbour that is gone for long: its payments wait on disk, not in memory, and are settled when it is there again.
+    void aNeighbourThatVanishesTakesNoMemory() {
+        Figure2 world;
+        world.open();
+        world.touch = [](World::Wire& wire) { return wire.to != "Y" || wire.from != "X"; };
+        std::vector<payments::SignedOrder> orders;
+        for (int i = 0; i < 5; ++i) orders.push_back(world.pay());
+        world.run();
+        for (const auto& order : orders) QCOMPARE(world.at("X", order), PaymentState::Confirmed);
+        world.clock.advance(20min);
+        world.x().books->prunePayments(world.clock.now());
+        world.x().commit();
+        QCOMPARE(world.x().books->payments().size(), size_t{0});
+        world.x().open();
+        QCOMPARE(world.x().books->payments().size(), size_t{0});
+        world.touch = nullptr;
+        world.x().desk->connected(Party{{}, world.y().isp});
+        world.run();
+        // Y owes nothing any more, and X knows that now.
+        QCOMPARE(world.x().sum(PaymentSum::LateBy, "Y"), nano(5 * 102'000));
+        QVERIFY(world.x().books->unheardBy(Party{{}, world.y().isp}, 10).empty());
+        QCOMPARE(world.x().owedTo("A"), nano(500'000));
+    }
+
+    // That of an acknowledgement is not worth a commit: when it is lost the confirmation is said once more.
+    void anAcknowledgementIsWrittenWithTheNextChange() {
+        Figure2 world;
+        world.open();
+        const auto order = world.pay();
+        world.run();
+        QVERIFY(!world.x().books->dirty());
+        QVERIFY(world.x().books->payment(order.order.payment.id)->toldFrom);
+        world.x().open();
+        QVERIFY(!world.x().books->payment(order.order.payment.id)->toldFrom);
+        world.x().desk->connected(Party{{}, world.y().isp});
+        world.run();
+        world.x().books->writeLate();
+        world.x().commit();
+        world.x().open();
+        QVERIFY(world.x().books->payment(order.order.payment.id)->toldFrom);
+        QCOMPARE(world.y().owedTo("X"), nano(102'000));
+        QCOMPARE(world.x().sum(PaymentSum::LateBy, "Y"), Money::zero());
+    }
+
     void confirmationsThatComeFromElsewhereChangeNothing() {
         Figure2 world;
         world.addIsp("M", 66);
