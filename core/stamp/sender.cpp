@@ -7,6 +7,9 @@ namespace netpas::stamp {
 namespace {
 
 constexpr size_t tlvHead = 4;
+constexpr size_t rememberedNumbers = 256;
+constexpr std::chrono::milliseconds clockSlack{
+    1};                            // by which two clocks of two machines may differ within one round trip
 constexpr uint8_t firstTtl = 255;  // RFC 8762 §4.2: packets begin with it
 
 std::chrono::nanoseconds between(uint64_t from, bool fromPtp, uint64_t to, bool toPtp) {
@@ -27,7 +30,7 @@ Bytes SenderSession::next(SystemTime now, SteadyTime steady) {
 
 // Between two answers in order: the reflector numbers what it answers, so what it does not number was lost on the way there, and what it
 // numbers and we do not have was lost on the way back.
-void SenderSession::countWays(const ReflectorPacket& packet) {
+void SenderSession::countWays(const ReflectorPacket& packet, Sample& sample) {
     const auto now = std::pair(packet.senderSequence, packet.sequence);
     if (m_last && now.first > m_last->first && now.second > m_last->second) {
         const uint64_t ours = now.first - m_last->first;
@@ -35,9 +38,21 @@ void SenderSession::countWays(const ReflectorPacket& packet) {
         if (ours >= its) {
             m_tally.lostThere += ours - its;
             m_tally.lostBack += its - 1;
+            sample.sent = static_cast<uint32_t>(ours);
+            sample.arrived = static_cast<uint32_t>(its);
         }
     }
     if (!m_last || now.first > m_last->first) m_last = now;
+}
+
+bool SenderSession::isPossible(const ReflectorPacket& packet, std::chrono::nanoseconds whole) {
+    const auto inside = between(packet.received, packet.error.ptp, packet.timestamp, packet.error.ptp);
+    const bool timely = inside >= std::chrono::nanoseconds(0) && inside <= whole + clockSlack;
+    const bool again = std::find(m_numbers.begin(), m_numbers.end(), packet.sequence) != m_numbers.end();
+    if (!timely || again || packet.sequence >= m_next) return false;
+    if (m_numbers.size() >= rememberedNumbers) m_numbers.pop_front();
+    m_numbers.push_back(packet.sequence);
+    return true;
 }
 
 std::optional<Sample> SenderSession::take(ByteView bytes, SystemTime arrived, SteadyTime steady) {
@@ -60,16 +75,20 @@ std::optional<Sample> SenderSession::take(ByteView bytes, SystemTime arrived, St
         ++m_tally.duplicates;
         return std::nullopt;
     }
+    // The whole by the clock that nobody sets.
+    const auto whole = std::chrono::duration_cast<std::chrono::nanoseconds>(steady - sent.at);
     sent.answered = true;
+    if (!isPossible(*packet, whole)) {
+        ++m_tally.impossible;
+        return std::nullopt;
+    }
     ++m_tally.answered;
     if (m_last && packet->senderSequence < m_last->first) ++m_tally.reordered;
-    countWays(*packet);
     Sample sample;
+    countWays(*packet, sample);
     sample.sequence = packet->senderSequence;
-    // The whole by the clock that nobody sets; the reflector's own time cannot make it negative.
-    const auto whole = std::chrono::duration_cast<std::chrono::nanoseconds>(steady - sent.at);
     const auto inside = between(packet->received, packet->error.ptp, packet->timestamp, packet->error.ptp);
-    sample.roundTrip = whole - std::clamp(inside, std::chrono::nanoseconds(0), whole);
+    sample.roundTrip = whole - std::min({inside, whole, m_options.believed});
     if (m_options.clock.synchronized && packet->error.synchronized) {
         sample.there = between(sent.timestamp, false, packet->received, packet->error.ptp);
         sample.back = arrived - fromTimestamp(packet->timestamp, packet->error.ptp);

@@ -17,6 +17,10 @@ struct Sample {
     std::optional<std::chrono::nanoseconds> there;
     std::optional<std::chrono::nanoseconds> back;
     uint8_t hopsThere = 0;  // by what was left of the 255 that a packet begins with
+    // Since the answer before, by the reflector's own numbers: of `sent` packets `arrived` there, and this one's answer alone came back. Zero
+    // when this answer was overtaken.
+    uint32_t sent = 0;
+    uint32_t arrived = 0;
 };
 
 struct Tally {
@@ -30,6 +34,9 @@ struct Tally {
     uint64_t late = 0;       // answered after they were given up
     uint64_t reordered = 0;  // answers that were overtaken
     uint64_t foreign = 0;    // what is no answer to anything of ours
+    // Answers that no honest reflector gives: it had the packet for less than no time or for longer than it was away, gave a number twice, or
+    // answered more than was sent. They are no samples.
+    uint64_t impossible = 0;
 };
 
 class SenderSession {
@@ -40,6 +47,8 @@ public:
         uint16_t session = 0;                      // drawn at random, so that others cannot guess it
         size_t size = 0;                           // of the packet; padded with an Extra Padding TLV
         std::chrono::milliseconds patience{2000};  // for an answer
+        // How much of the time that a reflector says to have taken is believed: whoever claims more makes its network look faster.
+        std::chrono::nanoseconds believed = std::chrono::nanoseconds::max();
     };
     explicit SenderSession(Options options) : m_options(options) {}
 
@@ -61,7 +70,9 @@ private:
         bool answered = false;
     };
 
-    void countWays(const ReflectorPacket& packet);
+    void countWays(const ReflectorPacket& packet, Sample& sample);
+    // Whether an honest reflector can say this, having been asked `whole` ago; remembers its number.
+    [[nodiscard]] bool isPossible(const ReflectorPacket& packet, std::chrono::nanoseconds whole);
 
     Options m_options;
     Tally m_tally;
@@ -69,6 +80,7 @@ private:
     std::deque<Sent> m_sent;  // without a gap; answered ones leave at the front
     // The last answer in order: what the reflector had seen and sent by then.
     std::optional<std::pair<uint32_t, uint32_t>> m_last;  // our sequence, its sequence
+    std::deque<uint32_t> m_numbers;                       // of the reflector's last answers
 };
 
 }  // namespace netpas::stamp

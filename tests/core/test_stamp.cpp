@@ -228,11 +228,45 @@ private slots:
         QCOMPARE(tally.lost, uint64_t{1});
     }
 
-    void aReflectorThatLiesAboutItsTimeCannotMakeTheTripNegative() {
+    void answersThatNoHonestReflectorGivesAreNoSamples() {
+        using enum Loop::Fate;
+        const auto lie = [](Loop& loop, const std::function<void(ReflectorPacket&)>& change) {
+            const Bytes request = loop.sender.next(loop.clock, loop.steady);
+            auto reply = *decodeReflector(*loop.reflector.answer(request, arrival(loop.clock), loop.clock + 1ms), {});
+            change(reply);
+            const auto sample = loop.sender.take(encode(reply, {}), loop.clock + 5ms, loop.steady + 5ms);
+            loop.step();
+            return sample.has_value();
+        };
         Loop loop;
-        const Bytes request = loop.sender.next(loop.clock, loop.steady);
-        auto reply = *decodeReflector(*loop.reflector.answer(request, arrival(loop.clock), loop.clock + 1h), {});
-        QCOMPARE(loop.sender.take(encode(reply, {}), loop.clock, loop.steady + 5ms)->roundTrip, 0ns);
+        QVERIFY(lie(loop, [](ReflectorPacket&) {}));
+        QVERIFY(!lie(loop, [&](ReflectorPacket& p) { p.timestamp = toNtp(loop.clock + 1h); }));   // had it for an hour
+        QVERIFY(!lie(loop, [&](ReflectorPacket& p) { p.timestamp = toNtp(loop.clock - 1ms); }));  // answered before
+        QVERIFY(!lie(loop, [&](ReflectorPacket& p) { p.sequence = 0; }));    // a number for the second time
+        QVERIFY(!lie(loop, [&](ReflectorPacket& p) { p.sequence = 100; }));  // of so many that were never sent
+        QVERIFY(lie(loop, [](ReflectorPacket&) {}));
+        QCOMPARE(loop.sender.tally().impossible, uint64_t{4});
+        QCOMPARE(loop.sender.tally().answered, uint64_t{2});
+        loop.sender.expire(loop.steady + 3s);
+        QCOMPARE(loop.sender.tally().lost, uint64_t{0});  // a lie is no loss
+    }
+
+    void whatAReflectorSaysToHaveTakenIsBelievedToALimit() {
+        Loop loop;
+        loop.sender = SenderSession({{}, {}, 77, 0, 2000ms, 1ms});
+        const auto sample = loop.exchange(Loop::Fate::Arrives);  // 3 of 20 ms
+        QVERIFY(sample);
+        QCOMPARE(sample->roundTrip, 19ms);
+    }
+
+    void eachAnswerSaysWhatWasLostSinceTheOneBefore() {
+        Loop loop;
+        using enum Loop::Fate;
+        QCOMPARE(loop.exchange(Arrives)->sent, 0U);  // before it nothing is known
+        for (const auto fate : {LostThere, LostBack, LostThere}) loop.exchange(fate);
+        const auto sample = loop.exchange(Arrives);
+        QCOMPARE(sample->sent, 4U);
+        QCOMPARE(sample->arrived, 2U);
     }
 
     void overLoopbackInBothFamilies() {
