@@ -9,12 +9,12 @@ build_packages=(
   g++ cmake ninja-build pkg-config
   libboost-dev libssl-dev libsodium-dev libsqlcipher-dev libpq-dev libnftables-dev libmnl-dev
   nlohmann-json3-dev libtomlplusplus-dev libspdlog-dev libcli11-dev libexpected-dev
-  zlib1g-dev libbz2-dev
+  zlib1g-dev libbz2-dev libcurl4-openssl-dev
 )
-# To run the lab and the story: namespaces and queues, a file server, a player and what makes its film.
-lab_packages=(iproute2 iputils-ping nftables procps nginx-light ffmpeg mpv)
+# To run the lab and the story: namespaces and queues, a file server, a player and what makes its film, routers that speak BGP.
+lab_packages=(iproute2 iputils-ping nftables procps nginx-light ffmpeg mpv bird2)
 # To run the tests and the benchmark besides.
-test_packages=(qt6-base-dev clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools bgpdump python3-scapy postgresql ccache)
+test_packages=(qt6-base-dev clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools bgpdump gobgpd python3-scapy postgresql ccache)
 # For `test --long` only.
 long_packages=(clang clang-tidy libclang-rt-14-dev)
 
@@ -78,8 +78,10 @@ install_packages() {
     trap - EXIT
   fi
   # ... nor at the next boot, unless it was there before we came.
-  case " ${missing[*]} " in *" nginx-light "*) update-rc.d nginx disable >/dev/null 2>&1 || true ;; esac
-  case " ${missing[*]} " in *" postgresql "*) update-rc.d postgresql disable >/dev/null 2>&1 || true ;; esac
+  local pair
+  for pair in nginx-light:nginx postgresql:postgresql bird2:bird gobgpd:gobgpd; do
+    case " ${missing[*]} " in *" ${pair%:*} "*) update-rc.d "${pair#*:}" disable >/dev/null 2>&1 || true ;; esac
+  done
 }
 
 # The users that agent and secretary run as once they have what they need of root, and the group of who may use them. With both
