@@ -53,6 +53,7 @@ Expected<std::unique_ptr<ThreatNet>> ThreatNet::make(Lab& lab, OverlayThread& th
         spec.neighbours.insert(spec.neighbours.end(), isp.overlayOnly.begin(), isp.overlayOnly.end());
         spec.customers = isp.customers;
         spec.payments = isp.payments;
+        spec.enterprise = isp.provider != 0;
         specs.push_back(std::move(spec));
     }
     auto overlay = Overlay::make(lab, std::move(specs));
@@ -165,8 +166,8 @@ Expected<OverlayRelay*> ThreatNet::relayBetween(uint16_t from, uint16_t to) {
 
 std::string ThreatNet::accountingTables(const ThreatIsp& isp) const {
     std::ostringstream out;
-    out << "\n[comparison]\ngrace_seconds = 1\n";
-    if (!isp.price.empty())
+    out << "\n[comparison]\ngrace_seconds = " << isp.graceSeconds << "\n";
+    if (isp.hasRouter())
         out << "\n[[edge]]\nrouter = \"r\"\nkey = \"" << routerIdentity(isp.isp).publicKey().hex() << "\"\n";
     for (const ThreatIsp& other : m_isps) {
         if (other.isp != isp.isp)
@@ -180,13 +181,32 @@ Expected<void> ThreatNet::configureRouter(const ThreatIsp& isp) const {
     const auto relay = m_edgeAccounting.find(isp.isp);
     const Endpoint accounting = relay == m_edgeAccounting.end() ? m_overlay->endpoint(isp.isp) : relay->second;
     std::ostringstream out;
-    out << "isp = " << isp.isp << "\nrouter = \"r\"\nidentity = \"edge.key\"\nstate_dir = \"edge\"\n"
+    out << "isp = " << (isp.provider != 0 ? isp.provider : isp.isp)
+        << "\nrouter = \"r\"\nidentity = \"edge.key\"\nstate_dir = \"edge\"\n"
         << "admin_socket = \"edge.sock\"\nlisten = [\"" << edge(isp.isp).address.toString() << "\"]\n"
         << "\n[accounting]\naddress = \"" << accounting.address.toString() << "\"\nport = " << accounting.port
         << "\nkey = \"" << m_overlay->key(isp.isp).hex() << "\"\n"
         << "\n[sampling]\nthreshold = \"" << threshold
-        << "\"\nkind = \"stratified\"\nseed = " << m_seed * 1000 + indexOf(isp.isp) + 1 << "\n"
-        << classTable << isp.price << "\"\n";
+        << "\"\nkind = \"stratified\"\nseed = " << m_seed * 1000 + indexOf(isp.isp) + 1 << "\n";
+    if (isp.provider == 0) {
+        writeTrade(out, isp);
+    } else {
+        out << "\n[[provider]]\nlocal = \"" << edge(isp.isp).address.toString() << "\"\nremote = \""
+            << edge(isp.provider).address.toString() << "\"\n";
+    }
+    out << "\n[[delivery]]\nprefix = \"10." << indexOf(isp.isp) << ".0.0/16\"\nparticipate = \""
+        << sink(isp.isp).toString() << "\"\n"
+        << isp.router;
+    std::ofstream file(m_overlay->folder(isp.isp) + "/edge.toml", std::ios::binary | std::ios::trunc);
+    file << out.str();
+    file.close();
+    if (!file) return fail(LabErrc::State, "cannot write the configuration of a router");
+    return {};
+}
+
+// What it sells, and to whom.
+void ThreatNet::writeTrade(std::ostream& out, const ThreatIsp& isp) const {
+    out << classTable << isp.price << "\"\n";
     for (const OverlayCustomerSpec& customer : isp.customers) {
         out << "\n[[customer]]\nname = \"" << customer.name << "\"\nprefixes = [\""
             << m_overlay->customerAddress(isp.isp, customer.name).toString() << "/32\"]\nrate = \"" << isp.bucketRate
@@ -198,20 +218,13 @@ Expected<void> ThreatNet::configureRouter(const ThreatIsp& isp) const {
             << linkAddress(isp.isp, neighbour).toString() << "\"\nremote = \""
             << remoteOf(isp.isp, neighbour).toString() << "\"\n";
     }
-    out << "\n[[delivery]]\nprefix = \"10." << indexOf(isp.isp) << ".0.0/16\"\nparticipate = \""
-        << sink(isp.isp).toString() << "\"\n";
-    std::ofstream file(m_overlay->folder(isp.isp) + "/edge.toml", std::ios::binary | std::ios::trunc);
-    file << out.str();
-    file.close();
-    if (!file) return fail(LabErrc::State, "cannot write the configuration of a router");
-    return {};
 }
 
 Expected<void> ThreatNet::start() {
     for (const ThreatIsp& isp : m_isps) m_overlay->spec(isp.isp).more = accountingTables(isp);
     LAB_TRY(m_overlay->startAll());
     for (const ThreatIsp& isp : m_isps) {
-        if (isp.price.empty()) continue;
+        if (!isp.hasRouter()) continue;
         LAB_TRY(configureRouter(isp));
         LAB_TRY(m_lab.startProgram(
             edgeProgram(isp.isp), m_overlay->node(),
@@ -219,7 +232,7 @@ Expected<void> ThreatNet::start() {
     }
     LAB_TRY(m_overlay->awaitConnected(std::chrono::seconds(30)));
     for (const ThreatIsp& isp : m_isps) {
-        if (isp.price.empty()) continue;
+        if (!isp.hasRouter()) continue;
         Process* program = m_lab.program(edgeProgram(isp.isp));
         const auto up = waitUntil("the router of ISP " + std::to_string(isp.isp), std::chrono::seconds(30), [&] {
             const auto said = books(isp.isp);

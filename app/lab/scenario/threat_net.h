@@ -31,6 +31,10 @@ struct ThreatIsp {
     std::string bucketBurst = "1000000";
     std::string more{};      // for the end of accounting.toml
     std::string payments{};  // more lines of its [payments]
+    std::string router{};    // for the end of edge.toml
+    int graceSeconds = 1;    // of its comparisons
+    uint16_t provider = 0;   // not 0: an enterprise, customer of that ISP (NetPaS §5.4); its router is a border router
+    [[nodiscard]] bool hasRouter() const { return !price.empty() || provider != 0; }
 };
 
 class ThreatNet {
@@ -80,6 +84,7 @@ private:
     [[nodiscard]] IpAddress remoteOf(uint16_t isp, uint16_t neighbour) const;
     [[nodiscard]] std::string accountingTables(const ThreatIsp& isp) const;
     Expected<void> configureRouter(const ThreatIsp& isp) const;
+    void writeTrade(std::ostream& out, const ThreatIsp& isp) const;
     [[nodiscard]] std::string edgeProgram(uint16_t isp) const { return "edge-" + std::to_string(isp); }
     [[nodiscard]] std::string edgeSocketOf(uint16_t isp) const { return m_overlay->folder(isp) + "/edge.sock"; }
 

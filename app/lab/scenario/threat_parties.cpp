@@ -60,7 +60,8 @@ Expected<std::unique_ptr<PaidSender>> PaidSender::make(ThreatNet& net, uint16_t 
                                                        const std::string& cap, std::vector<uint16_t> allowed) {
     std::unique_ptr<PaidSender> sender(new PaidSender);
     sender->m_from = net.overlay().customerAddress(isp, customer);
-    sender->m_edge = net.edge(isp);
+    const uint16_t provider = net.spec(isp).provider;
+    sender->m_edge = net.edge(provider != 0 ? provider : isp);
     sender->m_customer = std::make_unique<OverlayCustomer>(net.thread(), net.overlay(), isp, customer);
     LAB_TRY(sender->m_customer->join(false));
     SessionKey& key = sender->m_key;
