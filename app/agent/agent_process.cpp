@@ -12,12 +12,14 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "app/agent/api.h"
 #include "app/agent/data_plane.h"
 #include "app/agent/executables.h"
 #include "app/agent/household_door.h"
+#include "app/agent/measurements.h"
 #include "app/agent/neighbours.h"
 #include "app/agent/privileges.h"
 #include "app/agent/secretary_link.h"
@@ -144,7 +146,13 @@ private:
             std::move(source));
         useHome();
 
-        ApiContext context{*m_cartographer, systemClock(), {}, {}};
+        m_measurements = std::make_unique<Measurements>(
+            MeasureContext{m_io, *m_plane, *m_cartographer, m_timers, systemClock(), m_log, m_options.measure});
+        ApiContext context{*m_cartographer, systemClock(), {}, {}, {}};
+        context.measurements = [this](const std::optional<IpAddress>& destination) {
+            if (destination) m_measurements->ask(*destination);
+            return m_measurements->report(destination);
+        };
         context.state = [this] {
             const DataPlane::State plane = m_plane->state();
             return AgentState{plane.up, plane.trouble, plane.unreachableEdges, plane.unownedPackets};
@@ -257,6 +265,7 @@ private:
     void finish() {
         m_server->close();
         if (m_door) m_door->close();
+        m_measurements->stop();
         m_link->stop();
         m_plane->stop();
         m_io.stop();
@@ -274,6 +283,7 @@ private:
     std::unique_ptr<cartographer::Cartographer> m_cartographer;
     channel::InheritedSource* m_inherited = nullptr;  // the link's, when the secretary was launched
     std::unique_ptr<SecretaryLink> m_link;
+    std::unique_ptr<Measurements> m_measurements;
     std::unique_ptr<Api> m_api;
     std::unique_ptr<net::HttpServer> m_server;
     std::unique_ptr<HouseholdDoor> m_door;  // null: no devices behind this machine

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "app/agent/measurements.h"
 #include "app/common/log.h"
 #include "app/secretary/launch.h"
 #include "core/channel/line.h"
@@ -31,6 +32,7 @@ struct AgentOptions {
     std::string device = "netpas0";
     std::optional<Endpoint> listenTls;  // for devices behind this machine
     std::chrono::milliseconds stopWithin{4000};
+    MeasureOptions measure;
 };
 
 // How the secretary is reached: one that was started beside the agent, or a line to one elsewhere.

@@ -57,6 +57,7 @@ struct Api::Impl : std::enable_shared_from_this<Impl> {
     void status(const HttpRequest& request, const Reply& reply);
     void services(const HttpRequest& request, const Reply& reply);
     void payee(const HttpRequest& request, const Reply& reply);
+    void measurements(const HttpRequest& request, const Reply& reply);
 };
 
 Api::Api(ApiContext context) : m_impl(std::make_shared<Impl>(std::move(context))) {}
@@ -71,8 +72,23 @@ void Api::handle(const HttpRequest& request, Reply reply) {
         if (get) return m_impl->services(request, reply);
         return reply(refusal(405, "INVALID_ARGUMENT", "not this method here"));
     }
+    if (request.path == "/v1/measurements" && get) return m_impl->measurements(request, reply);
     if (request.path.starts_with(payeePath) && get) return m_impl->payee(request, reply);
     m_impl->context.forward(request, std::move(reply));
+}
+
+// Whom other users' and devices' connections lead to is nobody else's business but this machine's own users', who can see it anyway.
+void Api::Impl::measurements(const HttpRequest& request, const Reply& reply) {
+    if (!request.node.empty() || !context.measurements)
+        return reply(refusal(403, "RESTRICTED", "measurements are shown on the agent's own machine only",
+                             "there: netpas measurements"));
+    const auto to = request.query.find("to");
+    const auto destination = to == request.query.end() ? std::nullopt : IpAddress::parse(to->second);
+    if (to != request.query.end() && !destination) {
+        return reply(
+            refusal(400, "INVALID_ARGUMENT", "not an IP address: " + to->second, "an address such as 192.0.2.10"));
+    }
+    reply(answer(context.measurements(destination)));
 }
 
 // A payee's certificate as the directories have it. The secretary judges it.

@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,8 @@ struct ApiContext {
     std::function<AgentState()> state;
     // Asks the secretary; `request.peer` says who asks.
     std::function<void(const net::HttpRequest& request, Reply reply)> forward;
+    // What was measured, everything or on the way to one destination, which is measured from then on; null: nothing is.
+    std::function<nlohmann::json(const std::optional<IpAddress>& destination)> measurements;
 };
 
 class Api {

@@ -139,6 +139,9 @@ struct DataPlane::Impl {
     std::map<uint32_t, Kept> kept;
     std::vector<Diverted> diverted;
     std::function<std::optional<LinkAddress>(const std::string&)> senders;
+    std::vector<PaidFlow> applied;  // as it came last
+    std::vector<PaidProbe> probes;
+    std::function<void(const std::vector<PaidFlow>&)> flowsChanged;
     // In order of construction; the plane refers to all but the capture.
     std::unique_ptr<tun::TunDevice> device;
     std::unique_ptr<tun::Capture> capture;
@@ -151,6 +154,9 @@ struct DataPlane::Impl {
     Impl(boost::asio::io_context& context, LogSink sink) : io(context), log(std::move(sink)) {}
     [[nodiscard]] std::optional<Kept> keptFor(const PaidFlow& flow) const;
     [[nodiscard]] FlowCounters countersOf(uint32_t key, Kept& flow, const tun::PurchaseCounters& counted) const;
+    [[nodiscard]] tl::expected<void, FlowsFailure> apply(const std::vector<PaidFlow>& all);
+    void addProbes(const std::vector<PaidFlow>& all, const std::map<uint32_t, Kept>& next, tun::AgentSnapshot& snapshot,
+                   std::vector<Diverted>& wanted) const;
     [[nodiscard]] tl::expected<void, std::string> divert(const std::vector<Diverted>& flows);
     [[nodiscard]] std::optional<tun::CapturedFlow> captureOf(const Diverted& flow) const;
 };
@@ -259,16 +265,16 @@ std::optional<DataPlane::Impl::Kept> DataPlane::Impl::keptFor(const PaidFlow& fl
     return fresh;
 }
 
-tl::expected<void, FlowsFailure> DataPlane::apply(const std::vector<PaidFlow>& flows) {
+tl::expected<void, FlowsFailure> DataPlane::Impl::apply(const std::vector<PaidFlow>& all) {
     tun::AgentSnapshot snapshot;
-    std::map<uint32_t, Impl::Kept> next = m_impl->kept;
-    std::vector<Impl::Diverted> wanted;
-    for (const PaidFlow& flow : flows) {
+    std::map<uint32_t, Kept> next = kept;
+    std::vector<Diverted> wanted;
+    for (const PaidFlow& flow : all) {
         if (!flow.node.empty() && !flow.flow.local) {
             return tl::unexpected(FlowsFailure{FlowsFailure::Kind::Plane, "a device's flow without its address"});
         }
-        auto kept = m_impl->keptFor(flow);
-        if (!kept) {
+        auto known = keptFor(flow);
+        if (!known) {
             return tl::unexpected(FlowsFailure{FlowsFailure::Kind::Plane, "the ISP names no edge router"});
         }
         tun::AgentFlow published;
@@ -280,35 +286,92 @@ tl::expected<void, FlowsFailure> DataPlane::apply(const std::vector<PaidFlow>& f
         published.key = flow.key.id;
         published.secret = flow.key.secret;
         published.expires = flow.key.expires;
-        published.edge = kept->edge;
-        published.gate = kept->gate;
+        published.edge = known->edge;
+        published.gate = known->gate;
         published.forwarded = !flow.node.empty();
         snapshot.flows.push_back(std::move(published));
         if (flow.diverted) wanted.push_back({flow.flow, flow.node});
-        next.insert_or_assign(flow.key.id.value(), std::move(*kept));
+        next.insert_or_assign(flow.key.id.value(), std::move(*known));
     }
+    addProbes(all, next, snapshot, wanted);
     // A match of this machine's own flows may name no address, and would take a device's packets for its own.
     std::stable_partition(snapshot.flows.begin(), snapshot.flows.end(),
                           [](const tun::AgentFlow& flow) { return flow.forwarded; });
     // What is not wanted any more leaves the capture first: its last packets are still paid for by the set from before.
-    const std::vector<Impl::Diverted> before = m_impl->diverted;
-    std::vector<Impl::Diverted> staying;
+    const std::vector<Diverted> before = diverted;
+    std::vector<Diverted> staying;
     std::copy_if(before.begin(), before.end(), std::back_inserter(staying),
                  [&](const auto& flow) { return std::find(wanted.begin(), wanted.end(), flow) != wanted.end(); });
     if (staying.size() != before.size()) {
-        if (auto done = m_impl->divert(staying); !done) {
+        if (auto done = divert(staying); !done) {
             return tl::unexpected(FlowsFailure{FlowsFailure::Kind::Capture, std::move(done.error())});
         }
     }
-    if (const auto done = m_impl->plane->publish(snapshot); !done) {
+    if (const auto done = plane->publish(snapshot); !done) {
         return tl::unexpected(FlowsFailure{FlowsFailure::Kind::Plane, std::string(describe(done.error()))});
     }
-    m_impl->kept = std::move(next);
+    kept = std::move(next);
     if (wanted.size() == staying.size()) return {};
-    if (auto done = m_impl->divert(wanted); !done) {
+    if (auto done = divert(wanted); !done) {
         return tl::unexpected(FlowsFailure{FlowsFailure::Kind::Capture, std::move(done.error())});
     }
     return {};
+}
+
+// In front of the flows, whose matches may be wide.
+void DataPlane::Impl::addProbes(const std::vector<PaidFlow>& all, const std::map<uint32_t, Kept>& next,
+                                tun::AgentSnapshot& snapshot, std::vector<Diverted>& wanted) const {
+    std::vector<tun::AgentFlow> added;
+    for (const PaidProbe& probe : probes) {
+        const auto fits = [&](const PaidFlow& flow) {
+            return flow.diverted && flow.node.empty() && flow.path.size() >= probe.classes.size() &&
+                   std::equal(probe.classes.begin(), probe.classes.end(), flow.path.begin(),
+                              [](const auto& bought, const cartographer::QuotedHop& hop) {
+                                  return bought.first == hop.isp && bought.second == hop.service;
+                              });
+        };
+        const auto flow = std::find_if(all.begin(), all.end(), fits);
+        if (flow == all.end() || probe.classes.empty()) continue;
+        const Kept& known = next.at(flow->key.id.value());
+        tun::AgentFlow published;
+        published.purchase = accountOf(flow->key.id);
+        published.match.remote = IpPrefix::make(probe.reflector.address, probe.reflector.address.isV6() ? 128 : 32);
+        published.match.protocol = ipproto::udp;
+        published.match.localPort = probe.localPort;
+        published.match.remotePort = probe.reflector.port;
+        for (size_t i = 0; i < probe.classes.size(); ++i) {
+            const cartographer::QuotedHop& hop = flow->path[i];
+            published.path.push_back({hop.isp, hop.service, hop.exit, hop.prices});
+        }
+        published.key = flow->key.id;
+        published.secret = flow->key.secret;
+        published.expires = flow->key.expires;
+        published.edge = known.edge;
+        published.gate = known.gate;
+        wanted.push_back({published.match, {}});
+        added.push_back(std::move(published));
+    }
+    snapshot.flows.insert(snapshot.flows.begin(), std::make_move_iterator(added.begin()),
+                          std::make_move_iterator(added.end()));
+}
+
+tl::expected<void, FlowsFailure> DataPlane::apply(const std::vector<PaidFlow>& flows) {
+    auto done = m_impl->apply(flows);
+    if (!done) return done;
+    m_impl->applied = flows;
+    if (m_impl->flowsChanged) m_impl->flowsChanged(flows);
+    return done;
+}
+
+void DataPlane::setProbes(std::vector<PaidProbe> probes) {
+    if (probes == m_impl->probes) return;
+    std::swap(m_impl->probes, probes);
+    if (m_impl->diverted.empty() || m_impl->apply(m_impl->applied)) return;
+    m_impl->probes = std::move(probes);  // what is bought counts for more
+}
+
+void DataPlane::onFlows(std::function<void(const std::vector<PaidFlow>&)> changed) {
+    m_impl->flowsChanged = std::move(changed);
 }
 
 void DataPlane::drain(PurchaseId id, SessionKeyId key, std::function<void(const FlowCounters&)> done) {
@@ -326,6 +389,7 @@ void DataPlane::drain(PurchaseId id, SessionKeyId key, std::function<void(const 
                     counters = impl->countersOf(key.value(), found->second, impl->plane->counters(accountOf(key)));
                     impl->kept.erase(found);
                 }
+                std::erase_if(impl->applied, [&](const PaidFlow& flow) { return flow.key.id == key; });
                 impl->plane->forget(accountOf(key));
                 done(counters);
             });

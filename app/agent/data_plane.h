@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -25,6 +26,15 @@ using app::LogSink;
 using secretaryd::FlowCounters;
 using secretaryd::FlowsFailure;
 using secretaryd::PaidFlow;
+
+// Test packets of this machine's, which travel as the packets of a purchase do and are paid for by it.
+struct PaidProbe {
+    std::vector<std::pair<IspId, ServiceClass>>
+        classes;             // of the first ISPs on the way: any purchase with these will do
+    Endpoint reflector;      // in the last of them
+    uint16_t localPort = 0;  // UDP
+    friend bool operator==(const PaidProbe&, const PaidProbe&) = default;
+};
 
 struct DataPlaneFailure {
     std::string what;
@@ -65,6 +75,10 @@ public:
     // Exactly these flows are paid for, and those of them that say so are diverted. Another key of a purchase takes the
     // place of the one before, between two packets. On failure the set from before stays.
     [[nodiscard]] tl::expected<void, FlowsFailure> apply(const std::vector<PaidFlow>& flows);
+    // Besides the flows, also after the next apply(). Where nothing fitting is bought, a probe's packets leave like any others.
+    void setProbes(std::vector<PaidProbe> probes);
+    // The flows that are paid for have changed. Called inside apply().
+    void onFlows(std::function<void(const std::vector<PaidFlow>&)> changed);
     // `done` when every packet that was taken in under this key has been handed to the network; then the key is
     // forgotten. The flow must not be diverted any more, or have another key.
     void drain(PurchaseId id, SessionKeyId key, std::function<void(const FlowCounters&)> done);

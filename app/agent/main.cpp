@@ -65,7 +65,9 @@ struct Given {
     std::string secretary;  // where it is, for role agent
     std::string channel;    // where its agent comes from, for role secretary
     std::vector<std::string> agentKeys;
-    std::string listenTls;  // for devices behind this machine
+    std::string listenTls;          // for devices behind this machine
+    uint32_t measureEvery = 1000;   // milliseconds
+    uint32_t measurePackets = 600;  // a minute
     bool showKey = false;
     std::string listening;  // fd:N, of the secretary's socket
     uint32_t owner = 0;
@@ -148,6 +150,7 @@ agent::AgentOptions agentOptions(const Given& given) {
     options.group = given.group;
     options.user = given.agentUser;
     options.device = given.device;
+    options.measure = {std::chrono::milliseconds(given.measureEvery), given.measurePackets};
     options.listenTls = given.listenTls.empty() ? std::nullopt : app::endpointFrom(given.listenTls);
     return options;
 }
@@ -224,6 +227,13 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
         ->check([](const std::string& text) {
             return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;
         });
+    line.add_option("--measure-every", given.measureEvery,
+                    "milliseconds between test packets to an ISP on a way in use")
+        ->check(CLI::Range(10, 3'600'000))
+        ->capture_default_str();
+    line.add_option("--measure-packets", given.measurePackets, "test packets a minute at most; 0: none")
+        ->check(CLI::Range(0, 600'000))
+        ->capture_default_str();
     line.add_option("--agent-key", given.agentKeys, "role secretary with tls: who may connect");
     line.add_flag("--show-key", given.showKey,
                   "roles agent and secretary: print the key by which the other end of tls: knows this one");

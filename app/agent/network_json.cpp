@@ -36,9 +36,15 @@ json menuJson(const cartographer::KnownMenu& known, SystemTime now) {
         object.update(pricesJson(alone, now));
         classes.push_back(std::move(object));
     }
+    json speedTests = json::array();
+    for (const directory::SpeedTest& test : known.menu.speedTests) {
+        speedTests.push_back({{"address", test.server.address.toString()}, {"port", test.server.port}});
+        if (test.key) speedTests.back()["key"] = test.key->hex();
+    }
     return {{"isp", known.menu.validity.isp.value()},
             {"name", known.ispName},
             {"classes", std::move(classes)},
+            {"speed_tests", std::move(speedTests)},
             {"valid_until", timeText(known.menu.validity.expires)}};
 }
 

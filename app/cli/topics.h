@@ -29,6 +29,8 @@ void addPaymentVerbs(CLI::App& app, Action& chosen);  // pay, payments, receive,
 void addPairVerbs(CLI::App& app, Action& chosen);
 void addPathVerbs(CLI::App& app, Action& chosen);
 void addPingVerbs(CLI::App& app, Action& chosen);
+void addMeasurementVerbs(CLI::App& app, Action& chosen);
+void addSpeedTestVerbs(CLI::App& app, Action& chosen);
 void addRuleVerbs(CLI::App& app, Action& chosen);
 void addLedgerVerbs(CLI::App& app, Action& chosen);  // history, totals, balance, label
 void addVaultVerbs(CLI::App& app, Action& chosen);  // lock, unlock, passphrase, recovery words, backup, restore, doctor
@@ -43,6 +45,8 @@ inline void addTopics(CLI::App& app, Action& chosen) {
     addPairVerbs(app, chosen);
     addPathVerbs(app, chosen);
     addPingVerbs(app, chosen);
+    addMeasurementVerbs(app, chosen);
+    addSpeedTestVerbs(app, chosen);
     addRuleVerbs(app, chosen);
     addAuditVerbs(app, chosen);
 }

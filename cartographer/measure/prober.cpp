@@ -1,6 +1,8 @@
 #include "cartographer/measure/prober.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 namespace netpas::measure {
 
@@ -63,10 +65,13 @@ void Prober::begin(Line& line) {
 
 void Prober::setRoutes(const std::vector<ProbeRoute>& routes) {
     const SteadyTime now = m_clock.steady();
-    for (auto& [route, line] : m_lines) line.active = false;
+    std::set<ProbeRoute> before;
+    for (auto& [route, line] : m_lines) {
+        if (std::exchange(line.active, false)) before.insert(route);
+    }
     size_t active = 0;
     for (const ProbeRoute& route : routes) {
-        if (active >= m_options.routes) break;
+        if (active >= m_options.routes || m_options.perMinute == 0) break;
         const auto [at, fresh] = m_lines.try_emplace(route, route, m_options);
         Line& line = at->second;
         if (fresh) begin(line);
@@ -75,7 +80,8 @@ void Prober::setRoutes(const std::vector<ProbeRoute>& routes) {
         ++active;
         // Spread over the interval, so that routes do not measure each other.
         const auto spread = interval().count();
-        if (line.due < now) line.due = now + std::chrono::nanoseconds(m_random.below(static_cast<uint64_t>(spread)));
+        if (!before.contains(route))
+            line.due = now + std::chrono::nanoseconds(m_random.below(static_cast<uint64_t>(spread)));
     }
     std::erase_if(m_lines, [&](const auto& entry) {
         const Line& line = entry.second;

@@ -206,7 +206,7 @@ Series::Summary Series::summary(SteadyTime now) {
     const double own =
         m_options.share ? out.mean * (1 - out.mean) : std::max(squares / weight - out.mean * out.mean, 0.0);
     out.deviation = std::sqrt(own / weight);
-    out.freedom = std::max(static_cast<double>(added) - 1, 1.0);
+    out.freedom = std::max((m_options.share ? weight : static_cast<double>(added)) - 1, 1.0);
     widenByLikeness(out);
     double widest = out.deviation * student95(out.freedom);
     for (size_t size = 1; m_bins.size() / size >= fewestBatches; size *= 2) {

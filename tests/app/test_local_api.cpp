@@ -76,8 +76,13 @@ class TestLocalApi : public QObject {
                         caller.node = node;
                         caller.may = capabilitiesOf(door, caller.uid, ownerUid);
                         router.handle(request, caller, std::move(reply));
+                    },
+                    [this](const std::optional<IpAddress>& to) {
+                        measured.push_back(to ? to->toString() : "all");
+                        return json{{"measurements", json::array()}, {"test_packets", 0}};
                     }};
         }
+        std::vector<std::string> measured;
         QTemporaryDir folder;
         ManualClock clock{SystemTime{std::chrono::hours{24 * 365 * 50}}};
         fake::KillSwitch kill;
@@ -367,6 +372,19 @@ private slots:
         net::HttpRequest history = request("GET", "/v1/history");
         history.query["limit"] = "0";
         QCOMPARE(send(history).status, 400U);
+    }
+
+    void measurementsAreForThisMachinesUsers() {
+        QCOMPARE(call("GET", "/v1/measurements").status, 200U);
+        net::HttpRequest way = request("GET", "/v1/measurements");
+        way.query["to"] = "203.0.113.9";
+        QCOMPARE(send(way).status, 200U);
+        way.query["to"] = "nowhere";
+        QCOMPARE(send(way).status, 400U);
+        way.query.clear();
+        way.node = "alice-phone";  // a device behind this machine
+        QCOMPARE(send(way).status, 403U);
+        QVERIFY(m_world->measured == std::vector<std::string>({"all", "203.0.113.9"}));
     }
 
     void statusNeverTouchesTheNetwork() {

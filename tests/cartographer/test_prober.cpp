@@ -212,6 +212,15 @@ private slots:
         QVERIFY(report.loss.value == 1.0 && report.loss.low > 0.3);
     }
 
+    void sayingTheSameAgainChangesNothing() {
+        Net net;
+        for (int i = 0; i < 600; ++i) {  // ten times a second
+            net.prober.setRoutes({route(26)});
+            net.pass(100ms);
+        }
+        QVERIFY2(net.prober.packetsSent() >= 58, qPrintable(QString::number(net.prober.packetsSent())));
+    }
+
     void memoryIsBounded() {
         Net net;
         for (uint16_t isp = 1; isp <= 500; ++isp) {

@@ -1,0 +1,345 @@
+#include "app/agent/measurements.h"
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "app/agent/measurement_json.h"
+#include "cartographer/measure/passive.h"
+#include "cartographer/measure/prober.h"
+#include "core/random.h"
+#include "core/stamp/stamp_socket.h"
+#include "tun/capture/linux_capture.h"
+#include "tun/watch/tcp_watch.h"
+
+namespace netpas::agent {
+
+namespace {
+
+namespace asio = boost::asio;
+using measure::ClassOn;
+using measure::ProbeRoute;
+
+constexpr std::chrono::milliseconds lookEvery{1000};  // at the kernel's counts
+constexpr std::chrono::seconds surveyEvery{60};       // menus may name other reflectors
+constexpr std::chrono::seconds askedFor{300};
+constexpr size_t maxDestinations = 16;
+constexpr size_t maxConnections = 256;  // of one destination
+
+// The socket of one route. What comes is handed over with its time of arrival.
+class RouteSocket {
+public:
+    using Came = std::function<void(const ProbeRoute&, const Bytes&, SystemTime arrived, SteadyTime steady)>;
+
+    RouteSocket(asio::io_context& io, ProbeRoute route, stamp::StampSocket socket, Came came)
+        : m_route(std::move(route)),
+          m_socket(std::move(socket)),
+          m_wait(io, m_socket.descriptor()),
+          m_came(std::move(came)) {
+        wait();
+    }
+    ~RouteSocket() { m_wait.release(); }  // the socket closes it
+    RouteSocket(const RouteSocket&) = delete;
+    RouteSocket& operator=(const RouteSocket&) = delete;
+
+    bool send(ByteView packet) const { return m_socket.send(packet); }
+    [[nodiscard]] uint16_t port() const { return m_socket.local().port; }
+
+private:
+    void wait() {
+        m_wait.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+            if (error) return;
+            constexpr int batch = 16;
+            for (int i = 0; i < batch; ++i) {
+                const auto received = m_socket.receive(systemClock().now());
+                if (!received) break;
+                // By how much the kernel had it earlier than we; a clock that was set in between does not count.
+                const auto late = std::clamp<std::chrono::nanoseconds>(
+                    systemClock().now() - received->arrival.time, std::chrono::nanoseconds(0), std::chrono::seconds(1));
+                m_came(m_route, received->packet, received->arrival.time, systemClock().steady() - late);
+            }
+            wait();
+        });
+    }
+
+    ProbeRoute m_route;
+    stamp::StampSocket m_socket;
+    asio::posix::stream_descriptor m_wait;
+    Came m_came;
+};
+
+std::vector<ClassOn> classesOf(const PaidFlow& flow) {
+    std::vector<ClassOn> classes;
+    for (const cartographer::QuotedHop& hop : flow.path) classes.push_back({hop.isp, hop.service});
+    return classes;
+}
+
+const Endpoint* reflectorIn(const cartographer::Survey& survey, IspId isp, bool v6) {
+    const auto menu = survey.menus.find(isp);
+    if (menu == survey.menus.end()) return nullptr;
+    const auto& all = menu->second.menu.reflectors;
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const Endpoint& one) { return one.address.isV6() == v6; });
+    return found != all.end() ? &*found : nullptr;
+}
+
+}  // namespace
+
+class Measurements::Impl : public std::enable_shared_from_this<Impl> {
+public:
+    explicit Impl(MeasureContext context)
+        : m_context(std::move(context)),
+          m_prober(proberOptions(), m_context.clock, systemRandom(),
+                   [this](const ProbeRoute& route, ByteView packet) { return send(route, packet); }) {
+        auto watch = tun::TcpWatch::open();
+        if (watch) {
+            m_watch = std::move(*watch);
+        } else {
+            m_context.log(LogLevel::Warning, watch.error());
+        }
+    }
+
+    void start() {
+        m_context.plane.onFlows([weak = weak_from_this()](const std::vector<PaidFlow>& flows) {
+            const auto alive = weak.lock();
+            if (!alive) return;
+            alive->m_flows = flows;
+            // Not inside the change itself, which our probes would be a part of.
+            asio::post(alive->m_context.io, [weak] {
+                if (const auto still = weak.lock()) still->usesChanged();
+            });
+        });
+    }
+
+    void ask(const IpAddress& destination) {
+        m_asked[destination] = m_context.clock.steady() + askedFor;
+        usesChanged();
+    }
+
+    [[nodiscard]] nlohmann::json report(const std::optional<IpAddress>& destination) {
+        return measurementsJson({m_prober.report(), m_before, m_passive.report(m_context.clock.steady()),
+                                 m_prober.packetsSent(), m_context.clock.steady()},
+                                destination, destination ? ispsTo(*destination) : std::set<IspId>{});
+    }
+
+    void stop() {
+        m_stopped = true;
+        m_context.plane.onFlows({});
+        m_context.timers.cancel(std::exchange(m_probeTimer, 0));
+        m_context.timers.cancel(std::exchange(m_lookTimer, 0));
+        m_sockets.clear();
+    }
+
+private:
+    struct Known {
+        std::optional<cartographer::Survey> survey;
+        SteadyTime asked{};
+        bool asking = false;
+    };
+
+    [[nodiscard]] measure::Prober::Options proberOptions() const {
+        measure::Prober::Options options;
+        options.every = m_context.options.every;
+        options.perMinute = m_context.options.perMinute;
+        return options;
+    }
+
+    // Where this machine's paid flows go, and what was asked for.
+    [[nodiscard]] std::set<IpAddress> destinations() {
+        const SteadyTime now = m_context.clock.steady();
+        std::erase_if(m_asked, [&](const auto& entry) { return entry.second < now; });
+        std::set<IpAddress> all;
+        for (const PaidFlow& flow : m_flows) {
+            if (flow.diverted && flow.node.empty() && flow.flow.remote && all.size() < maxDestinations)
+                all.insert(flow.flow.remote->address());
+        }
+        for (const auto& [address, until] : m_asked) {
+            if (all.size() < maxDestinations) all.insert(address);
+        }
+        return all;
+    }
+
+    [[nodiscard]] std::set<IspId> ispsTo(const IpAddress& destination) {
+        std::set<IspId> isps;
+        const auto known = m_known.find(destination);
+        if (known == m_known.end() || !known->second.survey) return isps;
+        for (const auto& path : known->second.survey->paths.paths) isps.insert(path.isps.begin(), path.isps.end());
+        return isps;
+    }
+
+    void usesChanged() {
+        if (m_stopped) return;
+        const std::set<IpAddress> wanted = destinations();
+        std::erase_if(m_known, [&](const auto& entry) { return !wanted.contains(entry.first); });
+        for (const IpAddress& destination : wanted) survey(destination);
+        setRoutes();
+        if (!wanted.empty()) armLook();
+    }
+
+    void survey(const IpAddress& destination) {
+        Known& known = m_known[destination];
+        const SteadyTime now = m_context.clock.steady();
+        if (known.asking || (known.survey && now - known.asked < surveyEvery)) return;
+        known.asking = true;
+        known.asked = now;
+        m_context.cartographer.survey(destination, [weak = weak_from_this(), destination](auto survey) {
+            const auto alive = weak.lock();
+            const auto at = alive ? alive->m_known.find(destination) : decltype(alive->m_known.end()){};
+            if (!alive || at == alive->m_known.end()) return;
+            at->second.asking = false;
+            if (survey) at->second.survey = std::move(*survey);
+            alive->setRoutes();
+        });
+    }
+
+    // Along one way: to each ISP that can be measured, each with the one before it.
+    void addWay(const std::vector<IspId>& isps, const std::vector<ClassOn>& classes, const cartographer::Survey& survey,
+                bool v6, std::vector<ProbeRoute>& routes) {
+        const ProbeRoute* before = nullptr;
+        for (size_t i = 0; i < isps.size(); ++i) {
+            const Endpoint* const reflector = reflectorIn(survey, isps[i], v6);
+            if (reflector == nullptr) {
+                before = nullptr;  // the next one is not the only stretch in between
+                continue;
+            }
+            const size_t bought = std::min(i + 1, classes.size());
+            ProbeRoute route{isps[i], *reflector, {classes.begin(), classes.begin() + static_cast<ptrdiff_t>(bought)}};
+            if (before != nullptr) m_before.insert_or_assign(route, *before);
+            before = &*m_ways.insert(route).first;
+            routes.push_back(std::move(route));
+        }
+    }
+
+    void setRoutes() {
+        if (m_stopped) return;
+        std::vector<ProbeRoute> routes;
+        m_before.clear();
+        m_ways.clear();
+        for (const auto& [destination, known] : m_known) {
+            if (!known.survey) continue;
+            const bool v6 = destination.isV6();
+            for (const PaidFlow& flow : m_flows) {
+                if (!flow.diverted || !flow.node.empty() || !flow.flow.remote ||
+                    flow.flow.remote->address() != destination)
+                    continue;
+                std::vector<IspId> isps;
+                for (const cartographer::QuotedHop& hop : flow.path) isps.push_back(hop.isp);
+                addWay(isps, classesOf(flow), *known.survey, v6, routes);
+            }
+            // Best effort takes the way that the network likes best: what is paid for is compared with it.
+            if (!known.survey->paths.paths.empty())
+                addWay(known.survey->paths.paths.front().isps, {}, *known.survey, v6, routes);
+        }
+        m_prober.setRoutes(routes);
+        openSockets();
+        armProbe();
+    }
+
+    void openSockets() {
+        const std::vector<ProbeRoute> routes = m_prober.routes();
+        std::erase_if(m_sockets, [&](const auto& entry) {
+            return std::find(routes.begin(), routes.end(), entry.first) == routes.end();
+        });
+        std::vector<PaidProbe> paid;
+        for (const ProbeRoute& route : routes) {
+            auto& socket = m_sockets[route];
+            if (!socket) socket = open(route);
+            if (!socket || route.classes.empty()) continue;
+            PaidProbe probe{{}, route.reflector, socket->port()};
+            for (const ClassOn& bought : route.classes) probe.classes.emplace_back(bought.isp, bought.service);
+            paid.push_back(std::move(probe));
+        }
+        m_context.plane.setProbes(std::move(paid));
+    }
+
+    // Best-effort probes are never diverted, whatever was bought for their destination.
+    [[nodiscard]] std::unique_ptr<RouteSocket> open(const ProbeRoute& route) {
+        stamp::StampSocket::Options options;
+        options.local = {route.reflector.address.isV6() ? *IpAddress::parse("::") : IpAddress{}, 0};
+        options.peer = route.reflector;
+        if (route.classes.empty()) options.mark = tun::bypassMark;
+        auto socket = stamp::StampSocket::open(options);
+        if (!socket) return nullptr;
+        return std::make_unique<RouteSocket>(
+            m_context.io, route, std::move(*socket),
+            [this](const ProbeRoute& from, const Bytes& packet, SystemTime arrived, SteadyTime steady) {
+                m_prober.take(from, packet, arrived, steady);
+            });
+    }
+
+    bool send(const ProbeRoute& route, ByteView packet) {
+        const auto socket = m_sockets.find(route);
+        return socket != m_sockets.end() && socket->second && socket->second->send(packet);
+    }
+
+    void armProbe() {
+        const auto next = m_prober.nextDue();
+        m_context.timers.cancel(std::exchange(m_probeTimer, 0));
+        if (!next || m_stopped) return;
+        const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*next - m_context.clock.steady());
+        m_probeTimer = m_context.timers.after(std::max(wait, std::chrono::milliseconds(1)), [weak = weak_from_this()] {
+            if (const auto alive = weak.lock()) {
+                alive->m_probeTimer = 0;
+                alive->m_prober.run();
+                alive->armProbe();
+            }
+        });
+    }
+
+    // Only while somebody uses or has asked for something.
+    void armLook() {
+        if (m_lookTimer != 0 || m_stopped) return;
+        m_lookTimer = m_context.timers.after(lookEvery, [weak = weak_from_this()] {
+            const auto alive = weak.lock();
+            if (!alive) return;
+            alive->m_lookTimer = 0;
+            alive->look();
+            alive->usesChanged();
+        });
+    }
+
+    void look() {
+        if (!m_watch) return;
+        std::vector<measure::PassiveTcp::Seen> seen;
+        for (const auto& [destination, known] : m_known) {
+            const auto prefix = IpPrefix::make(destination, destination.isV6() ? 128 : 32);
+            if (!prefix) continue;
+            for (TcpCounts& counts : m_watch->connectionsTo(*prefix, maxConnections)) {
+                const auto paid = std::find_if(m_flows.begin(), m_flows.end(), [&](const PaidFlow& flow) {
+                    return flow.diverted && flow.node.empty() && flow.flow.matches(counts.flow);
+                });
+                seen.push_back(
+                    {counts, {destination, paid != m_flows.end() ? classesOf(*paid) : std::vector<ClassOn>{}}});
+            }
+        }
+        m_passive.take(m_context.clock.steady(), seen);
+    }
+
+    MeasureContext m_context;
+    measure::Prober m_prober;
+    measure::PassiveTcp m_passive;
+    std::unique_ptr<tun::TcpWatch> m_watch;  // null: the kernel has no such thing
+    std::vector<PaidFlow> m_flows;
+    std::map<IpAddress, SteadyTime> m_asked;  // until when
+    std::map<IpAddress, Known> m_known;
+    std::set<ProbeRoute> m_ways;
+    std::map<ProbeRoute, ProbeRoute> m_before;  // the stretch between the two is the first one's ISP
+    std::map<ProbeRoute, std::unique_ptr<RouteSocket>> m_sockets;
+    app::Timers::Id m_probeTimer = 0;
+    app::Timers::Id m_lookTimer = 0;
+    bool m_stopped = false;
+};
+
+Measurements::Measurements(MeasureContext context) : m_impl(std::make_shared<Impl>(std::move(context))) {
+    m_impl->start();
+}
+Measurements::~Measurements() { m_impl->stop(); }
+void Measurements::ask(const IpAddress& destination) { m_impl->ask(destination); }
+nlohmann::json Measurements::report(const std::optional<IpAddress>& destination) { return m_impl->report(destination); }
+void Measurements::stop() { m_impl->stop(); }
+
+}  // namespace netpas::agent

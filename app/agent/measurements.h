@@ -1,0 +1,58 @@
+// What the agent measures while it runs (DESIGN §9): test packets to the ISPs on ways that are in use or were asked for, as best effort and in the
+// classes that are paid for, and the kernel's counts of TCP connections there. Control thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/agent/data_plane.h"
+#include "app/common/log.h"
+#include "app/common/timers.h"
+#include "cartographer/cartographer.h"
+#include "core/clock.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace netpas::agent {
+
+struct MeasureOptions {
+    std::chrono::milliseconds every{1000};  // a test packet on each route
+    uint32_t perMinute = 600;               // test packets at most, of all routes together
+};
+
+struct MeasureContext {
+    boost::asio::io_context& io;
+    DataPlane& plane;
+    cartographer::Cartographer& cartographer;
+    app::Timers& timers;
+    const Clock& clock;
+    app::LogSink log;
+    MeasureOptions options;
+};
+
+class Measurements {
+public:
+    // The context's parts outlive this.
+    explicit Measurements(MeasureContext context);
+    ~Measurements();
+    Measurements(const Measurements&) = delete;
+    Measurements& operator=(const Measurements&) = delete;
+
+    // Measures the way there for some minutes, whether or not anything is bought.
+    void ask(const IpAddress& destination);
+    // Everything that is known, or what concerns the way to this destination.
+    [[nodiscard]] nlohmann::json report(const std::optional<IpAddress>& destination);
+    void stop();
+
+private:
+    class Impl;
+    std::shared_ptr<Impl> m_impl;
+};
+
+}  // namespace netpas::agent

@@ -1,0 +1,96 @@
+// netpas measurements: what the agent has measured on the ways in use, with what it does not know for sure.
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "app/cli/answers.h"
+#include "app/cli/text.h"
+#include "app/cli/topics.h"
+#include "core/net/http.h"
+
+namespace netpas::cli {
+
+using nlohmann::json;
+
+namespace {
+
+std::string fixed(double value, int digits) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.*f", digits, value);
+    return text.data();
+}
+
+// "23.1 (22.8–23.4)"; what is scarce has no middle, for that would look like a fact.
+std::string estimateText(const json& estimate, double scale, int digits) {
+    const std::string grade = textAt(estimate, "grade");
+    const auto number = [&](const char* name) {
+        const json value = estimate.is_object() ? estimate.value(name, json()) : json();
+        return value.is_number() ? value.get<double>() * scale : 0.0;
+    };
+    const std::string range = fixed(number("low"), digits) + "–" + fixed(number("high"), digits);
+    if (grade == "good") return fixed(number("value"), digits) + " (" + range + ")";
+    return grade == "scarce" ? "scarce: " + range : "-";
+}
+
+std::string classesText(const json& measured) {
+    std::string text;
+    for (const json& bought : measured.value("classes", json::array())) {
+        text += (text.empty() ? "" : " ") + std::to_string(bought.value("isp", 0)) + "=" +
+                std::to_string(bought.value("class", 0));
+    }
+    return text.empty() ? "best effort" : text;
+}
+
+std::string ageText(const json& measured) {
+    for (const char* name : {"round_trip_ms", "loss_there", "rate_mbit"}) {
+        const json age = at(measured, {name, "age_s"});
+        if (age.is_number()) return fixed(age.get<double>(), 0) + " s";
+    }
+    return "-";
+}
+
+void show(const json& body) {
+    constexpr double percent = 100;
+    Rows rows{{"TO", "BY", "CLASSES", "ROUND TRIP ms", "LOSS THERE %", "RATE Mbit/s", "AGE"}};
+    for (const json& one : body.value("measurements", json::array())) {
+        const bool stamp = textAt(one, "source") == "stamp";
+        const std::string to = stamp ? "ISP " + std::to_string(one.value("isp", 0)) : textAt(one, "destination");
+        rows.push_back({to, textAt(one, "source"), classesText(one),
+                        estimateText(one.value("round_trip_ms", json()), 1, 2),
+                        estimateText(one.value("loss_there", json()), percent, 2),
+                        estimateText(one.value("rate_mbit", json()), 1, 1), ageText(one)});
+        if (const std::string problem = textAt(one, "problem"); !problem.empty())
+            rows.push_back({"", "", problem, "", "", "", ""});
+    }
+    if (rows.size() == 1) {
+        print("nothing is measured: no way is in use; netpas measurements --to ADDRESS\n");
+    } else {
+        print(table(rows));
+    }
+}
+
+Exit measurements(const Client& client, Output output, const std::string& to) {
+    const std::string target =
+        to.empty() ? "/v1/measurements" : "/v1/measurements?to=" + netpas::net::encodeQueryValue(to);
+    const auto answer = client.call("GET", target);
+    if (!answer) return report(answer.error(), output);
+    if (output.json) {
+        printJson(answer->body);
+    } else {
+        show(answer->body);
+    }
+    return Exit::Ok;
+}
+
+}  // namespace
+
+void addMeasurementVerbs(CLI::App& app, Action& chosen) {
+    const auto to = std::make_shared<std::string>();
+    CLI::App* const verb =
+        addVerb(app, chosen, "measurements", "what was measured on the ways in use",
+                [to](const Client& client, Output output) { return measurements(client, output, *to); });
+    verb->add_option("--to", *to, "the way to this address, which is measured from now on for five minutes");
+}
+
+}  // namespace netpas::cli
