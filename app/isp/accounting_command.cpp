@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
@@ -111,7 +113,21 @@ tl::expected<Books, std::string> openBooks(const AccountingSettings& settings) {
     return std::move(*books);
 }
 
+// A descriptor for each connection, and some for the books.
+void makeRoomForConnections(size_t connections) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    const rlim_t wanted = connections + 128;
+    if (limit.rlim_cur >= wanted) return;
+    limit.rlim_cur = std::min(wanted, limit.rlim_max);
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < wanted)
+        spdlog::warn("{} connections need as many file descriptors, and there are {}: raise LimitNOFILE", connections,
+                     limit.rlim_cur);
+}
+
 int serve(const AccountingSettings& settings) {
+    makeRoomForConnections(settings.server.maxConnections);
     if (!initCrypto()) return fail("libsodium does not start", 1);
     const auto identity = Identity::load(settings.identity);
     if (!identity) {

@@ -10,6 +10,7 @@
 #include "app/isp/enterprise_config.h"
 #include "core/certificates/payee_certificate.h"
 #include "core/ndt7/measurement.h"
+#include "core/net/tls_threads.h"
 #include "core/stamp/stamp_packet.h"
 #include "core/store/postgres/postgres.h"
 
@@ -344,6 +345,11 @@ AccountingSettings readAccounting(const toml::table& root, const std::filesystem
         server.confirmationLifetime = std::chrono::seconds(*seconds);
     }
     server.batchSignatures = fields.flag("batch_signatures").value_or(true);
+    server.threads = net::TlsThreads::coresToSpare();
+    if (const auto given = fields.number("threads", 0, 64, Need::Optional))
+        server.threads = static_cast<size_t>(*given);
+    if (const auto most = fields.number("connections", 16, 1'000'000, Need::Optional))
+        server.maxConnections = static_cast<size_t>(*most);
     server.signatureShare = fields.real("check_signatures", 0, 1, Need::Optional).value_or(1);
     if (const auto days = fields.number("log_days", 1, 3650, Need::Optional))
         server.logKept = std::chrono::hours(24 * *days);

@@ -119,15 +119,16 @@ void Books::reload() {
 // --- customers
 
 std::optional<std::string> Books::customerOf(const PublicKey& key) const {
-    for (const auto& [name, enrolled] : m_customers) {
-        if (enrolled == key) return name;
-    }
-    return std::nullopt;
+    const auto found = m_customerOf.find(key.bytes);
+    return found == m_customerOf.end() ? std::nullopt : std::optional(found->second);
 }
 
 void Books::enrol(const std::string& customer, const PublicKey& key, SystemTime now) {
     m_now = now;
+    if (const auto before = m_customers.find(customer); before != m_customers.end())
+        m_customerOf.erase(before->second.bytes);
     m_customers[customer] = key;
+    m_customerOf[key.bytes] = customer;
     if (auto* s = statement("INSERT OR REPLACE INTO customer (name, key, joined) VALUES (?, ?, ?)")) {
         s->bind(1, customer).bind(2, std::span<const uint8_t>(key.bytes)).bind(3, micros(now));
         run(s);
@@ -135,7 +136,10 @@ void Books::enrol(const std::string& customer, const PublicKey& key, SystemTime 
 }
 
 void Books::forget(const std::string& customer) {
-    m_customers.erase(customer);
+    if (const auto known = m_customers.find(customer); known != m_customers.end()) {
+        m_customerOf.erase(known->second.bytes);
+        m_customers.erase(known);
+    }
     if (auto* s = statement("DELETE FROM customer WHERE name = ?")) {
         s->bind(1, customer);
         run(s);

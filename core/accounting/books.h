@@ -387,6 +387,7 @@ private:
     std::string m_failure;
 
     std::map<std::string, PublicKey> m_customers;
+    std::map<std::array<uint8_t, 32>, std::string> m_customerOf;  // by key
     std::map<SessionKeyId, KeyRecord> m_keys;
     std::map<std::pair<Incarnation, SessionKeyId>, Usage> m_keyCounters;
     std::map<LinkKey, LinkCounters> m_linkCounters;

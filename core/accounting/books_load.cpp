@@ -49,6 +49,7 @@ tl::expected<void, StoreError> Books::loadCustomersAndKeys() {
         if (blob.size() != key.bytes.size()) return false;
         std::copy(blob.begin(), blob.end(), key.bytes.begin());
         m_customers.emplace(row.text(0), key);
+        m_customerOf.emplace(key.bytes, row.text(0));
         return true;
     });
     if (!customers) return customers;

@@ -86,7 +86,9 @@ tl::expected<uint16_t, net::NetError> AccountingServer::Engine::listen(const End
             ++self->m_count.turnedAway;
             self->log(LogLevel::Warning, "turned away " + remote.toString() + ": unknown key, or not our protocol");
         };
-        m_listener = std::make_unique<net::TlsListener>(m_io, m_identity, std::move(handlers));
+        if (m_config.threads > 0) m_threads = std::make_unique<net::TlsThreads>(m_config.threads);
+        m_listener = std::make_unique<net::TlsListener>(m_io, m_identity, std::move(handlers), net::LinkLimits{},
+                                                        m_config.maxConnections, m_threads.get());
     }
     return m_listener->listen(endpoint);
 }

@@ -91,6 +91,9 @@ struct ServerConfig {
     std::chrono::seconds keyLifetime{31L * 24 * 3600};  // a session key may not expire later than that
     std::chrono::milliseconds expiryGrace{5000};        // then the final counters of an expired key are fetched unasked
     std::chrono::hours logKept{7 * 24};
+    // Connections that others make, handshakes in progress included.
+    size_t maxConnections = 16384;
+    size_t threads = 0;  // that carry these; 0: the thread of the io_context does it all
     std::chrono::milliseconds groupTime{10};  // how long a commit waits for company
     std::chrono::milliseconds tick{1000};
 };

@@ -15,6 +15,7 @@
 #include "core/accounting/payment_routes.h"
 #include "core/accounting/server.h"
 #include "core/net/tls_link.h"
+#include "core/net/tls_threads.h"
 
 namespace netpas::accounting {
 
@@ -324,6 +325,7 @@ private:
     LogSink m_log;
     RateLimit m_logLimit{5};
     uint64_t m_logSuppressed = 0;
+    std::unique_ptr<net::TlsThreads> m_threads;
     std::unique_ptr<net::TlsListener> m_listener;
     boost::asio::steady_timer m_commitTimer;
     boost::asio::steady_timer m_tickTimer;

@@ -44,14 +44,31 @@ void FramedTls::handshakeDone(asio::ssl::stream_base::handshake_type side, bool 
         return;
     }
     m_peerKey = *key;
-    if (side == asio::ssl::stream_base::server) {
-        enqueue({});
-        becomeOpen();
-        flush();
-    } else {
+    if (side == asio::ssl::stream_base::client) {
         m_awaitFirstFrame = true;
+        read();
+    } else if (const auto proved = std::exchange(onProved, nullptr)) {
+        m_proving = true;
+        armTimer();
+        proved(m_peerKey);
+    } else {
+        approved(true);
     }
+}
+
+void FramedTls::approved(bool yes) {
+    if (m_state != State::Handshake) return;
+    m_proving = false;
+    if (!yes) return fail(NetError::Refused);
+    enqueue({});
+    becomeOpen();
+    flush();
     if (m_state != State::Closed) read();
+}
+
+void FramedTls::resume() {
+    const bool stopped = std::exchange(m_reading, Reading::Running) == Reading::Paused;
+    if (stopped && m_state == State::Open) read();
 }
 
 void FramedTls::becomeOpen() {
@@ -76,7 +93,10 @@ void FramedTls::read() {
 
 void FramedTls::received(size_t) {
     m_heard = std::chrono::steady_clock::now();
-    if (takeFrames()) read();
+    if (!takeFrames()) return;
+    if (m_reading == Reading::Running) return read();
+    m_reading = Reading::Paused;
+    armTimer();
 }
 
 // False when the connection has ended meanwhile.
@@ -134,7 +154,9 @@ void FramedTls::armTimer() {
     const auto interval =
         m_state == State::Open ? m_limits.pingInterval : std::min(m_limits.pingInterval, m_limits.handshakeTimeout);
     m_timer.expires_after(interval);
-    m_timer.async_wait([weak = weak_from_this()](const error_code& error) {
+    // While it waits for its owner, this is the only operation that keeps it.
+    const bool waits = m_proving || m_reading == Reading::Paused;
+    m_timer.async_wait([weak = weak_from_this(), held = waits ? shared_from_this() : nullptr](const error_code& error) {
         const auto self = weak.lock();
         if (!error && self) self->tick();
     });
@@ -150,6 +172,7 @@ void FramedTls::tick() {
         }
         break;
     case State::Open:
+        if (m_reading == Reading::Paused) m_heard = now;  // silent because nobody listens
         if (now - m_heard > m_limits.silenceTimeout) {
             fail(NetError::TimedOut);
             return;
@@ -202,6 +225,7 @@ void FramedTls::shut() {
     asio::post(m_stream.get_executor(), [self = shared_from_this()] {
         self->onMessage = nullptr;
         self->onClosed = nullptr;
+        self->onProved = nullptr;
         self->m_ready = nullptr;
     });
     if (auto gone = std::exchange(onGone, nullptr)) gone();

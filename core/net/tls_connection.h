@@ -31,9 +31,19 @@ public:
 
     // Called once when the connection has ended in any way; for whoever counts connections.
     std::function<void()> onGone;
+    // Of a server: asked after the handshake, before the client hears anything; approved() answers, at once or later.
+    std::function<void(const PublicKey&)> onProved;
+    void approved(bool yes);
+    // No more is read until resume(); frames that are here already still arrive.
+    void pause() { m_reading = Reading::Pausing; }
+    void resume();
+    // Ends it as if the other end had gone.
+    void giveUp() { fail(NetError::Closed); }
+    [[nodiscard]] boost::asio::any_io_executor executor() { return m_stream.get_executor(); }
 
 private:
     enum class State { Handshake, Open, Draining, Closed };
+    enum class Reading { Running, Pausing, Paused };
 
     void handshakeDone(boost::asio::ssl::stream_base::handshake_type side, bool failed);
     void becomeOpen();
@@ -55,6 +65,8 @@ private:
     PublicKey m_peerKey;
     std::function<void(tl::expected<void, NetError>)> m_ready;
     State m_state = State::Handshake;
+    Reading m_reading = Reading::Running;
+    bool m_proving = false;  // its key waits for the owner's word
     bool m_awaitFirstFrame = false;
     bool m_writing = false;
     Bytes m_input;   // not yet parsed

@@ -5,7 +5,9 @@
 #include <map>
 #include <set>
 
+#include "core/net/carried_connection.h"
 #include "core/net/tls_connection.h"
+#include "core/net/tls_threads.h"
 
 namespace netpas::net {
 
@@ -39,8 +41,10 @@ struct OpenConnections {
 
 class TlsListener::Impl : public std::enable_shared_from_this<TlsListener::Impl> {
 public:
-    Impl(asio::io_context& io, const Identity& identity, Handlers handlers, LinkLimits limits, size_t maxConnections)
+    Impl(asio::io_context& io, const Identity& identity, Handlers handlers, LinkLimits limits, size_t maxConnections,
+         TlsThreads* threads)
         : m_io(io),
+          m_threads(threads),
           m_context(makeServerContext(identity, ClientCertificate::Required)),
           m_handlers(std::move(handlers)),
           m_limits(limits),
@@ -88,6 +92,7 @@ private:
         const tcp::endpoint at = socket.remote_endpoint(error);
         const Endpoint remote = fromAsio(at);
         if (error || !m_open->haveRoomFor(remote.address, m_maxConnections)) return;  // the socket closes itself
+        if (m_threads != nullptr) return hand(std::move(socket), remote);
         auto check = [weak = weak_from_this(), remote](const PublicKey& key) {
             const auto self = weak.lock();
             return self && self->m_handlers.accepts && self->m_handlers.accepts(key, remote);
@@ -112,7 +117,53 @@ private:
             });
     }
 
+    // To the thread that will carry it. Who may connect is asked here, when the key is proved.
+    void hand(tcp::socket accepted, const Endpoint& remote) {
+        error_code error;
+        const auto protocol = accepted.local_endpoint(error).protocol();
+        tcp::socket socket(m_threads->next());
+        socket.assign(protocol, accepted.release(error), error);
+        if (error) return;
+        static const KeyCheck anyKey = [](const PublicKey&) { return true; };
+        auto carried = std::make_shared<FramedTls>(std::move(socket), m_context, m_limits, anyKey, remote);
+        m_open->add(remote.address);
+        carried->onGone = [owner = m_io.get_executor(), open = m_open, remote] {
+            asio::post(owner, [open, remote] { open->remove(remote.address); });
+        };
+        carried->onProved = [weak = weak_from_this(), owner = m_io.get_executor(),
+                             carried = std::weak_ptr(carried)](const PublicKey& key) {
+            asio::post(owner, [weak, carried, key] {
+                const auto self = weak.lock();
+                const auto proved = carried.lock();
+                if (self && proved) self->decide(proved, key);
+            });
+        };
+        asio::post(carried->executor(), [carried, weak = weak_from_this(), owner = m_io.get_executor(), remote] {
+            carried->handshake(asio::ssl::stream_base::server, [weak, owner, remote](auto result) {
+                if (result) return;
+                asio::post(owner, [weak, error = result.error(), remote] {
+                    const auto self = weak.lock();
+                    if (self && !self->m_closed && self->m_handlers.onRefused)
+                        self->m_handlers.onRefused(error, remote);
+                });
+            });
+        });
+    }
+
+    void decide(const std::shared_ptr<FramedTls>& proved, const PublicKey& key) {
+        const Endpoint remote = proved->remote();
+        const bool welcome = !m_closed && m_handlers.accepts && m_handlers.accepts(key, remote);
+        if (!welcome || !m_handlers.onConnection) {
+            asio::post(proved->executor(), [proved] { proved->approved(false); });
+            return;
+        }
+        auto connection = std::make_shared<CarriedConnection>(m_io.get_executor(), proved, key, remote, m_limits);
+        m_handlers.onConnection(connection);
+        connection->open();
+    }
+
     asio::io_context& m_io;
+    TlsThreads* m_threads;
     asio::ssl::context m_context;
     Handlers m_handlers;
     LinkLimits m_limits;
@@ -123,8 +174,8 @@ private:
 };
 
 TlsListener::TlsListener(asio::io_context& io, const Identity& identity, Handlers handlers, LinkLimits limits,
-                         size_t maxConnections)
-    : m_impl(std::make_shared<Impl>(io, identity, std::move(handlers), limits, maxConnections)) {}
+                         size_t maxConnections, TlsThreads* threads)
+    : m_impl(std::make_shared<Impl>(io, identity, std::move(handlers), limits, maxConnections, threads)) {}
 TlsListener::~TlsListener() { m_impl->close(); }
 tl::expected<uint16_t, NetError> TlsListener::listen(const Endpoint& endpoint) { return m_impl->listen(endpoint); }
 void TlsListener::close() { m_impl->close(); }

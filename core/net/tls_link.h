@@ -47,6 +47,8 @@ public:
     std::function<void(NetError)> onClosed;
 };
 
+class TlsThreads;
+
 // One address cannot take every place of a listener.
 inline constexpr size_t maxConnectionsOfAddress = 64;
 
@@ -61,9 +63,10 @@ public:
         std::function<void(NetError, const Endpoint& remote)> onRefused;
     };
 
-    // `identity` is read here only. maxConnections bounds handshakes in progress and connections together.
+    // `identity` is read here only. maxConnections bounds handshakes in progress and connections together. With `threads`, which must
+    // outlive the listener, these carry the connections; handlers are called on `io` all the same.
     TlsListener(boost::asio::io_context& io, const Identity& identity, Handlers handlers, LinkLimits limits = {},
-                size_t maxConnections = 1024);
+                size_t maxConnections = 1024, TlsThreads* threads = nullptr);
     ~TlsListener();
     TlsListener(const TlsListener&) = delete;
     TlsListener& operator=(const TlsListener&) = delete;

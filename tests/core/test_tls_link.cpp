@@ -6,8 +6,10 @@
 #include <QtTest>
 #include <array>
 #include <list>
+#include <thread>
 
 #include "core/net/tls_link.h"
+#include "core/net/tls_threads.h"
 
 using namespace netpas;
 using namespace netpas::net;
@@ -27,10 +29,16 @@ bool runUntil(asio::io_context& io, Condition condition) {
     return condition();
 }
 
+// Every test runs twice: connections on the owner's thread, and carried by others.
+bool carried = false;
+
+std::unique_ptr<TlsThreads> threadsIfCarried() { return carried ? std::make_unique<TlsThreads>(2) : nullptr; }
+
 struct Server {
     Server(asio::io_context& io, const Identity& identity,
            std::function<bool(const PublicKey&, const Endpoint&)> accepts, LinkLimits limits = {})
-        : listener(io, identity,
+        : threads(threadsIfCarried()),
+          listener(io, identity,
                    {std::move(accepts),
                     [this](std::shared_ptr<TlsConnection> c) {
                         c->onMessage = [this, raw = c.get()](ByteView m) {
@@ -42,7 +50,7 @@ struct Server {
                         ++connections;
                     },
                     [this](NetError error, const Endpoint&) { refused.push_back(error); }},
-                   limits, 8),
+                   limits, 8, threads.get()),
           port(listener.listen(loopback(0)).value_or(0)) {}
 
     bool echo = true;
@@ -51,6 +59,7 @@ struct Server {
     std::vector<Bytes> received;
     std::vector<NetError> refused;
     std::shared_ptr<TlsConnection> connection;
+    std::unique_ptr<TlsThreads> threads;
     TlsListener listener;
     uint16_t port;
 };
@@ -173,7 +182,8 @@ private slots:
     void oneAddressCannotTakeEveryPlace() {
         asio::io_context io;
         const Identity identity = Identity::generate();
-        TlsListener listener(io, identity, {anybody, {}, {}});
+        const auto threads = threadsIfCarried();
+        TlsListener listener(io, identity, {anybody, {}, {}}, {}, 1024, threads.get());
         const asio::ip::tcp::endpoint at(asio::ip::make_address("127.0.0.1"), *listener.listen(loopback(0)));
         size_t closed = 0;
         std::list<asio::ip::tcp::socket> sockets;
@@ -252,6 +262,7 @@ private slots:
         const Identity a = Identity::generate();
         const Identity b = Identity::generate();
         Server server(io, a, anybody);
+        server.echo = false;
         Client client(io, b, server.port, a.publicKey());
         QVERIFY(runUntil(io, [&] { return client.ups == 1; }));
         for (int i = 0; i < 10; ++i) QVERIFY(client.connection->send(Bytes(60'000, static_cast<uint8_t>(i))));
@@ -292,5 +303,121 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestTlsLink)
+// Only connections that others carry.
+class TestTlsThreads : public QObject {
+    Q_OBJECT
+
+private slots:
+    void ownerIsCalledOnItsThreadOnly() {
+        asio::io_context io;
+        const Identity a = Identity::generate();
+        const Identity b = Identity::generate();
+        const auto self = std::this_thread::get_id();
+        int elsewhere = 0;
+        std::shared_ptr<TlsConnection> held;
+        const auto note = [&] { elsewhere += std::this_thread::get_id() == self ? 0 : 1; };
+        const auto threads = threadsIfCarried();
+        TlsListener listener(io, a,
+                             {[&](const PublicKey& key, const Endpoint&) { return note(), key == b.publicKey(); },
+                              [&](std::shared_ptr<TlsConnection> c) {
+                                  note();
+                                  c->onMessage = [&, raw = c.get()](ByteView m) {
+                                      note();
+                                      QVERIFY(raw->send(Bytes(m.begin(), m.end())));
+                                  };
+                                  c->onClosed = [&](NetError) { note(), held = nullptr; };
+                                  held = c;
+                              },
+                              [&](NetError, const Endpoint&) { note(); }},
+                             {}, 64, threads.get());
+        const uint16_t port = *listener.listen(loopback(0));
+        std::vector<std::unique_ptr<Client>> clients;
+        for (int i = 0; i < 20; ++i) {
+            const Identity& who = i % 4 == 0 ? a : b;
+            clients.push_back(std::make_unique<Client>(io, who, port, a.publicKey()));
+        }
+        QVERIFY(runUntil(io, [&] {
+            return std::all_of(clients.begin(), clients.end(),
+                               [](const auto& c) { return c->ups > 0 || !c->downs.empty(); });
+        }));
+        for (const auto& client : clients) {
+            if (client->ups == 1) QVERIFY(client->connection->send(Bytes(1000, 7)));
+        }
+        QVERIFY(runUntil(io, [&] {
+            return std::all_of(clients.begin(), clients.end(),
+                               [](const auto& c) { return c->ups == 0 || c->received.size() == 1; });
+        }));
+        QCOMPARE(elsewhere, 0);
+    }
+
+    // What a slow owner has not taken yet stays with the sender, and nothing of it is lost.
+    void slowOwnerTakesLittleMemoryAndEverything() {
+        asio::io_context owner;
+        asio::io_context far;
+        const Identity a = Identity::generate();
+        const Identity b = Identity::generate();
+        Server server(owner, a, anybody);
+        server.echo = false;
+        LinkLimits patient;
+        patient.maxQueued = size_t{64} << 20;
+        Client client(far, b, server.port, a.publicKey(), patient);
+        const auto end = std::chrono::steady_clock::now() + 10s;
+        while (client.ups == 0 && std::chrono::steady_clock::now() < end) {
+            owner.restart(), far.restart();
+            owner.run_one_for(5ms), far.run_one_for(5ms);
+        }
+        QCOMPARE(client.ups, 1);
+        for (int i = 0; i < 800; ++i) QVERIFY(client.connection->send(Bytes(60'000, static_cast<uint8_t>(i))));
+        far.restart();
+        far.run_for(500ms);  // the owner sleeps
+        // Nothing was delivered behind its back; now it takes all, in order.
+        QVERIFY(server.received.empty());
+        const auto finish = std::chrono::steady_clock::now() + 20s;
+        while (server.received.size() < 800 && std::chrono::steady_clock::now() < finish) {
+            owner.restart(), far.restart();
+            owner.run_for(5ms), far.run_for(5ms);
+        }
+        QCOMPARE(server.received.size(), size_t{800});
+        for (size_t i = 0; i < 800; ++i) QCOMPARE(server.received[i], Bytes(60'000, static_cast<uint8_t>(i)));
+    }
+
+    void endOfTheThreadsEndsTheConnections() {
+        asio::io_context io;
+        const Identity a = Identity::generate();
+        const Identity b = Identity::generate();
+        auto own = std::make_unique<TlsThreads>(2);
+        std::shared_ptr<TlsConnection> held;
+        auto listener = std::make_unique<TlsListener>(
+            io, a, TlsListener::Handlers{anybody, [&](std::shared_ptr<TlsConnection> c) { held = c; }, {}},
+            LinkLimits{}, 64, own.get());
+        Client client(io, b, *listener->listen(loopback(0)), a.publicKey());
+        QVERIFY(runUntil(io, [&] { return client.ups == 1 && held; }));
+        listener.reset();
+        own.reset();
+        QVERIFY(runUntil(io, [&] { return !client.downs.empty(); }));
+        QVERIFY(!held->send(Bytes(1)));
+        held->close();
+        held = nullptr;
+        io.restart();
+        io.run_for(20ms);
+    }
+};
+
+int main(int argc, char** argv) {
+    int failed = 0;
+    {
+        TestTlsLink test;
+        failed += QTest::qExec(&test, argc, argv);
+    }
+    carried = true;
+    {
+        TestTlsLink test;
+        failed += QTest::qExec(&test, argc, argv);
+    }
+    {
+        TestTlsThreads test;
+        failed += QTest::qExec(&test, argc, argv);
+    }
+    return failed;
+}
 #include "test_tls_link.moc"
