@@ -93,7 +93,7 @@ struct ServerConfig {
     std::chrono::hours logKept{7 * 24};
     // Connections that others make, handshakes in progress included.
     size_t maxConnections = 16384;
-    size_t threads = 0;  // that carry these; 0: the thread of the io_context does it all
+    size_t threads = 0;                       // that carry these; 0: the thread of the io_context does it all
     std::chrono::milliseconds groupTime{10};  // how long a commit waits for company
     std::chrono::milliseconds tick{1000};
 };

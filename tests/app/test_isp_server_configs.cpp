@@ -182,7 +182,7 @@ private slots:
                                     "as = [65026, 4200000001]\n[accounting]");
         text = replaced(text, "[[exit]]\nisp = 25\nexit = 1\n",
                         "[[exit]]\nisp = 25\nexit = 7\npeers = [\"198.18.0.2\", \"2001:db8::2\"]\n");
-        text += "as = [65025]\n";
+        text = replaced(text, "[[known_isp]]\nid = 25\n", "[[known_isp]]\nid = 25\nas = [65025]\n");
         const auto settings = parseDirectoryConfig(text, "directory.toml", "/conf");
         QVERIFY2(settings.has_value(), problems(settings).c_str());
         QVERIFY(settings->bgp.has_value());
