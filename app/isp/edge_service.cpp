@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <spdlog/spdlog.h>
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -12,6 +13,7 @@
 #include <cstring>
 #include <deque>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -34,6 +36,7 @@ constexpr milliseconds reportInterval{100};
 constexpr milliseconds stateInterval{1000};
 constexpr milliseconds stopPatience{2000};
 constexpr size_t reportKeys = accounting::maxReportKeys;
+constexpr size_t deliveryLimit = 50'000;  // an index has 16 bits
 constexpr size_t removedLimit = 100'000;  // final counters kept for an accounting server that asks again
 
 // What one visit to the packet thread brings back.
@@ -93,6 +96,9 @@ private:
     void handle(const net::HttpRequest& request, const net::HttpReply& reply);
     [[nodiscard]] std::string view() const;
     void countPaths(const std::vector<accounting::CountPaths::Path>& paths);
+    void setDeliveries(const accounting::SetDeliveries& said);
+    [[nodiscard]] std::optional<size_t> deliveryLike(const tun::EdgeDelivery& wanted,
+                                                     std::vector<tun::EdgeDelivery>& added);
     void sendPathCounts();
     void startCounting(std::vector<std::vector<IspId>> paths, size_t from);
     void investigate(const net::HttpRequest& request, const net::HttpReply& reply);
@@ -119,8 +125,10 @@ private:
     std::deque<Work> m_backlog;
     std::vector<std::vector<IspId>> m_investigated;       // by the operator, then those that the server ordered
     std::vector<accounting::CountPaths::Path> m_ordered;  // the last so many of them
-    uint64_t m_countEpoch = 0;                            // since when the counters are those of these paths
-    uint64_t m_countedEpoch = 0;                          // … and of the last harvest
+    size_t m_configuredDeliveries = 0;                    // of the file; the others came from the server
+    uint64_t m_deliveriesEpoch = 0;
+    uint64_t m_countEpoch = 0;    // since when the counters are those of these paths
+    uint64_t m_countedEpoch = 0;  // … and of the last harvest
     std::vector<IspId> m_blacklist;
     std::vector<IspId> m_lastBlacklist;
     uint16_t m_minute = UINT16_MAX;
@@ -151,6 +159,7 @@ tl::expected<void, std::string> EdgeService::Impl::start() {
                               "; check the address and the interface in the configuration");
     }
     m_engine = std::move(*engine);
+    m_configuredDeliveries = m_settings.edge.deliveries.size();
     restoreLevels();
     publishTables();
     if (auto opened = openAdmin(); !opened) return opened;
@@ -225,6 +234,7 @@ void EdgeService::Impl::startAccounting() {
         m_lastBlacklist = isps;
     };
     handlers.onCountPaths = [this](const std::vector<accounting::CountPaths::Path>& paths) { countPaths(paths); };
+    handlers.onDeliveries = [this](const accounting::SetDeliveries& said) { setDeliveries(said); };
     handlers.onReportStored = [this](uint32_t number) { m_reportStored = std::max(m_reportStored, number); };
     handlers.onUp = [this] {
         spdlog::info("accounting server connected");
@@ -235,6 +245,7 @@ void EdgeService::Impl::startAccounting() {
         if (m_up)
             spdlog::warn("accounting server lost: {}; the router goes on with the keys it has", net::describe(error));
         m_up = false;
+        setDeliveries({});  // nobody would tell us that an endpoint has gone
     };
     m_accounting = std::make_unique<accounting::EdgeAccountingClient>(
         m_parts.io, m_parts.identity, accounting::ServerAddress{m_settings.accounting, m_settings.accountingKey},
@@ -325,6 +336,52 @@ void EdgeService::Impl::answerRemoved(SessionKeyId id, const tun::KeyCounters& c
     } else {
         m_unsentKeys.insert(id);  // the server asks again; until then the counters must not be lost
     }
+}
+
+// --- endpoints that confirm what is delivered to them
+
+// The index of such a delivery, which may be new.
+std::optional<size_t> EdgeService::Impl::deliveryLike(const tun::EdgeDelivery& wanted,
+                                                      std::vector<tun::EdgeDelivery>& added) {
+    auto& all = m_settings.edge.deliveries;
+    for (size_t i = m_configuredDeliveries; i < all.size(); ++i) {
+        const bool same = all[i].prefix == wanted.prefix && all[i].participate == wanted.participate;
+        if (same && all[i].counter == wanted.counter) return i;
+    }
+    const bool v6 = wanted.participate->address.isV6();
+    const auto& listen = m_settings.edge.listen;
+    const bool reachable =
+        std::any_of(listen.begin(), listen.end(), [v6](const IpAddress& own) { return own.isV6() == v6; });
+    if (!reachable || all.size() >= deliveryLimit) return std::nullopt;
+    all.push_back(wanted);
+    all.back().active = false;
+    added.push_back(wanted);
+    return all.size() - 1;
+}
+
+// The tables change once the packet thread can send there.
+void EdgeService::Impl::setDeliveries(const accounting::SetDeliveries& said) {
+    std::vector<tun::EdgeDelivery> added;
+    std::vector<size_t> wanted;
+    for (const auto& one : said.all) {
+        for (const IpAddress& address : one.addresses) {
+            const auto prefix = IpPrefix::make(address, address.isV6() ? 128 : 32);
+            if (const auto index = deliveryLike({*prefix, one.deliver, one.counter}, added)) wanted.push_back(*index);
+        }
+    }
+    const uint64_t epoch = ++m_deliveriesEpoch;
+    onPacketThread(
+        [weak = weak_from_this(), &io = m_parts.io, &engine = *m_engine, added, wanted, epoch](tun::EdgeProcessor&) {
+            for (const tun::EdgeDelivery& delivery : added) (void)engine.addDelivery(delivery);
+            asio::post(io, [weak, wanted, epoch] {
+                const auto self = weak.lock();
+                if (!self || self->m_deliveriesEpoch != epoch) return;
+                auto& all = self->m_settings.edge.deliveries;
+                for (size_t i = self->m_configuredDeliveries; i < all.size(); ++i) all[i].active = false;
+                for (const size_t i : wanted) all[i].active = true;
+                self->publishTables();
+            });
+        });
 }
 
 // --- reports, samples, state

@@ -94,4 +94,13 @@ std::optional<accounting::Delegation> readDelegation(const toml::table* table, P
     return delegation;
 }
 
+std::optional<accounting::Delegation> readConfirms(const toml::table* table, Problems& problems) {
+    if (table == nullptr) return std::nullopt;
+    TomlFields fields(*table, "[customer.confirms]", problems);
+    accounting::Delegation delegation;
+    delegation.counter = ExitPoint(static_cast<uint16_t>(fields.number("counter", 1, ExitPoint::maxValue).value_or(1)));
+    delegation.onRequest = true;
+    return delegation;
+}
+
 }  // namespace netpas::isp

@@ -12,5 +12,7 @@ namespace netpas::isp {
 void readEnterprise(TomlFields& root, accounting::ServerConfig& server, Problems& problems);
 // [customer.delegation] at the ISP.
 [[nodiscard]] std::optional<accounting::Delegation> readDelegation(const toml::table* table, Problems& problems);
+// [customer.confirms]: its endpoint may confirm what is delivered to it.
+[[nodiscard]] std::optional<accounting::Delegation> readConfirms(const toml::table* table, Problems& problems);
 
 }  // namespace netpas::isp

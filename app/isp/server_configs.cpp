@@ -254,6 +254,11 @@ void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& p
         if (!known) fields.problem("router", "there is no [[edge]] with router = \"" + customer.router + "\"; add it");
         customer.payments = readAccount(fields.table("payments", Need::Optional), problems);
         customer.delegation = readDelegation(fields.table("delegation", Need::Optional), problems);
+        if (auto confirms = readConfirms(fields.table("confirms", Need::Optional), problems)) {
+            if (customer.delegation)
+                fields.problem("confirms", "it is for endpoints, [customer.delegation] for networks; keep one");
+            customer.delegation = std::move(confirms);
+        }
         const bool taken =
             customer.delegation &&
             std::any_of(server.customers.begin(), server.customers.end(), [&](const accounting::CustomerConfig& other) {

@@ -195,6 +195,12 @@ private:
                 if (entry.cancellation) end(m_cancellations, entry.id, Message(PaymentAck{{entry}}));
                 if (m_handlers.onPaymentTaken) m_handlers.onPaymentTaken(entry);
             }
+        } else if (const auto* taken = std::get_if<Ack>(&message)) {
+            for (const AckEntry& entry : taken->entries) {
+                if (m_handlers.onDeliveryTaken) m_handlers.onDeliveryTaken(entry);
+            }
+        } else if (const auto* part = std::get_if<PartTaken>(&message)) {
+            if (!part->on && m_handlers.onPartEnded) m_handlers.onPartEnded();
         }
     }
 
@@ -229,6 +235,7 @@ private:
         if (const auto* payment = std::get_if<PaymentStatement>(&*message)) number = payment->request;
         if (const auto* route = std::get_if<RouteFound>(&*message)) number = route->request;
         if (const auto* receiving = std::get_if<ReceivingSet>(&*message)) number = receiving->request;
+        if (const auto* part = std::get_if<PartTaken>(&*message)) number = part->request;
         if (number == 0) return paymentSaid(*message);
         end(number, std::move(*message));
     }
@@ -339,6 +346,18 @@ void AccountingClient::confirmPayment(const payments::PaymentConfirmation& confi
 
 void AccountingClient::refusePayment(const payments::PaymentId& id, std::string why) {
     m_impl->say(PaymentRefused{id, {}, PaymentRefusal::PayeeRefused, {}, std::move(why)});
+}
+
+void AccountingClient::takePart(const Endpoint& deliver, std::vector<IpAddress> addresses, Done<PartTaken> done,
+                                std::chrono::milliseconds timeout) {
+    auto good = [on = !addresses.empty()](const PartTaken& answer) {
+        return answer.on == on && answer.threshold > Money::zero();
+    };
+    m_impl->ask<PartTaken>(TakePart{0, deliver, std::move(addresses)}, std::move(done), std::move(good), timeout);
+}
+
+void AccountingClient::confirmDelivery(const Confirmation& confirmation) {
+    m_impl->say(DelegatedConfirmation{confirmation});
 }
 
 }  // namespace netpas::accounting

@@ -58,6 +58,10 @@ public:
         std::function<void(const PaymentAckEntry&)> onPaymentTaken;
         // The payer has proved that a confirmation was badly signed: nothing is owed.
         std::function<void(const payments::PaymentId&)> onPaymentCancelled;
+        // What the ISP makes of a confirmation of a delivery.
+        std::function<void(const AckEntry&)> onDeliveryTaken;
+        // The ISP confirms again what it delivers here.
+        std::function<void()> onPartEnded;
     };
 
     // `identity` must outlive the client. `connector`: how to reach the server; empty: TCP.
@@ -100,6 +104,12 @@ public:
     void setReceiving(bool on, Done<ReceivingSet> done, std::chrono::milliseconds timeout = std::chrono::seconds(10));
     void confirmPayment(const payments::PaymentConfirmation& confirmation);
     void refusePayment(const payments::PaymentId& id, std::string why);
+    // Packets to these addresses shall arrive there with their headers, and be confirmed here; without addresses not any
+    // more. Ends with the connection: ask again with onUp.
+    void takePart(const Endpoint& deliver, std::vector<IpAddress> addresses, Done<PartTaken> done,
+                  std::chrono::milliseconds timeout = std::chrono::seconds(10));
+    // Lost without a connection (DeliveryConfirmer keeps it).
+    void confirmDelivery(const Confirmation& confirmation);
 
 private:
     class Impl;
@@ -123,6 +133,8 @@ public:
         std::function<void(net::NetError)> onDown;
         // These paths are to be counted exactly and no others; answer now and then with countedPaths().
         std::function<void(const std::vector<CountPaths::Path>&)> onCountPaths{};
+        // Who confirms by himself what is delivered to him: all of them.
+        std::function<void(const SetDeliveries&)> onDeliveries{};
     };
 
     EdgeAccountingClient(boost::asio::io_context& io, const Identity& identity, ServerAddress server, EdgeHello hello,

@@ -112,6 +112,8 @@ private:
             if (m_handlers.onBlacklist) m_handlers.onBlacklist(blacklist->isps);
         } else if (const auto* paths = std::get_if<CountPaths>(&*message)) {
             if (m_handlers.onCountPaths) m_handlers.onCountPaths(paths->paths);
+        } else if (const auto* deliveries = std::get_if<SetDeliveries>(&*message)) {
+            if (m_handlers.onDeliveries) m_handlers.onDeliveries(*deliveries);
         } else if (const auto* stored = std::get_if<EdgeReportAck>(&*message)) {
             if (m_handlers.onReportStored) m_handlers.onReportStored(stored->sequence);
         } else if (const auto* ack = std::get_if<Ack>(&*message)) {

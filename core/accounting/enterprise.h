@@ -52,7 +52,8 @@ struct ClassShare {
 // At the ISP: a customer that confirms the ISP's service to its prefixes.
 struct Delegation {
     std::vector<ClassShare> shares;
-    ExitPoint counter{0};  // under which routers count what is delivered there; 0: nothing is delegated
+    ExitPoint counter{0};    // under which routers count what is delivered there; 0: nothing is delegated
+    bool onRequest = false;  // while an endpoint takes part (NetPaS §2); else always, and the routers are configured so
 };
 
 // At the enterprise.

@@ -57,6 +57,9 @@ enum class Type : uint8_t {
     PathCounts = 89,
     PayeeComplaint = 96,
     DelegatedConfirmation = 66,
+    TakePart = 104,
+    PartTaken = 105,
+    SetDeliveries = 106,
 };
 
 template <typename T, typename Put>
@@ -346,6 +349,9 @@ struct Encoder {
         type(Type::DelegatedConfirmation);
         accounting::encode(w, m.confirmation);
     }
+    void operator()(const TakePart& m) { payment(Type::TakePart, m); }
+    void operator()(const PartTaken& m) { payment(Type::PartTaken, m); }
+    void operator()(const SetDeliveries& m) { payment(Type::SetDeliveries, m); }
 };
 
 UsageStatement getStatement(Reader& r) {
@@ -492,6 +498,9 @@ Message getBody(Type type, Reader& r, bool& known) {
     case Type::PathCounts: return readPathCounts(r);
     case Type::PayeeComplaint: return readPayeeComplaint(r);
     case Type::DelegatedConfirmation: return DelegatedConfirmation{decodeConfirmation(r)};
+    case Type::TakePart: return readTakePart(r);
+    case Type::PartTaken: return readPartTaken(r);
+    case Type::SetDeliveries: return readSetDeliveries(r);
     }
     known = false;
     return Join{};

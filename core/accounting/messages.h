@@ -11,6 +11,7 @@
 #include <tl/expected.hpp>
 
 #include "core/accounting/confirmation.h"
+#include "core/accounting/delivery_messages.h"
 #include "core/accounting/dispute.h"
 #include "core/accounting/nano_messages.h"
 #include "core/accounting/payee_complaint.h"
@@ -247,7 +248,7 @@ using Message =
                  SendPayment, PaymentQuery, RouteQuery, SetReceiving, PaymentStatement, RouteFound, ReceivingSet,
                  ForwardPayment, PaymentRefused, PaymentConfirmed, PaymentAck, CancelPayment, AnnounceRoutes,
                  SiblingPlaces, SiblingCustomers, BatchAbility, ConfirmationBatch, BatchAck, Complaint, ComplaintAnswer,
-                 CountPaths, PathCounts, PayeeComplaint, DelegatedConfirmation>;
+                 CountPaths, PathCounts, PayeeComplaint, DelegatedConfirmation, TakePart, PartTaken, SetDeliveries>;
 
 // The caller keeps the limits above; a message beyond them is cut to them.
 [[nodiscard]] Bytes encode(const Message& message);

@@ -212,6 +212,7 @@ void AccountingServer::Engine::connected(Connection connection) {
             self->m_peers.erase(gone);
             self->m_peersWithAcks.erase(gone);
             (void)self->peersOf(gone->customer);
+            if (gone->kind == PeerKind::Customer && !self->m_stopped) self->partLost(*gone);
         }
     };
     if (peer->kind == PeerKind::Customer && !peer->customer.empty()) {

@@ -21,6 +21,8 @@ void AccountingServer::Engine::customerSaid(const PeerPtr& peer, const Message& 
         if (!tooFast(invoice->request)) handle(peer, *invoice);
     } else if (const auto* delegate = std::get_if<DelegatedConfirmation>(&message)) {
         handle(peer, *delegate);
+    } else if (const auto* part = std::get_if<TakePart>(&message)) {
+        if (!tooFast(part->request)) handle(peer, *part);
     } else if (!paymentSaid(peer, message)) {
         drop(peer, "a customer sent what only routers and neighbours may send");
     }

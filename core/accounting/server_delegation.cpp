@@ -55,7 +55,9 @@ bool AccountingServer::Engine::wasDelivered(const CustomerConfig& customer, cons
 const CustomerConfig* AccountingServer::Engine::delegateAt(const std::optional<IpAddress>& destination) const {
     if (!destination) return nullptr;
     for (const CustomerConfig& customer : m_config.customers) {
-        if (!customer.delegation || customer.delegation->counter == ExitPoint(0)) continue;
+        // A router may have sampled what it delivered before the endpoint took part.
+        if (!customer.delegation || customer.delegation->counter == ExitPoint(0) || customer.delegation->onRequest)
+            continue;
         const bool his = std::any_of(customer.prefixes.begin(), customer.prefixes.end(),
                                      [&](const IpPrefix& prefix) { return prefix.contains(*destination); });
         if (his) return &customer;
@@ -147,6 +149,7 @@ void AccountingServer::Engine::watchDelegated() {
                       "delegated to it: counted " + comparison.counted.toString() + ", confirmed " +
                           comparison.confirmed.toString() + ", chance explains " + comparison.tolerance.toString(),
                       m_clock.now());
+        if (verdict == WatchVerdict::TooLittle && customer.delegation->onRequest) withdraw(customer.name);
     }
 }
 

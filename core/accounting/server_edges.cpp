@@ -47,6 +47,7 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const EdgeHello& mess
     log(LogLevel::Info, "edge router " + peer->router + " is connected");
     send(peer, EdgeWelcome{m_config.isp});
     send(peer, SetBlacklist{m_blacklist});
+    tellDeliveries(peer);
     if (!m_investigations.empty()) orderCounts();
     synchronise(peer);
 }

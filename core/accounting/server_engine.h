@@ -293,6 +293,18 @@ private:
     [[nodiscard]] bool wasDelivered(const CustomerConfig& customer, const Confirmation& confirmation);
     [[nodiscard]] const CustomerConfig* delegateAt(const std::optional<IpAddress>& destination) const;
     [[nodiscard]] bool isDelegated(const PeerPtr& peer, const EdgeSample& sample);
+    // --- server_taking_part.cpp
+    struct Part {
+        std::weak_ptr<Peer> peer;
+        SetDeliveries::One delivery;
+    };
+    void handle(const PeerPtr& peer, const TakePart& message);
+    [[nodiscard]] SetDeliveries deliveries() const;
+    void tellDeliveries();
+    void tellDeliveries(const PeerPtr& router);
+    void partLost(const Peer& peer);
+    void withdraw(const std::string& customer);
+
     void confirmForProvider(const PeerPtr& peer, const EdgeSample& message);
     void providerTook(const OutboxEntry& entry, AckResult result);
     void watchDelegated();
@@ -363,6 +375,8 @@ private:
     SystemTime m_expiryArmed = SystemTime::max();  // what the timer waits for
     Watch m_watch;
     std::map<std::string, Watch> m_delegatedWatch;  // by customer
+    std::map<std::string, Part> m_takingPart;       // by customer
+    std::set<std::string> m_withdrawn;              // customers that confirmed too little
     // … and what it has confirmed beyond what the routers have reported.
     std::map<std::string, std::unordered_set<ConfirmationId, ConfirmationIdHash>> m_heldDelegated;
     std::unique_ptr<AccountingClient> m_provider;

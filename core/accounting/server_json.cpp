@@ -195,6 +195,7 @@ std::string AccountingServer::Engine::booksJson() const {
         Json one{{"customer", customer.name},
                  {"confirmed", m_books.sum(PaymentSum::Delegated, {customer.name, {}}).total.toString()},
                  {"share", m_books.sum(PaymentSum::ShareTo, {customer.name, {}}).total.toString()}};
+        if (customer.delegation->onRequest) one["takes_part"] = m_takingPart.contains(customer.name);
         if (watched != m_delegatedWatch.end()) {
             one["comparison"] = toJson(watched->second.compare(Subject::Own, delegated(customer)),
                                        watched->second.verdict(Subject::Own, m_config.isp));

@@ -117,13 +117,14 @@ struct World {
         }
         return arrived;
     }
-    size_t take() {
+    size_t take() { return take(*x); }
+    static size_t take(tun::UdpSocket& socket) {
         QTest::qWait(5);
         std::vector<Bytes> memory(64, Bytes(65535));
         std::vector<tun::ReceivedTrain> trains(memory.size());
         for (size_t i = 0; i < memory.size(); ++i) trains[i].buffer = memory[i];
         size_t datagrams = 0;
-        while (const size_t count = x->receive(trains).value_or(0)) {
+        while (const size_t count = socket.receive(trains).value_or(0)) {
             for (size_t i = 0; i < count; ++i)
                 datagrams += (trains[i].size + trains[i].segmentSize - 1) / trains[i].segmentSize;
         }
@@ -176,6 +177,7 @@ private slots:
     void nothingIsLostWhileTheAccountingServerIsAway();
     void nothingIsLostOverARestartOfTheRouter();
     void whatCouldNotBeSentIsSentByTheNextLife();
+    void whatAnEndpointConfirmsComesWithItsHeaderWhileItTakesPart();
     void aSecondRouterOnTheSameStateIsRefused();
 };
 
@@ -282,6 +284,55 @@ void TestEdgeService::whatCouldNotBeSentIsSentByTheNextLife() {
     const auto statement = w.revoke(key.id);
     QVERIFY(statement && statement->has_value());
     QCOMPARE((*statement)->amount, times12(55));
+}
+
+// Packets of 10 n$ to the customer's own address.
+void sendHome(World& w, const SessionKey& key, uint64_t from, size_t count) {
+    const Bytes inner = innerPacket({.dst = "192.0.2.9"});
+    for (size_t i = 0; i < count; ++i) {
+        const Bytes one = customer(key, from + i, header({hop(25, 10)}), inner);
+        tun::OutgoingTrain train{
+            .data = one, .segmentSize = static_cast<uint16_t>(one.size()), .to = Endpoint{ip("192.0.2.1"), dataPort}};
+        (void)w.b->send({&train, 1});
+    }
+}
+
+void TestEdgeService::whatAnEndpointConfirmsComesWithItsHeaderWhileItTakesPart() {
+    World w;
+    w.server.config.customers[0].prefixes.push_back(prefix("192.0.2.0/26"));
+    w.server.config.customers[0].delegation = accounting::Delegation{{}, ExitPoint(9), true};
+    w.crashServer();
+    QVERIFY(w.reopenServer());
+    w.settings.edge.deliveries.push_back({prefix("192.0.2.0/26"), std::nullopt});
+    w.settings.edge.sampling.threshold = w.server.config.threshold = nano(1000);
+    QVERIFY(w.startEdge() && w.join());
+    const SessionKey key = payingKey(75);
+    QVERIFY(w.registerKey(key));
+    const auto delivered = [&] { return w.get()["delivered"]["packets"].get<uint64_t>(); };
+    const auto delegated = [&] {
+        const auto all = w.get()["delegated"];
+        return all.empty() ? uint64_t{0} : all[0]["packets"].get<uint64_t>();
+    };
+    sendHome(w, key, 0, 150);
+    QVERIFY(w.run([&] { return delivered() == 150; }));
+    const auto part = w.ask<accounting::PartTaken>([&](auto done) {
+        w.customerClient->takePart({ip("192.0.2.9"), dataPort}, {ip("192.0.2.9")}, done);
+    });
+    QVERIFY(part && part->has_value() && (*part)->on);
+    settle(w.io);
+    QCOMPARE(World::take(*w.b), size_t{0});
+    sendHome(w, key, 150, 250);
+    size_t arrived = 0;
+    QVERIFY(w.run([&] { return (arrived += World::take(*w.b)) == 250; }));
+    QVERIFY(w.run([&] { return delegated() == 250; }));
+    QCOMPARE(delivered(), uint64_t{150});
+    // The endpoint is gone: at once its packets are bare again.
+    w.customerClient->stop();
+    settle(w.io);
+    sendHome(w, key, 400, 50);
+    QVERIFY(w.run([&] { return delivered() == 200; }));
+    QCOMPARE(delegated(), uint64_t{250});
+    QCOMPARE(World::take(*w.b), size_t{0});
 }
 
 void TestEdgeService::aSecondRouterOnTheSameStateIsRefused() {

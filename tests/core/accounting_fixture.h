@@ -54,7 +54,11 @@ struct FakeEdge {
                   },
                   [this](const std::vector<IspId>& isps) { blacklist = isps; },
                   [this](uint32_t sequence) { stored = sequence; }, nullptr, nullptr,
-                  [this](const std::vector<CountPaths::Path>& paths) { ordered = paths; }}) {
+                  [this](const std::vector<CountPaths::Path>& paths) { ordered = paths; },
+                  [this](const SetDeliveries& said) {
+                      deliveries = said.all;
+                      ++deliveriesSet;
+                  }}) {
         client.start();
     }
 
@@ -66,6 +70,8 @@ struct FakeEdge {
     std::map<SessionKeyId, KeyCounters> keys;
     std::vector<IspId> blacklist;
     std::vector<CountPaths::Path> ordered;
+    std::vector<SetDeliveries::One> deliveries;
+    int deliveriesSet = 0;
     EdgeAccountingClient client;
 };
 

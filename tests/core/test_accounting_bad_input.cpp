@@ -97,6 +97,10 @@ std::vector<Message> everyMessage() {
     all.push_back(PathCounts{{{4, 99, {dollars("1"), dollars("2")}}}});
     all.push_back(ReceivingSet{10, PaymentRefusal::MayNotReceive});
     all.push_back(DelegatedConfirmation{confirmation()});
+    all.push_back(TakePart{7, {*IpAddress::parse("192.0.2.9"), 46721}, {*IpAddress::parse("2001:db8::9")}});
+    all.push_back(PartTaken{7, true, IspId(24), Money::fromEighths(800), false});
+    all.push_back(
+        SetDeliveries{{{ExitPoint(9), {*IpAddress::parse("192.0.2.9"), 46721}, {*IpAddress::parse("192.0.2.9")}}}});
     return all;
 }
 

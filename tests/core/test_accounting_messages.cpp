@@ -143,7 +143,12 @@ std::vector<Message> oneOfEach() {
         CountPaths{{{4, {IspId(26), IspId(25)}}}},
         PathCounts{{{4, 99, {dollars("1"), dollars("2")}}}},
         PayeeComplaint{idOf(6), Identity::fromSeed({3}).nodeId(), IspId(26), time, "nobody ordered that", signature()},
-        DelegatedConfirmation{confirmation()}};
+        DelegatedConfirmation{confirmation()},
+        TakePart{7,
+                 {*IpAddress::parse("192.0.2.9"), 46721},
+                 {*IpAddress::parse("192.0.2.9"), *IpAddress::parse("2001:db8::9")}},
+        PartTaken{7, true, IspId(24), Money::fromEighths(800), true},
+        SetDeliveries{{{ExitPoint(9), {*IpAddress::parse("2001:db8::9"), 46721}, {*IpAddress::parse("192.0.2.9")}}}}};
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "core/money.h"
 #include "core/net_address.h"
 #include "core/price_model.h"
+#include "tun/edge/edge_sampling.h"
 
 namespace netpas::tun {
 
@@ -64,6 +65,7 @@ struct EdgeDelivery {
     std::optional<Endpoint> participate;  // gets the packet with its header
     // Not 0: who gets it confirms it (NetPaS §5.4). This router samples none of it and counts it under this number.
     ExitPoint counter{0};
+    bool active = true;  // one that was added may be taken back; its index stays
 };
 
 // At a customer's border router: an edge router of its ISP, which delivers packets with their headers.
@@ -73,14 +75,6 @@ struct EdgeProvider {
 };
 
 enum class UnderpaidAction : uint8_t { Drop, BestEffort };
-enum class SamplerKind : uint8_t { Stratified, Smart };
-
-struct EdgeSampling {
-    Money threshold = Money::fromEighths(800'000);  // $0.0001
-    SamplerKind kind = SamplerKind::Stratified;
-    uint64_t seed = 0;  // 0 = the system's randomness
-};
-
 struct EdgeConfig {
     IspId isp;
     std::string router;

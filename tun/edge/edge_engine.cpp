@@ -121,17 +121,27 @@ tl::expected<void, EngineError> EdgeEngine::openPorts(UdpFactory& factory) {
     for (size_t i = 0; i < m_config.deliveries.size(); ++i) {
         const std::optional<Endpoint>& to = m_config.deliveries[i].participate;
         if (!to) continue;
-        for (const Port& port : m_ports) {
-            if (port.role != Role::Shared || port.socket->localEndpoint().address.isV6() != to->address.isV6())
-                continue;
-            m_endpointOf[i] = m_endpoints.size();
-            m_endpoints.emplace_back(*port.socket, *to);
-            m_counters.egress.push_back({to->toString(), {}});
-            break;
-        }
-        if (m_endpointOf[i] == SIZE_MAX) return tl::unexpected(EngineError{UdpError::FamilyMismatch, *to, {}});
+        if (!openEndpoint(i, *to)) return tl::unexpected(EngineError{UdpError::FamilyMismatch, *to, {}});
     }
     return {};
+}
+
+bool EdgeEngine::openEndpoint(size_t delivery, const Endpoint& to) {
+    for (const Port& port : m_ports) {
+        if (port.role != Role::Shared || port.socket->localEndpoint().address.isV6() != to.address.isV6()) continue;
+        m_endpointOf[delivery] = m_endpoints.size();
+        m_endpoints.emplace_back(*port.socket, to);
+        m_counters.egress.push_back({to.toString(), {}});
+        return true;
+    }
+    return false;
+}
+
+bool EdgeEngine::addDelivery(const EdgeDelivery& delivery) {
+    m_config.deliveries.push_back(delivery);
+    m_endpointOf.push_back(SIZE_MAX);
+    m_processor->prepareCounter(delivery.counter);
+    return openEndpoint(m_endpointOf.size() - 1, *delivery.participate);
 }
 
 bool EdgeEngine::post(Command command) {

@@ -73,6 +73,9 @@ public:
     size_t runOnce();
     // The packet thread, or while none runs.
     [[nodiscard]] EdgeProcessor& processor() { return *m_processor; }
+    // The packet thread: one more delivery, at the index that follows, before tables name it. It has `participate` and a
+    // counter. False: no socket has its address family.
+    bool addDelivery(const EdgeDelivery& delivery);
     [[nodiscard]] EngineCounters counters() const;
 
 private:
@@ -101,6 +104,7 @@ private:
     [[nodiscard]] tl::expected<void, EngineError> openPort(UdpFactory& factory, Port port, const IpAddress& local,
                                                            const std::string& device);
     [[nodiscard]] Port* sharedPort(const IpAddress& local);
+    bool openEndpoint(size_t delivery, const Endpoint& to);
     void loop();
     void runCommands();
     size_t receiveFrom(Port& port);

@@ -88,6 +88,9 @@ public:
     void flushSamples();
     [[nodiscard]] uint64_t verdictCounter(Verdict verdict) const { return m_verdicts[static_cast<size_t>(verdict)]; }
 
+    // Before tables with this counter are published.
+    void prepareCounter(ExitPoint counter) { m_delegated.try_emplace(counter); }
+
     // Levels of before a restart, by index in EdgeConfig; before the first packet.
     void restoreCustomerLevel(size_t index, Money level);
     void restoreNeighbourLevel(size_t index, Money level);

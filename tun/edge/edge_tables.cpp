@@ -54,7 +54,9 @@ void EdgeTables::addDestinations(const EdgeConfig& config) {
         entries.push_back({prefix, static_cast<uint32_t>(m_targets.size())});
         m_targets.push_back(target);
     };
-    for (size_t i = 0; i < config.deliveries.size(); ++i) {
+    // What was added later goes before what the file says.
+    for (size_t i = config.deliveries.size(); i-- > 0;) {
+        if (!config.deliveries[i].active) continue;
         const Way way = config.deliveries[i].participate ? Way::Endpoint : Way::Kernel;
         add(config.deliveries[i].prefix, {way, static_cast<uint16_t>(i), config.deliveries[i].counter});
     }

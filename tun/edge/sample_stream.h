@@ -11,7 +11,7 @@
 #include "core/ids.h"
 #include "core/sampling/sampler.h"
 #include "core/wire/accounting_header.h"
-#include "tun/edge/edge_config.h"
+#include "tun/edge/edge_sampling.h"
 
 namespace netpas::tun {
 
@@ -68,6 +68,7 @@ public:
         const SampleOutcome outcome = m_sampler->observe(payment);
         if (outcome.picked != 0 || outcome.released != 0) move(outcome, header, inner, out);
     }
+    [[nodiscard]] IspId beneficiary() const { return m_beneficiary; }
     // Everything that waits leaves: the router stops.
     void flush(SampleOutbox& out);
 
