@@ -301,10 +301,10 @@ void TestEdgeService::whatAnEndpointConfirmsComesWithItsHeaderWhileItTakesPart()
     World w;
     w.server.config.customers[0].prefixes.push_back(prefix("192.0.2.0/26"));
     w.server.config.customers[0].delegation = accounting::Delegation{{}, ExitPoint(9), true};
+    w.settings.edge.sampling.threshold = w.server.config.threshold = nano(1000);
     w.crashServer();
     QVERIFY(w.reopenServer());
     w.settings.edge.deliveries.push_back({prefix("192.0.2.0/26"), std::nullopt});
-    w.settings.edge.sampling.threshold = w.server.config.threshold = nano(1000);
     QVERIFY(w.startEdge() && w.join());
     const SessionKey key = payingKey(75);
     QVERIFY(w.registerKey(key));
@@ -333,6 +333,9 @@ void TestEdgeService::whatAnEndpointConfirmsComesWithItsHeaderWhileItTakesPart()
     QVERIFY(w.run([&] { return delivered() == 200; }));
     QCOMPARE(delegated(), uint64_t{250});
     QCOMPARE(World::take(*w.b), size_t{0});
+    // What was sampled is what was delivered bare: 2000 n$ at T = 1000 n$.
+    QVERIFY(w.stopEdge());
+    QCOMPARE(w.server.sum(accounting::SumKind::ConfirmedOwn, 25), nano(2000));
 }
 
 void TestEdgeService::aSecondRouterOnTheSameStateIsRefused() {

@@ -174,6 +174,18 @@ private slots:
                                                "shares = [{ class = 1, share_1024ths = 512 }]\n[[isp_key]]"));
         QVERIFY2(delegating.has_value(), problems(delegating).c_str());
         QCOMPARE(delegating->server.customers[0].delegation->counter, ExitPoint(7));
+        QVERIFY(!delegating->server.customers[0].delegation->onRequest);
+        const auto confirming =
+            parse(replaced(accountingToml(), "[[isp_key]]", "[customer.confirms]\ncounter = 8\n[[isp_key]]"));
+        QVERIFY2(confirming.has_value(), problems(confirming).c_str());
+        QVERIFY(confirming->server.customers[0].delegation->onRequest);
+        QVERIFY(says(replaced(accountingToml(), "[[isp_key]]",
+                              "[customer.delegation]\ncounter = 7\n[customer.confirms]\ncounter = 8\n[[isp_key]]"),
+                     "keep one"));
+        QVERIFY(says(replaced(accountingToml(), "[[isp_key]]",
+                              "[customer.delegation]\ncounter = 7\n[[customer]]\nname = \"Q\"\n"
+                              "prefixes = [\"198.18.7.0/24\"]\n[customer.confirms]\ncounter = 7\n[[isp_key]]"),
+                     "give each its own"));
     }
 
     void routersDumpsAreUnderstood() {

@@ -107,5 +107,6 @@ Scenario overlayOnlyScenario();
 Scenario scaleScenario();
 Scenario paymentFaultsScenario();
 Scenario enterpriseScenario();
+Scenario endpointConfirmsScenario();
 
 }  // namespace netpas::lab
