@@ -6,6 +6,7 @@
 
 #include "core/crypto/hex.h"
 #include "core/crypto/identity.h"
+#include "core/crypto/seal.h"
 #include "core/crypto/tag.h"
 
 using namespace netpas;
@@ -35,6 +36,22 @@ private slots:
         QVERIFY(verify(identity.publicKey(), {}, signature));
         const uint8_t other[] = {1};
         QVERIFY(!verify(identity.publicKey(), other, signature));
+    }
+    void aSealOpensOnlyWithItsKeyAndInItsPlace() {
+        const Bytes secret{1, 2, 3, 4, 5, 6, 7, 8};
+        const Seal seal(bytes32("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"));
+        const Seal other(bytes32("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f61"));
+        const Bytes sealed = seal.close(secret, "here");
+        QVERIFY(std::search(sealed.begin(), sealed.end(), secret.begin(), secret.end()) == sealed.end());
+        QVERIFY(seal.close(secret, "here") != sealed);
+        QVERIFY(seal.open(sealed, "here") == secret);
+        QVERIFY(!seal.open(sealed, "there") && !other.open(sealed, "here"));
+        for (size_t i = 0; i < sealed.size(); ++i) {
+            Bytes changed = sealed;
+            changed[i] ^= 1;
+            QVERIFY(!seal.open(changed, "here"));
+            QVERIFY(!seal.open(ByteView(sealed).first(i), "here"));
+        }
     }
     void keyFilesArePrivateAndStay() {
         QTemporaryDir folder;
