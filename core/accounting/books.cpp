@@ -155,7 +155,7 @@ const KeyRecord* Books::key(SessionKeyId id) const {
 
 void Books::addKey(KeyRecord record) {
     m_now = record.registered;
-    const Bytes message = encode(Message(RegisterKey{0, record.key, record.signature}));
+    const Bytes message = keyBody(record);
     if (auto* s = statement("INSERT INTO session_key (id, record, customer, router, state, registered, finalised) "
                             "VALUES (?, ?, ?, ?, ?, ?, 0)")) {
         s->bind(1, int64_t{record.key.id.value()}).bind(2, message).bind(3, record.customer).bind(4, record.router);

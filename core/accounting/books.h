@@ -25,6 +25,7 @@
 #include "core/accounting/payee_complaint.h"
 #include "core/accounting/payment_record.h"
 #include "core/accounting/replay_table.h"
+#include "core/crypto/seal.h"
 #include "core/store/sql.h"
 
 namespace netpas::accounting {
@@ -144,6 +145,8 @@ public:
         size_t idsKept = 20'000'000;          // at most: about 280 MB
         IspId isp;                            // whose books these are
         BillingCycle billing;
+        // Secrets of session keys are sealed with it, where others can read the database; none: they stand there as they are.
+        std::optional<Seal> seal{};
     };
     [[nodiscard]] static tl::expected<Books, store::StoreError> open(const Options& options, SystemTime now);
     // In a database that is open already (store/postgres); `options` without path and key.
@@ -255,9 +258,20 @@ public:
     void block(const Party& party, std::string reason, SystemTime now);
     void unblock(const Party& party);
     // False when there was one about that payment before.
-    [[nodiscard]] bool addComplaint(const std::string& customer, const PayeeComplaint& complaint);
-    void forgetComplaints(const std::string& customer);
+    [[nodiscard]] bool addComplaint(const std::string& customer, const PayeeComplaint& complaint, SystemTime now);
+    // The operator has looked into all that there are: they do not count any more.
+    void settleComplaints(const std::string& customer);
     [[nodiscard]] const std::map<payments::PaymentId, PayeeComplaint>& complaints(const std::string& customer) const;
+    // Complaints that the party has not taken yet: durable, and said again on each of its connections.
+    struct WaitingComplaint {
+        Party to;
+        PayeeComplaint complaint;
+    };
+    void queueComplaint(const Party& to, const PayeeComplaint& complaint);
+    void unqueueComplaint(const payments::PaymentId& payment);
+    [[nodiscard]] const std::map<payments::PaymentId, WaitingComplaint>& complaintOutbox() const {
+        return m_complaintOutbox;
+    }
     void receive(const std::string& customer, Money amount, SystemTime now);
     struct Receipts {
         Money recent;  // today and yesterday (UTC)
@@ -274,6 +288,12 @@ public:
     // False when there is no such closed bill.
     [[nodiscard]] bool settle(IspId neighbour, CycleNumber cycle, Settlement settlement);
     [[nodiscard]] const std::map<std::pair<IspId, CycleNumber>, BillRecord>& bills() const { return m_bills; }
+    // What the neighbour has signed about a cycle; a second version is evidence against it, more are not kept.
+    static constexpr size_t versionsKept = 2;
+    void keepNeighbourBill(const Bill& theirs);
+    [[nodiscard]] const std::map<std::pair<IspId, CycleNumber>, std::vector<Bill>>& neighbourBills() const {
+        return m_neighbourBills;
+    }
 
     // --- sums
     void add(SumKind kind, IspId isp, Money amount, SystemTime now);
@@ -314,6 +334,8 @@ public:
     // Payees whose certificate was found good, by class (bits).
     [[nodiscard]] std::optional<uint8_t> certifiedClasses(const NodeId& payee, SystemTime now) const;
     void setCertified(const NodeId& payee, uint8_t classes, SystemTime until, SystemTime now);
+    // What was found good before a list of revoked certificates has changed.
+    void forgetCertified(SystemTime now);
     // Drops from memory what cannot change any more, and what no neighbour has acknowledged for long.
     void prunePayments(SystemTime now);
 
@@ -342,6 +364,9 @@ private:
 
     [[nodiscard]] tl::expected<void, store::StoreError> load(SystemTime now);
     [[nodiscard]] tl::expected<void, store::StoreError> loadCustomersAndKeys();
+    [[nodiscard]] Bytes keyBody(const KeyRecord& record) const;
+    [[nodiscard]] std::optional<RegisterKey> keyFrom(SessionKeyId id, ByteView body) const;
+    [[nodiscard]] tl::expected<void, store::StoreError> sealKeys(const std::vector<SessionKeyId>& ids);
     [[nodiscard]] tl::expected<void, store::StoreError> loadCounters();
     [[nodiscard]] tl::expected<void, store::StoreError> loadConfirmations(SystemTime now);
     [[nodiscard]] tl::expected<void, store::StoreError> loadDisputes();
@@ -358,8 +383,11 @@ private:
     void writeBill(const BillRecord& record);
     void writeBills();
     [[nodiscard]] tl::expected<void, store::StoreError> loadBlocks();
+    [[nodiscard]] tl::expected<void, store::StoreError> loadComplaints();
+    void pruneComplaints(SystemTime before);
     void billWhatIsOld(SystemTime now);
     [[nodiscard]] tl::expected<void, store::StoreError> loadBills(SystemTime now);
+    [[nodiscard]] tl::expected<void, store::StoreError> loadNeighbourBills();
     void summarise(const Confirmation& one, Role role, const UpstreamOf& upstreamOf);
     [[nodiscard]] bool pruneConfirmations(SystemTime logFrom, const UpstreamOf& upstreamOf);
     [[nodiscard]] bool pruneOldPayments(SystemTime before, SystemTime now);
@@ -430,9 +458,12 @@ private:
     std::map<int64_t, Dispute> m_disputes;
     std::map<Party, BlockRecord> m_blocks;
     std::map<std::string, std::map<payments::PaymentId, PayeeComplaint>> m_complaints;  // by customer
+    std::set<payments::PaymentId> m_settledComplaints;
+    std::map<payments::PaymentId, WaitingComplaint> m_complaintOutbox;
     std::map<std::string, std::map<int64_t, Money>> m_receipts;  // by customer and day since 1970
     std::map<std::pair<IspId, CycleNumber>, BillRecord> m_bills;
     std::map<std::pair<IspId, CycleNumber>, bool> m_dirtyBills;
+    std::map<std::pair<IspId, CycleNumber>, std::vector<Bill>> m_neighbourBills;
     std::map<std::pair<SumKind, IspId>, BillSide> m_summarised;
     std::map<std::pair<PaymentSum, Party>, BillSide> m_summarisedPayments;
     std::map<std::string, Retired> m_retired;  // by customer

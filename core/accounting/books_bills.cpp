@@ -1,4 +1,6 @@
 // Billing by neighbour and cycle, and what is kept of records that are deleted: balances never change with them.
+#include <algorithm>
+
 #include "core/accounting/billing_cycle.h"
 #include "core/accounting/books.h"
 
@@ -149,7 +151,34 @@ tl::expected<void, StoreError> Books::loadBills(SystemTime now) {
         m_bills.emplace(std::pair(neighbour, static_cast<CycleNumber>(rows->integer(1))), std::move(record));
     }
     if (m_bills.empty()) billWhatIsOld(now);
-    return {};
+    return loadNeighbourBills();
+}
+
+tl::expected<void, StoreError> Books::loadNeighbourBills() {
+    auto rows = m_database.prepare("SELECT body FROM neighbour_bill ORDER BY number");
+    if (!rows) return tl::unexpected(rows.error());
+    while (true) {
+        const auto row = rows->step();
+        if (!row) return tl::unexpected(row.error());
+        if (!*row) return {};
+        Reader reader(rows->blob(0));
+        Bill bill = decodeBill(reader);
+        if (!reader.finished()) return tl::unexpected(StoreError::Damaged);
+        m_neighbourBills[{bill.issuer, bill.cycle}].push_back(std::move(bill));
+    }
+}
+
+void Books::keepNeighbourBill(const Bill& theirs) {
+    auto& versions = m_neighbourBills[{theirs.issuer, theirs.cycle}];
+    const bool known = std::any_of(versions.begin(), versions.end(),
+                                   [&](const Bill& one) { return billMessage(one) == billMessage(theirs); });
+    if (known || versions.size() >= versionsKept) return;
+    versions.push_back(theirs);
+    const Bytes body = bodyOf(theirs);
+    if (auto* s = statement("INSERT INTO neighbour_bill (neighbour, cycle, body) VALUES (?, ?, ?)")) {
+        s->bind(1, int64_t{theirs.issuer.value()}).bind(2, int64_t{theirs.cycle}).bind(3, body);
+        run(s);
+    }
 }
 
 // Books from before there were bills: what is in the sums already goes into the present cycle.

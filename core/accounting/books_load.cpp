@@ -6,6 +6,10 @@ using store::StoreError;
 
 namespace {
 
+constexpr uint8_t sealedMark = 0;  // no message has this type
+
+std::string placeOf(SessionKeyId id) { return "session_key " + std::to_string(id.value()); }
+
 SystemTime time(int64_t micros) { return SystemTime(std::chrono::microseconds(micros)); }
 
 // Runs `each` on every row; stops at the first that it calls damaged.
@@ -53,22 +57,66 @@ tl::expected<void, StoreError> Books::loadCustomersAndKeys() {
         return true;
     });
     if (!customers) return customers;
-    return forEachRow(m_database, "SELECT record, customer, router, state, registered, finalised FROM session_key",
-                      [&](store::SqlStatement& row) {
-                          const auto message = decode(row.blob(0));
-                          const auto* registered = message ? std::get_if<RegisterKey>(&*message) : nullptr;
-                          if (registered == nullptr || row.integer(3) < 0 || row.integer(3) > 3) return false;
-                          KeyRecord record;
-                          record.key = registered->key;
-                          record.signature = registered->signature;
-                          record.customer = row.text(1);
-                          record.router = row.text(2);
-                          record.state = static_cast<KeyState>(row.integer(3));
-                          record.registered = time(row.integer(4));
-                          record.finalised = time(row.integer(5));
-                          m_keys.emplace(record.key.id, std::move(record));
-                          return true;
-                      });
+    std::vector<SessionKeyId> bare;
+    bool otherKey = false;
+    auto keys =
+        forEachRow(m_database, "SELECT record, customer, router, state, registered, finalised, id FROM session_key",
+                   [&](store::SqlStatement& row) {
+                       const SessionKeyId id(static_cast<uint32_t>(row.integer(6)));
+                       const auto registered = keyFrom(id, row.blob(0));
+                       otherKey = otherKey || (!registered && !row.blob(0).empty() && row.blob(0)[0] == sealedMark);
+                       if (!registered || row.integer(3) < 0 || row.integer(3) > 3) return false;
+                       if (m_options.seal && row.blob(0)[0] != sealedMark) bare.push_back(id);
+                       KeyRecord record;
+                       record.key = registered->key;
+                       record.signature = registered->signature;
+                       record.customer = row.text(1);
+                       record.router = row.text(2);
+                       record.state = static_cast<KeyState>(row.integer(3));
+                       record.registered = time(row.integer(4));
+                       record.finalised = time(row.integer(5));
+                       m_keys.emplace(record.key.id, std::move(record));
+                       return true;
+                   });
+    if (otherKey) return tl::unexpected(StoreError::WrongKey);
+    return keys ? sealKeys(bare) : keys;
+}
+
+// --- secrets of session keys: the registration as it came, or 0 and the sealed one
+
+Bytes Books::keyBody(const KeyRecord& record) const {
+    Bytes body = encode(Message(RegisterKey{0, record.key, record.signature}));
+    if (!m_options.seal) return body;
+    Bytes sealed = m_options.seal->close(body, placeOf(record.key.id));
+    sealed.insert(sealed.begin(), sealedMark);
+    return sealed;
+}
+
+std::optional<RegisterKey> Books::keyFrom(SessionKeyId id, ByteView body) const {
+    std::optional<Bytes> opened;
+    if (!body.empty() && body[0] == sealedMark) {
+        if (m_options.seal) opened = m_options.seal->open(body.subspan(1), placeOf(id));
+        if (!opened) return std::nullopt;
+        body = *opened;
+    }
+    const auto message = decode(body);
+    const auto* registered = message ? std::get_if<RegisterKey>(&*message) : nullptr;
+    return registered == nullptr ? std::nullopt : std::optional(*registered);
+}
+
+// Rows from before they were sealed.
+tl::expected<void, StoreError> Books::sealKeys(const std::vector<SessionKeyId>& ids) {
+    if (ids.empty()) return {};
+    for (const SessionKeyId id : ids) {
+        auto* s = statement("UPDATE session_key SET record = ? WHERE id = ?");
+        if (s == nullptr) break;
+        const Bytes body = keyBody(m_keys.at(id));
+        s->bind(1, body).bind(2, int64_t{id.value()});
+        run(s);
+    }
+    if (m_failed) return tl::unexpected(*m_failed);
+    m_dirty = false;
+    return m_database.commit();
 }
 
 tl::expected<void, StoreError> Books::loadCounters() {

@@ -192,6 +192,13 @@ Sum Books::sum(PaymentSum kind, const Party& party) const {
     return found == m_paymentSums.end() ? Sum{} : found->second;
 }
 
+void Books::forgetCertified(SystemTime now) {
+    m_now = now;
+    if (m_certified.empty()) return;
+    m_certified.clear();
+    run(statement("DELETE FROM certified_payee"));
+}
+
 std::optional<uint8_t> Books::certifiedClasses(const NodeId& payee, SystemTime now) const {
     const auto found = m_certified.find(payee);
     if (found == m_certified.end() || found->second.until <= now) return std::nullopt;

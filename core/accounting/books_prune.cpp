@@ -7,6 +7,7 @@ using store::StoreError;
 
 namespace {
 
+constexpr auto complaintsKept = std::chrono::days(30);
 constexpr size_t mostAtOnce = 2000;  // a second's work of the server must not wait for it
 
 int64_t micros(SystemTime time) { return time.time_since_epoch().count(); }
@@ -164,6 +165,7 @@ bool Books::prune(SystemTime now, SystemTime logFrom, const UpstreamOf& upstream
         s->bind(1, micros(now));
         run(s);
     }
+    pruneComplaints(std::min(paymentsFrom, now - complaintsKept) - std::chrono::days(1));
     if (auto* s = statement("DELETE FROM delegated WHERE made < ?")) {
         s->bind(1, micros(logFrom));
         run(s);

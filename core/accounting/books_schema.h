@@ -142,7 +142,17 @@ CREATE INDEX payment_received ON payment (received);
 CREATE INDEX payment_unheard ON payment (number) WHERE open_until = 9223372036854775807;
 )sql";
 
-inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3, booksStep4,
-                                       booksStep5, booksStep6, booksStep7, booksStep8};
+inline constexpr std::string_view booksStep9 = R"sql(
+-- Complaints that the next ISP has not taken yet.
+CREATE TABLE complaint_outbox (payment BLOB PRIMARY KEY, party TEXT NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+-- What neighbours have signed about cycles that are closed here, as they were compared.
+CREATE TABLE neighbour_bill (
+    number INTEGER PRIMARY KEY, neighbour INTEGER NOT NULL, cycle INTEGER NOT NULL, body BLOB NOT NULL);
+-- The operator has looked: it does not count again, however often it is told.
+ALTER TABLE complaint ADD COLUMN looked_at INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+inline constexpr std::array booksSteps{booksStep1, booksStep2, booksStep3, booksStep4, booksStep5,
+                                       booksStep6, booksStep7, booksStep8, booksStep9};
 
 }  // namespace netpas::accounting

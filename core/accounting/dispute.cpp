@@ -215,6 +215,7 @@ Bytes encodeDispute(const Dispute& dispute) {
     writeBool(w, dispute.answer.has_value());
     if (dispute.answer) write(w, *dispute.answer);
     writeText(w, dispute.finding, maxFinding);
+    if (dispute.onPath) writeBool(w, true);
     return w.take();
 }
 
@@ -227,6 +228,7 @@ std::optional<Dispute> decodeDispute(int64_t number, ByteView body) {
     dispute.changed = readTime(r);
     if (readBool(r)) dispute.answer = readComplaintAnswer(r);
     dispute.finding = readText(r, maxFinding);
+    if (r.ok() && r.remaining() > 0) dispute.onPath = readBool(r);
     if (!r.finished()) return std::nullopt;
     return dispute;
 }

@@ -97,6 +97,8 @@ struct Dispute {
     SystemTime changed;
     std::optional<ComplaintAnswer> answer;
     std::string finding;  // of the path that was counted, for people
+    // About that path alone, with its figures: sums over all paths do not show it (§4.3.6), so they do not settle it either.
+    bool onPath = false;
     // The whole of it in sentences, for people; `own` is who reads.
     [[nodiscard]] std::string text(IspId own) const;
 };

@@ -60,6 +60,7 @@ enum class Type : uint8_t {
     TakePart = 104,
     PartTaken = 105,
     SetDeliveries = 106,
+    PayeeComplaintAck = 108,
 };
 
 template <typename T, typename Put>
@@ -352,6 +353,7 @@ struct Encoder {
     void operator()(const TakePart& m) { payment(Type::TakePart, m); }
     void operator()(const PartTaken& m) { payment(Type::PartTaken, m); }
     void operator()(const SetDeliveries& m) { payment(Type::SetDeliveries, m); }
+    void operator()(const PayeeComplaintAck& m) { payment(Type::PayeeComplaintAck, m); }
 };
 
 UsageStatement getStatement(Reader& r) {
@@ -501,6 +503,7 @@ Message getBody(Type type, Reader& r, bool& known) {
     case Type::TakePart: return readTakePart(r);
     case Type::PartTaken: return readPartTaken(r);
     case Type::SetDeliveries: return readSetDeliveries(r);
+    case Type::PayeeComplaintAck: return readPayeeComplaintAck(r);
     }
     known = false;
     return Join{};

@@ -248,7 +248,8 @@ using Message =
                  SendPayment, PaymentQuery, RouteQuery, SetReceiving, PaymentStatement, RouteFound, ReceivingSet,
                  ForwardPayment, PaymentRefused, PaymentConfirmed, PaymentAck, CancelPayment, AnnounceRoutes,
                  SiblingPlaces, SiblingCustomers, BatchAbility, ConfirmationBatch, BatchAck, Complaint, ComplaintAnswer,
-                 CountPaths, PathCounts, PayeeComplaint, DelegatedConfirmation, TakePart, PartTaken, SetDeliveries>;
+                 CountPaths, PathCounts, PayeeComplaint, DelegatedConfirmation, TakePart, PartTaken, SetDeliveries,
+                 PayeeComplaintAck>;
 
 // The caller keeps the limits above; a message beyond them is cut to them.
 [[nodiscard]] Bytes encode(const Message& message);

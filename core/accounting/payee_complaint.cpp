@@ -52,4 +52,16 @@ PayeeComplaint readPayeeComplaint(Reader& reader) {
     return complaint;
 }
 
+void write(Writer& writer, const PayeeComplaintAck& ack) {
+    writer.bytes(ack.payment);
+    writeBool(writer, ack.taken);
+}
+
+PayeeComplaintAck readPayeeComplaintAck(Reader& reader) {
+    PayeeComplaintAck ack;
+    reader.array(ack.payment);
+    ack.taken = readBool(reader);
+    return ack;
+}
+
 }  // namespace netpas::accounting

@@ -25,12 +25,21 @@ struct PayeeComplaint {
     friend bool operator==(const PayeeComplaint&, const PayeeComplaint&) = default;
 };
 
+// Whoever was given a complaint keeps it now, or never will: about that payment it may not complain.
+struct PayeeComplaintAck {
+    payments::PaymentId payment{};
+    bool taken = false;
+    friend bool operator==(const PayeeComplaintAck&, const PayeeComplaintAck&) = default;
+};
+
 [[nodiscard]] Bytes payeeComplaintMessage(const PayeeComplaint& complaint);
 void sign(PayeeComplaint& complaint, const Identity& identity);
 [[nodiscard]] bool verify(const PayeeComplaint& complaint, const PublicKey& key);
 
 void write(Writer& writer, const PayeeComplaint& complaint);
 [[nodiscard]] PayeeComplaint readPayeeComplaint(Reader& reader);
+void write(Writer& writer, const PayeeComplaintAck& ack);
+[[nodiscard]] PayeeComplaintAck readPayeeComplaintAck(Reader& reader);
 
 // When an account is frozen by itself.
 struct FreezeTerms {

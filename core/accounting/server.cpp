@@ -29,7 +29,7 @@ const Books& AccountingServer::books() const { return m_engine->books(); }
 std::string AccountingServer::booksJson() const { return m_engine->booksJson(); }
 std::string AccountingServer::invoicesJson() const { return m_engine->invoicesJson(); }
 std::string AccountingServer::billsJson() const { return m_engine->billsJson(); }
-std::string AccountingServer::compareJson(const Bill& theirs) const { return m_engine->compareJson(theirs); }
+std::string AccountingServer::compareJson(const Bill& theirs) { return m_engine->compareJson(theirs); }
 bool AccountingServer::settle(IspId neighbour, CycleNumber cycle, Settlement settlement) {
     return m_engine->settle(neighbour, cycle, std::move(settlement));
 }
@@ -46,6 +46,7 @@ bool AccountingServer::complain(const payments::PaymentId& payment, std::string 
     return m_engine->complain(payment, std::move(reason));
 }
 void AccountingServer::keepLog(bool keep) { m_engine->keepLog(keep); }
+void AccountingServer::forgetCertified() { m_engine->forgetCertified(); }
 bool AccountingServer::forgetCustomer(const std::string& name) { return m_engine->forgetCustomer(name); }
 void AccountingServer::setBlacklist(std::vector<IspId> isps) { m_engine->setBlacklistNow(std::move(isps)); }
 

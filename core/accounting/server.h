@@ -144,7 +144,7 @@ public:
     // GET /v1/bills.
     [[nodiscard]] std::string billsJson() const;
     // A neighbour's signed bill against ours (POST /v1/bills/compare).
-    [[nodiscard]] std::string compareJson(const Bill& theirs) const;
+    [[nodiscard]] std::string compareJson(const Bill& theirs);
     // Durable when it returns; false when there is no such closed bill, or the books cannot be written.
     [[nodiscard]] bool settle(IspId neighbour, CycleNumber cycle, Settlement settlement);
     // For exports: everything that is not in the group yet is written first. Nothing is deleted while the log is kept,
@@ -153,6 +153,8 @@ public:
     [[nodiscard]] std::optional<Party> upstreamOf(const Confirmation& confirmation, Role role) const;
     [[nodiscard]] Books& booksForAudit();
     void keepLog(bool keep);
+    // Payees are certified anew: a list of revoked certificates has changed.
+    void forgetCertified();
     // The customer may enrol another identity. False when no identity is enrolled for that name.
     [[nodiscard]] bool forgetCustomer(const std::string& name);
     // Sent to every edge router, now and whenever one connects; durable.

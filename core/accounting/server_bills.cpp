@@ -64,7 +64,9 @@ std::optional<Party> AccountingServer::Engine::upstreamOf(const Confirmation& co
 void AccountingServer::Engine::tidy() {
     const SystemTime now = m_clock.now();
     if (m_books.closeBills(m_config.isp, m_identity, now) > 0) log(LogLevel::Info, "a billing cycle was closed");
-    if (m_clock.steady() < m_keepLogUntil || (!m_morePruning && m_ticks % ticksBetweenTidying != 0)) return;
+    if (!m_morePruning && m_ticks % ticksBetweenTidying != 1) return;
+    m_morePruning = true;  // put off, not left out, while somebody reads the log
+    if (m_clock.steady() < m_keepLogUntil) return;
     m_morePruning = m_books.prune(now, now - m_config.logKept, [this](const Confirmation& confirmation, Role role) {
         return upstreamOf(confirmation, role);
     });
@@ -84,7 +86,7 @@ std::string AccountingServer::Engine::billsJson() const {
     return text(json);
 }
 
-std::string AccountingServer::Engine::compareJson(const Bill& theirs) const {
+std::string AccountingServer::Engine::compareJson(const Bill& theirs) {
     Json json{{"isp", theirs.issuer.value()}, {"cycle", theirs.cycle}};
     bool known = false;
     bool good = false;
@@ -114,6 +116,13 @@ std::string AccountingServer::Engine::compareJson(const Bill& theirs) const {
     }
     json["differences"] = std::move(list);
     json["agrees"] = good && differences && differences->empty();
+    // What a neighbour has signed is kept: it cannot say otherwise later, and the auditor sees both.
+    if (good && differences && found != m_books.bills().end() && found->second.closed) {
+        m_books.keepNeighbourBill(theirs);
+        commit();
+    }
+    const auto versions = m_books.neighbourBills().find({theirs.issuer, theirs.cycle});
+    json["versions_signed"] = versions == m_books.neighbourBills().end() ? 0 : versions->second.size();
     return text(json);
 }
 

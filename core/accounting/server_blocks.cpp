@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/accounting/server_engine.h"
+#include "core/crypto/hex.h"
 
 namespace netpas::accounting {
 
@@ -32,6 +33,11 @@ void AccountingServer::Engine::applyBlocks() {
     blocksStart();
     for (const PeerPtr& peer : std::set(m_peers)) {
         if (peer->kind == PeerKind::Edge && peer->welcomed) send(peer, SetBlacklist{m_blacklist});
+        // Who was refused while the account was frozen does not ask again.
+        if (peer->kind != PeerKind::Customer || !peer->asked || peer->receives) continue;
+        if (m_desk->mayReceive(peer->customer)) continue;
+        peer->receives = true;
+        m_desk->connected(Party{peer->customer, {}});
     }
 }
 
@@ -59,7 +65,7 @@ bool AccountingServer::Engine::setFrozen(const std::string& customer, bool froze
     } else {
         m_books.unblock(party);
         // What was complained about was looked at: it does not count again.
-        m_books.forgetComplaints(customer);
+        m_books.settleComplaints(customer);
     }
     commit();
     applyBlocks();
@@ -70,7 +76,9 @@ bool AccountingServer::Engine::setFrozen(const std::string& customer, bool froze
 
 bool AccountingServer::Engine::complain(const payments::PaymentId& payment, std::string reason) {
     const auto record = m_books.paymentEver(payment);
-    if (!record || !record->from.isCustomer()) return false;
+    // An organisation's payments are ordered in its own name: its ISP complains.
+    if (!record || !record->from.isCustomer() || record->to.isProvider()) return false;
+    if (record->state != PaymentState::Confirmed && record->state != PaymentState::Cancelled) return false;
     PayeeComplaint complaint{payment, record->payment.payee, m_config.isp, m_clock.now(), std::move(reason), {}};
     sign(complaint, m_identity);
     passOn(complaint, *record);
@@ -81,27 +89,55 @@ bool AccountingServer::Engine::complain(const payments::PaymentId& payment, std:
 // Along the hops that the payment took. A payee of our own is here already.
 void AccountingServer::Engine::passOn(const PayeeComplaint& complaint, const PaymentRecord& record) {
     if (record.to.isCustomer()) return lookInto(complaint, record);
+    if (m_books.complaintOutbox().contains(complaint.payment)) return;  // on its way
+    m_books.queueComplaint(record.to, complaint);
     send(record.to, complaint);
 }
 
-void AccountingServer::Engine::handle(const Party& from, const PayeeComplaint& complaint) {
+// What was not taken on an earlier connection goes again.
+void AccountingServer::Engine::repeatPayeeComplaints(const Party& party) {
+    for (const auto& [payment, waiting] : m_books.complaintOutbox()) {
+        if (waiting.to == party) send(party, waiting.complaint);
+    }
+}
+
+void AccountingServer::Engine::handle(const Link& link, const PayeeComplaintAck& ack) {
+    const auto found = m_books.complaintOutbox().find(ack.payment);
+    if (found == m_books.complaintOutbox().end() || found->second.to != link.party) return;
+    if (!ack.taken) {
+        m_books.alarm(
+            AlarmKind::PayeeComplaint, link.name(),
+            "it does not take a complaint about payment " + toHex(ack.payment) + ": " + found->second.complaint.reason,
+            m_clock.now());
+    }
+    m_books.unqueueComplaint(ack.payment);
+}
+
+void AccountingServer::Engine::handle(const PeerPtr& peer, const PayeeComplaint& complaint) {
+    const bool taken = take(peer->party, complaint);
+    afterCommit([this, peer, ack = PayeeComplaintAck{complaint.payment, taken}] { send(peer, ack); });
+}
+
+// Only who brought a payment that was confirmed may complain about it, and once.
+bool AccountingServer::Engine::take(const Party& from, const PayeeComplaint& complaint) {
     const auto record = m_books.paymentEver(complaint.payment);
-    // Only who brought a payment that was confirmed may complain about it, and once.
-    if (!record || record->from != from || record->payment.payee != complaint.payee) return;
-    if (record->state != PaymentState::Confirmed && record->state != PaymentState::Cancelled) return;
+    if (!record || record->from != from || record->payment.payee != complaint.payee) return false;
+    if (record->state != PaymentState::Confirmed && record->state != PaymentState::Cancelled) return false;
     const auto keys = keysOf(complaint.by);
     const auto fits = [&](const PublicKey* key) { return verify(complaint, *key); };
     if (!keys.empty() && std::none_of(keys.begin(), keys.end(), fits)) {
-        m_books.alarm(AlarmKind::BadConfirmation, from.text(), "a complaint with a wrong signature", m_clock.now());
-        return;
+        if (m_forgeries.pass(m_clock.steady()))
+            m_books.alarm(AlarmKind::BadConfirmation, from.text(), "a complaint with a wrong signature", m_clock.now());
+        return false;
     }
     passOn(complaint, *record);
+    return true;
 }
 
 void AccountingServer::Engine::lookInto(const PayeeComplaint& complaint, const PaymentRecord& record) {
     const std::string& customer = record.to.customer;
-    if (!m_books.addComplaint(customer, complaint)) return;
     const SystemTime now = m_clock.now();
+    if (!m_books.addComplaint(customer, complaint, now)) return;
     const size_t complaints = m_books.complaints(customer).size();
     const auto [recent, usual] = m_books.receipts(customer, now);
     const FreezeTerms& terms = m_config.freeze;
@@ -150,6 +186,10 @@ std::string AccountingServer::Engine::blocksJson() const {
         }
     }
     json["complaints"] = std::move(complaints);
+    Json waiting = Json::array();
+    for (const auto& [payment, one] : m_books.complaintOutbox())
+        waiting.push_back({{"payment", toHex(payment)}, {"to", one.to.text()}, {"reason", one.complaint.reason}});
+    json["complaints_waiting"] = std::move(waiting);
     return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

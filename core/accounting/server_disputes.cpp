@@ -135,7 +135,8 @@ void AccountingServer::Engine::conclude(const Investigation& investigation) {
             const Money chance = sampledTolerance(counted[0], threshold, m_config.watch.falseAlarm);
             complain(
                 Subject::Own, investigation.path[own + 1], true,
-                {counted[0], confirmed[0], Money::fromEighths(confirmed[0].eighths() - counted[0].eighths()), chance});
+                {counted[0], confirmed[0], Money::fromEighths(confirmed[0].eighths() - counted[0].eighths()), chance},
+                investigation.path);
         }
     }
     m_books.setDispute(dispute, m_clock.now());
@@ -143,11 +144,13 @@ void AccountingServer::Engine::conclude(const Investigation& investigation) {
 
 // --- complaining
 
-void AccountingServer::Engine::complain(Subject subject, IspId isp, bool tooMuch, const Comparison& comparison) {
+void AccountingServer::Engine::complain(Subject subject, IspId isp, bool tooMuch, const Comparison& comparison,
+                                        const PathIsps& countedPath) {
     const auto path = m_lastPath.find({subject, isp});
     Complaint complaint;
     complaint.to = isp;
     if (path != m_lastPath.end()) complaint.path = ispsOf(path->second);
+    if (!countedPath.empty()) complaint.path = countedPath;
     if (subject == Subject::Downstream) {
         const auto here = std::find(complaint.path.begin(), complaint.path.end(), m_config.isp);
         if (here == complaint.path.end() || here + 1 == complaint.path.end()) return;
@@ -156,10 +159,12 @@ void AccountingServer::Engine::complain(Subject subject, IspId isp, bool tooMuch
     if (complaint.to == m_config.isp) return;  // our own routers disagree: the alarm says so
     for (const auto& [number, other] : m_books.disputes()) {
         const bool same = other.complaint.from == m_config.isp && other.complaint.subject == subject &&
-                          other.complaint.isp == isp && other.complaint.tooMuch == tooMuch;
+                          other.complaint.isp == isp && other.complaint.tooMuch == tooMuch &&
+                          other.onPath == !countedPath.empty();
         if (same && other.state == DisputeState::Open) return;
     }
     Dispute dispute;
+    dispute.onPath = !countedPath.empty();
     dispute.number = m_books.nextDispute();
     complaint.number = static_cast<uint64_t>(dispute.number);
     complaint.from = m_config.isp;
@@ -208,6 +213,8 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const ComplaintAnswer
     Dispute dispute = found->second;
     dispute.answer = message;
     dispute.changed = m_clock.now();
+    if (dispute.onPath && message.reply == ComplaintReply::Rectified && dispute.state == DisputeState::Open)
+        dispute.state = DisputeState::Resolved;
     m_books.setDispute(dispute, dispute.changed);
     log(LogLevel::Info, dispute.text(m_config.isp));
 }
@@ -332,7 +339,7 @@ void AccountingServer::Engine::settleDisputes() {
     for (const auto& [number, dispute] : m_books.disputes()) {
         const Complaint& complaint = dispute.complaint;
         if (dispute.state != DisputeState::Open || complaint.from != m_config.isp) continue;
-        const bool fits = m_watch.verdict(complaint.subject, complaint.isp) == WatchVerdict::Fits;
+        const bool fits = !dispute.onPath && m_watch.verdict(complaint.subject, complaint.isp) == WatchVerdict::Fits;
         const bool late = now - complaint.time > m_config.watch.disputeTime;
         if (!(fits && certain) && !late) continue;
         changed.push_back(dispute);

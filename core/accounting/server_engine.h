@@ -56,12 +56,16 @@ public:
     [[nodiscard]] std::string booksJson() const;
     [[nodiscard]] std::string invoicesJson() const;
     [[nodiscard]] std::string billsJson() const;
-    [[nodiscard]] std::string compareJson(const Bill& theirs) const;
+    [[nodiscard]] std::string compareJson(const Bill& theirs);
     [[nodiscard]] bool settle(IspId neighbour, CycleNumber cycle, Settlement settlement);
     [[nodiscard]] AuditFacts auditFacts() const;
     [[nodiscard]] std::optional<Party> upstreamOf(const Confirmation& confirmation, Role role) const;
     [[nodiscard]] Books& booksForAudit();
     void keepLog(bool keep) { m_keepLogUntil = keep ? m_clock.steady() + std::chrono::minutes(10) : SteadyTime{}; }
+    void forgetCertified() {
+        m_books.forgetCertified(m_clock.now());
+        if (m_books.dirty()) scheduleCommit();
+    }
     [[nodiscard]] bool forgetCustomer(const std::string& name);
     void setBlacklist(std::vector<IspId> isps);
     void setBlacklistNow(std::vector<IspId> isps) {
@@ -82,6 +86,7 @@ private:
         std::string customer;  // enrolled, or by its address a candidate
         bool enrolled = false;
         bool receives = false;  // payments are offered here
+        bool asked = false;     // … or would be, were the account not frozen
         std::string router;     // of an edge
         bool welcomed = false;  // an edge that has said hello
         uint64_t incarnation = 0;
@@ -252,7 +257,9 @@ private:
     void handle(const PeerPtr& peer, const PathCounts& message);
     void finishInvestigations();
     void conclude(const Investigation& investigation);
-    void complain(Subject subject, IspId isp, bool tooMuch, const Comparison& comparison);
+    // With the path that was counted: about it alone.
+    void complain(Subject subject, IspId isp, bool tooMuch, const Comparison& comparison,
+                  const PathIsps& countedPath = {});
     void repeatComplaints(const PeerPtr& peer);
     void handle(const PeerPtr& peer, const ComplaintAnswer& message);
     void handle(Link& link, const Complaint& complaint);
@@ -265,7 +272,10 @@ private:
     // --- server_blocks.cpp
     void blocksStart();
     void applyBlocks();
-    void handle(const Party& from, const PayeeComplaint& complaint);
+    void handle(const PeerPtr& peer, const PayeeComplaint& complaint);
+    void handle(const Link& link, const PayeeComplaintAck& ack);
+    [[nodiscard]] bool take(const Party& from, const PayeeComplaint& complaint);
+    void repeatPayeeComplaints(const Party& party);
     void passOn(const PayeeComplaint& complaint, const PaymentRecord& record);
     void lookInto(const PayeeComplaint& complaint, const PaymentRecord& record);
 

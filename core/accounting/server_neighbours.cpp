@@ -17,6 +17,8 @@ void AccountingServer::Engine::neighbourSaid(const PeerPtr& peer, const Message&
         handle(peer, *batch);
     } else if (const auto* complaintAnswer = std::get_if<ComplaintAnswer>(&message)) {
         handle(peer, *complaintAnswer);
+    } else if (const auto* payeeComplaint = std::get_if<PayeeComplaint>(&message)) {
+        handle(peer, *payeeComplaint);
     } else if (!paymentSaid(peer->party, message)) {
         drop(peer, "a neighbour sent what only customers and routers may send");
     }
@@ -192,6 +194,8 @@ void AccountingServer::Engine::linkUp(Link& link, Connection connection) {
             for (const AckEntry& entry : ack->entries) self->acknowledged(from, entry);
         } else if (const auto* batchAck = std::get_if<BatchAck>(&*message)) {
             self->acknowledged(from, *batchAck);
+        } else if (const auto* complaintAck = std::get_if<PayeeComplaintAck>(&*message)) {
+            self->handle(from, *complaintAck);
         } else if (const auto* ability = std::get_if<BatchAbility>(&*message)) {
             self->heard(from, *ability);
         } else if (const auto* complaint = std::get_if<Complaint>(&*message); complaint && !party.isSibling()) {
@@ -215,6 +219,7 @@ void AccountingServer::Engine::linkReady(Link& link, Connection connection) {
     log(LogLevel::Info, link.name() + " is connected");
     link.connection = std::move(connection);
     m_desk->connected(link.party);
+    repeatPayeeComplaints(link.party);
     // Everything without an acknowledgement goes again: the neighbour knows what it has.
     link.toSend.clear();
     link.later.clear();

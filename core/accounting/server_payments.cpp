@@ -149,6 +149,7 @@ bool AccountingServer::Engine::paymentSaid(const PeerPtr& peer, const Message& m
         if (!itself()) return refuse(peer, receiving->request, Refusal::NotJoined, "join first"), true;
         const auto no = receiving->on ? m_desk->mayReceive(peer->customer) : std::nullopt;
         peer->receives = receiving->on && !no;
+        peer->asked = receiving->on;
         send(peer, ReceivingSet{receiving->request, no});
         m_desk->connected(party);
     } else if (const auto* confirmed = std::get_if<PaymentConfirmed>(&message)) {
@@ -177,8 +178,6 @@ bool AccountingServer::Engine::paymentSaid(const Party& party, const Message& me
         m_desk->cancel(party, *cancelled);
     } else if (const auto* acks = std::get_if<PaymentAck>(&message)) {
         for (const PaymentAckEntry& entry : acks->entries) m_desk->acknowledged(party, entry);
-    } else if (const auto* complaint = std::get_if<PayeeComplaint>(&message)) {
-        handle(party, *complaint);
     } else if (const auto* routes = std::get_if<AnnounceRoutes>(&message)) {
         if (m_routes.announced(party, *routes)) tellRoutes();
     } else {

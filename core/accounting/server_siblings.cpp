@@ -90,6 +90,8 @@ void AccountingServer::Engine::siblingSaid(const PeerPtr& peer, const Message& m
             const auto found = m_elsewhere.find(node);
             if (found != m_elsewhere.end() && found->second == peer->party) m_elsewhere.erase(found);
         }
+    } else if (const auto* complaint = std::get_if<PayeeComplaint>(&message)) {
+        handle(peer, *complaint);
     } else if (!paymentSaid(peer->party, message)) {
         drop(peer, "a sibling sent what only customers and routers may send");
     }

@@ -70,9 +70,52 @@ private slots:
 
         QVERIFY(w.x.server->setFrozen("A", false, ""));
         QVERIFY(w.x.books().complaints("A").empty());
-        // While it was frozen it could not ask for payments either.
-        QVERIFY(w.again([&] { return w.receive(); }));
+        // It has asked to receive while it was frozen, and need not ask again.
         QVERIFY(w.again([&] { return w.payOnce() != payments::PaymentId{} && !w.last; }));
+    }
+
+    // A complaint is durable before the command answers, and is told when there is a connection.
+    void aComplaintWaitsForAnIspThatIsAway() {
+        World w;
+        QVERIFY(w.up());
+        const auto paid = w.payOnce();
+        QVERIFY(!w.last);
+        w.x.server.reset();
+        settle(w.io);
+        QVERIFY(w.y.server->complain(paid, "stolen"));
+        QCOMPARE(w.y.books().complaintOutbox().size(), size_t{1});
+        w.y.server.reset();  // and Y's server dies as well
+        QVERIFY(w.y.open());
+        w.y.start({&w.x});
+        QCOMPARE(w.y.books().complaintOutbox().size(), size_t{1});
+        QVERIFY(w.x.open());
+        w.x.start({&w.y});
+        QVERIFY(w.run([&] { return w.x.books().complaints("A").size() == 1; }));
+        QVERIFY(w.run([&] { return w.y.books().complaintOutbox().empty(); }));
+        QVERIFY(!w.x.books().complaints("A").begin()->second.reason.empty());
+    }
+
+    // What the operator has looked into does not freeze the account again, told once more.
+    void aComplaintThatWasLookedIntoDoesNotCountAgain() {
+        World w;
+        QVERIFY(w.up());
+        std::vector<payments::PaymentId> paid;
+        for (int i = 0; i < 3; ++i) paid.push_back(w.payOnce());
+        const auto complainAboutAll = [&] {
+            for (const auto& id : paid) QVERIFY(w.y.server->complain(id, "stolen"));
+            QVERIFY(w.run([&] { return w.y.books().complaintOutbox().empty(); }));
+        };
+        complainAboutAll();
+        QVERIFY(w.run([&] { return w.frozen(); }));
+        QVERIFY(w.x.server->setFrozen("A", false, ""));
+        complainAboutAll();
+        QVERIFY(w.x.books().complaints("A").empty() && !w.frozen());
+        w.x.server.reset();
+        QVERIFY(w.x.open());
+        w.x.start({&w.y});
+        QVERIFY(w.again([&] { return w.y.server->booksJson().find("\"connected\": true") != std::string::npos; }));
+        complainAboutAll();
+        QVERIFY(w.x.books().complaints("A").empty() && !w.frozen());
     }
 
     void complaintsAloneFreezeNobody() {

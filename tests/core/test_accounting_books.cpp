@@ -52,6 +52,24 @@ Confirmation confirmation(uint64_t number, SystemTime time = start) {
     return c;
 }
 
+// What whoever can read the tables sees of a key.
+Bytes storedKey(const Books::Options& options, uint32_t id) {
+    std::optional<store::SqlDatabase> database;
+    if (onPostgres()) {
+        database = std::move(*store::openPostgres({postgresServer()->database(databaseFor(options.path))}));
+    } else {
+        database = store::SqlDatabase(*store::Database::open({options.path, options.key}));
+    }
+    auto row = database->prepare("SELECT record FROM session_key WHERE id = ?");
+    row->bind(1, int64_t{id});
+    if (!row->step().value_or(false)) return {};
+    return {row->blob(0).begin(), row->blob(0).end()};
+}
+
+bool shows(const Bytes& stored, const TagKey& secret) {
+    return std::search(stored.begin(), stored.end(), secret.begin(), secret.end()) != stored.end();
+}
+
 std::optional<Party> nobody(const Confirmation&, Role) { return std::nullopt; }
 
 }  // namespace
@@ -108,6 +126,39 @@ private slots:
         QCOMPARE(books->payment(records[1].payment.id)->state, PaymentState::Expired);
         QCOMPARE(books->spentOf(Party{"B", {}}, now), dollars("0.003"));
         QCOMPARE(books->spentOf(Party{"B", {}}, now + 25h), Money::zero());
+    }
+
+    // The database server's people see the tables (NetPaS §5.1: who has the secret can spend).
+    void sealedSecretsOfKeysCannotBeReadInTheDatabase() {
+        Folder f;
+        KeyRecord old = record(1);
+        KeyRecord fresh = record(2);
+        old.key.secret.fill(0xa5);
+        fresh.key.secret.fill(0x5a);
+        {
+            Books books = f.open();
+            books.addKey(old);
+            QVERIFY(books.commit().has_value());
+        }
+        QVERIFY(shows(storedKey(f.options, 1), old.key.secret));
+        f.options.seal = Seal(Seal::Key{7});
+        {
+            Books books = f.open();
+            books.addKey(fresh);
+            QVERIFY(books.commit().has_value());
+        }
+        QVERIFY(!storedKey(f.options, 1).empty() && !shows(storedKey(f.options, 1), old.key.secret));
+        QVERIFY(!storedKey(f.options, 2).empty() && !shows(storedKey(f.options, 2), fresh.key.secret));
+        {
+            Books books = f.open();
+            QVERIFY(books.key(SessionKeyId(1))->key.secret == old.key.secret);
+            QVERIFY(books.key(SessionKeyId(2))->key.secret == fresh.key.secret);
+        }
+        f.options.seal = Seal(Seal::Key{8});
+        const auto other = openBooks(f.options, start);
+        QVERIFY(!other && other.error() == store::StoreError::WrongKey);
+        f.options.seal.reset();
+        QVERIFY(!openBooks(f.options, start));
     }
 
     void countersAddUpOverRoutersAndTheirLives() {

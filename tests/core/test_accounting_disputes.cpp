@@ -154,6 +154,10 @@ private slots:
         p.confirm(0, 20);
         QVERIFY(p.run([&] { return p.answered(ComplaintReply::Disagrees); }));
         const Bytes before = encodeDispute(*p.ofY());
+        Dispute onOnePath = *p.ofY();
+        onOnePath.onPath = true;
+        const auto read = decodeDispute(onOnePath.number, encodeDispute(onOnePath));
+        QVERIFY(read && read->onPath && !decodeDispute(1, before)->onPath);
         p.y.server->stop();
         p.y.server.reset();
         const auto books = Books::open(p.y.options, systemClock().now());

@@ -148,7 +148,8 @@ std::vector<Message> oneOfEach() {
                  {*IpAddress::parse("192.0.2.9"), 46721},
                  {*IpAddress::parse("192.0.2.9"), *IpAddress::parse("2001:db8::9")}},
         PartTaken{7, true, IspId(24), Money::fromEighths(800), true},
-        SetDeliveries{{{ExitPoint(9), {*IpAddress::parse("2001:db8::9"), 46721}, {*IpAddress::parse("192.0.2.9")}}}}};
+        SetDeliveries{{{ExitPoint(9), {*IpAddress::parse("2001:db8::9"), 46721}, {*IpAddress::parse("192.0.2.9")}}}},
+        PayeeComplaintAck{idOf(6), true}};
 }
 
 }  // namespace
