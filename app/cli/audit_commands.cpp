@@ -21,6 +21,7 @@ namespace {
 struct Given {
     std::string file;
     std::vector<std::string> keys;
+    std::optional<uint16_t> isp;
 };
 
 // Such a file may be larger than memory.
@@ -116,8 +117,9 @@ void show(const audit::Report& report) {
 
 Exit verifyFile(const Given& given, Output output) {
     if (!initCrypto()) return report({Exit::Failed, "LOCAL_FAILURE", "cryptography cannot start", ""}, output);
-    const auto keys = keysOf(given.keys);
+    auto keys = keysOf(given.keys);
     if (!keys) return report(keys.error(), output);
+    if (given.isp) keys->exporter = IspId(*given.isp);
     const Mapping file(given.file);
     if (!file.ok())
         return report({Exit::Failed, "FILE", given.file + ": cannot be read", "check the name and who may read it"},
@@ -141,6 +143,7 @@ void addAuditVerbs(CLI::App& app, Action& chosen) {
         addVerb(*audit, chosen, "verify", "signatures, paths, sums, netting and evidence in an audit file",
                 [given](const Client&, Output output) { return verifyFile(*given, output); });
     check->add_option("file", given->file, "from netpas-isp audit export, or evidence")->required();
+    check->add_option("--isp", given->isp, "whose books it must be; give its --key too");
     check->add_option("--key", given->keys, "a key that you know from elsewhere: ISP=KEY; may be repeated");
 }
 

@@ -63,10 +63,62 @@ void Exporter::addRest(const AuditFacts& facts, const Identity& identity) {
         if (reader.finished())
             m_writer.add(Evidence{Claim::ForgedConfirmation, alarm.subject, alarm.text, alarm.time, {shown}});
     }
-    for (const auto& [which, record] : books.bills()) {
-        if (record.closed) m_writer.add(record.bill);
-    }
+    addBills();
+    addDisputes(facts, identity);
     for (const auto& [party, block] : books.blocks()) m_writer.add(Block{party, block.since, block.reason});
+}
+
+// Ours, and what the neighbours have signed: the same figures, or evidence that they say something else.
+void Exporter::addBills() {
+    const Books& books = m_server->books();
+    for (const auto& [which, record] : books.bills()) {
+        if (!record.closed) continue;
+        m_writer.add(record.bill);
+        const auto theirs = books.neighbourBills().find(which);
+        if (theirs == books.neighbourBills().end()) continue;
+        const std::string neighbour = Party{{}, which.first}.text();
+        const std::string cycle = "cycle " + std::to_string(which.second);
+        for (const Bill& one : theirs->second) {
+            const auto differences = compare(record.bill, one);
+            if (differences && differences->empty()) {
+                m_writer.add(one);
+            } else {
+                m_writer.add(Evidence{Claim::Observed,
+                                      neighbour,
+                                      "its bill for " + cycle + " differs from ours in " +
+                                          std::to_string(differences ? differences->size() : 0) + " places",
+                                      one.closed,
+                                      {record.bill, one}});
+            }
+        }
+        if (theirs->second.size() > 1)
+            m_writer.add(Evidence{Claim::ConflictingBills,
+                                  neighbour,
+                                  "it has signed two bills for " + cycle,
+                                  theirs->second[1].closed,
+                                  {theirs->second[0], theirs->second[1]}});
+    }
+}
+
+// What we counted when we complained, under our signature as everything in this file, and what was said about it.
+void Exporter::addDisputes(const AuditFacts& facts, const Identity& identity) {
+    for (const auto& [number, dispute] : m_server->books().disputes()) {
+        const Complaint& complaint = dispute.complaint;
+        const bool ours = complaint.from == facts.isp;
+        const bool accuses = ours && dispute.state != DisputeState::Resolved;
+        std::vector<Exhibit> exhibits;
+        if (ours) {
+            CounterStatement statement{facts.isp,           complaint.subject,   complaint.isp,  complaint.counted,
+                                       complaint.confirmed, complaint.tolerance, complaint.time, {}};
+            sign(statement, identity);
+            exhibits.emplace_back(statement);
+        }
+        exhibits.emplace_back(RawMessage{accounting::encode(Message(complaint))});
+        if (dispute.answer) exhibits.emplace_back(RawMessage{accounting::encode(Message(*dispute.answer))});
+        m_writer.add(Evidence{accuses ? Claim::CountersDisagree : Claim::Observed,
+                              Party{{}, ours ? complaint.to : complaint.from}.text(), dispute.text(facts.isp),
+                              complaint.time, std::move(exhibits)});
+    }
 }
 
 tl::expected<Bytes, store::StoreError> Exporter::next() {

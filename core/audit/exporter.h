@@ -21,6 +21,8 @@ private:
     Exporter(accounting::AccountingServer& server, FileWriter writer)
         : m_server(&server), m_writer(std::move(writer)) {}
     void addSums();
+    void addBills();
+    void addDisputes(const accounting::AuditFacts& facts, const Identity& identity);
     void addRest(const accounting::AuditFacts& facts, const Identity& identity);
 
     accounting::AccountingServer* m_server;

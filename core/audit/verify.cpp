@@ -429,6 +429,19 @@ Report verify(ByteView file, const TrustedKeys& keys) {
     Report report = verifier.finish();
     report.read = true;
     const bool trusted = keys.isps.contains(report.head.isp);
+    if (keys.exporter) {
+        const bool his = report.head.isp == *keys.exporter;
+        const bool known = his && trusted;
+        report.findings.insert(
+            report.findings.begin(),
+            Finding{"exporter", known ? Outcome::Holds : Outcome::Fails,
+                    known ? "these are the books of " + nameOf(*keys.exporter)
+                    : his ? "whether these are the books of " + nameOf(*keys.exporter) +
+                                " cannot be told without its key: give --key " +
+                                std::to_string(keys.exporter->value()) + "=HEX"
+                          : "these are the books of " + nameOf(report.head.isp) + ", not of " + nameOf(*keys.exporter),
+                    1});
+    }
     report.findings.insert(
         report.findings.begin(),
         Finding{"seal", trusted ? Outcome::Holds : Outcome::Unchecked,

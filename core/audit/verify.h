@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@ namespace netpas::audit {
 // has several.
 struct TrustedKeys {
     std::multimap<IspId, PublicKey> isps;
+    // Whose books the file must be; then that key must be among those above.
+    std::optional<IspId> exporter{};
 };
 
 enum class Outcome : uint8_t {

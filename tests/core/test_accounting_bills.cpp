@@ -135,6 +135,42 @@ private slots:
         QVERIFY(c.bill(c.y, 26, 1)->bill.cycle > ofY.cycle);
     }
 
+    // What a neighbour has signed is kept: agreeing, it stands in the export; saying something else later, it is evidence.
+    void aNeighboursSecondBillIsEvidence() {
+        ManualClock clock(begin);
+        Billed c(clock);
+        QVERIFY(c.upAndRunning());
+        QVERIFY(c.confirmSome(1));
+        clock.advance(std::chrono::minutes(62));
+        QVERIFY(c.run([&] { return c.bill(c.y, 26)->closed && c.bill(c.z, 25)->closed && c.bill(c.x, 25)->closed; }));
+        const Bill honest = c.bill(c.z, 25)->bill;
+        Bill lie = honest;
+        lie.line(BillItem::Confirmations).ours.total = c.t;
+        const auto versions = [&] {
+            return c.y.books().neighbourBills().find({IspId(26), honest.cycle})->second.size();
+        };
+        (void)c.y.server->compareJson(lie);  // not signed: not kept
+        QVERIFY(c.y.books().neighbourBills().empty());
+        (void)c.y.server->compareJson(honest);
+        (void)c.y.server->compareJson(honest);
+        QCOMPARE(versions(), size_t{1});
+        const audit::Report both = c.audited(c.y);
+        QVERIFY(both.good() && both.evidence.empty() && both.counts.at("bills") == 3);
+        sign(lie, c.z.identity);
+        (void)c.y.server->compareJson(lie);
+        c.y.server.reset();
+        QVERIFY(c.y.open());
+        c.y.start({&c.x, &c.z});
+        QCOMPARE(versions(), size_t{2});
+        const audit::Report report = c.audited(c.y);
+        QVERIFY(report.good());
+        const auto proven = std::count_if(report.evidence.begin(), report.evidence.end(), [](const auto& one) {
+            return one.claim == audit::Claim::ConflictingBills && one.outcome == audit::Outcome::Holds &&
+                   one.accused == "isp 26";
+        });
+        QCOMPARE(proven, 1);
+    }
+
     // Made in one cycle, taken when that was closed.
     void whatComesTooLateGoesIntoTheNextCycle() {
         ManualClock clock(begin);

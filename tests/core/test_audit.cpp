@@ -170,6 +170,26 @@ private slots:
         QCOMPARE(report.counts.at("payments"), uint64_t{1});
     }
 
+    void theBooksOfAnotherIspAreNotThoseThatWereAskedFor() {
+        const auto outcome = [](const Report& report) {
+            for (const Finding& one : report.findings) {
+                if (one.check == "exporter") return one.outcome;
+            }
+            return Outcome::Unchecked;
+        };
+        TrustedKeys asked = trusted();
+        asked.exporter = y;
+        const Report right = verify(fileOf(goodBooks()), asked);
+        QVERIFY(right.good() && outcome(right) == Outcome::Holds);
+        asked.exporter = z;
+        asked.isps.emplace(z, keyOf(z));
+        const Report wrong = verify(fileOf(goodBooks()), asked);
+        QVERIFY(!wrong.good() && outcome(wrong) == Outcome::Fails);
+        // Anybody can write a file that says whose it is.
+        const Report unknown = verify(fileOf(goodBooks()), TrustedKeys{{}, y});
+        QVERIFY(!unknown.good() && outcome(unknown) == Outcome::Fails);
+    }
+
     void withoutTheExportersKeyTheSealIsOnlyAClaim() {
         const Report report = verify(fileOf(goodBooks()), {});
         QCOMPARE(outcomeOf(report, "seal"), Outcome::Unchecked);
