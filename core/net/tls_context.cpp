@@ -35,11 +35,22 @@ std::optional<PublicKey> keyOf(X509* certificate) {
     return out;
 }
 
-// Replaces OpenSSL's chain building: the key alone decides, and the handshake proves its possession.
+// Ours are valid for ever; one that says of itself that it is not comes from somebody else's tools.
+bool isValidNow(const X509* certificate) {
+    return certificate != nullptr && X509_cmp_current_time(X509_get0_notBefore(certificate)) < 0 &&
+           X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+}
+
+// Replaces OpenSSL's chain building: the key decides, and the handshake proves its possession.
 int verifyPinned(X509_STORE_CTX* store, void*) {
     auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     const auto* check = static_cast<const KeyCheck*>(SSL_get_ex_data(ssl, keyCheckIndex()));
-    const auto key = keyOf(X509_STORE_CTX_get0_cert(store));
+    X509* const certificate = X509_STORE_CTX_get0_cert(store);
+    if (!isValidNow(certificate)) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_HAS_EXPIRED);
+        return 0;
+    }
+    const auto key = keyOf(certificate);
     if (key && check != nullptr && *check && (*check)(*key)) return 1;
     X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
     return 0;
