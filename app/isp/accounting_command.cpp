@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -96,16 +97,20 @@ tl::expected<Books, std::string> openBooks(const AccountingSettings& settings) {
     options.billing = settings.billing;
     options.idMemory = settings.server.confirmationLifetime + std::chrono::minutes(1);
     const SystemTime now = systemClock().now();
+    const auto key = store::loadOrCreateKey(settings.databaseKey);
+    if (!key) return tl::unexpected(settings.databaseKey.string() + ": " + std::string(store::describe(key.error())));
     if (!settings.databaseServer.empty()) {
         // The connection string may have a password in it: it is not shown.
         auto database = store::openPostgres({settings.databaseServer});
         if (!database) return tl::unexpected(problemWith("PostgreSQL", database.error().error, database.error().text));
+        options.seal = Seal(*key);
         auto books = Books::open(std::move(*database), options, now);
+        if (!books && books.error() == store::StoreError::WrongKey)
+            return tl::unexpected("PostgreSQL: session keys there are sealed with another key than that in " +
+                                  settings.databaseKey.string() + "; bring back the file that this server had");
         if (!books) return tl::unexpected(problemWith("PostgreSQL", books.error(), ""));
         return std::move(*books);
     }
-    const auto key = store::loadOrCreateKey(settings.databaseKey);
-    if (!key) return tl::unexpected(settings.databaseKey.string() + ": " + std::string(store::describe(key.error())));
     options.path = settings.database;
     options.key = *key;
     auto books = Books::open(options, now);
@@ -125,6 +130,31 @@ void makeRoomForConnections(size_t connections) {
         spdlog::warn("{} connections need as many file descriptors, and there are {}: raise LimitNOFILE", connections,
                      limit.rlim_cur);
 }
+
+// A payee whose certificate is revoked is found out within seconds, although good ones are remembered for a day.
+class RevocationWatch {
+public:
+    RevocationWatch(boost::asio::io_context& io, PayeeCertifier& certifier, AccountingServer& server)
+        : m_timer(io), m_certifier(certifier), m_server(server) {
+        // Lists may have changed while no server ran.
+        m_server.forgetCertified();
+        wait();
+    }
+
+private:
+    void wait() {
+        m_timer.expires_after(std::chrono::seconds(2));
+        m_timer.async_wait([this](const boost::system::error_code& error) {
+            if (error) return;
+            if (m_certifier.listsChanged()) m_server.forgetCertified();
+            wait();
+        });
+    }
+
+    boost::asio::steady_timer m_timer;
+    PayeeCertifier& m_certifier;
+    AccountingServer& m_server;
+};
 
 int serve(const AccountingSettings& settings) {
     makeRoomForConnections(settings.server.maxConnections);
@@ -156,6 +186,8 @@ int serve(const AccountingSettings& settings) {
         reply(answer(server, books, request));
     });
     server.start();
+    std::optional<RevocationWatch> revocations;
+    if (certifier) revocations.emplace(io, *certifier, server);
     if (!admin.listenUnix(settings.adminSocket, 0600)) {
         return fail(
             settings.adminSocket.string() + ": cannot listen there; is a server running, does the folder exist?", 1);
@@ -179,7 +211,9 @@ int runAccounting(const std::vector<std::string>& arguments) {
     CLI::App app("An ISP's accounting server: session keys, counters, confirmations, books", "netpas-isp accounting");
     std::string file;
     std::string level = "info";
+    bool check = false;
     app.add_option("--config", file, "the server's configuration (TOML)")->required();
+    app.add_flag("--check", check, "only say whether the configuration is good");
     app.add_option("--log-level", level, "trace, debug, info, warn, error or off");
     try {
         app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -193,6 +227,7 @@ int runAccounting(const std::vector<std::string>& arguments) {
         for (const ConfigProblem& problem : settings.error()) std::fprintf(stderr, "%s\n", problem.toString().c_str());
         return 2;
     }
+    if (check) return std::printf("%s is good\n", file.c_str()) > 0 ? 0 : 1;
     return serve(*settings);
 }
 

@@ -1,4 +1,6 @@
 // `netpas-isp bill` and `netpas-isp audit export`: what the operator does with an accounting server's books.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fstream>
@@ -92,6 +94,34 @@ bool wanted(const json& bill, const Given& given) {
     return (!given.cycle || bill.at("cycle") == *given.cycle) && (!given.isp || bill.at("isp") == *given.isp);
 }
 
+// Under another name until it is whole: nobody takes a part for the books.
+class PartialFile {
+public:
+    explicit PartialFile(std::string name)
+        : m_name(std::move(name)), m_part(m_name + "." + std::to_string(::getpid()) + ".part") {
+        m_file.open(m_part, std::ios::binary | std::ios::trunc);
+    }
+    ~PartialFile() {
+        if (m_done) return;
+        m_file.close();
+        std::remove(m_part.c_str());
+    }
+    PartialFile(const PartialFile&) = delete;
+    PartialFile& operator=(const PartialFile&) = delete;
+    [[nodiscard]] bool add(const std::string& piece) { return m_file.write(piece.data(), std::ssize(piece)).good(); }
+    [[nodiscard]] bool finish() {
+        m_file.close();
+        m_done = m_file.good() && std::rename(m_part.c_str(), m_name.c_str()) == 0;
+        return m_done;
+    }
+
+private:
+    std::string m_name;
+    std::string m_part;
+    std::ofstream m_file;
+    bool m_done = false;
+};
+
 int list(const Given& given) {
     const auto answer = ask("bill", given.socket, "GET", "/v1/bills");
     if (!answer) return 3;
@@ -103,9 +133,8 @@ int list(const Given& given) {
     }
     body["bills"] = chosen;
     if (!given.out.empty()) {
-        std::ofstream file(given.out, std::ios::trunc);
-        file << body.dump(1) << "\n";
-        if (!file.flush()) {
+        PartialFile file(given.out);
+        if (!file.add(body.dump(1) + "\n") || !file.finish()) {
             std::fprintf(stderr, "netpas-isp bill: %s cannot be written\n", given.out.c_str());
             return 1;
         }
@@ -150,6 +179,8 @@ int compare(const Given& given) {
         std::printf("ISP %s, cycle %s: signature %s, %s\n", result.at("isp").dump().c_str(),
                     result.at("cycle").dump().c_str(), result.at("signature").get<std::string>().c_str(),
                     result.at("agrees") == json(true) ? "agrees" : "DIFFERS");
+        if (result.value("versions_signed", 0) > 1)
+            std::printf("  it has signed another bill for this cycle: both are in netpas-isp audit export\n");
         for (const json& one : result.at("differences")) {
             std::printf(
                 "  %s owed by ISP %s: here $%s (%s), there $%s (%s)\n", one.at("item").get<std::string>().c_str(),
@@ -179,18 +210,20 @@ int exportTo(const Given& given) {
     const json body = json::parse(begun->body, nullptr, false);
     if (begun->status != 200 || !body.is_object() || !body.contains("id")) return complain("audit", *begun);
     const std::string target = "/v1/audit/" + body.at("id").get<std::string>();
-    std::ofstream file(given.out, std::ios::binary | std::ios::trunc);
+    PartialFile file(given.out);
     size_t size = 0;
-    while (file) {
+    bool written = true;
+    while (written) {
         const auto piece = ask("audit", given.socket, "GET", target);
         if (!piece) return 3;
         if (piece->status != 200) return complain("audit", *piece);
         if (piece->body.empty()) break;
         size += piece->body.size();
-        file << piece->body;
+        written = file.add(piece->body);
     }
-    if (!file.flush()) {
-        std::fprintf(stderr, "netpas-isp audit: %s cannot be written\n", given.out.c_str());
+    if (!written || !file.finish()) {
+        std::fprintf(stderr, "netpas-isp audit: %s cannot be written; is there space, and may you write there?\n",
+                     given.out.c_str());
         return 1;
     }
     std::printf("%zu bytes in %s; check it with: netpas audit verify %s\n", size, given.out.c_str(), given.out.c_str());

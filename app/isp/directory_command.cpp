@@ -124,7 +124,9 @@ int runDirectory(const std::vector<std::string>& arguments) {
     CLI::App app("An ISP's directory: descriptor, menu, keys and paths over HTTPS", "netpas-isp directory");
     std::string file;
     std::string level = "info";
+    bool check = false;
     app.add_option("--config", file, "the directory's configuration (TOML)")->required();
+    app.add_flag("--check", check, "only say whether the configuration is good");
     app.add_option("--log-level", level, "trace, debug, info, warn, error or off");
     try {
         app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -138,6 +140,7 @@ int runDirectory(const std::vector<std::string>& arguments) {
         for (const ConfigProblem& problem : settings.error()) std::fprintf(stderr, "%s\n", problem.toString().c_str());
         return 2;
     }
+    if (check) return std::printf("%s is good\n", file.c_str()) > 0 ? 0 : 1;
     return serve(std::move(*settings));
 }
 

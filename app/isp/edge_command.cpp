@@ -83,7 +83,9 @@ int runEdge(const std::vector<std::string>& arguments) {
     CLI::App app("An edge router: checks, counts and forwards packets that pay for their service", "netpas-isp edge");
     std::string file;
     std::string level = "info";
+    bool check = false;
     app.add_option("--config", file, "the router's configuration (TOML)")->required();
+    app.add_flag("--check", check, "only say whether the configuration is good");
     app.add_option("--log-level", level, "trace, debug, info, warn, error or off");
     try {
         app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -97,6 +99,7 @@ int runEdge(const std::vector<std::string>& arguments) {
         for (const ConfigProblem& problem : settings.error()) std::fprintf(stderr, "%s\n", problem.toString().c_str());
         return 2;
     }
+    if (check) return std::printf("%s is good\n", file.c_str()) > 0 ? 0 : 1;
     return serve(*settings);
 }
 

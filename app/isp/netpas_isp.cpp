@@ -45,6 +45,8 @@ constexpr Command commands[] = {
      "what is owed with each neighbour: --socket SOCKET [--cycle N] [--isp N] [--out|--compare FILE] [--paid REF]",
      netpas::isp::runBill},
     {"audit", "export the books for auditors: export --socket SOCKET --out FILE", netpas::isp::runAudit},
+    {"account", "frozen accounts, complaints, blacklist: list|freeze|unfreeze|complain|blacklist --socket SOCKET ...",
+     netpas::isp::runAccount},
     {"forget-customer", "let a customer enrol another identity: --socket SOCKET NAME", netpas::isp::runForgetCustomer},
     {"authority", "become an authority on payees: --key FILE --name NAME --out PEM", netpas::isp::runAuthority},
     {"certify", "certify a payee: --key FILE --authority PEM --payee KEY --name NAME --class CLASS --out PEM",

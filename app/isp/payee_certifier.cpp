@@ -62,7 +62,12 @@ tl::expected<Verifier, CertificateProblem> makeVerifier(const std::vector<Certif
 class PayeeCertifier::Impl : public std::enable_shared_from_this<Impl> {
 public:
     Impl(boost::asio::io_context& io, CertifierSettings settings, const Clock& clock)
-        : m_io(io), m_settings(std::move(settings)), m_clock(clock) {}
+        : m_io(io), m_settings(std::move(settings)), m_clock(clock), m_seen(timesOfLists()) {}
+
+    bool listsChanged() {
+        Times now = timesOfLists();
+        return std::exchange(m_seen, now) != now;
+    }
 
     void certify(const NodeId& payee, IspId isp, PaymentDesk::Certified done) {
         // Many orders for one payee are one question.
@@ -133,14 +138,20 @@ private:
         return Certification{verified->classes.bits(), verified->goodUntil};
     }
 
-    const Verifier* currentVerifier() {
-        std::vector<std::filesystem::file_time_type> times;
+    using Times = std::vector<std::filesystem::file_time_type>;
+    [[nodiscard]] Times timesOfLists() const {
+        Times times;
         for (const auto& authority : m_settings.authorities) {
             std::error_code error;
             times.push_back(authority.revocations.empty()
                                 ? std::filesystem::file_time_type()
                                 : std::filesystem::last_write_time(authority.revocations, error));
         }
+        return times;
+    }
+
+    const Verifier* currentVerifier() {
+        Times times = timesOfLists();
         if (m_verifier && times == m_times) return m_verifier.get();
         auto made = makeVerifier(m_settings.authorities);
         if (!made) {
@@ -165,13 +176,16 @@ private:
     directory::Keys m_keys;
     std::map<NodeId, std::vector<PaymentDesk::Certified>> m_waiting;
     std::unique_ptr<const Verifier> m_verifier;
-    std::vector<std::filesystem::file_time_type> m_times;  // of the lists in m_verifier
+    Times m_times;  // of the lists in m_verifier
+    Times m_seen;   // at the last listsChanged()
 };
 
 PayeeCertifier::PayeeCertifier(boost::asio::io_context& io, CertifierSettings settings, const Clock& clock)
     : m_impl(std::make_shared<Impl>(io, std::move(settings), clock)) {}
 
 PayeeCertifier::~PayeeCertifier() = default;
+
+bool PayeeCertifier::listsChanged() { return m_impl->listsChanged(); }
 
 void PayeeCertifier::certify(const NodeId& payee, IspId isp, PaymentDesk::Certified done) {
     m_impl->certify(payee, isp, std::move(done));

@@ -38,6 +38,8 @@ public:
     // Empty when the directory of that ISP is not known, does not answer within two seconds, has no certificate of the payee, or none
     // that an authority vouches for. `done` is called later, never from inside this call; not after destruction.
     void certify(const NodeId& payee, IspId isp, accounting::PaymentDesk::Certified done);
+    // Whether a list of revoked certificates is another one than at the last call (or since the beginning).
+    [[nodiscard]] bool listsChanged();
 
 private:
     class Impl;

@@ -15,6 +15,7 @@ int runNdt7(const std::vector<std::string>& arguments);
 int runBooks(const std::vector<std::string>& arguments);
 int runBill(const std::vector<std::string>& arguments);
 int runAudit(const std::vector<std::string>& arguments);
+int runAccount(const std::vector<std::string>& arguments);
 int runForgetCustomer(const std::vector<std::string>& arguments);
 // What an authority that certifies payees does (core/certificates/README.md).
 int runAuthority(const std::vector<std::string>& arguments);  // makes its own certificate

@@ -341,9 +341,7 @@ AccountingSettings readAccounting(const toml::table& root, const std::filesystem
     } else {
         settings.database = inFolder(folder, database);
     }
-    const auto key = fields.text("database_key", onServer ? Need::Optional : Need::Required);
-    if (onServer && key) fields.problem("database_key", "'database_key' is for a database of ours; remove it");
-    settings.databaseKey = inFolder(folder, key);
+    settings.databaseKey = inFolder(folder, fields.text("database_key"));
     settings.adminSocket = inFolder(folder, fields.text("admin_socket"));
     settings.listen = listenOf(fields, accountingPort);
     if (const auto seconds = fields.number("confirmation_lifetime_seconds", 10, 7L * 24 * 3600, Need::Optional)) {
