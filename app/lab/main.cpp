@@ -83,6 +83,8 @@ int main(int argc, char** argv) {
     run->add_option("--line", options.line, "dongle: what is between agent and secretary")
         ->check(CLI::IsMember({"serial", "unix", "tls"}));
     run->add_option("--sampler", options.sampler)->check(CLI::IsMember({"stratified", "smart"}));
+    run->add_option("--database", options.database, "settlement: where the books are")
+        ->check(CLI::IsMember({"embedded", "postgres"}));
     CLI::Option* const nat = run->add_flag("--nat", options.nat, "modem: only with address translation");
     run->add_flag("--routed", options.routed, "modem: only without")->excludes(nat);
     run->add_option("--honest", options.honest, "threats: also so many seeds without attackers")

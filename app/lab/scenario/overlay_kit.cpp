@@ -25,9 +25,11 @@ IpAddress addressOf(int a, int b, size_t c, size_t d) {
                              std::to_string(d));
 }
 
+uint16_t numberOf(const OverlayIspSpec& spec) { return spec.number == 0 ? spec.isp : spec.number; }
+
 void writeNeighbour(std::ostream& out, const OverlayIspSpec& neighbour, const Endpoint& at, const PublicKey& key,
                     const std::string& credit) {
-    out << "\n[[neighbour]]\nisp = " << neighbour.isp << "\nname = \"" << neighbour.name << "\"\naddress = \""
+    out << "\n[[neighbour]]\nisp = " << numberOf(neighbour) << "\nname = \"" << neighbour.name << "\"\naddress = \""
         << at.address.toString() << "\"\nport = " << at.port << "\nkey = \"" << key.hex() << "\"\ncredit = \"" << credit
         << "\"\n";
 }
@@ -73,6 +75,7 @@ size_t Overlay::indexOf(uint16_t isp) const {
 }
 
 OverlayIspSpec& Overlay::spec(uint16_t isp) { return m_isps[indexOf(isp)]; }
+uint16_t Overlay::number(uint16_t isp) const { return numberOf(m_isps[indexOf(isp)]); }
 Endpoint Overlay::endpoint(uint16_t isp) const { return {addressOf(198, 18, 1, indexOf(isp) + 1), accountingPort}; }
 accounting::ServerAddress Overlay::server(uint16_t isp) const { return {endpoint(isp), key(isp)}; }
 const PublicKey& Overlay::key(uint16_t isp) const { return m_keys.at(isp); }
@@ -98,7 +101,7 @@ IpAddress Overlay::customerAddress(uint16_t isp, const std::string& customer) co
 Expected<void> Overlay::configure(uint16_t isp) const {
     const OverlayIspSpec& own = m_isps[indexOf(isp)];
     std::ostringstream out;
-    if (!own.enterprise) out << "isp = " << own.isp << "\n";
+    if (!own.enterprise) out << "isp = " << numberOf(own) << "\n";
     out << "name = \"" << own.name << "\"\nidentity = \"accounting.key\"\n"
         << "database = \"" << own.database
         << "\"\ndatabase_key = \"database.key\"\nadmin_socket = \"accounting.sock\"\n"
@@ -109,6 +112,13 @@ Expected<void> Overlay::configure(uint16_t isp) const {
         const auto relay = m_relays.find({isp, neighbour});
         writeNeighbour(out, m_isps[indexOf(neighbour)], relay == m_relays.end() ? endpoint(neighbour) : relay->second,
                        key(neighbour), own.credit);
+    }
+    for (const uint16_t sibling : own.siblings) {
+        const OverlayIspSpec& other = m_isps[indexOf(sibling)];
+        out << "\n[[server]]\nname = \"" << other.name << "\"\naddress = \"" << endpoint(sibling).address.toString()
+            << "\"\nkey = \"" << key(sibling).hex() << "\"\nplaces = [";
+        for (const uint16_t met : other.neighbours) out << "{ isp = " << number(met) << " }, ";
+        out << "]\n";
     }
     for (const OverlayCustomerSpec& customer : own.customers) {
         writeCustomer(out, customer, customerAddress(isp, customer.name));

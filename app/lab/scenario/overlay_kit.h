@@ -35,6 +35,8 @@ struct OverlayIspSpec {
     std::string payments{};              // more lines of [payments]
     std::string database = "books.db";   // in its folder
     std::vector<std::string> wrapper{};  // a command that runs the server: its name and arguments follow
+    uint16_t number = 0;                 // the ISP's, where several servers of one are told apart by `isp`; 0: that one
+    std::vector<uint16_t> siblings{};    // its other servers
     bool enterprise = false;  // a customer's server: `more` has its [provider], `isp` is only the kit's name for it
 };
 
@@ -63,6 +65,7 @@ public:
 
     [[nodiscard]] const std::vector<OverlayIspSpec>& isps() const { return m_isps; }
     [[nodiscard]] OverlayIspSpec& spec(uint16_t isp);  // for the next configuration
+    [[nodiscard]] uint16_t number(uint16_t isp) const;
     [[nodiscard]] Endpoint endpoint(uint16_t isp) const;
     [[nodiscard]] accounting::ServerAddress server(uint16_t isp) const;
     [[nodiscard]] const PublicKey& key(uint16_t isp) const;

@@ -28,12 +28,13 @@ struct ScenarioOptions {
     std::string protocol = "tcp";  // or "udp"
     std::string line = "serial";   // between agent and secretary; or "unix", "tls"
     std::string sampler = "stratified";
-    uint64_t honest = 0;   // threats: seeds without attackers
-    std::string evidence;  // threats: where it is written
-    std::string rows;      // threats: only these, "3,11-14"
-    std::string topology;  // another topology than the scenario's own
-    bool nat = false;      // modem: only the household behind address translation, …
-    bool routed = false;   // … or only the other one
+    std::string database = "embedded";  // of accounting servers; or "postgres"
+    uint64_t honest = 0;                // threats: seeds without attackers
+    std::string evidence;               // threats: where it is written
+    std::string rows;                   // threats: only these, "3,11-14"
+    std::string topology;               // another topology than the scenario's own
+    bool nat = false;                   // modem: only the household behind address translation, …
+    bool routed = false;                // … or only the other one
     bool json = false;
     bool headless = false;
 
@@ -108,5 +109,6 @@ Scenario scaleScenario();
 Scenario paymentFaultsScenario();
 Scenario enterpriseScenario();
 Scenario endpointConfirmsScenario();
+Scenario settlementScenario();
 
 }  // namespace netpas::lab

@@ -166,7 +166,7 @@ Expected<OverlayRelay*> ThreatNet::relayBetween(uint16_t from, uint16_t to) {
 
 std::string ThreatNet::accountingTables(const ThreatIsp& isp) const {
     std::ostringstream out;
-    out << "\n[comparison]\ngrace_seconds = " << isp.graceSeconds << "\n";
+    out << "\n[comparison]\ngrace_seconds = " << isp.graceSeconds << "\n" << isp.comparison;
     if (isp.hasRouter())
         out << "\n[[edge]]\nrouter = \"r\"\nkey = \"" << routerIdentity(isp.isp).publicKey().hex() << "\"\n";
     for (const ThreatIsp& other : m_isps) {

@@ -34,6 +34,7 @@ struct ThreatIsp {
     std::string router{};    // for the end of edge.toml
     int graceSeconds = 1;    // of its comparisons
     uint16_t provider = 0;   // not 0: an enterprise, customer of that ISP (NetPaS §5.4); its router is a border router
+    std::string comparison{};  // more lines of its [comparison]
     [[nodiscard]] bool hasRouter() const { return !price.empty() || provider != 0; }
 };
 

@@ -48,6 +48,12 @@ public:
                 std::vector<audit::Exhibit> exhibits) {
         m_exhibited.push_back(m_evidence.add(claim, accused, text, std::move(exhibits)));
     }
+    // What the ISP's own server states in its export; false when it states nothing about that.
+    Expected<void> accuseByCounters(const Overlay& overlay, uint16_t stating, accounting::Subject subject,
+                                    uint16_t about, const std::string& accused, const std::string& text);
+    // Evidence that the ISP's own server exports.
+    Expected<void> accuseByExport(const Overlay& overlay, uint16_t exporter, audit::Claim claim,
+                                  const std::string& accused);
     [[nodiscard]] const std::vector<size_t>& exhibited() const { return m_exhibited; }
     [[nodiscard]] OverlayThread& thread() { return m_thread; }
     [[nodiscard]] uint64_t seed() const { return m_seed; }
@@ -79,6 +85,12 @@ std::vector<Row> hijackerRows();
 std::vector<Row> endpointRows();
 std::vector<Row> ispRows();
 std::vector<Row> remainingRows();
+
+// Payments of a cent that a taken server orders from another one, for an accomplice there or behind it.
+std::vector<accounting::ForwardPayment> ordersFor(const OverlayCustomer& accomplice,
+                                                  const std::vector<uint16_t>& through, size_t count);
+// What the key of one of an ISP's servers is good for at the others; adds to the finding.
+Expected<void> throughSibling(Run& run, Lab& lab, Finding& finding, const std::string& credit);
 
 // The same traffic without attackers, once for each seed.
 struct Honest {

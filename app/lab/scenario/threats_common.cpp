@@ -11,6 +11,29 @@ void Run::require(bool condition, const std::string& otherwise) {
     say("NOT AS NEEDED: " + otherwise);
 }
 
+Expected<void> Run::accuseByCounters(const Overlay& overlay, uint16_t stating, accounting::Subject subject,
+                                     uint16_t about, const std::string& accused, const std::string& text) {
+    const auto books = exportedBooks(overlay, stating);
+    if (!books) return tl::unexpected(books.error());
+    const audit::CounterStatement* statement = books->statement(subject, about);
+    if (statement == nullptr)
+        return fail(LabErrc::Evidence, "ISP " + std::to_string(stating) + " exports no such comparison");
+    accuse(audit::Claim::CountersDisagree, accused, text, {*statement});
+    return {};
+}
+
+Expected<void> Run::accuseByExport(const Overlay& overlay, uint16_t exporter, audit::Claim claim,
+                                   const std::string& accused) {
+    const auto books = exportedBooks(overlay, exporter);
+    if (!books) return tl::unexpected(books.error());
+    const audit::Evidence* piece = books->piece(claim, accused);
+    if (piece == nullptr)
+        return fail(LabErrc::Evidence,
+                    "ISP " + std::to_string(exporter) + " exports no evidence of " + std::string(describe(claim)));
+    accuse(piece->claim, piece->accused, piece->text, piece->exhibits);
+    return {};
+}
+
 std::string conclude(const Finding& finding, const std::vector<std::string>& unmet) {
     if (!unmet.empty()) return "FAILED: " + unmet.front();
     if (finding.attempts == 0) return "FAILED: the attack was not carried out";

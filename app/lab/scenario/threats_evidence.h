@@ -10,6 +10,10 @@
 #include "core/audit/records.h"
 #include "core/crypto/identity.h"
 
+namespace netpas::lab {
+class Overlay;
+}
+
 namespace netpas::lab::threats {
 
 class EvidenceFile {
@@ -27,9 +31,17 @@ private:
     std::vector<audit::Record> m_evidence;
 };
 
-// A comparison of an ISP's books, stated and signed by it.
-[[nodiscard]] audit::CounterStatement stated(const Json& comparison, uint16_t isp, accounting::Subject subject,
-                                             uint16_t about, const Identity& identity);
+// What an ISP's own server exports for auditors, sealed with its key; `netpas audit verify` has looked at it.
+struct ExportedBooks {
+    std::vector<audit::CounterStatement> counters;
+    std::vector<audit::Evidence> evidence;
+    std::vector<accounting::Confirmation> confirmations;
+    // The statement about that; nothing when the books have none.
+    [[nodiscard]] const audit::CounterStatement* statement(accounting::Subject subject, uint16_t about) const;
+    // The first piece of that kind against that party ("isp 24"; empty: any).
+    [[nodiscard]] const audit::Evidence* piece(audit::Claim claim, const std::string& accused = {}) const;
+};
+Expected<ExportedBooks> exportedBooks(const Overlay& overlay, uint16_t isp);
 // `netpas audit verify` on the file: its JSON.
 Expected<Json> verifyEvidence(const std::string& path);
 

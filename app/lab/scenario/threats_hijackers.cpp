@@ -1,9 +1,7 @@
 // Threats posed by hijackers (NetPaS §4.1): somebody else sits at a customer's machine, with the customer's keys.
-#include <filesystem>
-#include <fstream>
-
 #include "app/lab/command.h"
 #include "app/lab/scenario/books.h"
+#include "app/lab/scenario/payee_directories.h"
 #include "app/lab/scenario/threats.h"
 
 namespace netpas::lab::threats {
@@ -82,88 +80,6 @@ Expected<Finding> contentProvider(Run& run) {
 
 // --- 4.1.2
 
-// The directories of both ISPs, with the certificates of payees.
-class PayeeDirectories {
-public:
-    PayeeDirectories(Run& run, ThreatNet& net, uint16_t own, uint16_t other)
-        : m_run(run), m_net(net), m_own(own), m_other(other), m_folder(net.overlay().folder(own)) {}
-
-    Expected<void> makeAuthority(const std::string& name) {
-        return isp({"authority", "--key", file(name + ".key"), "--name", name, "--until", "2099-01-01", "--out",
-                    file(name + ".pem")},
-                   name + ".key");
-    }
-    Expected<void> certify(const std::string& authority, const PublicKey& payee, const std::string& payeeClass,
-                           const std::string& as) {
-        m_certificates.push_back(file(as + ".pem"));
-        return isp(
-            {"certify", "--key", file(authority + ".key"), "--authority", file(authority + ".pem"), "--payee",
-             payee.hex(), "--name", as, "--class", payeeClass, "--until", "2098-01-01", "--out", file(as + ".pem")},
-            "");
-    }
-    [[nodiscard]] std::string file(const std::string& name) const { return m_folder + "/" + name; }
-    // For accounting.toml of the payer's ISP.
-    Expected<std::string> payees(const std::string& authority) {
-        const auto key = Identity::loadOrCreate(file("directory.key"));
-        if (!key) return fail(LabErrc::State, "no key for a directory");
-        return "\n[payees]\ndirectory = \"" + url(m_own) + "/#" + key->publicKey().hex() +
-               "\"\n[[payees.authority]]\ncertificate = \"" + file(authority + ".pem") +
-               "\"\nclass = \"few-complaints\"\n";
-    }
-    Expected<void> start() {
-        const auto otherKey = Identity::loadOrCreate(m_net.overlay().folder(m_other) + "/directory.key");
-        if (!otherKey) return fail(LabErrc::State, "no key for a directory");
-        std::string known = "\n[[known_isp]]\nid = " + std::to_string(m_other) + "\nname = \"Q\"\ndirectory = \"" +
-                            url(m_other) + "\"\nkey = \"" + otherKey->publicKey().hex() + "\"\n";
-        std::string certified;
-        for (const std::string& one : m_certificates) certified += "\n[[payee]]\ncertificate = \"" + one + "\"\n";
-        LAB_TRY(serve(m_own, known));
-        return serve(m_other, certified);
-    }
-    void stop() {
-        for (const uint16_t isp : {m_own, m_other})
-            m_net.overlay().lab().stopProgram("directory-" + std::to_string(isp));
-    }
-
-private:
-    Expected<void> isp(std::vector<std::string> arguments, const std::string& key) {
-        if (!key.empty() && !Identity::loadOrCreate(file(key))) return fail(LabErrc::State, "cannot make " + key);
-        arguments.insert(arguments.begin(), programPath("netpas-isp"));
-        const auto done = requireCommand(arguments);
-        if (!done) return tl::unexpected(done.error());
-        return {};
-    }
-    [[nodiscard]] std::string url(uint16_t isp) const {
-        return "https://" + Endpoint{m_net.overlay().endpoint(isp).address, 46723}.toString();
-    }
-    Expected<void> serve(uint16_t isp, const std::string& more) {
-        const std::string folder = m_net.overlay().folder(isp);
-        const Endpoint accounting = m_net.overlay().endpoint(isp);
-        std::ofstream out(folder + "/directory.toml", std::ios::trunc);
-        out << "isp = " << isp << "\nname = \"" << isp << "\"\nidentity = \"directory.key\"\nlisten = [\""
-            << accounting.address.toString()
-            << "\"]\nport = 46723\nvalidity_seconds = 3600\n\n[accounting]\naddress = \""
-            << accounting.address.toString() << "\"\nport = " << accounting.port << "\nkey = \""
-            << m_net.overlay().key(isp).hex() << "\"\n\n[[edge]]\naddresses = [\"" << m_net.edge(isp).address.toString()
-            << "\"]\n"
-            << more;
-        out.close();
-        Lab& lab = m_net.overlay().lab();
-        const std::string program = "directory-" + std::to_string(isp);
-        LAB_TRY(lab.startProgram(program, m_net.overlay().node(),
-                                 {programPath("netpas-isp"), "directory", "--config", folder + "/directory.toml"}));
-        std::this_thread::sleep_for(200ms);
-        if (lab.program(program)->running()) return {};
-        return fail(LabErrc::Process, "a directory died: " + lab.program(program)->logTail());
-    }
-
-    Run& m_run;
-    ThreatNet& m_net;
-    uint16_t m_own, m_other;
-    std::string m_folder;
-    std::vector<std::string> m_certificates;
-};
-
 Expected<Finding> endUser(Run& run) {
     const uint16_t p = run.isp(1), q = run.isp(2);
     const std::string limits = "per_payment = \"0.02\"\nper_day = \"0.1\"\nper_second = 1000";
@@ -177,10 +93,10 @@ Expected<Finding> endUser(Run& run) {
           {{"thief", "receive = true"}, {"shop", "receive = true"}, {"phisher", "receive = true"}}}});
     if (!made) return tl::unexpected(made.error());
     ThreatNet& net = **made;
-    PayeeDirectories directories(run, net, p, q);
+    PayeeDirectories directories(net, p, q);
     LAB_TRY(directories.makeAuthority("honest"));
     LAB_TRY(directories.makeAuthority("shady"));
-    const auto payees = directories.payees("honest");
+    const auto payees = directories.payees({{"honest", "few-complaints"}});
     if (!payees) return tl::unexpected(payees.error());
     net.spec(p).more = *payees;
     LAB_TRY(net.start());
@@ -387,17 +303,6 @@ Expected<Finding> leakNanopayments(Run& run) {
                           {v, "V", "0.000007", {m}, {}, {}}});
     if (!made) return tl::unexpected(made.error());
     ThreatNet& net = **made;
-    const auto relay = net.relayBetween(m, p);
-    if (!relay) return tl::unexpected(relay.error());
-    std::mutex mutex;
-    std::vector<audit::Exhibit> confirmations;
-    (*relay)->setHook([&, w](OverlayRelay::Direction, const accounting::Message& message) {
-        const auto* told = std::get_if<accounting::ForwardedConfirmation>(&message);
-        const std::lock_guard lock(mutex);
-        if (told != nullptr && told->confirmation.beneficiary == IspId(w) && confirmations.size() < 20)
-            confirmations.push_back(told->confirmation);
-        return std::vector<accounting::Message>{message};
-    });
     LAB_TRY(net.start());
     auto hijacked = PaidSender::make(net, p, "home", cap, {p, m, w});
     if (!hijacked) return tl::unexpected(hijacked.error());
@@ -420,7 +325,8 @@ Expected<Finding> leakNanopayments(Run& run) {
         seconds = std::chrono::duration<double>(systemClock().now() - begin).count();
         return toW > dollars("0.5") && toW > times(others, 10);
     }));
-    const auto listed = net.overlay().ask(p, "POST", "/v1/blacklist", "{\"isps\": [" + std::to_string(w) + "]}");
+    const auto listed = requireCommand(
+        {programPath("netpas-isp"), "account", "blacklist", std::to_string(w), "--socket", net.overlay().socket(p)});
     if (!listed) return tl::unexpected(listed.error());
     LAB_TRY(waitUntil("P's router to refuse packets for W", 10s, [&] {
         const auto counters = net.counters(p);
@@ -444,12 +350,16 @@ Expected<Finding> leakNanopayments(Run& run) {
     // A report may have been under way.
     run.require(minus(now, then) < dollars("0.5"), "money still leaks to a blacklisted ISP");
     finding.secondsToDetect = seconds;
-    {
-        const std::lock_guard lock(mutex);
-        run.require(!confirmations.empty(), "nobody has seen a confirmation of W's service");
-        run.accuse(audit::Claim::Observed, named(w), "confirmations of what was bought from W, signed by it",
-                   confirmations);
+    // The victims' ISP finds in its own log who was paid.
+    const auto exported = exportedBooks(net.overlay(), p);
+    if (!exported) return tl::unexpected(exported.error());
+    std::vector<audit::Exhibit> confirmations;
+    for (const accounting::Confirmation& one : exported->confirmations) {
+        if (one.beneficiary == IspId(w) && confirmations.size() < 20) confirmations.emplace_back(one);
     }
+    run.require(!confirmations.empty(), "P's log does not show who was paid");
+    run.accuse(audit::Claim::Observed, named(w), "confirmations of what was bought from W, signed by it, in P's log",
+               confirmations);
     finding.seen = {"blacklisted after " + then.toString() + "; " + std::to_string(finding.refused) +
                     " packets were dropped by the router"};
     return finding;

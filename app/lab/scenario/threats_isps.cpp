@@ -111,8 +111,8 @@ Expected<Finding> extraConfirmations(Run& run) {
     finding.loss = minus(*amountAt(*via, "confirmed"), *amountAt(*via, "counted"));
     finding.bound = plus(*amountAt(*via, "tolerance"), times(dollars(T), static_cast<uint64_t>(perSecond * slowness)));
     finding.seen = {alarm->text};
-    run.accuse(audit::Claim::CountersDisagree, named(c), "C has confirmed more than it has done",
-               {stated(*via, x, accounting::Subject::Via, c, (*net)->identity(x))});
+    LAB_TRY(run.accuseByCounters((*net)->overlay(), x, accounting::Subject::Via, c, named(c),
+                                 "C has confirmed more than it has done"));
     return finding;
 }
 
@@ -220,10 +220,8 @@ Expected<Finding> skim(Run& run) {
     run.require(acks[AckResult::BadSignature] > 0 && acks[AckResult::Duplicate] > 0 && acks[AckResult::WrongPath] > 0,
                 "one of the three ways of §4.3.3 was not tried");
     run.require((*sink)->packets() > 0, "V delivered nothing");
-    Confirmation forged = confirmationOf(net, {x, c, v}, v, v);
-    accounting::signAsConfirming(forged, stranger);
-    accounting::signAsBeneficiary(forged, stranger);
-    run.accuse(audit::Claim::ForgedConfirmation, named(c), "C has made up confirmations of V's service", {forged});
+    // X's server has kept what shows the forgery.
+    LAB_TRY(run.accuseByExport(net.overlay(), x, audit::Claim::ForgedConfirmation, ""));
     run.accuse(audit::Claim::Replayed, named(c), "C has shown a confirmation twice",
                {old.genuine.front(), old.genuine.front()});
     return finding;
@@ -276,9 +274,8 @@ Expected<Finding> shift(Run& run) {
     finding.bound = plus(*amountAt(*own, "tolerance"), times(dollars(T), static_cast<uint64_t>(perSecond * slowness)));
     finding.seen = {alarm->text};
     run.require((*box)->changed() > 0, "no packet was changed");
-    run.accuse(audit::Claim::CountersDisagree, named(c),
-               "C's service was confirmed beyond what X's packets paid for it",
-               {stated(*own, x, accounting::Subject::Downstream, c, net.identity(x))});
+    LAB_TRY(run.accuseByCounters(net.overlay(), x, accounting::Subject::Downstream, c, named(c),
+                                 "C's service was confirmed beyond what X's packets paid for it"));
     return finding;
 }
 
@@ -318,8 +315,8 @@ Expected<Finding> bypass(Run& run) {
     finding.attempts = tunnelled;
     finding.secondsToDetect = alarm->seconds;
     finding.loss = minus(*amountAt(*own, "counted"), *amountAt(*own, "confirmed"));
-    run.accuse(audit::Claim::CountersDisagree, named(x), "X confirms less of Y's service than Y has handed over",
-               {stated(*own, y, accounting::Subject::Own, x, net.identity(y))});
+    LAB_TRY(run.accuseByCounters(net.overlay(), y, accounting::Subject::Own, x, named(x),
+                                 "X confirms less of Y's service than Y has handed over"));
     const double perSecond = packetsPerSecond * 0.00001;
     finding.bound = plus(*amountAt(*own, "tolerance"), dollars(std::to_string(perSecond * slowness)));
     finding.seen = {alarm->text};
@@ -360,8 +357,8 @@ Expected<Finding> withhold(Run& run) {
     finding.attempts = withheld;
     finding.secondsToDetect = alarm->seconds;
     finding.loss = minus(*amountAt(*own, "counted"), *amountAt(*own, "confirmed"));
-    run.accuse(audit::Claim::CountersDisagree, named(c), "C confirms less of X's service than X has handed over",
-               {stated(*own, x, accounting::Subject::Own, c, net.identity(x))});
+    LAB_TRY(run.accuseByCounters(net.overlay(), x, accounting::Subject::Own, c, named(c),
+                                 "C confirms less of X's service than X has handed over"));
     const double perSecond = packetsPerSecond * 0.000003;
     finding.bound = plus(*amountAt(*own, "tolerance"), dollars(std::to_string(perSecond * slowness)));
     finding.seen = {alarm->text};
@@ -372,10 +369,12 @@ Expected<Finding> withhold(Run& run) {
 
 Expected<Finding> incriminate(Run& run) {
     const uint16_t x = run.isp(1), c = run.isp(2), v = run.isp(3), y = run.isp(4);
-    auto made = run.make({{x, "X", "0.000003", {v}, {}, {{"b", ""}}},
-                          {c, "C", "0.000004", {v}, {}, {}},
-                          {v, "V", "0.000007", {x, c, y}, {}, {}},
-                          {y, "Y", "0.000003", {v}, {}, {{"d", ""}}}});
+    std::vector<ThreatIsp> isps{{x, "X", "0.000003", {v}, {}, {{"b", ""}}},
+                                {c, "C", "0.000004", {v}, {}, {}},
+                                {v, "V", "0.000007", {x, c, y}, {}, {}},
+                                {y, "Y", "0.000003", {v}, {}, {{"d", ""}}}};
+    for (ThreatIsp& isp : isps) isp.comparison = "investigation_seconds = 6\n";
+    auto made = run.make(isps);
     if (!made) return tl::unexpected(made.error());
     ThreatNet& net = **made;
     // C confirms what came through X twice, and of the same number that came through Y nothing.
@@ -398,15 +397,6 @@ Expected<Finding> incriminate(Run& run) {
         --owed;
         return std::vector<Message>{};
     });
-    // What V passes on to X of its own service on the path in question.
-    const auto toX = net.relayBetween(v, x);
-    if (!toX) return tl::unexpected(toX.error());
-    std::atomic<uint64_t> told{0};
-    (*toX)->setHook([&, v](OverlayRelay::Direction, const Message& message) {
-        const auto* one = std::get_if<ForwardedConfirmation>(&message);
-        if (one != nullptr && one->confirmation.beneficiary == IspId(v)) ++told;
-        return std::vector<Message>{message};
-    });
     LAB_TRY(net.start());
     auto b = PaidSender::make(net, x, "b", "1000", {x, v, c});
     if (!b) return tl::unexpected(b.error());
@@ -427,48 +417,47 @@ Expected<Finding> incriminate(Run& run) {
         run.require(!one.value("kind", "").starts_with("too-"), "V could have seen by itself that C cheats");
     }
 
-    // X tells V before it does anything. V measures the path in question with its own router.
-    const std::string body =
-        "{\"paths\": [[" + std::to_string(x) + ", " + std::to_string(v) + ", " + std::to_string(c) + "]]}";
-    LAB_TRY(net.askRouter(v, "PUT", "/v1/investigations", body));
-    uint64_t before = told;
-    Money counted, confirmed, tolerance;
-    LAB_TRY(waitUntil("V to be sure that C has confirmed too much", patience, [&] {
-        const auto counters = net.counters(v);
-        const Json wanted = Json::array({x, v, c});
-        std::optional<Money> now;
-        for (const Json& one : counters ? counters->value("investigations", Json::array()) : Json::array()) {
-            if (one["isps"] == wanted) now = Money::parse(one["amounts"][1].get<std::string>()).value_or(Money::zero());
+    // X's server tells V's, which counts the path in question with its own router and complains to C: nobody is asked to do anything.
+    Json accusation;
+    const auto sure = waitUntil("V to be sure that C has confirmed too much", patience, [&] {
+        const auto books = net.books(v);
+        for (const Json& one : books ? books->value("disputes", Json::array()) : Json::array()) {
+            if (one.at("from") == v && one.at("to") == c) accusation = one;
         }
-        if (!now) return false;
-        if (*now < counted) before = told;  // it was begun anew
-        counted = *now;
-        confirmed = times(dollars(T), told - before);
-        tolerance = accounting::sampledTolerance(counted, dollars(T), 1e-9);
-        return confirmed > plus(counted, tolerance);
-    }));
+        return !accusation.is_null();
+    });
+    if (!sure) {
+        for (const uint16_t isp : {x, v}) {
+            const auto books = net.books(isp);
+            for (const Json& one : books ? books->value("disputes", Json::array()) : Json::array())
+                run.say("ISP " + std::to_string(isp) + ": " + one.value("text", ""));
+        }
+        return tl::unexpected(sure.error());
+    }
     const double seconds = std::chrono::duration<double>(systemClock().now() - begin).count();
+    LAB_TRY(waitUntil("C to have heard of it", patience, [&] {
+        const auto books = net.books(c);
+        for (const Json& one : books ? books->value("disputes", Json::array()) : Json::array()) {
+            if (one.at("from") == v && one.at("to") == c) return true;
+        }
+        return false;
+    }));
     fromX.stop();
     fromY.stop();
+    const auto atX = net.books(x);
+    if (!atX) return tl::unexpected(atX.error());
+    run.require(findEntry(*atX, "disputes", "to", v) != nullptr, "X has not complained to V");
+    const auto blocks = net.overlay().ask(x, "GET", "/v1/blocks");
+    if (!blocks) return tl::unexpected(blocks.error());
+    run.require(Json::parse(*blocks).at("blacklist").empty(), "X has punished V before it could answer");
     Finding finding;
     finding.attempts = doubled;
     finding.secondsToDetect = seconds;
     finding.loss = minus(*amountAt(*service, "confirmed"), *amountAt(*service, "counted"));
     const double perSecond = packetsPerSecond / 2 * 0.000007;
     finding.bound = plus(*amountAt(*service, "tolerance"), dollars(std::to_string(perSecond * slowness)));
-    finding.seen = {alarm->text, "V on the path in question: counted " + counted.toString() + ", C has confirmed " +
-                                     confirmed.toString() + ", chance explains " + tolerance.toString()};
-    audit::CounterStatement statement;
-    statement.stating = IspId(v);
-    statement.isp = IspId(c);
-    statement.counted = counted;
-    statement.confirmed = confirmed;
-    statement.tolerance = tolerance;
-    statement.time = systemClock().now();
-    audit::sign(statement, net.identity(v));
-    run.accuse(audit::Claim::CountersDisagree, named(c),
-               "what looked like V's fraud is C's: on the path in question C has confirmed more than V has done",
-               {stated(*service, x, accounting::Subject::Downstream, v, net.identity(x)), statement});
+    finding.seen = {alarm->text, accusation.value("text", "")};
+    LAB_TRY(run.accuseByExport(net.overlay(), v, audit::Claim::CountersDisagree, named(c)));
     return finding;
 }
 

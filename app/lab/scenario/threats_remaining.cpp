@@ -49,17 +49,8 @@ Expected<Finding> compromisedServer(Run& run) {
         RogueIsp rogue(net.thread(), net.identity(c), net.overlay().server(isp));
         LAB_TRY(rogue.awaitUp());
         constexpr int payments = 200;
-        for (int i = 0; i < payments; ++i) {
-            ForwardPayment forward;
-            forward.position = 1;
-            forward.payment.id = payments::newPaymentId();
-            forward.payment.payee = accomplice->identity().nodeId();
-            forward.payment.amount = dollars("0.01");
-            forward.payment.time = systemClock().now();
-            forward.payment.expires = forward.payment.time + 10s;
-            forward.fees = {{IspId(isp), Money::zero()}};
+        for (const ForwardPayment& forward : ordersFor(*accomplice, {isp}, payments))
             finding.attempts += static_cast<uint64_t>(rogue.say(forward));
-        }
         LAB_TRY(waitUntil("the neighbour to have enough", 20s, [&] {
             const auto books = net.books(isp);
             const Json* debt = books ? findEntry(*books, "payments", "isp", c) : nullptr;
