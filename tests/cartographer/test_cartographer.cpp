@@ -57,7 +57,7 @@ public:
             gold.id = ServiceClass{1};
             gold.name = "gold";
             gold.prices.base.perPacket = *Money::fromNanodollars(price);
-            serve(isp, "/v1/menu", directory::toJson(directory::Menu{validity, {gold}, {}}), isp);
+            serve(isp, "/v1/menu", directory::toJson(directory::Menu{validity, {gold}, {}, {}, {}}), isp);
         }
         const directory::Validity validity{IspId{26}, now, now + hours{1}};
         directory::Descriptor descriptor;

@@ -201,9 +201,8 @@ private slots:
         QVERIFY(isp.open());
         Identity identity = Identity::generate();
         std::vector<net::NetError> downs;
-        AccountingClient client(
-            io, identity, isp.address(),
-            {nullptr, [&](net::NetError error) { downs.push_back(error); }, nullptr, nullptr, nullptr});
+        AccountingClient client(io, identity, isp.address(),
+                                {nullptr, [&](net::NetError error) { downs.push_back(error); }, {}, {}, {}, {}, {}});
         client.start();
         QVERIFY(runUntil(io, [&] { return downs.size() >= 2; }));
         QCOMPARE(downs.front(), net::NetError::Refused);
