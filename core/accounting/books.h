@@ -287,6 +287,8 @@ public:
     size_t closeBills(IspId issuer, const Identity& identity, SystemTime now);
     // False when there is no such closed bill.
     [[nodiscard]] bool settle(IspId neighbour, CycleNumber cycle, Settlement settlement);
+    // The neighbour's payments, without those taken back, of all settled cycles.
+    [[nodiscard]] Money settledPaymentsOf(IspId neighbour) const;
     [[nodiscard]] const std::map<std::pair<IspId, CycleNumber>, BillRecord>& bills() const { return m_bills; }
     // What the neighbour has signed about a cycle; a second version is evidence against it, more are not kept.
     static constexpr size_t versionsKept = 2;
@@ -374,6 +376,7 @@ private:
     [[nodiscard]] bool loggedInBatch(const Confirmation& confirmation);
     [[nodiscard]] bool pruneBatches(SystemTime logFrom, const UpstreamOf& upstreamOf);
     [[nodiscard]] tl::expected<void, store::StoreError> loadSumsAndAlarms();
+    void countSettled(const BillRecord& record);
     [[nodiscard]] tl::expected<void, store::StoreError> loadPayments(SystemTime now);
     void reload();
     store::SqlStatement* statement(const char* sql);
@@ -462,6 +465,7 @@ private:
     std::map<payments::PaymentId, WaitingComplaint> m_complaintOutbox;
     std::map<std::string, std::map<int64_t, Money>> m_receipts;  // by customer and day since 1970
     std::map<std::pair<IspId, CycleNumber>, BillRecord> m_bills;
+    std::map<IspId, Money> m_settledPayments;
     std::map<std::pair<IspId, CycleNumber>, bool> m_dirtyBills;
     std::map<std::pair<IspId, CycleNumber>, std::vector<Bill>> m_neighbourBills;
     std::map<std::pair<SumKind, IspId>, BillSide> m_summarised;

@@ -130,10 +130,25 @@ size_t Books::closeBills(IspId issuer, const Identity& identity, SystemTime now)
 bool Books::settle(IspId neighbour, CycleNumber cycle, Settlement settlement) {
     const auto found = m_bills.find({neighbour, cycle});
     if (found == m_bills.end() || !found->second.closed) return false;
+    const bool again = found->second.settled.has_value();
     found->second.settled = std::move(settlement);
+    if (!again) countSettled(found->second);
     m_dirtyBills[found->first] = true;
     m_dirty = true;
     return true;
+}
+
+void Books::countSettled(const BillRecord& record) {
+    const Money payments = record.bill.line(BillItem::Payments).theirs.total;
+    const Money takenBack = record.bill.line(BillItem::TakenBack).theirs.total;
+    Money& sum = m_settledPayments[record.bill.neighbour];
+    sum = checkedAdd(sum, payments).value_or(Money::max());
+    sum = checkedSub(sum, takenBack).value_or(Money::zero());
+}
+
+Money Books::settledPaymentsOf(IspId neighbour) const {
+    const auto found = m_settledPayments.find(neighbour);
+    return found == m_settledPayments.end() ? Money::zero() : found->second;
 }
 
 tl::expected<void, StoreError> Books::loadBills(SystemTime now) {
@@ -147,6 +162,7 @@ tl::expected<void, StoreError> Books::loadBills(SystemTime now) {
         BillRecord record{decodeBill(reader), rows->integer(2) != 0, std::nullopt};
         if (!reader.finished()) return tl::unexpected(StoreError::Damaged);
         if (rows->integer(4) != 0) record.settled = Settlement{timeOf(rows->integer(4)), std::string(rows->text(5))};
+        if (record.settled) countSettled(record);
         const IspId neighbour(static_cast<uint16_t>(rows->integer(0)));
         m_bills.emplace(std::pair(neighbour, static_cast<CycleNumber>(rows->integer(1))), std::move(record));
     }

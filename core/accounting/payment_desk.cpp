@@ -245,11 +245,12 @@ std::optional<PaymentRefused> PaymentDesk::judge(const PaymentRecord& record, co
     return std::nullopt;
 }
 
-// With everything that is pending.
+// With everything that is pending, without what its settled bills were about. Confirmations that it did not take count as well:
+// otherwise whoever says that each of them came too late would have no limit.
 Money PaymentDesk::owedBy(IspId neighbour) const {
     Money owed = m_books.total(PaymentSum::OwedBy, neighbour);
     owed = minus(owed, m_books.total(PaymentSum::TakenBackFrom, neighbour));
-    owed = minus(owed, m_books.total(PaymentSum::LateBy, neighbour));
+    owed = minus(owed, m_books.settledPaymentsOf(neighbour));
     return checkedAdd(owed, m_books.pendingOf(neighbour)).value_or(Money::max());
 }
 

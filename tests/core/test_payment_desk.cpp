@@ -462,6 +462,55 @@ private slots:
         QCOMPARE(world.x().owedTo("A"), nano(500'000));
     }
 
+    // … and do not free its credit: whoever says that everything came too late would have no limit.
+    void confirmationsThatANeighbourDidNotTakeCountAgainstItsCredit() {
+        Figure2 world;
+        world.x().terms.credit[IspId(25)] = nano(250'000);
+        world.open();
+        world.touch = [](World::Wire& wire) { return wire.to != "Y" || wire.from != "X"; };
+        world.pay();
+        world.pay();
+        world.run();
+        world.clock.advance(20min);
+        world.touch = nullptr;
+        world.x().desk->connected(Party{{}, world.y().isp});
+        world.run();
+        QCOMPARE(world.x().sum(PaymentSum::LateBy, "Y"), nano(2 * 102'000));
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].back().reason, PaymentRefusal::CreditLimit);
+        QCOMPARE(world.refused["B"].back().limit, nano(46'000));
+    }
+
+    void aSettledBillFreesTheCredit() {
+        Figure2 world;
+        world.x().terms.credit[IspId(25)] = nano(150'000);
+        world.open();
+        world.pay();
+        world.run();
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].size(), size_t{1});
+        world.clock.advance(24h * 70);
+        Books& books = *world.x().books;
+        QCOMPARE(books.closeBills(world.x().isp, Identity::generate(), world.clock.now()), size_t{1});
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].size(), size_t{2});  // closed is not paid
+        const CycleNumber cycle = books.bills().begin()->first.second;
+        QVERIFY(books.settle(IspId(25), cycle, {world.clock.now(), "wire 1"}));
+        QVERIFY(books.settle(IspId(25), cycle, {world.clock.now(), "wire 1, said again"}));
+        world.x().commit();
+        world.x().open();
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].size(), size_t{2});
+        world.pay();
+        world.run();
+        QCOMPARE(world.refused["B"].size(), size_t{3});
+        QCOMPARE(world.refused["B"].back().limit, nano(48'000));
+    }
+
     // That of an acknowledgement is not worth a commit: when it is lost the confirmation is said once more.
     void anAcknowledgementIsWrittenWithTheNextChange() {
         Figure2 world;
