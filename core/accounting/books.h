@@ -465,7 +465,12 @@ private:
     std::map<payments::PaymentId, WaitingComplaint> m_complaintOutbox;
     std::map<std::string, std::map<int64_t, Money>> m_receipts;  // by customer and day since 1970
     std::map<std::pair<IspId, CycleNumber>, BillRecord> m_bills;
-    std::map<IspId, Money> m_settledPayments;
+    // Of settled bills. Both grow: the bill that has what was taken back may be settled before the one that has the payment.
+    struct SettledPayments {
+        Money passed;
+        Money takenBack;
+    };
+    std::map<IspId, SettledPayments> m_settledPayments;
     std::map<std::pair<IspId, CycleNumber>, bool> m_dirtyBills;
     std::map<std::pair<IspId, CycleNumber>, std::vector<Bill>> m_neighbourBills;
     std::map<std::pair<SumKind, IspId>, BillSide> m_summarised;

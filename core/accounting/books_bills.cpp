@@ -139,16 +139,18 @@ bool Books::settle(IspId neighbour, CycleNumber cycle, Settlement settlement) {
 }
 
 void Books::countSettled(const BillRecord& record) {
-    const Money payments = record.bill.line(BillItem::Payments).theirs.total;
-    const Money takenBack = record.bill.line(BillItem::TakenBack).theirs.total;
-    Money& sum = m_settledPayments[record.bill.neighbour];
-    sum = checkedAdd(sum, payments).value_or(Money::max());
-    sum = checkedSub(sum, takenBack).value_or(Money::zero());
+    SettledPayments& sums = m_settledPayments[record.bill.neighbour];
+    const auto add = [&](Money& sum, BillItem item) {
+        sum = checkedAdd(sum, record.bill.line(item).theirs.total).value_or(Money::max());
+    };
+    add(sums.passed, BillItem::Payments);
+    add(sums.takenBack, BillItem::TakenBack);
 }
 
 Money Books::settledPaymentsOf(IspId neighbour) const {
     const auto found = m_settledPayments.find(neighbour);
-    return found == m_settledPayments.end() ? Money::zero() : found->second;
+    if (found == m_settledPayments.end()) return Money::zero();
+    return checkedSub(found->second.passed, found->second.takenBack).value_or(Money::zero());
 }
 
 tl::expected<void, StoreError> Books::loadBills(SystemTime now) {

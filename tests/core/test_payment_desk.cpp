@@ -511,6 +511,23 @@ private slots:
         QCOMPARE(world.refused["B"].back().limit, nano(48'000));
     }
 
+    // What was taken back is billed a cycle later here, and settled first: it must not free credit twice.
+    void theOrderInWhichBillsAreSettledDoesNotMatter() {
+        Figure2 world;
+        world.open();
+        Books& books = *world.x().books;
+        const auto billed = [&](BillItem item) {
+            books.bill(IspId(25), item, true, nano(100'000), world.clock.now(), world.clock.now());
+            world.clock.advance(24h * 70);
+        };
+        billed(BillItem::Payments);
+        billed(BillItem::TakenBack);
+        QCOMPARE(books.closeBills(world.x().isp, Identity::generate(), world.clock.now()), size_t{2});
+        for (auto bill = books.bills().rbegin(); bill != books.bills().rend(); ++bill)
+            QVERIFY(books.settle(IspId(25), bill->first.second, {world.clock.now(), "wire"}));
+        QCOMPARE(books.settledPaymentsOf(IspId(25)), Money::zero());
+    }
+
     // That of an acknowledgement is not worth a commit: when it is lost the confirmation is said once more.
     void anAcknowledgementIsWrittenWithTheNextChange() {
         Figure2 world;
