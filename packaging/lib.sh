@@ -11,6 +11,8 @@ build_packages=(
   nlohmann-json3-dev libtomlplusplus-dev libspdlog-dev libcli11-dev libexpected-dev
   zlib1g-dev libbz2-dev libcurl4-openssl-dev
 )
+# What is built without where the distribution does not have it: netpas-dht.
+optional_packages=(libopendht-dev)
 # To run the lab and the story: namespaces and queues, a file server, a player and what makes its film, routers that speak BGP.
 lab_packages=(iproute2 iputils-ping nftables procps nginx-light ffmpeg mpv bird2)
 # To run the tests and the benchmark besides.
@@ -81,6 +83,18 @@ install_packages() {
   local pair
   for pair in nginx-light:nginx postgresql:postgresql bird2:bird gobgpd:gobgpd; do
     case " ${missing[*]} " in *" ${pair%:*} "*) update-rc.d "${pair#*:}" disable >/dev/null 2>&1 || true ;; esac
+  done
+}
+
+# Of these, what this distribution has.
+available_packages() {
+  local name
+  [ "${NETPAS_SKIP_PACKAGES:-}" = 1 ] && return
+  for name; do
+    [ -n "$(missing_packages "$name")" ] || { echo "$name"; continue; }
+    # The lists may never have been fetched here.
+    apt-cache show "$name" >/dev/null 2>&1 || apt-get -q -y update >/dev/null 2>&1 </dev/null || true
+    apt-cache show "$name" >/dev/null 2>&1 && echo "$name"
   done
 }
 

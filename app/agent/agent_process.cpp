@@ -23,6 +23,7 @@
 #include "app/agent/neighbours.h"
 #include "app/agent/privileges.h"
 #include "app/agent/secretary_link.h"
+#include "app/agent/sharing.h"
 #include "app/common/asio_timers.h"
 #include "app/common/privileges.h"
 #include "cartographer/cartographer.h"
@@ -69,7 +70,7 @@ public:
         // The capture forks its guard; what needs root comes before it is given up, and threads come after.
         if (!openFolders() || !startHelper() || !openDataPlane()) return EXIT_FAILURE;
         compose();
-        if (!listen() || !dropPrivileges() || !openDoor()) return EXIT_FAILURE;
+        if (!listen() || !dropPrivileges() || !openDoor() || !openSharing()) return EXIT_FAILURE;
         if (const auto done = m_plane->start(); !done) return fail(done.error(), "see the system's log");
         m_signals.async_wait([this](const boost::system::error_code& error, int) {
             if (!error) stop();
@@ -151,7 +152,10 @@ private:
         ApiContext context{*m_cartographer, systemClock(), {}, {}, {}};
         context.measurements = [this](const std::optional<IpAddress>& destination) {
             if (destination) m_measurements->ask(*destination);
-            return m_measurements->report(destination);
+            nlohmann::json report = m_measurements->report(destination);
+            if (m_sharing)
+                m_sharing->addTo(report, destination ? m_measurements->onTheWay(*destination) : std::set<IspId>{});
+            return report;
         };
         context.state = [this] {
             const DataPlane::State plane = m_plane->state();
@@ -198,6 +202,17 @@ private:
                  "stop the other netpasd, or choose another --socket");
         }
         return listening.has_value();
+    }
+
+    // After privileges are given up: the key is the agent's, and what it starts has no rights of its own.
+    bool openSharing() {
+        if (!m_options.share) return true;
+        auto sharing = Sharing::open({m_io, m_timers, systemClock(), m_log, m_options.stateFolder,
+                                      [this] { return m_measurements->segments(); }},
+                                     *m_options.share);
+        if (!sharing) return fail(sharing.error(), {}) == EXIT_SUCCESS;
+        m_sharing = std::move(*sharing);
+        return true;
     }
 
     // After privileges are given up: the door's files are the agent's.
@@ -265,6 +280,7 @@ private:
     void finish() {
         m_server->close();
         if (m_door) m_door->close();
+        if (m_sharing) m_sharing->stop();
         m_measurements->stop();
         m_link->stop();
         m_plane->stop();
@@ -284,6 +300,7 @@ private:
     channel::InheritedSource* m_inherited = nullptr;  // the link's, when the secretary was launched
     std::unique_ptr<SecretaryLink> m_link;
     std::unique_ptr<Measurements> m_measurements;
+    std::unique_ptr<Sharing> m_sharing;  // null: not a member of any community
     std::unique_ptr<Api> m_api;
     std::unique_ptr<net::HttpServer> m_server;
     std::unique_ptr<HouseholdDoor> m_door;  // null: no devices behind this machine

@@ -33,6 +33,7 @@ struct AgentOptions {
     std::optional<Endpoint> listenTls;  // for devices behind this machine
     std::chrono::milliseconds stopWithin{4000};
     MeasureOptions measure;
+    std::optional<SharingOptions> share;  // with a community; none: nothing is told or heard
 };
 
 // How the secretary is reached: one that was started beside the agent, or a line to one elsewhere.

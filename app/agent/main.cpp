@@ -65,7 +65,9 @@ struct Given {
     std::string secretary;  // where it is, for role agent
     std::string channel;    // where its agent comes from, for role secretary
     std::vector<std::string> agentKeys;
-    std::string listenTls;          // for devices behind this machine
+    std::string listenTls;  // for devices behind this machine
+    std::string share;      // file of a community
+    bool showShareKey = false;
     uint32_t measureEvery = 1000;   // milliseconds
     uint32_t measurePackets = 600;  // a minute
     bool showKey = false;
@@ -142,9 +144,41 @@ int runSecretary(const Given& given, bool launched) {
     return secretaryd::runSecretary(options, writeLog);
 }
 
+std::filesystem::path agentFolder(const Given& given) { return std::filesystem::path(given.state) / "agent"; }
+
+// netpas-dht stands beside this program.
+std::filesystem::path programBeside(const char* name) {
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+    return self.parent_path() / name;
+}
+
+tl::expected<std::optional<agent::SharingOptions>, std::string> sharingFrom(const Given& given) {
+    if (given.share.empty()) return std::nullopt;
+    auto community = dht::loadCommunity(given.share);
+    if (!community) return tl::unexpected(std::move(community.error()));
+    agent::SharingOptions options{std::move(*community), programBeside("netpas-dht")};
+    if (::access(options.program.c_str(), X_OK) != 0)
+        return tl::unexpected(options.program.string() +
+                              " is not there: it was built without OpenDHT (libopendht-dev)");
+    return options;
+}
+
+int showShareKey(const Given& given) {
+    const auto folder = agentFolder(given);
+    if (const auto made = app::preparePrivateFolder(folder, app::findUser(given.agentUser)); !made)
+        return fail(made.error().what, made.error().remedy);
+    const auto key = app::publicKeyOf(agent::Sharing::keyFile(folder));
+    // Made by root, it is the agent's all the same.
+    if (const auto handed = app::preparePrivateFolder(folder, app::findUser(given.agentUser)); !key || !handed)
+        return fail(key ? handed.error().what : key.error(), "run this as the user that netpasd runs as");
+    std::printf("%s\n", key->c_str());
+    return EXIT_SUCCESS;
+}
+
 agent::AgentOptions agentOptions(const Given& given) {
     agent::AgentOptions options;
-    options.stateFolder = std::filesystem::path(given.state) / "agent";
+    options.stateFolder = agentFolder(given);
     options.formerCache = std::filesystem::path(given.state) / "directory";
     options.socket = given.socket;
     options.group = given.group;
@@ -160,7 +194,10 @@ int runAgent(const Given& given) {
     if (!end) return fail(end.error(), "netpasd --help");
     agent::SecretaryAccess access;
     access.line = std::move(end->line);
+    auto sharing = sharingFrom(given);
+    if (!sharing) return fail(sharing.error(), "netpasd(8), --share");
     agent::AgentOptions options = agentOptions(given);
+    options.share = std::move(*sharing);
     if (!end->files.empty()) options.groups = {"dialout"};
     return agent::runAgent(options, std::move(access), writeLog);
 }
@@ -191,12 +228,16 @@ int runAll(const Given& given, const char* program) {
                         "--secretary-user",
                         given.secretaryUser,
                         "--launched"};
+    auto sharing = sharingFrom(given);
+    if (!sharing) return fail(sharing.error(), "netpasd(8), --share");
     auto launched = secretary::LaunchedSecretary::start(launch);
     ::close(*listening);
     if (!launched) return fail(launched.error().what, launched.error().remedy);
     agent::SecretaryAccess access;
     access.launched = std::move(*launched);
-    const int status = agent::runAgent(agentOptions(given), std::move(access), writeLog);
+    agent::AgentOptions options = agentOptions(given);
+    options.share = std::move(*sharing);
+    const int status = agent::runAgent(options, std::move(access), writeLog);
     std::filesystem::remove(given.door(), error);
     return status;
 }
@@ -234,6 +275,9 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
     line.add_option("--measure-packets", given.measurePackets, "test packets a minute at most; 0: none")
         ->check(CLI::Range(0, 600'000))
         ->capture_default_str();
+    line.add_option("--share", given.share, "file of a community to share measurements with; netpasd(8)");
+    line.add_flag("--show-share-key", given.showShareKey,
+                  "print the key by which a community knows this machine's agent");
     line.add_option("--agent-key", given.agentKeys, "role secretary with tls: who may connect");
     line.add_flag("--show-key", given.showKey,
                   "roles agent and secretary: print the key by which the other end of tls: knows this one");
@@ -257,6 +301,7 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
         if (given.showKey) return showKey(given);
+        if (given.showShareKey) return showShareKey(given);
         if (given.role == "agent" && given.secretary.empty()) throw CLI::RequiredError("--secretary");
         if (given.role == "secretary" && given.channel.empty()) throw CLI::RequiredError("--channel");
     } catch (const CLI::ParseError& error) {

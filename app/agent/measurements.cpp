@@ -126,6 +126,36 @@ public:
                                 destination, destination ? ispsTo(*destination) : std::set<IspId>{});
     }
 
+    [[nodiscard]] std::set<IspId> ispsTo(const IpAddress& destination) const {
+        std::set<IspId> isps;
+        const auto known = m_known.find(destination);
+        if (known == m_known.end() || !known->second.survey) return isps;
+        for (const auto& path : known->second.survey->paths.paths) isps.insert(path.isps.begin(), path.isps.end());
+        return isps;
+    }
+
+    [[nodiscard]] SegmentKnowledge segments() {
+        SegmentKnowledge out;
+        std::set<share::Segment> ways;
+        for (const auto& [destination, known] : m_known) {
+            if (!known.survey) continue;
+            for (const auto& path : known.survey->paths.paths) {
+                for (size_t i = 1; i < path.isps.size(); ++i)
+                    ways.insert({path.isps[i - 1], path.isps[i], destination.isV6()});
+            }
+        }
+        out.ways.assign(ways.begin(), ways.end());
+        const std::vector<measure::ProbeReport> reports = m_prober.report();
+        for (const measure::ProbeReport& far : reports) {
+            const auto before = m_before.find(far.route);
+            if (before == m_before.end()) continue;
+            const auto near = std::find_if(reports.begin(), reports.end(),
+                                           [&](const auto& one) { return one.route == before->second; });
+            if (near != reports.end()) addSegment(*near, far, out.own);
+        }
+        return out;
+    }
+
     void stop() {
         m_stopped = true;
         m_context.plane.onFlows({});
@@ -163,12 +193,20 @@ private:
         return all;
     }
 
-    [[nodiscard]] std::set<IspId> ispsTo(const IpAddress& destination) {
-        std::set<IspId> isps;
-        const auto known = m_known.find(destination);
-        if (known == m_known.end() || !known->second.survey) return isps;
-        for (const auto& path : known->second.survey->paths.paths) isps.insert(path.isps.begin(), path.isps.end());
-        return isps;
+    static void addSegment(const measure::ProbeReport& near, const measure::ProbeReport& far,
+                           std::vector<share::OwnEstimate>& own) {
+        const auto classOf = [&](IspId isp) {
+            const auto found = std::find_if(far.route.classes.begin(), far.route.classes.end(),
+                                            [isp](const ClassOn& bought) { return bought.isp == isp; });
+            return found != far.route.classes.end() ? found->service : ServiceClass(0);
+        };
+        const share::Segment segment{near.route.isp, far.route.isp, far.route.reflector.address.isV6()};
+        const auto add = [&](share::Metric metric, const measure::Estimate& estimate) {
+            own.push_back({{segment, {classOf(segment.from), classOf(segment.to), metric}}, estimate});
+        };
+        add(share::Metric::RoundTrip, measure::latencyBetween(near.roundTrip, far.roundTrip));
+        add(share::Metric::LossThere, measure::lossBetween(near.lossThere, far.lossThere));
+        add(share::Metric::LossBack, measure::lossBetween(near.lossBack, far.lossBack));
     }
 
     void usesChanged() {
@@ -340,6 +378,8 @@ Measurements::Measurements(MeasureContext context) : m_impl(std::make_shared<Imp
 Measurements::~Measurements() { m_impl->stop(); }
 void Measurements::ask(const IpAddress& destination) { m_impl->ask(destination); }
 nlohmann::json Measurements::report(const std::optional<IpAddress>& destination) { return m_impl->report(destination); }
+SegmentKnowledge Measurements::segments() { return m_impl->segments(); }
+std::set<IspId> Measurements::onTheWay(const IpAddress& destination) const { return m_impl->ispsTo(destination); }
 void Measurements::stop() { m_impl->stop(); }
 
 }  // namespace netpas::agent

@@ -6,10 +6,12 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "app/agent/data_plane.h"
+#include "app/agent/sharing.h"
 #include "app/common/log.h"
 #include "app/common/timers.h"
 #include "cartographer/cartographer.h"
@@ -48,6 +50,10 @@ public:
     void ask(const IpAddress& destination);
     // Everything that is known, or what concerns the way to this destination.
     [[nodiscard]] nlohmann::json report(const std::optional<IpAddress>& destination);
+    // What is known of the stretches between ISPs on those ways.
+    [[nodiscard]] SegmentKnowledge segments();
+    // The ISPs on the ways there, as far as they are known.
+    [[nodiscard]] std::set<IspId> onTheWay(const IpAddress& destination) const;
     void stop();
 
 private:

@@ -50,13 +50,24 @@ std::string ageText(const json& measured) {
     return "-";
 }
 
+std::string whereText(const json& measured, const std::string& source) {
+    const std::string isp = std::to_string(measured.value("isp", 0));
+    if (source == "stamp") return "ISP " + isp;
+    if (source == "shared") return "ISP " + std::to_string(measured.value("from_isp", 0)) + " to " + isp;
+    return textAt(measured, "destination");
+}
+
+// What others say is nobody's own measurement.
+std::string byText(const json& measured, const std::string& source) {
+    return source == "shared" ? std::to_string(measured.value("members", 0)) + " others" : source;
+}
+
 void show(const json& body) {
     constexpr double percent = 100;
     Rows rows{{"TO", "BY", "CLASSES", "ROUND TRIP ms", "LOSS THERE %", "RATE Mbit/s", "AGE"}};
     for (const json& one : body.value("measurements", json::array())) {
-        const bool stamp = textAt(one, "source") == "stamp";
-        const std::string to = stamp ? "ISP " + std::to_string(one.value("isp", 0)) : textAt(one, "destination");
-        rows.push_back({to, textAt(one, "source"), classesText(one),
+        const std::string source = textAt(one, "source");
+        rows.push_back({whereText(one, source), byText(one, source), classesText(one),
                         estimateText(one.value("round_trip_ms", json()), 1, 2),
                         estimateText(one.value("loss_there", json()), percent, 2),
                         estimateText(one.value("rate_mbit", json()), 1, 1), ageText(one)});
