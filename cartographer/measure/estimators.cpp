@@ -55,8 +55,8 @@ void LossEstimator::add(SteadyTime at, uint64_t sent, uint64_t lost) {
     m_series.add(at, static_cast<double>(std::min(lost, sent)), static_cast<double>(sent));
 }
 
-// Wilson's interval of as many independent packets as would be spread as these are. Where few or none were lost, bursts cannot be seen: then losses
-// are taken to come by fours.
+// Wilson's interval of as many independent packets as would be spread as these are. Where few or none were lost, or all was counted at once, bursts
+// cannot be seen: then losses are taken to come by fours.
 Estimate LossEstimator::estimate(SteadyTime now) {
     const Series::Summary seen = m_series.summary(now);
     Estimate out;
@@ -67,7 +67,9 @@ Estimate LossEstimator::estimate(SteadyTime now) {
     const double spread = seen.deviation * seen.deviation;
     const double ratio = student95(seen.freedom) / student95(1e9);
     double burst = chance > 0 ? std::max(spread / chance * ratio * ratio, 1.0) : 1.0;
-    burst = std::max(burst, (burst * lost + usualBurst * supposedLost) / (lost + supposedLost));
+    const double supposed =
+        seen.judged ? (burst * lost + usualBurst * supposedLost) / (lost + supposedLost) : usualBurst;
+    burst = std::max(burst, supposed);
     const double n = std::max(count / std::max(burst, 1.0), 1.0);
     constexpr double z = 1.96;
     const double center = (seen.mean + z * z / (2 * n)) / (1 + z * z / n);

@@ -14,7 +14,10 @@ uint64_t more(uint64_t now, uint64_t before) { return now > before ? now - befor
 }  // namespace
 
 PassiveTcp::Lines::Lines(const Options& options)
-    : average(options.systematic, options.series), loss(options.series), rate({options.series.memory, 128, 0.02}) {}
+    : average(options.systematic, options.series),
+      fewest(options.series),
+      most(options.series),
+      rate({options.series.memory, 128, 0.02}) {}
 
 PassiveTcp::Lines& PassiveTcp::linesOf(const PassiveSubject& subject, SteadyTime now) {
     const auto known = m_lines.find(subject);
@@ -33,7 +36,8 @@ void PassiveTcp::learn(Lines& lines, const Known& before, const TcpCounts& now, 
     if (sent == 0) return;  // nothing of it is new
     const uint64_t again = more(now.retransmitted, before.counts.retransmitted);
     const uint64_t needlessly = more(now.needlessly, before.counts.needlessly);
-    lines.loss.add(at, sent, more(again, needlessly));
+    lines.fewest.add(at, sent, more(again, needlessly));
+    lines.most.add(at, sent, again);
     if (now.roundTrip.count() > 0) lines.average.add(at, now.roundTrip);
     const bool old = at - lines.leastAt > memory;
     if (now.leastRoundTrip.count() > 0 && (old || now.leastRoundTrip <= lines.least)) {
@@ -76,10 +80,23 @@ Estimate PassiveTcp::roundTripOf(Lines& lines, SteadyTime now) const {
     return out;
 }
 
+Estimate PassiveTcp::lossOf(Lines& lines, SteadyTime now) {
+    const Estimate fewest = lines.fewest.estimate(now);
+    const Estimate most = lines.most.estimate(now);
+    Estimate out = most;
+    out.grade = std::min(fewest.grade, most.grade);
+    out.value = (fewest.value + most.value) / 2;
+    out.low = fewest.low;
+    out.systematic = (most.value - fewest.value) / 2;
+    constexpr double wide = 0.03;
+    if (out.known() && out.high - out.low > 2 * std::max(wide, out.value / 2)) out.grade = Grade::Scarce;
+    return out;
+}
+
 std::vector<PassiveReport> PassiveTcp::report(SteadyTime now) {
     std::vector<PassiveReport> all;
     for (auto& [subject, lines] : m_lines)
-        all.push_back({subject, roundTripOf(lines, now), lines.loss.estimate(now), lines.rate.estimate(now)});
+        all.push_back({subject, roundTripOf(lines, now), lossOf(lines, now), lines.rate.estimate(now)});
     return all;
 }
 

@@ -54,7 +54,9 @@ private:
     struct Lines {
         explicit Lines(const Options& options);
         LatencyEstimator average;
-        LossEstimator loss;
+        // With what the other end says to have had already taken off, and with it. Data that was cut anew on its way (paid packets are smaller) is sent
+        // again whole when a piece is lost, and the other end then has some of it twice: the truth is in between.
+        LossEstimator fewest, most;
         RateEstimator rate;
         std::chrono::microseconds least = std::chrono::microseconds::max();
         SteadyTime leastAt{};
@@ -64,6 +66,7 @@ private:
     static void learn(Lines& lines, const Known& before, const TcpCounts& now, SteadyTime at,
                       std::chrono::seconds memory);
     [[nodiscard]] Estimate roundTripOf(Lines& lines, SteadyTime now) const;
+    [[nodiscard]] static Estimate lossOf(Lines& lines, SteadyTime now);
 
     Options m_options;
     std::map<uint64_t, Known> m_known;  // by cookie

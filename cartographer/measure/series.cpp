@@ -202,6 +202,7 @@ Series::Summary Series::summary(SteadyTime now) {
     out.samples = static_cast<uint64_t>(weight + 0.5);
     out.mean = sum / weight;
     out.newest = m_bins.back().end;
+    out.judged = m_bins.size() >= fewestBatches;
     // As if no sample resembled its neighbour: the least that chance can do.
     const double own =
         m_options.share ? out.mean * (1 - out.mean) : std::max(squares / weight - out.mean * out.mean, 0.0);

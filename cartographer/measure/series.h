@@ -30,6 +30,7 @@ public:
         double deviation = 0;  // standard deviation of the mean
         double freedom = 0;    // degrees of it
         SteadyTime newest{};
+        bool judged = false;  // there were enough bins to see how much neighbours resemble each other
     };
     // Of what is not forgotten at `now`.
     [[nodiscard]] Summary summary(SteadyTime now);

@@ -146,6 +146,21 @@ private slots:
         QVERIFY2(held >= atLeast, qPrintable(QString::number(held)));
     }
 
+    void oneLookAtCountersIsEnough() {  // as a statement of many packets is
+        int held = 0;
+        for (uint64_t seed = 1; seed <= runs; ++seed) {
+            Channel channel(seed, 0.02, 2);
+            uint64_t lost = 0;
+            for (int i = 0; i < 4000; ++i) lost += channel.loses() ? 1U : 0U;
+            LossEstimator estimator;
+            estimator.add(SteadyTime(1s), 4000, lost);
+            const Estimate estimate = estimator.estimate(SteadyTime(2s));
+            held += holds(estimate, 0.02) ? 1 : 0;
+            QVERIFY(estimate.high - estimate.low < 0.03);
+        }
+        QVERIFY2(held >= atLeast, qPrintable(QString::number(held)));
+    }
+
     void rateIsInItsInterval() {
         int held = 0;
         for (uint64_t seed = 1; seed <= runs; ++seed) {
