@@ -115,6 +115,17 @@ Expected<void> awaitProgram(Lab& lab, const std::string& name, const std::functi
     return {};
 }
 
+// Where a capacity test or a test packet ends inside the ISP.
+Expected<void> startMeasuringPlaces(Lab& lab, const IspSpec& isp) {
+    for (const char* kind : {"reflector", "ndt7"}) {
+        std::vector<std::string> argv{programPath("netpas-isp"), kind};
+        for (const IpAddress& address : lab.plan().ispAddress.at(isp.name))
+            argv.insert(argv.end(), {"--listen", address.toString()});
+        LAB_TRY(lab.startProgram(kind + ("-" + isp.name), isp.routers[0], std::move(argv)));
+    }
+    return {};
+}
+
 Expected<void> startServers(Lab& lab) {
     const std::string program = programPath("netpas-isp");
     const auto config = [&](const IspSpec& isp, const std::string& file) {
@@ -130,6 +141,7 @@ Expected<void> startServers(Lab& lab) {
             LAB_TRY(lab.startProgram(edgeProgram(router), router,
                                      {program, "edge", "--config", config(isp, "edge-" + router)}));
         }
+        if (isp.measured) LAB_TRY(startMeasuringPlaces(lab, isp));
     }
     for (const IspSpec& isp : lab.topology().isps) {
         LAB_TRY(awaitProgram(lab, accountingProgram(isp.name),
@@ -211,12 +223,14 @@ std::vector<std::string> agentArguments(const Lab& lab, const std::string& host)
             "10000"};
 }
 
-Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::string, std::string> environment) {
+Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::string, std::string> environment,
+                           const std::vector<std::string>& more) {
     std::error_code error;
     std::filesystem::create_directories(agentStateFolder(lab.name(), host), error);
     std::vector<std::string> argv{programPath("netpasd"), "--socket", agentSocket(lab.name(), host)};
     const auto usual = agentArguments(lab, host);
     argv.insert(argv.end(), usual.begin(), usual.end());
+    argv.insert(argv.end(), more.begin(), more.end());
     for (const HomePlan& home : lab.plan().homes) {
         if (home.modem != host) continue;
         argv.insert(argv.end(), {"--listen-tls", Endpoint{home.gateway.front().address, householdPort}.toString()});
@@ -224,8 +238,8 @@ Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::stri
     return lab.startProgram(agentProgram(host), host, std::move(argv), std::move(environment));
 }
 
-Expected<void> startAgent(Lab& lab, const std::string& host) {
-    LAB_TRY(launchAgent(lab, host));
+Expected<void> startAgent(Lab& lab, const std::string& host, const std::vector<std::string>& more) {
+    LAB_TRY(launchAgent(lab, host, {}, more));
     const std::string socket = agentSocket(lab.name(), host);
     return awaitProgram(lab, agentProgram(host),
                         [&] { return unixSocketAnswers(socket) && netpas(lab, host, {"status"}).has_value(); });

@@ -14,10 +14,11 @@ namespace netpas::lab {
 Expected<void> startParties(Lab& lab);
 // Of netpasd on that host, agent or secretary: its state, nobody but root, and limits that no scenario meets by chance.
 std::vector<std::string> agentArguments(const Lab& lab, const std::string& host);
-// Starts the agent of a host (again) and waits until it answers. It keeps its state.
-Expected<void> startAgent(Lab& lab, const std::string& host);
+// Starts the agent of a host (again), with `more` arguments, and waits until it answers. It keeps its state.
+Expected<void> startAgent(Lab& lab, const std::string& host, const std::vector<std::string>& more = {});
 // The same without waiting: for agents that are not expected to come up well.
-Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::string, std::string> environment = {});
+Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::string, std::string> environment = {},
+                           const std::vector<std::string>& more = {});
 
 // Names under which the programs run in Lab::program().
 std::string agentProgram(const std::string& host);

@@ -297,6 +297,11 @@ std::string directoryConfig(const PartyInput& input, const IspSpec& isp) {
         out << "\n[[exit]]\nisp = " << exit.neighbour->id << "\nexit = " << exit.number
             << "\nname = " << quoted(exit.link) << "\n";
     }
+    if (isp.measured) {
+        for (const IpAddress& address : input.plan.ispAddress.at(isp.name))
+            out << "\n[[reflector]]\naddress = " << quoted(address.toString())
+                << "\n[[speed_test]]\naddress = " << quoted(address.toString()) << "\n";
+    }
     writePaths(out, input, isp);
     for (const IspSpec& other : input.topology.isps) {
         if (other.overlayOnly) continue;  // has no directory

@@ -71,6 +71,7 @@ struct IspSpec {
     uint16_t id = 0;
     std::vector<std::string> routers;  // edge routers; the servers of the ISP run on the first
     bool overlayOnly = false;      // carries no packets: its one node runs an accounting server and does not forward
+    bool measured = false;         // runs a reflector (STAMP) and a server of capacity tests (ndt7) on its first router
     std::optional<IpPrefix> ipv4;  // otherwise assigned from the documentation ranges
     std::optional<IpPrefix> ipv6;
     Underpaid underpaid = Underpaid::Drop;

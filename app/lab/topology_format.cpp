@@ -71,6 +71,7 @@ void writeIsp(std::ostream& out, const IspSpec& isp) {
     out << "\n[[isp]]\nname = " << tomlString(isp.name) << "\nid = " << isp.id
         << "\nrouters = " << tomlList(isp.routers, [](const std::string& name) { return tomlString(name); }) << "\n";
     if (isp.overlayOnly) out << "overlay_only = true\n";
+    if (isp.measured) out << "measured = true\n";
     if (isp.ipv4) out << "ipv4 = " << tomlString(isp.ipv4->toString()) << "\n";
     if (isp.ipv6) out << "ipv6 = " << tomlString(isp.ipv6->toString()) << "\n";
     out << "underpaid = " << (isp.underpaid == Underpaid::Drop ? "\"drop\"" : "\"best-effort\"")

@@ -310,6 +310,7 @@ IspSpec readIsp(TableReader& in, std::vector<uint32_t>& classLines) {
     isp.routers = in.strings("routers", "[\"z1\", \"z2\"]");
     if (isp.routers.empty()) isp.routers = {lowerCase(isp.name) + "1"};
     isp.overlayOnly = in.boolean("overlay_only", false);
+    isp.measured = in.boolean("measured", false);
     isp.ipv4 = in.optionalQuantity<IpPrefix>("ipv4", IpPrefix::parse, "\"192.0.2.0/24\"");
     isp.ipv6 = in.optionalQuantity<IpPrefix>("ipv6", IpPrefix::parse, "\"2001:db8:26::/48\"");
     isp.underpaid = in.quantity("underpaid", Underpaid::Drop, parseUnderpaid, "\"drop\" or \"best-effort\"");

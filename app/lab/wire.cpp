@@ -119,8 +119,10 @@ public:
             const ssize_t size = ::read(m_from, scratch.data(), scratch.size());
             if (size < 0) return errno == EAGAIN || errno == EINTR || errno == EIO;  // EIO: the device is down
             const auto length = static_cast<size_t>(size);
-            if (m_loss.takes({scratch.data(), length})) continue;
-            if (m_held + length > maxInFlight) continue;
+            if (m_loss.takes({scratch.data(), length}) || m_held + length > maxInFlight) {
+                ++m_counts.lost;
+                continue;
+            }
             m_held += length;
             m_frames.push_back({nowNanoseconds() + m_delay, {scratch.begin(), scratch.begin() + size}});
         }
@@ -133,10 +135,13 @@ public:
             // A frame that the far end refuses (down, or its queue full) is lost, as on a real line.
             (void)!::write(m_to, frame.bytes.data(), frame.bytes.size());
             m_held -= frame.bytes.size();
+            ++m_counts.carried;
+            m_counts.late += static_cast<uint64_t>(now - frame.due);
             m_frames.pop_front();
         }
     }
 
+    const WireCounts& counts() const { return m_counts; }
     int64_t nextDue() const { return m_frames.empty() ? INT64_MAX : m_frames.front().due; }
 
 private:
@@ -146,6 +151,24 @@ private:
     Loss m_loss;
     std::deque<Frame> m_frames;
     size_t m_held = 0;
+    WireCounts m_counts;
+};
+
+// Tells a scenario what was done, now and then.
+class Tale {
+public:
+    explicit Tale(int file) : m_file(file) {}
+    void tell(const std::array<Direction, 2>& directions, int64_t now) {
+        constexpr int64_t often = 250'000'000;
+        if (now - m_told < often) return;
+        m_told = now;
+        const std::array<WireCounts, 2> counts{directions[0].counts(), directions[1].counts()};
+        (void)!::pwrite(m_file, counts.data(), sizeof counts, 0);
+    }
+
+private:
+    int m_file;
+    int64_t m_told = 0;
 };
 
 }  // namespace
@@ -164,7 +187,7 @@ Expected<void> runWire(const WireSpec& spec, const std::string& readyFile) {
     const int ready = ::open(readyFile.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
     if (timer < 0 || ready < 0)
         return fail(LabErrc::System, std::string("cannot start the wire: ") + std::strerror(errno));
-    ::close(ready);
+    Tale tale(ready);
 
     std::array<Direction, 2> directions{
         Direction(taps[0], taps[1], spec.direction[0], spec.seed),
@@ -188,7 +211,18 @@ Expected<void> runWire(const WireSpec& spec, const std::string& readyFile) {
         const int64_t now = nowNanoseconds();
         directions[0].release(now);
         directions[1].release(now);
+        tale.tell(directions, now);
     }
+}
+
+Expected<std::array<WireCounts, 2>> readWireCounts(const std::string& readyFile) {
+    std::array<WireCounts, 2> counts{};
+    const int file = ::open(readyFile.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return fail(LabErrc::State, "no wire tells its counts at " + readyFile);
+    // Nothing yet: it has carried nothing.
+    (void)!::pread(file, counts.data(), sizeof counts, 0);
+    ::close(file);
+    return counts;
 }
 
 }  // namespace netpas::lab

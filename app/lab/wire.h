@@ -27,7 +27,17 @@ struct WireSpec {
     uint64_t seed = 1;
 };
 
-// Makes the devices, says so by creating `readyFile`, then carries frames until it is killed.
+// What a wire did in one direction since it began.
+struct WireCounts {
+    uint64_t carried = 0;
+    uint64_t lost = 0;
+    uint64_t late =
+        0;  // nanoseconds that carried frames were held beyond the delay, together: the process waited for a processor
+};
+
+// Makes the devices, says so by creating `readyFile`, which also tells what it has done (at most a quarter of a second ago), then carries frames
+// until it is killed.
 Expected<void> runWire(const WireSpec& spec, const std::string& readyFile);
+Expected<std::array<WireCounts, 2>> readWireCounts(const std::string& readyFile);
 
 }  // namespace netpas::lab
