@@ -74,6 +74,7 @@ int main(int argc, char** argv) {
     run->add_option("--payments", options.payments, "how many payments")
         ->check(CLI::Range(uint64_t{1}, uint64_t{100'000'000}));
     run->add_option("--isps", options.isps, "how many ISPs")->check(CLI::Range(1, 200));
+    run->add_option("--runs", options.runs, "how many runs")->check(CLI::Range(1, 10'000));
     run->add_option("--payments-per-second", options.paymentsPerSecond,
                     "offered; without it the highest that holds is sought")
         ->check(CLI::Range(0.1, 1e6));

@@ -22,6 +22,7 @@ struct ScenarioOptions {
     uint64_t kills = 0;
     uint64_t payments = 0;
     uint64_t isps = 0;
+    uint64_t runs = 0;
     double paymentsPerSecond = 0;
     double seconds = 0;
     std::string family = "ipv4";   // or "ipv6"
@@ -110,5 +111,6 @@ Scenario paymentFaultsScenario();
 Scenario enterpriseScenario();
 Scenario endpointConfirmsScenario();
 Scenario settlementScenario();
+Scenario measureTruthScenario();
 
 }  // namespace netpas::lab
