@@ -1,7 +1,6 @@
 #include "cartographer/measure/prober.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace netpas::measure {
@@ -50,16 +49,25 @@ Prober::Line::Line(const ProbeRoute& measured, const Options& options)
       lossBack(options.series) {}
 
 Prober::Prober(Options options, const Clock& clock, RandomSource& random, Send send)
-    : m_options(options), m_clock(clock), m_random(random), m_send(std::move(send)) {}
+    : m_options(options),
+      m_clock(clock),
+      m_random(random),
+      m_send(std::move(send)),
+      m_haste(mostHaste()),
+      m_refilledAt(clock.steady()) {}
 
-void Prober::begin(Line& line) {
-    if (line.session) line.before = sum(line.before, line.session->tally());
+std::unique_ptr<stamp::SenderSession> Prober::newSession() {
     stamp::SenderSession::Options options;
     options.session = static_cast<uint16_t>(1 + m_random.below(UINT16_MAX));
     options.clock = errorOf(m_options.systematic);
     options.patience = m_options.patience;
     options.believed = m_options.believed;
-    line.session = std::make_unique<stamp::SenderSession>(options);
+    return std::make_unique<stamp::SenderSession>(options);
+}
+
+void Prober::begin(Line& line) {
+    if (line.session) line.before = sum(line.before, line.session->tally());
+    line.session = newSession();
     line.counted = {};
 }
 
@@ -82,6 +90,11 @@ void Prober::setRoutes(const std::vector<ProbeRoute>& routes) {
         const auto spread = interval().count();
         if (!before.contains(route))
             line.due = now + std::chrono::nanoseconds(m_random.below(static_cast<uint64_t>(spread)));
+    }
+    for (auto& [route, line] : m_lines) {
+        if (line.active) continue;
+        line.hurried = false;
+        line.closer.reset();
     }
     std::erase_if(m_lines, [&](const auto& entry) {
         const Line& line = entry.second;
@@ -114,19 +127,71 @@ std::chrono::nanoseconds Prober::interval() const {
         m_options.every, least * std::max<int64_t>(active, 1) / std::max<uint32_t>(m_options.perMinute, 1));
 }
 
+std::chrono::nanoseconds Prober::hurriedInterval() const {
+    const auto hurried =
+        std::count_if(m_lines.begin(), m_lines.end(), [](const auto& line) { return line.second.hurried; });
+    const std::chrono::nanoseconds minute = std::chrono::minutes(1);
+    const int64_t most =
+        int64_t{std::max<uint32_t>(m_options.perMinute, 1)} * std::max<uint32_t>(m_options.hurryFactor, 1);
+    return std::min(interval(), std::max<std::chrono::nanoseconds>(m_options.hurried,
+                                                                   minute * std::max<int64_t>(hurried, 1) / most));
+}
+
+double Prober::mostHaste() const {
+    return static_cast<double>(m_options.perMinute) * m_options.hurryFactor *
+           std::chrono::duration<double, std::ratio<60>>(m_options.hurryFor).count();
+}
+
+void Prober::refill(SteadyTime now) {
+    const double minutes = std::chrono::duration<double, std::ratio<60>>(now - m_refilledAt).count();
+    m_haste = std::min(mostHaste(), m_haste + minutes * m_options.perMinute);
+    m_refilledAt = now;
+}
+
+void Prober::hurry(const std::set<ProbeRoute>& routes) {
+    const SteadyTime now = m_clock.steady();
+    for (auto& [route, line] : m_lines) {
+        line.hurried = line.active && routes.contains(route);
+        if (!line.hurried) {
+            line.closer.reset();
+        } else if (!line.closer) {
+            line.closer = newSession();
+            const auto spread = static_cast<uint64_t>(hurriedInterval().count());
+            line.closerDue = now + std::chrono::nanoseconds(m_random.below(spread));
+        }
+    }
+}
+
+// The time is taken as late as can be: what this machine does before is not the network's.
+void Prober::send(Line& line, stamp::SenderSession& session) {
+    const SteadyTime leaves = m_clock.steady();
+    const Bytes packet = session.next(m_clock.now(), leaves);
+    line.refused = !m_send(line.route, packet);
+    ++m_packets;
+    if (m_listener.sent && !line.refused) m_listener.sent(line.route, leaves);
+}
+
+void Prober::runCloser(Line& line, SteadyTime now) {
+    line.closer->expire(now);
+    if (now < line.closerDue) return;
+    line.closerDue = std::max(line.closerDue + hurriedInterval(), now);
+    if (m_haste < 1 || now < line.distrustedUntil) return;
+    m_haste -= 1;
+    send(line, *line.closer);
+}
+
 void Prober::run() {
     const SteadyTime now = m_clock.steady();
+    refill(now);
     for (auto& [route, line] : m_lines) {
         line.session->expire(now);
         countFates(line);
+        if (line.closer) runCloser(line, now);
         if (!line.active || now < line.due) continue;
         line.due = std::max(line.due + interval(), now);  // what was missed is not made good
         if (now < line.distrustedUntil) continue;
         line.usedAt = now;
-        // The time is taken as late as can be: what this machine does before is not the network's.
-        const Bytes packet = line.session->next(m_clock.now(), m_clock.steady());
-        line.refused = !m_send(route, packet);
-        ++m_packets;
+        send(line, *line.session);
     }
 }
 
@@ -134,6 +199,7 @@ std::optional<SteadyTime> Prober::nextDue() const {
     std::optional<SteadyTime> next;
     for (const auto& [route, line] : m_lines) {
         if (line.active && (!next || line.due < *next)) next = line.due;
+        if (line.closer && (!next || line.closerDue < *next)) next = line.closerDue;
     }
     return next;
 }
@@ -143,12 +209,18 @@ void Prober::take(const ProbeRoute& route, ByteView packet, SystemTime arrived, 
     if (at == m_lines.end()) return;
     Line& line = at->second;
     if (m_clock.steady() < line.distrustedUntil) return;
+    if (line.closer && line.closer->isAsked(packet)) {
+        const auto closer = line.closer->take(packet, arrived, steady);
+        if (closer && m_listener.answered) m_listener.answered(route, *closer);
+        return;
+    }
     const auto sample = line.session->take(packet, arrived, steady);
     countFates(line);
     if (sample) {
         line.roundTrip.add(steady, sample->roundTrip);
         line.lossThere.add(steady, sample->sent, sample->sent - sample->arrived);
         if (sample->arrived > 0) line.lossBack.add(steady, sample->arrived, sample->arrived - 1);
+        if (m_listener.answered) m_listener.answered(route, *sample);
     }
     judge(line);
 }

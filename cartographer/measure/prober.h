@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,12 @@ public:
     struct Options {
         std::chrono::milliseconds every{1000};  // of one route
         uint32_t perMinute = 600;  // of all routes together; they are measured less often when they would be more
-        size_t routes = 32;        // further ones wait
+        // Routes in a hurry, so that a purchase can be judged within seconds: as often as this, all of them together at most `hurryFactor` times
+        // `perMinute`, besides what is measured anyway; for so long on end, and `perMinute` on average.
+        std::chrono::milliseconds hurried{100};
+        uint32_t hurryFactor = 5;
+        std::chrono::seconds hurryFor{30};
+        size_t routes = 32;  // further ones wait
         std::chrono::milliseconds patience{2000};
         // How wrong the two ends' clock readings may be: software's, on machines with other things to do.
         std::chrono::microseconds systematic{250};
@@ -63,6 +69,14 @@ public:
     // Exactly these. What is known of one that stays, stays; one that goes is remembered for as long as its samples count.
     void setRoutes(const std::vector<ProbeRoute>& routes);
     [[nodiscard]] std::vector<ProbeRoute> routes() const;
+    // These are measured more often until the next call.
+    void hurry(const std::set<ProbeRoute>& routes);
+    // Told of each packet as it leaves, and of each answer that is believed.
+    struct Listener {
+        std::function<void(const ProbeRoute& route, SteadyTime at)> sent;
+        std::function<void(const ProbeRoute& route, const stamp::Sample& sample)> answered;
+    };
+    void listen(Listener listener) { m_listener = std::move(listener); }
     // Sends what is due and gives up what was waited for too long. Then again at `nextDue`; nothing: when there are routes.
     void run();
     [[nodiscard]] std::optional<SteadyTime> nextDue() const;
@@ -77,9 +91,13 @@ private:
         Line(const ProbeRoute& route, const Options& options);
         ProbeRoute route;
         bool active = false;
+        bool hurried = false;
         SteadyTime due{};
         SteadyTime usedAt{};
         std::unique_ptr<stamp::SenderSession> session;
+        // While in a hurry, besides; not for the estimates, which would else be made mostly of what went wrong.
+        std::unique_ptr<stamp::SenderSession> closer;
+        SteadyTime closerDue{};
         stamp::Tally before;   // of earlier sessions
         stamp::Tally counted;  // of this session, already in the estimates
         LatencyEstimator roundTrip;
@@ -88,15 +106,24 @@ private:
         unsigned lies = 0;     // sessions in a row that ended by them
         SteadyTime distrustedUntil{};
     };
+    [[nodiscard]] std::unique_ptr<stamp::SenderSession> newSession();
     void begin(Line& line);
+    void runCloser(Line& line, SteadyTime now);
+    void send(Line& line, stamp::SenderSession& session);
     void judge(Line& line);
     void countFates(Line& line);
     [[nodiscard]] std::chrono::nanoseconds interval() const;
+    [[nodiscard]] std::chrono::nanoseconds hurriedInterval() const;
+    [[nodiscard]] double mostHaste() const;
+    void refill(SteadyTime now);
 
     Options m_options;
     const Clock& m_clock;
     RandomSource& m_random;
     Send m_send;
+    Listener m_listener;
+    double m_haste = 0;  // packets that may be sent in a hurry
+    SteadyTime m_refilledAt{};
     std::map<ProbeRoute, Line> m_lines;
     uint64_t m_packets = 0;
 };

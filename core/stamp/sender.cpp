@@ -55,6 +55,11 @@ bool SenderSession::isPossible(const ReflectorPacket& packet, std::chrono::nanos
     return true;
 }
 
+bool SenderSession::isAsked(ByteView bytes) const {
+    const auto packet = decodeReflector(bytes, m_options.key);
+    return packet && packet->session == m_options.session && packet->senderSequence < m_next;
+}
+
 std::optional<Sample> SenderSession::take(ByteView bytes, SystemTime arrived, SteadyTime steady) {
     const auto packet = decodeReflector(bytes, m_options.key);
     const bool ours = packet && packet->session == m_options.session && packet->senderSequence < m_next;
@@ -93,6 +98,10 @@ std::optional<Sample> SenderSession::take(ByteView bytes, SystemTime arrived, St
         sample.there = between(sent.timestamp, false, packet->received, packet->error.ptp);
         sample.back = arrived - fromTimestamp(packet->timestamp, packet->error.ptp);
     }
+    sample.sentAt = sent.at;
+    sample.toReflector =
+        std::chrono::nanoseconds(fromTimestamp(packet->received, packet->error.ptp).time_since_epoch()) -
+        std::chrono::nanoseconds(sent.at.time_since_epoch());
     sample.hopsThere = static_cast<uint8_t>(firstTtl - packet->senderTtl);
     while (!m_sent.empty() && m_sent.front().answered) m_sent.pop_front();
     return sample;

@@ -16,6 +16,9 @@ struct Sample {
     // Only when both ends say that their clocks are synchronized to UTC.
     std::optional<std::chrono::nanoseconds> there;
     std::optional<std::chrono::nanoseconds> back;
+    SteadyTime sentAt{};  // by this machine's clock that nobody sets
+    // From then to its arrival there by the reflector's clock: only differences between samples mean anything.
+    std::chrono::nanoseconds toReflector{};
     uint8_t hopsThere = 0;  // by what was left of the 255 that a packet begins with
     // Since the answer before, by the reflector's own numbers: of `sent` packets `arrived` there, and this one's answer alone came back. Zero
     // when this answer was overtaken.
@@ -54,6 +57,8 @@ public:
 
     // The next test packet, to leave at `now` by the wall clock and `steady`.
     [[nodiscard]] Bytes next(SystemTime now, SteadyTime steady);
+    // Whether this answers a packet of this session, by its number.
+    [[nodiscard]] bool isAsked(ByteView bytes) const;
     // What came at `arrived` by the wall clock and `steady`. Nothing when it is no answer, or no new one.
     [[nodiscard]] std::optional<Sample> take(ByteView bytes, SystemTime arrived, SteadyTime steady);
     // Gives up what has been waited for too long.
