@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/lab/bgp_routers.h"
 #include "app/lab/command.h"
 #include "app/lab/netns.h"
 #include "app/lab/party_configs.h"
@@ -249,8 +250,10 @@ Expected<void> startParties(Lab& lab) {
     const auto keys = makeKeys(lab);
     if (!keys) return tl::unexpected(keys.error());
     LAB_TRY(writeConfigs(lab, *keys));
+    if (lab.topology().bgp) LAB_TRY(startRouters(lab));
     LAB_TRY(startServers(lab));
     LAB_TRY(awaitOverlay(lab));
+    if (lab.topology().bgp) LAB_TRY(awaitRoutes(lab));
     for (const HostSpec& host : lab.topology().hosts) {
         if (!host.agent) continue;
         LAB_TRY(startAgent(lab, host.name));

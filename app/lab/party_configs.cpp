@@ -1,5 +1,7 @@
 #include "app/lab/party_configs.h"
 
+#include "app/lab/bgp_configs.h"
+
 #include <algorithm>
 #include <set>
 #include <sstream>
@@ -194,7 +196,7 @@ void writePaths(std::ostream& out, const PartyInput& input, const IspSpec& isp) 
         if (shortest.empty() || target.overlayOnly) continue;  // no packets go there
         for (const IpPrefix& prefix : input.plan.ispPrefix.at(target.name)) {
             constexpr size_t longest = 16;
-            if (shortest.size() <= longest) out << pathEntry(topology, prefix, shortest);
+            if (shortest.size() <= longest && !topology.bgp) out << pathEntry(topology, prefix, shortest);
             std::set<IspPath> written{shortest};
             for (const PathSpec& declared : topology.paths) {
                 if (declared.isps.front() != isp.name || declared.isps.back() != target.name) continue;
@@ -296,6 +298,16 @@ std::string directoryConfig(const PartyInput& input, const IspSpec& isp) {
     for (const Exit& exit : exitsOf(input, isp)) {
         out << "\n[[exit]]\nisp = " << exit.neighbour->id << "\nexit = " << exit.number
             << "\nname = " << quoted(exit.link) << "\n";
+        if (!input.topology.bgp) continue;
+        out << "peers = " << list(exit.far->addresses, [](const AddressWithLength& peer) {
+            return quoted(peer.address.toString());
+        }) << "\n";
+    }
+    if (input.topology.bgp) {
+        std::vector<std::string> dumps;
+        if (input.topology.ipv4) dumps.push_back(dumpPattern(false));
+        if (input.topology.ipv6) dumps.push_back(dumpPattern(true));
+        out << "\n[bgp]\ndumps = " << list(dumps, quoted) << "\nkeep = 3\nas = [" << asOf(isp) << "]\n";
     }
     if (isp.measured) {
         for (const IpAddress& address : input.plan.ispAddress.at(isp.name))
@@ -309,6 +321,7 @@ std::string directoryConfig(const PartyInput& input, const IspSpec& isp) {
         out << "\n[[known_isp]]\nid = " << other.id << "\nname = " << quoted(other.name)
             << "\ndirectory = " << quoted("https://" + directory.toString())
             << "\nkey = " << quoted(input.keys.directory.at(other.name)) << "\n";
+        if (input.topology.bgp && &other != &isp) out << "as = [" << asOf(other) << "]\n";
     }
     return out.str();
 }

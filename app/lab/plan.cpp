@@ -299,14 +299,16 @@ private:
     }
 
     void planRouterRoutes(const std::string& router) {
+        const IspSpec* const here = m_topology.ispOfRouter(router);
         for (const auto& [owner, addresses] : m_plan.loopbacks) {
-            if (owner == router) continue;
+            if (owner == router || (m_topology.bgp && m_topology.ispOfRouter(owner) != here)) continue;
             for (const IpAddress& address : addresses) {
                 addRoute(router, owner, prefixOf(address, address.isV4() ? 32 : 128).toString(), address.isV4());
             }
         }
         for (const auto& [host, prefixes] : m_plan.hostPrefix) {
-            if (m_topology.attachment(host) == router) continue;
+            if (m_topology.attachment(host) == router || (m_topology.bgp && m_topology.ispOfHost(host) != here))
+                continue;
             for (const IpPrefix& prefix : prefixes) addRoute(router, host, prefix.toString(), prefix.address().isV4());
         }
     }

@@ -151,6 +151,8 @@ struct Topology {
     uint64_t seed = 1;  // of the wires' losses
     bool ipv4 = true;   // families that the network speaks
     bool ipv6 = true;
+    bool bgp =
+        false;  // the ISPs' routers speak BGP (BIRD 2), which decides the routes between them and feeds the directories
     bool offload = true;  // false: no segmentation offload on any link, so queues hold packets of link size
     std::vector<IspSpec> isps;
     std::vector<HostSpec> hosts;

@@ -112,7 +112,8 @@ void writeLink(std::ostream& out, const LinkSpec& link) {
 std::string formatTopology(const Topology& topology) {
     std::ostringstream out;
     out << "name = " << tomlString(topology.name) << "\ndescription = " << tomlString(topology.description)
-        << "\nseed = " << topology.seed << "\noffload = " << (topology.offload ? "true" : "false") << "\nfamilies = "
+        << "\nseed = " << topology.seed << "\noffload = " << (topology.offload ? "true" : "false")
+        << "\nbgp = " << (topology.bgp ? "true" : "false") << "\nfamilies = "
         << (topology.ipv4 && topology.ipv6 ? "[\"ipv4\", \"ipv6\"]"
             : topology.ipv4                ? "[\"ipv4\"]"
                                            : "[\"ipv6\"]")

@@ -428,6 +428,7 @@ RawTopology readRoot(FileContext& context, const toml::table& root) {
     topology.description = in.string("description", "", "\"two hosts and three ISPs\"");
     topology.seed = in.integer("seed", 1, 0, INT64_MAX);
     topology.offload = in.boolean("offload", true);
+    topology.bgp = in.boolean("bgp", false);
     readFamilies(in, topology);
     for (const toml::table* table : in.tables("isp")) {
         TableReader reader(context, *table, "[[isp]]");
