@@ -14,6 +14,11 @@ using directory::DocumentError;
 
 constexpr size_t maxCachedPaths = 1000;
 constexpr size_t maxPayeeSources = 16;
+// How soon a document is asked for again: when it is past half of its life, when its directory says how long it stays fresh, and when
+// the last attempt failed.
+constexpr std::chrono::seconds seldom{30};
+constexpr std::chrono::seconds often{1};
+constexpr std::chrono::seconds afterFailure{5};
 constexpr const char* homeFile = "home";
 constexpr const char* descriptorFile = "descriptor.json";
 constexpr const char* keysFile = "keys.json";
@@ -84,7 +89,9 @@ void Cartographer::loadHome() {
     if (!descriptor) return;
     m_home = Home{*url, *descriptor, *envelope};
     if (const auto keys = readCacheFile(fileOf(keysFile))) {
-        if (auto read = directory::openKeys(*keys, url->key, descriptor->validity.isp, m_clock.now())) m_keys = *read;
+        if (auto read = directory::openKeys(*keys, url->key, descriptor->validity.isp, m_clock.now())) {
+            m_keys = Kept<directory::Keys>{*read, {}, lookAgainAt(*read, {})};
+        }
     }
 }
 
@@ -107,12 +114,12 @@ void Cartographer::join(const std::string& text, Done<Home> done) {
         done(tl::unexpected(Failure{CartographerError::BadUrl, std::string(describe(url.error()))}));
         return;
     }
-    m_fetcher.get(url->directory, url->key, "/v1/descriptor",
-                  whileAlive([this, url = *url, done = std::move(done)](tl::expected<std::string, FetchFailure> body) {
-                      if (!body) return done(tl::unexpected(fromFetch(url.directory, body.error())));
-                      auto descriptor = directory::openDescriptor(*body, url.key, m_clock.now());
+    m_fetcher.get(url->directory, url->key, "/v1/descriptor", {},
+                  whileAlive([this, url = *url, done = std::move(done)](tl::expected<Fetched, FetchFailure> got) {
+                      if (!got) return done(tl::unexpected(fromFetch(url.directory, got.error())));
+                      auto descriptor = directory::openDescriptor(got->body, url.key, m_clock.now());
                       if (!descriptor) return done(tl::unexpected(untrusted("the descriptor", descriptor.error())));
-                      const Home home{url, std::move(*descriptor), *body};
+                      const Home home{url, std::move(*descriptor), got->body};
                       if (!isWritable(m_folder)) {
                           return done(tl::unexpected(
                               Failure{CartographerError::CannotStore, "cannot write to " + m_folder.string()}));
@@ -131,40 +138,90 @@ void Cartographer::refresh(Done<Home> done) {
     join(toString(m_home->url), std::move(done));
 }
 
+template <typename Document>
+SystemTime Cartographer::lookAgainAt(const Document& document, std::optional<std::chrono::seconds> maxAge) const {
+    const SystemTime now = m_clock.now();
+    const SystemTime half = document.validity.issued + (document.validity.expires - document.validity.issued) / 2;
+    SystemTime at = std::max(half, now + seldom);
+    if (maxAge) at = std::min(at, now + std::max(*maxAge, often));
+    return at;
+}
+
+template <typename Document>
+void Cartographer::obtain(const Directory& from, const std::string& target, const std::string& what,
+                          std::optional<Kept<Document>> kept, Open<Document> open,
+                          std::function<void(const Kept<Document>&, const std::string& body)> keep,
+                          Done<Document> done) {
+    const SystemTime now = m_clock.now();
+    if (kept && !isCurrent(kept->document.validity, now)) kept.reset();
+    if (kept && now < kept->lookAgain) return done(kept->document);
+    const std::string tag = kept ? kept->tag : std::string();
+    auto answered = [this, from, what, kept = std::move(kept), open = std::move(open), keep = std::move(keep),
+                     done = std::move(done)](tl::expected<Fetched, FetchFailure> got) {
+        std::optional<Failure> failure;
+        if (!got) {
+            failure = fromFetch(from.server, got.error());
+        } else if (got->unchanged && kept) {
+            keep({kept->document, kept->tag, lookAgainAt(kept->document, got->maxAge)}, {});
+            return done(kept->document);
+        } else {
+            auto document = open(got->body);
+            if (document) {
+                keep({*document, got->tag, lookAgainAt(*document, got->maxAge)}, got->body);
+                return done(std::move(*document));
+            }
+            failure = untrusted(what, document.error());
+        }
+        if (!kept || !isCurrent(kept->document.validity, m_clock.now())) {
+            return done(tl::unexpected(std::move(*failure)));
+        }
+        // A promise holds until its time is over, whether its directory answers or not.
+        keep({kept->document, kept->tag, m_clock.now() + afterFailure}, {});
+        done(kept->document);
+    };
+    m_fetcher.get(from.server, from.key, target, tag, whileAlive(std::move(answered)));
+}
+
 void Cartographer::keys(Done<directory::Keys> done) {
-    if (m_keys && isCurrent(m_keys->validity, m_clock.now())) return done(*m_keys);
     const Home home = *m_home;
-    m_fetcher.get(home.url.directory, home.url.key, "/v1/keys",
-                  whileAlive([this, home, done = std::move(done)](tl::expected<std::string, FetchFailure> body) {
-                      if (!body) return done(tl::unexpected(fromFetch(home.url.directory, body.error())));
-                      auto keys = directory::openKeys(*body, home.url.key, home.descriptor.validity.isp, m_clock.now());
-                      if (!keys) return done(tl::unexpected(untrusted("the list of keys", keys.error())));
-                      m_keys = *keys;
-                      (void)writeCacheFile(fileOf(keysFile), *body);
-                      done(std::move(*keys));
-                  }));
+    obtain<directory::Keys>(
+        {home.url.directory, home.url.key, home.descriptor.name}, "/v1/keys", "the list of keys", m_keys,
+        [this, home](const std::string& body) {
+            return directory::openKeys(body, home.url.key, home.descriptor.validity.isp, m_clock.now());
+        },
+        [this](const Kept<directory::Keys>& keys, const std::string& body) {
+            m_keys = keys;
+            if (!body.empty()) (void)writeCacheFile(fileOf(keysFile), body);
+        },
+        std::move(done));
 }
 
 void Cartographer::paths(const IpAddress& destination, Done<directory::Paths> done) {
     const auto now = m_clock.now();
-    std::erase_if(m_paths, [&](const directory::Paths& known) { return !isCurrent(known.validity, now); });
-    const auto cached = std::find_if(m_paths.begin(), m_paths.end(),
-                                     [&](const directory::Paths& known) { return known.prefix.contains(destination); });
-    if (cached != m_paths.end()) return done(*cached);
+    std::erase_if(m_paths, [&](const auto& known) { return !isCurrent(known.second.document.validity, now); });
+    const auto find = [this, destination] {
+        return std::find_if(m_paths.begin(), m_paths.end(),
+                            [&](const auto& known) { return known.first == destination; });
+    };
+    const auto cached = find();
     const Home home = *m_home;
-    m_fetcher.get(
-        home.url.directory, home.url.key, "/v1/paths?to=" + destination.toString(),
-        whileAlive([this, home, destination, done = std::move(done)](tl::expected<std::string, FetchFailure> body) {
-            if (!body) return done(tl::unexpected(fromFetch(home.url.directory, body.error())));
-            auto paths = directory::openPaths(*body, home.url.key, home.descriptor.validity.isp, m_clock.now());
-            if (!paths) return done(tl::unexpected(untrusted("the paths", paths.error())));
-            if (!paths->prefix.contains(destination)) {
-                return done(tl::unexpected(untrusted("the paths", DocumentError::WrongShape)));
+    obtain<directory::Paths>(
+        {home.url.directory, home.url.key, home.descriptor.name}, "/v1/paths?to=" + destination.toString(), "the paths",
+        cached == m_paths.end() ? std::nullopt : std::optional(cached->second),
+        [this, home, destination](const std::string& body) -> tl::expected<directory::Paths, DocumentError> {
+            auto paths = directory::openPaths(body, home.url.key, home.descriptor.validity.isp, m_clock.now());
+            if (paths && !paths->prefix.contains(destination)) return tl::unexpected(DocumentError::WrongShape);
+            return paths;
+        },
+        [this, destination, find](const Kept<directory::Paths>& paths, const std::string&) {
+            if (const auto known = find(); known != m_paths.end()) {
+                known->second = paths;
+                return;
             }
             if (m_paths.size() >= maxCachedPaths) m_paths.erase(m_paths.begin());
-            m_paths.push_back(*paths);
-            done(std::move(*paths));
-        }));
+            m_paths.emplace_back(destination, paths);
+        },
+        std::move(done));
 }
 
 void Cartographer::payee(const NodeId& payee, Done<directory::PayeeCertificates> done) {
@@ -192,37 +249,37 @@ void Cartographer::payeeFrom(std::vector<std::pair<IspId, Directory>> sources, c
     }
     const auto [isp, from] = sources.back();
     sources.pop_back();
-    m_fetcher.get(from.server, from.key, "/v1/payees/" + payee.hex(),
+    m_fetcher.get(from.server, from.key, "/v1/payees/" + payee.hex(), {},
                   whileAlive([this, isp = isp, from = from, sources = std::move(sources), payee,
-                              done = std::move(done)](tl::expected<std::string, FetchFailure> body) {
+                              done = std::move(done)](tl::expected<Fetched, FetchFailure> got) {
                       // One that does not know the payee, is down or lies does not keep the others from being asked.
-                      const auto found = body ? directory::openPayee(*body, from.key, isp, m_clock.now())
-                                              : tl::unexpected(DocumentError::NotJson);
+                      const auto found = got ? directory::openPayee(got->body, from.key, isp, m_clock.now())
+                                             : tl::unexpected(DocumentError::NotJson);
                       if (found && found->payee == payee) return done(*found);
                       payeeFrom(sources, payee, done);
                   }));
 }
 
 void Cartographer::menu(IspId isp, const Directory& from, Done<directory::Menu> done) {
-    if (const auto known = m_menus.find(isp);
-        known != m_menus.end() && isCurrent(known->second.validity, m_clock.now())) {
-        return done(known->second);
-    }
-    if (const auto stored = readCacheFile(fileOf(menuFile(isp)))) {
+    std::optional<Kept<directory::Menu>> kept;
+    if (const auto known = m_menus.find(isp); known != m_menus.end()) {
+        kept = known->second;
+    } else if (const auto stored = readCacheFile(fileOf(menuFile(isp)))) {
         if (auto menu = directory::openMenu(*stored, from.key, isp, m_clock.now())) {
-            m_menus[isp] = *menu;
-            return done(std::move(*menu));
+            kept = Kept<directory::Menu>{*menu, {}, lookAgainAt(*menu, {})};
+            m_menus[isp] = *kept;
         }
     }
-    m_fetcher.get(from.server, from.key, "/v1/menu",
-                  whileAlive([this, isp, from, done = std::move(done)](tl::expected<std::string, FetchFailure> body) {
-                      if (!body) return done(tl::unexpected(fromFetch(from.server, body.error())));
-                      auto menu = directory::openMenu(*body, from.key, isp, m_clock.now());
-                      if (!menu) return done(tl::unexpected(untrusted("the menu of " + from.name, menu.error())));
-                      m_menus[isp] = *menu;
-                      (void)writeCacheFile(fileOf(menuFile(isp)), *body);
-                      done(std::move(*menu));
-                  }));
+    obtain<directory::Menu>(
+        from, "/v1/menu", "the menu of " + from.name, std::move(kept),
+        [this, isp, key = from.key](const std::string& body) {
+            return directory::openMenu(body, key, isp, m_clock.now());
+        },
+        [this, isp](const Kept<directory::Menu>& menu, const std::string& body) {
+            m_menus[isp] = menu;
+            if (!body.empty()) (void)writeCacheFile(fileOf(menuFile(isp)), body);
+        },
+        std::move(done));
 }
 
 tl::expected<Cartographer::Directory, Failure> Cartographer::directoryOf(IspId isp, const directory::Keys& keys) const {

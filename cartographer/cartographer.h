@@ -88,6 +88,24 @@ private:
         PublicKey key;
         std::string name;
     };
+    // A document with what is needed to ask whether it is still the newest.
+    template <typename Document>
+    struct Kept {
+        Document document;
+        std::string tag;       // of the directory; empty: none
+        SystemTime lookAgain;  // until then it is taken to be the newest
+    };
+    // Reads and checks a body: signature, publisher, time.
+    template <typename Document>
+    using Open = std::function<tl::expected<Document, directory::DocumentError>(const std::string&)>;
+    // What is kept while it is young, else what the directory has now; what cannot be had anew is used until its expiry. `keep` comes
+    // before `done`, with the body when there is a new one.
+    template <typename Document>
+    void obtain(const Directory& from, const std::string& target, const std::string& what,
+                std::optional<Kept<Document>> kept, Open<Document> open,
+                std::function<void(const Kept<Document>&, const std::string& body)> keep, Done<Document> done);
+    template <typename Document>
+    [[nodiscard]] SystemTime lookAgainAt(const Document& document, std::optional<std::chrono::seconds> maxAge) const;
     void keys(Done<directory::Keys> done);
     void paths(const IpAddress& destination, Done<directory::Paths> done);
     void menu(IspId isp, const Directory& from, Done<directory::Menu> done);
@@ -106,9 +124,9 @@ private:
     const Clock& m_clock;
     std::filesystem::path m_folder;
     std::optional<Home> m_home;
-    std::optional<directory::Keys> m_keys;
-    std::map<IspId, directory::Menu> m_menus;  // no more than the keys document vouches for
-    std::vector<directory::Paths> m_paths;     // bounded; the oldest goes first
+    std::optional<Kept<directory::Keys>> m_keys;
+    std::map<IspId, Kept<directory::Menu>> m_menus;                     // no more than the keys document vouches for
+    std::vector<std::pair<IpAddress, Kept<directory::Paths>>> m_paths;  // bounded; the oldest goes first
     std::shared_ptr<bool> m_alive;
 };
 

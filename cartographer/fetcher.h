@@ -1,7 +1,10 @@
 // Where documents of other parties come from.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include <tl/expected.hpp>
@@ -25,23 +28,45 @@ struct FetchFailure {
     std::string what;
 };
 
-class Fetcher {
-public:
-    virtual ~Fetcher() = default;
-    // `done` is called once, later, on the thread that called.
-    virtual void get(const Endpoint& server, const PublicKey& key, const std::string& target,
-                     std::function<void(tl::expected<std::string, FetchFailure>)> done) = 0;
+struct Fetched {
+    bool unchanged = false;  // what the tag named is still current; `body` is empty then
+    std::string body;
+    std::string tag;                               // ETag; empty: none
+    std::optional<std::chrono::seconds> maxAge{};  // as the server said
 };
 
-// HTTPS with the server's key pinned, on the thread that runs the io_context.
-class HttpsFetcher final : public Fetcher {
+class Fetcher {
 public:
-    explicit HttpsFetcher(boost::asio::io_context& io) : m_io(io) {}
-    void get(const Endpoint& server, const PublicKey& key, const std::string& target,
-             std::function<void(tl::expected<std::string, FetchFailure>)> done) override;
+    using Done = std::function<void(tl::expected<Fetched, FetchFailure>)>;
+    virtual ~Fetcher() = default;
+    // `tag`: of what the caller has already; empty: nothing. `done` is called once, later, on the thread that called.
+    virtual void get(const Endpoint& server, const PublicKey& key, const std::string& target, const std::string& tag,
+                     Done done) = 0;
+};
+
+struct FetchLimits {
+    std::chrono::milliseconds connect{5'000};
+    std::chrono::milliseconds whole{10'000};  // from the call to the last byte: trickling does not help
+    size_t body = size_t{1} << 20;            // bytes
+    size_t header = size_t{16} << 10;         // bytes, of all lines together
+    long connections = 32;                    // at a time, of all; 4 to one server
+};
+
+// HTTPS by libcurl: TLS 1.3 with a server that proves the expected Ed25519 key, no redirects, no proxies. Connections are kept and used
+// again. It works on a thread of its own, which begins with the first call; answers come on the thread that runs the io_context.
+class CurlFetcher final : public Fetcher {
+public:
+    explicit CurlFetcher(boost::asio::io_context& io, FetchLimits limits = {});
+    // Callbacks that have not come by then do not come.
+    ~CurlFetcher() override;
+    void get(const Endpoint& server, const PublicKey& key, const std::string& target, const std::string& tag,
+             Done done) override;
 
 private:
+    class Worker;
     boost::asio::io_context& m_io;
+    FetchLimits m_limits;
+    std::shared_ptr<Worker> m_worker;
 };
 
 }  // namespace netpas::cartographer

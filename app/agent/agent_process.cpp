@@ -293,7 +293,7 @@ private:
     asio::io_context m_io{1};
     asio::signal_set m_signals{m_io, SIGTERM, SIGINT};
     app::AsioTimers m_timers{m_io};
-    cartographer::HttpsFetcher m_fetcher{m_io};
+    cartographer::CurlFetcher m_fetcher{m_io};
     std::unique_ptr<Executables> m_executables;
     std::unique_ptr<DataPlane> m_plane;
     std::unique_ptr<cartographer::Cartographer> m_cartographer;

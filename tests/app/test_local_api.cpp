@@ -23,8 +23,7 @@ constexpr uint32_t bob = 1001;
 
 class NoWeb final : public cartographer::Fetcher {
 public:
-    void get(const Endpoint&, const PublicKey&, const std::string&,
-             std::function<void(tl::expected<std::string, cartographer::FetchFailure>)> done) override {
+    void get(const Endpoint&, const PublicKey&, const std::string&, const std::string&, Done done) override {
         ++fetches;
         done(tl::unexpected(cartographer::FetchFailure{}));
     }

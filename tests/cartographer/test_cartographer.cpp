@@ -22,17 +22,20 @@ public:
     FakeWeb() {
         for (int i = 0; i < 3; ++i) keys.push_back(Identity::generate());
     }
-    void get(const Endpoint& server, const PublicKey& key, const std::string& target,
-             std::function<void(tl::expected<std::string, FetchFailure>)> done) override {
+    void get(const Endpoint& server, const PublicKey& key, const std::string& target, const std::string& tag,
+             Done done) override {
         ++fetches;
-        tl::expected<std::string, FetchFailure> answer =
+        tl::expected<Fetched, FetchFailure> answer =
             tl::unexpected(FetchFailure{FetchFailure::Kind::Unreachable, "down"});
         const size_t isp = server.port - 1U;
         if (!down && isp < keys.size()) {
             if (key != keys[isp].publicKey()) {
                 answer = tl::unexpected(FetchFailure{FetchFailure::Kind::WrongKey, ""});
             } else if (const auto found = pages.find({isp, target}); found != pages.end()) {
-                answer = found->second;
+                // The body is its own tag.
+                const bool unchanged = tag == found->second;
+                unchangedAnswers += unchanged ? 1 : 0;
+                answer = Fetched{unchanged, unchanged ? std::string() : found->second, found->second, maxAge};
             } else {
                 answer = tl::unexpected(FetchFailure{FetchFailure::Kind::NotServed, "status 404"});
             }
@@ -86,7 +89,9 @@ public:
     std::map<std::pair<size_t, std::string>, std::string> pages;
     std::deque<std::function<void()>> pending;
     bool down = false;
+    std::optional<std::chrono::seconds> maxAge;
     int fetches = 0;
+    int unchangedAnswers = 0;
 };
 
 }  // namespace
@@ -145,6 +150,58 @@ private slots:
         restart();  // menus and keys come from the folder; paths are not kept there
         QVERIFY(*quote());
         QCOMPARE(m_web->fetches, before + 1);
+    }
+
+    // Past half of its life a document is asked for again; the directory says that nothing changed, or does not answer.
+    void whatIsNotYoungIsAskedForAgainByItsTag() {
+        QVERIFY(*join(m_web->joinUrl()));
+        QVERIFY(*quote());
+        m_clock->advance(std::chrono::minutes{40});
+        QVERIFY(*quote());
+        QCOMPARE(m_web->unchangedAnswers, 5);  // keys, paths, three menus
+        const int before = m_web->fetches;
+        QVERIFY(*quote());
+        QCOMPARE(m_web->fetches, before);
+        m_clock->advance(std::chrono::minutes{1});
+        m_web->down = true;
+        QVERIFY2(*quote(), "a promise holds until its time is over");
+        m_web->down = false;
+        m_web->publish(start + std::chrono::minutes{41}, 4);
+        m_clock->advance(std::chrono::seconds{10});
+        QCOMPARE(priceOfPacket((*quote())->path, 1400, 0)->total, *Money::fromNanodollars(12));
+        m_web->pages[{1, "/v1/menu"}] = "forged";
+        m_clock->advance(std::chrono::minutes{40});
+        QVERIFY(*quote());
+        m_clock->advance(std::chrono::minutes{30});
+        m_web->publish(start + std::chrono::minutes{111}, 5);
+        m_web->pages[{1, "/v1/menu"}] = "forged";
+        QCOMPARE(int(quote()->error().error), int(CartographerError::Untrusted));
+    }
+
+    void pathsThatSayHowLongTheyStayFreshAreFollowed() {
+        QVERIFY(*join(m_web->joinUrl()));
+        m_web->maxAge = std::chrono::seconds{2};
+        QCOMPARE((*quote())->path.size(), size_t{3});
+        m_web->maxAge.reset();
+        const directory::Validity validity{IspId{26}, start, start + hours{1}};
+        const directory::Paths direct{
+            validity, *IpPrefix::parse("203.0.113.0/24"), {{{IspId{26}, IspId{24}}, {ExitPoint{3}}}}};
+        m_web->serve(0, "/v1/paths?to=203.0.113.5", directory::toJson(direct), 0);
+        m_clock->advance(std::chrono::seconds{1});
+        QCOMPARE((*quote())->path.size(), size_t{3});
+        m_clock->advance(std::chrono::seconds{2});
+        QCOMPARE((*quote())->path.size(), size_t{2});
+    }
+
+    // The paths of a wide prefix say nothing of a narrower one inside it.
+    void pathsAreRememberedByDestination() {
+        QVERIFY(*join(m_web->joinUrl()));
+        QVERIFY(*quote());
+        const directory::Validity validity{IspId{26}, start, start + hours{1}};
+        const directory::Paths narrow{
+            validity, *IpPrefix::parse("203.0.113.128/25"), {{{IspId{26}, IspId{24}}, {ExitPoint{0}}}}};
+        m_web->serve(0, "/v1/paths?to=203.0.113.130", directory::toJson(narrow), 0);
+        QCOMPARE((*quote("203.0.113.130"))->path.size(), size_t{2});
     }
 
     void staleDocumentsAreFetchedAgainAndNeverUsed() {
