@@ -159,6 +159,7 @@ void PurchaseService::resume(Entry& entry) {
     for (const ledger::LedgerHop& hop : entry.book.path) {
         what.perIsp[hop.isp] = {cartographer::ClassChoice::Rule::Numbered, {}, hop.service};
     }
+    entry.what = what;
     m_ports.quotes.quote(what, whileAlive([this, id](auto quote) { onResumeQuote(id, std::move(quote)); }));
 }
 
@@ -177,10 +178,11 @@ void PurchaseService::onResumeQuote(PurchaseId id, tl::expected<cartographer::Qu
                price->hops[i].value() <= path[i].quotedPrice;
     }
     if (!same) return beginStop(*known, EndReason::NoOffer, "the way or its prices are not what was agreed to");
-    known->dearest = dearest->total;
+    known->agreed = known->dearest = dearest->total;
     known->quote = std::move(*quote);
     m_ports.log(LogLevel::Info, nameOf(id) + " goes on with a fresh session key");
     considerRenewal(*known);
+    armFollow();
 }
 
 // The key that the agent shall pay with, or whose last packets it still has.
@@ -215,7 +217,7 @@ void PurchaseService::push() {
         }
         const ledger::NewPurchase& request = open.book.request;
         flows.push_back(
-            {open.book.id, request.flow, open.quote->path, use->key, request.capPerSecond, pays, request.context.node});
+            {open.book.id, request.flow, use->path, use->key, request.capPerSecond, pays, request.context.node});
     }
     m_setting = true;
     m_ports.flows.set(flows, whileAlive([this](const auto& result) { onSet(result); }));

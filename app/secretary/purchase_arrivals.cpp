@@ -100,6 +100,7 @@ tl::expected<void, ledger::LedgerError> PurchaseService::begin(Arrival& one) {
     if (!book) return tl::unexpected(book.error());
     Entry& fresh = m_open[one.id.value()];
     fresh.book = std::move(*book);
+    fresh.what = one.order.what;
     fresh.byPerson = one.order.byPerson;
     fresh.process = one.order.process;
     one.fresh = true;

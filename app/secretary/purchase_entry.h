@@ -22,6 +22,7 @@ enum class KeyPhase {
 
 struct PurchaseService::Key {
     SessionKey key;
+    std::vector<cartographer::QuotedHop> path;  // what it pays for
     KeyPhase phase = KeyPhase::Registering;
     ledger::Usage usage;
     bool capReached = false;
@@ -42,7 +43,9 @@ struct PurchaseService::Key {
 struct PurchaseService::Entry {
     ledger::Purchase book;
     std::optional<cartographer::Quote> quote;
-    Money dearest;          // one full-sized packet
+    cartographer::QuoteRequest what;
+    Money agreed;           // the dearest full-sized packet when it was agreed to
+    Money dearest;          // … on the present way
     std::vector<Key> keys;  // that are not closed, oldest first
     Money charged;          // by those that are
     ledger::Usage closedUsage;
@@ -52,7 +55,8 @@ struct PurchaseService::Entry {
     bool judged = false;      // the authority knows of it
     bool suspended = false;   // from an earlier run: goes on if the agent has it
     bool resuming = false;    // waits for a quote to go on with
-    bool renewalDue = false;  // by age
+    bool following = false;   // is being quoted again
+    bool renewalDue = false;  // by age, or because its way changed
     bool uncounted = false;   // usage that the ledger does not have yet
     Timers::Id end = 0;
     Timers::Id renewal = 0;
@@ -77,6 +81,8 @@ struct PurchaseService::Entry {
 
 // What a purchase that ended for this reason before it was active is called to whoever asked for it.
 [[nodiscard]] BuyRefusal::Kind kindOf(ledger::EndReason reason);
+[[nodiscard]] std::vector<ledger::LedgerHop> hopsOf(const cartographer::Quote& quote,
+                                                    const cartographer::PacketPrice& price);
 [[nodiscard]] BuyRefusal local(std::optional<PurchaseId> id, std::string message, std::string hint = {});
 
 inline std::string nameOf(PurchaseId id) { return "purchase " + std::to_string(id.value()); }

@@ -55,10 +55,7 @@ std::optional<SessionKey> PurchaseService::mintFor(const Entry& entry, Money cap
     const ledger::NewPurchase& request = entry.book.request;
     const SystemTime now = m_ports.clock.now();
     std::vector<IspId> allowed;
-    for (const ledger::LedgerHop& hop : entry.book.path) allowed.push_back(hop.isp);
-    if (allowed.empty()) {
-        for (const cartographer::QuotedHop& hop : entry.quote->path) allowed.push_back(hop.isp);
-    }
+    for (const cartographer::QuotedHop& hop : entry.quote->path) allowed.push_back(hop.isp);
     const auto whole = request.duration ? std::chrono::duration_cast<milliseconds>(*request.duration)
                                         : std::chrono::duration_cast<milliseconds>(m_settings.longest);
     // When nothing is left for another key, this one has to last.
@@ -76,6 +73,7 @@ void PurchaseService::hold(Entry& entry, const SessionKey& key) {
     entry.book.keys.push_back({key.id, key.cap, m_ports.clock.now(), {}, std::nullopt, {}});
     entry.keys.push_back({});
     entry.keys.back().key = key;
+    entry.keys.back().path = entry.quote->path;
 }
 
 // A further key, durable and on its way to the ISP. False: there is none to be had now.

@@ -25,15 +25,6 @@ BuyRefusal::Kind kindOf(QuoteFailure::Kind kind) {
     return BuyRefusal::Kind::NoOffer;
 }
 
-std::vector<ledger::LedgerHop> hopsOf(const cartographer::Quote& quote, const cartographer::PacketPrice& price) {
-    std::vector<ledger::LedgerHop> hops;
-    for (size_t i = 0; i < quote.path.size(); ++i) {
-        const cartographer::QuotedHop& hop = quote.path[i];
-        hops.push_back({hop.isp, hop.service, hop.exit, hop.className, price.hops[i].value()});
-    }
-    return hops;
-}
-
 }  // namespace
 
 BuyRefusal::Kind kindOf(EndReason reason) {
@@ -63,6 +54,15 @@ BuyRefusal::Kind kindOf(EndReason reason) {
     return BuyRefusal::Kind::Ended;
 }
 
+std::vector<ledger::LedgerHop> hopsOf(const cartographer::Quote& quote, const cartographer::PacketPrice& price) {
+    std::vector<ledger::LedgerHop> hops;
+    for (size_t i = 0; i < quote.path.size(); ++i) {
+        const cartographer::QuotedHop& hop = quote.path[i];
+        hops.push_back({hop.isp, hop.service, hop.exit, hop.className, price.hops[i].value()});
+    }
+    return hops;
+}
+
 BuyRefusal local(std::optional<PurchaseId> id, std::string message, std::string hint) {
     return {BuyRefusal::Kind::Local, id, std::move(message), std::move(hint), {}};
 }
@@ -81,6 +81,7 @@ PurchaseService::~PurchaseService() {
     }
     m_ports.timers.cancel(m_commit);
     m_ports.timers.cancel(m_patience);
+    m_ports.timers.cancel(m_follow);
     m_ports.timers.cancel(m_arrivals);
 }
 
@@ -141,7 +142,7 @@ void PurchaseService::onQuote(PurchaseId id, tl::expected<cartographer::Quote, Q
         return refuse(*asked, {BuyRefusal::Kind::NoOffer, id, "the prices on the way are not usable", {}, {}},
                       EndReason::NoOffer);
     }
-    asked->dearest = dearest->total;
+    asked->agreed = asked->dearest = dearest->total;
     asked->quote = std::move(*quote);
     const ledger::NewPurchase& request = asked->book.request;
     if (const auto senseless = termsTrouble(request, dearest->total)) {
@@ -223,6 +224,7 @@ void PurchaseService::isActive(Entry& entry) {
     entry.end = m_ports.timers.after(lifetime, whileAlive([this, id, then] { stop(id, then); }));
     m_ports.log(LogLevel::Info, nameOf(id) + " is active: " + entry.book.request.flow.toString() + ", cap " +
                                     entry.book.request.cap.toString() + " USD");
+    armFollow();
     answer(entry, view(entry));
 }
 
@@ -366,6 +368,7 @@ void PurchaseService::close(PurchaseId id) {
         m_ports.timers.cancel(ending->renewal);
         m_open.erase(id.value());
     }
+    armFollow();
     if (m_settled) m_settled(id);
 }
 

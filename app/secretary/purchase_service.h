@@ -43,6 +43,8 @@ struct PurchaseSettings {
     size_t mostOpenOfOne = 128;
     // An agent that is there says so soon how many packets left under a key.
     std::chrono::seconds drainPatience{10};
+    // How often a running purchase is quoted again, so that routes and prices are followed.
+    std::chrono::milliseconds followEvery{2000};
     // Without an agent for so long, purchases end.
     std::chrono::minutes agentPatience{5};
 };
@@ -189,6 +191,12 @@ private:
     void closeIfComplete(PurchaseId id, SessionKeyId key);
     void raiseAlarm(const std::string& what);
 
+    // Routes and prices that change (purchase_follow.cpp)
+    void armFollow();
+    void followNext();
+    void onFollowed(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote);
+    void takeWay(Entry& entry, cartographer::Quote quote, const cartographer::PacketPrice& price, Money dearest);
+
     // The end (purchase_service.cpp)
     void beginStop(Entry& entry, ledger::EndReason reason, const std::string& note, bool now = false);
     void settleIfDone(PurchaseId id);
@@ -224,6 +232,8 @@ private:
     std::shared_ptr<bool> m_alive;
     Timers::Id m_commit = 0;
     Timers::Id m_patience = 0;  // with a lost agent
+    Timers::Id m_follow = 0;
+    uint64_t m_followed = 0;  // the purchase that was quoted again last
     bool m_agentUp = false;
     bool m_setting = false;  // a set is on its way
     bool m_stale = false;    // … and another one is wanted

@@ -69,15 +69,14 @@ public:
                 prices.base.perPacket = *Money::fromNanodollars(nanodollars);
                 quote.path.push_back({IspId{isp}, "isp", ServiceClass{1}, "gold", ExitPoint{0}, prices});
             };
-            hop(26, 3);
-            hop(25, 10);
-            hop(24, 2);
+            for (const auto& [isp, nanodollars] : way) hop(isp, nanodollars);
             result = std::move(quote);
         }
         m_timers.after(std::chrono::milliseconds(1), [done = std::move(done), result] { done(result); });
     }
     bool fails = false;
     QuoteFailure failure;
+    std::vector<std::pair<uint16_t, int64_t>> way{{26, 3}, {25, 10}, {24, 2}};  // ISPs and nanodollars a packet
 
 private:
     Timers& m_timers;

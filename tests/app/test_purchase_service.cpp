@@ -100,6 +100,71 @@ private slots:
         QVERIFY(found && found->empty());
     }
 
+    void anotherWayIsTakenUnderAnotherKey() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order());
+        agent.timers.run(milliseconds(20));
+        const PurchaseId id = agent.bought();
+        QCOMPARE(agent.plane.flows.size(), size_t{1});
+        const SessionKeyId first = agent.plane.flows[0].key.id;
+        agent.quotes.way = {{26, 3}, {23, 8}, {24, 2}};
+        agent.timers.run(milliseconds(2500));
+        QCOMPARE(agent.plane.flows.size(), size_t{1});
+        const PaidFlow& flow = agent.plane.flows[0];
+        QCOMPARE(flow.path[1].isp, IspId{23});
+        QVERIFY(flow.key.id != first);
+        QVERIFY((flow.key.allowed == std::vector{IspId{26}, IspId{23}, IspId{24}}));
+        QCOMPARE(int(book(id).state), int(PurchaseState::Active));
+        agent.timers.run(milliseconds(2500));
+        QCOMPARE(agent.plane.flows[0].key.id, flow.key.id);
+        QVERIFY2(m_isp.keys.at(first.value()).revoked, "the key of the old way is settled");
+        agent.service.stop(id, EndReason::StoppedByUser);
+        agent.timers.run(milliseconds(5000));
+        QCOMPARE(int(book(id).state), int(PurchaseState::Settled));
+    }
+
+    void lowerPricesOnTheSameWayNeedNoOtherKey() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order());
+        agent.timers.run(milliseconds(20));
+        const SessionKeyId key = agent.plane.flows[0].key.id;
+        agent.quotes.way[1].second = 9;
+        agent.timers.run(milliseconds(2500));
+        QCOMPARE(agent.plane.flows[0].key.id, key);
+        QCOMPARE(agent.plane.flows[0].path[1].prices.base.perPacket, nano(9));
+    }
+
+    void nobodyPaysMoreThanWasAgreedTo() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order());
+        agent.timers.run(milliseconds(20));
+        const PurchaseId id = agent.bought();
+        agent.quotes.way[1].second = 11;
+        agent.timers.run(milliseconds(8000));
+        QCOMPARE(int(book(id).state), int(PurchaseState::Settled));
+        QCOMPARE(int(book(id).reason), int(EndReason::NoOffer));
+        QVERIFY(book(id).note.find("costs more") != std::string::npos);
+    }
+
+    void aWayThatIsGoneEndsThePurchaseAndOneThatCannotBeAskedForDoesNot() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order());
+        agent.timers.run(milliseconds(20));
+        const PurchaseId id = agent.bought();
+        agent.quotes.fails = true;
+        agent.quotes.failure = {QuoteFailure::Kind::Unreachable, "silent", {}};
+        agent.timers.run(milliseconds(8000));
+        QCOMPARE(int(book(id).state), int(PurchaseState::Active));
+        agent.quotes.failure = {QuoteFailure::Kind::NoPath, "no paid path", {}};
+        agent.timers.run(milliseconds(8000));
+        QCOMPARE(int(book(id).state), int(PurchaseState::Settled));
+        QCOMPARE(int(book(id).reason), int(EndReason::NoOffer));
+    }
+
     void aPurchaseRunsAndSettlesToTheEighth() {
         Agent agent(*m_ledger, m_isp, m_clock);
         agent.up();

@@ -1,0 +1,123 @@
+// Routes and prices change while purchases run (NetPaS §3.1.2): each running purchase is quoted again now and then. A way that is no dearer
+// than what was agreed to is taken; else the flow goes back to best effort.
+#include <algorithm>
+#include <utility>
+
+#include "app/secretary/purchase_alive.h"
+#include "app/secretary/purchase_entry.h"
+#include "app/secretary/spend_terms.h"
+
+namespace netpas::secretaryd {
+
+using cartographer::QuotedHop;
+using ledger::EndReason;
+using ledger::PurchaseState;
+
+namespace {
+
+bool sameWay(const std::vector<QuotedHop>& a, const std::vector<QuotedHop>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const QuotedHop& x, const QuotedHop& y) {
+        return x.isp == y.isp && x.service == y.service && x.exit == y.exit;
+    });
+}
+
+bool samePrices(const std::vector<QuotedHop>& a, const std::vector<QuotedHop>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](const QuotedHop& x, const QuotedHop& y) { return x.prices == y.prices; });
+}
+
+bool sameIsps(const std::vector<QuotedHop>& a, const std::vector<QuotedHop>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](const QuotedHop& x, const QuotedHop& y) { return x.isp == y.isp; });
+}
+
+std::string namesOf(const std::vector<QuotedHop>& way) {
+    std::string text;
+    for (const QuotedHop& hop : way) text += (text.empty() ? "" : " → ") + hop.ispName;
+    return text;
+}
+
+}  // namespace
+
+// One purchase after the other, so that many of them do not ask at once. Runs only while something is paid for.
+void PurchaseService::armFollow() {
+    const auto running = std::count_if(
+        m_open.begin(), m_open.end(), [](const auto& item) { return item.second.book.state == PurchaseState::Active; });
+    if (running == 0) m_ports.timers.cancel(std::exchange(m_follow, 0));
+    if (m_follow != 0 || running == 0) return;
+    constexpr ptrdiff_t atOnce = 32;
+    m_follow = m_ports.timers.after(m_settings.followEvery / std::min<ptrdiff_t>(running, atOnce), whileAlive([this] {
+                                        m_follow = 0;
+                                        followNext();
+                                        armFollow();
+                                    }));
+}
+
+void PurchaseService::followNext() {
+    if (m_broken || !m_agentUp || m_open.empty()) return;
+    auto at = m_open.upper_bound(m_followed);
+    for (size_t looked = 0; looked < m_open.size(); ++looked, ++at) {
+        if (at == m_open.end()) at = m_open.begin();
+        Entry& one = at->second;
+        const bool running = one.book.state == PurchaseState::Active && one.quote && !one.resuming && !one.suspended;
+        if (!running || one.following) continue;
+        m_followed = at->first;
+        one.following = true;
+        m_ports.quotes.quote(one.what,
+                             whileAlive([this, id = one.book.id](auto quote) { onFollowed(id, std::move(quote)); }));
+        return;
+    }
+}
+
+void PurchaseService::onFollowed(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote) {
+    Entry* const known = entry(id);
+    if (known == nullptr || !std::exchange(known->following, false)) return;
+    if (known->stopping() || !known->quote || m_broken) return;
+    if (!quote) {
+        switch (quote.error().kind) {
+        case QuoteFailure::Kind::NoPath:
+        case QuoteFailure::Kind::NoSuchClass: return beginStop(*known, EndReason::NoOffer, quote.error().message);
+        // Who cannot be asked has not said that anything changed.
+        case QuoteFailure::Kind::NotJoined:
+        case QuoteFailure::Kind::Unreachable:
+        case QuoteFailure::Kind::Untrusted: return;
+        }
+    }
+    const auto& before = known->quote->path;
+    const bool sameRoute = sameWay(before, quote->path);
+    if (sameRoute && samePrices(before, quote->path)) {
+        known->quote->validUntil = quote->validUntil;
+        return;
+    }
+    const auto dearest = cartographer::dearestPacket(quote->path, cartographer::fullPacketBytes);
+    const auto now =
+        cartographer::priceOfPacket(quote->path, cartographer::fullPacketBytes, minuteOfDay(m_ports.clock.now()));
+    const std::string what = sameRoute ? std::string("the prices changed") : "the way is now " + namesOf(quote->path);
+    if (!dearest || !now || dearest->total > known->agreed) {
+        return beginStop(*known, EndReason::NoOffer, what + ", and that costs more than what was agreed to");
+    }
+    m_ports.log(LogLevel::Info, nameOf(id) + ": " + what);
+    takeWay(*known, std::move(*quote), *now, dearest->total);
+}
+
+// Between two packets; other ISPs need another key, because a key names those who may be paid with it.
+void PurchaseService::takeWay(Entry& entry, cartographer::Quote quote, const cartographer::PacketPrice& price,
+                              Money dearest) {
+    const bool sameKey = sameIsps(entry.quote->path, quote.path);
+    entry.quote = std::move(quote);
+    entry.dearest = dearest;
+    entry.book.path = hopsOf(*entry.quote, price);
+    if (sameKey) {
+        for (Key& key : entry.keys) key.path = entry.quote->path;
+        return push();
+    }
+    entry.renewalDue = true;
+    entry.renewTrouble.clear();
+    considerRenewal(entry);
+    const bool coming = entry.in(KeyPhase::Registering) != nullptr || entry.in(KeyPhase::Ready) != nullptr;
+    if (!coming && !entry.stopping()) {
+        beginStop(entry, EndReason::CapReached, "nothing is left for a session key on the new way");
+    }
+}
+
+}  // namespace netpas::secretaryd
