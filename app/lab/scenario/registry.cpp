@@ -9,7 +9,7 @@ const std::vector<Scenario>& scenarios() {
         dongleScenario(),           modemScenario(),        hijackedHostScenario(),   budgetRaceScenario(),
         overlayBasicsScenario(),    paymentChaosScenario(), threatsScenario(),        figure2Scenario(),
         overlayOnlyScenario(),      scaleScenario(),        paymentFaultsScenario(),  enterpriseScenario(),
-        endpointConfirmsScenario(), settlementScenario(),   measureTruthScenario(),
+        endpointConfirmsScenario(), settlementScenario(),   measureTruthScenario(),   pathFailureScenario(),
     };
     return all;
 }

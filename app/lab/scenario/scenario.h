@@ -112,5 +112,6 @@ Scenario enterpriseScenario();
 Scenario endpointConfirmsScenario();
 Scenario settlementScenario();
 Scenario measureTruthScenario();
+Scenario pathFailureScenario();
 
 }  // namespace netpas::lab
