@@ -95,10 +95,21 @@ tl::expected<Assembled, AssembleFailure> assembleOne(const QuoteRequest& request
 
 tl::expected<Quote, AssembleFailure> assemble(const QuoteRequest& request, const std::vector<directory::IspPath>& paths,
                                               const Menus& menus, SystemTime now) {
+    // Who names a class of an ISP wants to go through it, where that is possible.
+    const auto namesAll = [&](const directory::IspPath* path) {
+        return std::all_of(request.perIsp.begin(), request.perIsp.end(), [&](const auto& wish) {
+            return std::find(path->isps.begin(), path->isps.end(), wish.first) != path->isps.end();
+        });
+    };
+    std::vector<const directory::IspPath*> ordered;
+    for (const directory::IspPath& path : paths) ordered.push_back(&path);
+    const auto others = std::stable_partition(ordered.begin(), ordered.end(), namesAll);
     std::optional<Assembled> best;
     AssembleFailure failure;
     bool failed = false;
-    for (const directory::IspPath& path : paths) {
+    for (auto at = ordered.begin(); at != ordered.end(); ++at) {
+        if (at == others && best) break;
+        const directory::IspPath& path = **at;
         if (path.isps.empty()) continue;
         auto one = assembleOne(request, path, menus, now);
         if (!one) {

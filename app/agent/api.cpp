@@ -56,6 +56,7 @@ struct Api::Impl : std::enable_shared_from_this<Impl> {
     [[nodiscard]] SystemTime now() const { return context.clock.now(); }
     void status(const HttpRequest& request, const Reply& reply);
     void services(const HttpRequest& request, const Reply& reply);
+    void quotes(const HttpRequest& request, const Reply& reply);
     void payee(const HttpRequest& request, const Reply& reply);
     void measurements(const HttpRequest& request, const Reply& reply);
 };
@@ -73,6 +74,10 @@ void Api::handle(const HttpRequest& request, Reply reply) {
         return reply(refusal(405, "INVALID_ARGUMENT", "not this method here"));
     }
     if (request.path == "/v1/measurements" && get) return m_impl->measurements(request, reply);
+    if (request.path == "/v1/quotes") {
+        if (request.method == "POST") return m_impl->quotes(request, reply);
+        return reply(refusal(405, "INVALID_ARGUMENT", "not this method here", "POST {\"to\": \"192.0.2.10\"}"));
+    }
     if (request.path.starts_with(payeePath) && get) return m_impl->payee(request, reply);
     m_impl->context.forward(request, std::move(reply));
 }
@@ -134,6 +139,36 @@ void Api::Impl::services(const HttpRequest& request, const Reply& reply) {
     context.cartographer.survey(
         *destination, [self = shared_from_this(), destination = *destination, reply](auto survey) {
             reply(survey ? answer(surveyJson(destination, *survey, self->now())) : refusalFor(survey.error()));
+        });
+}
+
+// Offers for a destination. What is chosen is bought by its id (POST /v1/purchases with "offer").
+void Api::Impl::quotes(const HttpRequest& request, const Reply& reply) {
+    constexpr std::chrono::seconds held{300};
+    constexpr uint64_t film = 5'000'000;  // bits a second: a film in full HD
+    constexpr uint64_t mostStream = 100'000'000'000;
+    const json body = json::parse(request.body, nullptr, false);
+    const auto text = body.is_object() ? body.find("to") : body.end();
+    const bool named = body.is_object() && text != body.end() && text->is_string();
+    const auto destination = named ? IpAddress::parse(text->get<std::string>()) : std::nullopt;
+    if (!destination) {
+        return reply(refusal(400, "INVALID_ARGUMENT", "\"to\" must be an IP address",
+                             "POST {\"to\": \"192.0.2.10\", \"stream_bit_per_second\": 5000000}"));
+    }
+    uint64_t stream = film;
+    if (const auto wanted = body.find("stream_bit_per_second"); wanted != body.end()) {
+        stream = wanted->is_number_unsigned() ? wanted->get<uint64_t>() : 0;
+        if (stream == 0 || stream > mostStream) {
+            return reply(refusal(400, "INVALID_ARGUMENT", "stream_bit_per_second is a number from 1 to 100000000000",
+                                 "5000000 is a film in full HD"));
+        }
+    }
+    context.cartographer.survey(
+        *destination, [self = shared_from_this(), destination = *destination, stream, reply](auto survey) {
+            if (!survey) return reply(refusalFor(survey.error()));
+            const SystemTime now = self->now();
+            reply(answer(offersJson(destination, cartographer::offersFrom(destination, *survey, stream, now, held),
+                                    stream, now)));
         });
 }
 

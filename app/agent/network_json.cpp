@@ -75,4 +75,75 @@ json surveyJson(const IpAddress& destination, const cartographer::Survey& survey
     return object;
 }
 
+namespace {
+
+const char* nameOf(cartographer::Tier tier) {
+    switch (tier) {
+    case cartographer::Tier::Thrifty: return "thrifty";
+    case cartographer::Tier::Enough: return "enough";
+    case cartographer::Tier::Most: return "most";
+    }
+    return "";
+}
+
+const char* sentenceOf(cartographer::Change change) {
+    switch (change) {
+    case cartographer::Change::Unknown: return "not known: too little is promised";
+    case cartographer::Change::None: return "stalls go on: the stream needs more than that";
+    case cartographer::Change::Possible: return "stalls gone: possible";
+    case cartographer::Change::Likely: return "stalls gone: likely";
+    }
+    return "";
+}
+
+json qualityJson(const cartographer::KnownQuality& quality) {
+    json object = json::object();
+    if (quality.latencyMicroseconds) object["latency_us"] = *quality.latencyMicroseconds;
+    if (quality.lossPerBillion) object["loss_per_million"] = *quality.lossPerBillion / 1000.0;
+    if (quality.bitsPerSecond) object["rate_bit_per_second"] = *quality.bitsPerSecond;
+    if (const auto throughput = throughputOf(quality)) object["throughput_bit_per_second"] = *throughput;
+    return object;
+}
+
+// What a minute of the stream costs at most, in packets of full size; nothing when that is beyond what money can say.
+std::optional<Money> perMinute(Money dearest, uint64_t streamBitsPerSecond) {
+    constexpr uint64_t bitsOfPacket = 8 * cartographer::fullPacketBytes;
+    const uint64_t packets = (streamBitsPerSecond * 60 + bitsOfPacket - 1) / bitsOfPacket;
+    const auto cost = checkedMul(dearest, static_cast<int64_t>(packets));
+    return cost ? std::optional(*cost) : std::nullopt;
+}
+
+}  // namespace
+
+json offersJson(const IpAddress& destination, const cartographer::Offers& offers, uint64_t streamBitsPerSecond,
+                SystemTime now) {
+    json list = json::array();
+    list.push_back({{"tier", "best effort"},
+                    {"per_minute_at_most", Money::zero().toString()},
+                    {"quality", json::object()},
+                    {"quality_is", "not measured"},
+                    {"change", "none: this is what you have"}});
+    for (const cartographer::Offer& offer : offers.offers) {
+        json object{{"id", offer.id.toString()},
+                    {"tier", nameOf(offer.tier)},
+                    {"path", quotePathJson(offer.quote.path, now)},
+                    {"quality", qualityJson(offer.quality)},
+                    {"quality_is", "promised, not measured"},
+                    {"change", sentenceOf(offer.change)},
+                    {"valid_until", timeText(offer.id.validUntil)}};
+        if (const auto cost = perMinute(offer.id.price, streamBitsPerSecond)) {
+            object["per_minute_at_most"] = cost->toString();
+        }
+        object.update(pricesJson(offer.quote.path, now));
+        list.push_back(std::move(object));
+    }
+    json body{{"to", destination.toString()},
+              {"stream_bit_per_second", streamBitsPerSecond},
+              {"offers", std::move(list)},
+              {"worth_having", offers.worthHaving},
+              {"currency", "USD"}};
+    if (offers.none) body["problem"] = offers.none->detail;
+    return body;
+}
+
 }  // namespace netpas::agent

@@ -4,11 +4,16 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "cartographer/cartographer.h"
+#include "cartographer/offers.h"
 
 namespace netpas::agent {
 
 [[nodiscard]] nlohmann::json menuJson(const cartographer::KnownMenu& menu, SystemTime now);
 [[nodiscard]] nlohmann::json surveyJson(const IpAddress& destination, const cartographer::Survey& survey,
                                         SystemTime now);
+
+// What a person can choose from, best effort first.
+[[nodiscard]] nlohmann::json offersJson(const IpAddress& destination, const cartographer::Offers& offers,
+                                        uint64_t streamBitsPerSecond, SystemTime now);
 
 }  // namespace netpas::agent

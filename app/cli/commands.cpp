@@ -110,6 +110,7 @@ tl::expected<json, Problem> bodyOf(const BuyWish& wish) {
     if (wish.toPort != 0) body["to_port"] = wish.toPort;
     if (wish.fromPort != 0) body["from_port"] = wish.fromPort;
     if (!wish.className.empty()) body["class"] = wish.className;
+    if (!wish.offer.empty()) body["offer"] = wish.offer;
     if (!wish.rateCap.empty()) body["cap_per_second"] = wish.rateCap;
     for (const std::string& choice : wish.perIsp) {
         const size_t equals = choice.find('=');

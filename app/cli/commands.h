@@ -22,6 +22,7 @@ struct BuyWish {
     std::string protocol;  // tcp, udp, icmp, any; empty: tcp when a port is given, else any
     std::string className;
     std::vector<std::string> perIsp;  // "24=gold"
+    std::string offer;                // of `netpas quote`, in place of classes
     std::string cap;
     std::string rateCap;
     std::string duration;

@@ -63,6 +63,8 @@ void addBuy(CLI::App& app, Commands& given) {
     buy->add_option("--class", given.wish.className,
                     "name or number of a class, \"cheapest\" or \"best\"; cheapest when left out");
     buy->add_option("--per-isp", given.wish.perIsp, "other classes for some ISPs: 24=gold,25=2")->delimiter(',');
+    buy->add_option("--offer", given.wish.offer, "exactly this, from `netpas quote ADDRESS`")
+        ->excludes("--class", "--per-isp");
     buy->add_option("--cap", given.wish.cap, "never more than so many dollars")->required();
     buy->add_option("--rate-cap", given.wish.rateCap, "never more than so many dollars a second");
     buy->add_option("--for", given.wish.duration, "stop by itself after 90s, 10m, 2h");

@@ -101,6 +101,7 @@ tl::expected<void, ledger::LedgerError> PurchaseService::begin(Arrival& one) {
     Entry& fresh = m_open[one.id.value()];
     fresh.book = std::move(*book);
     fresh.what = one.order.what;
+    fresh.offer = one.order.offer;
     fresh.byPerson = one.order.byPerson;
     fresh.process = one.order.process;
     one.fresh = true;

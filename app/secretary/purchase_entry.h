@@ -44,6 +44,7 @@ struct PurchaseService::Entry {
     ledger::Purchase book;
     std::optional<cartographer::Quote> quote;
     cartographer::QuoteRequest what;
+    std::optional<cartographer::OfferId> offer;
     Money agreed;           // the dearest full-sized packet when it was agreed to
     Money dearest;          // … on the present way
     std::vector<Key> keys;  // that are not closed, oldest first

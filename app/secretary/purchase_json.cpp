@@ -109,6 +109,16 @@ uint8_t protocolFrom(const std::string& text, JsonFields& fields) {
     return 0;
 }
 
+// What was chosen from /v1/quotes. Its classes are its own.
+void offerFrom(JsonFields& fields, const std::string& text, BuyOrder& order) {
+    order.offer = cartographer::OfferId::parse(text);
+    if (!order.offer) return fields.fail("offer is not the id of one", "take it from POST /v1/quotes");
+    if (!fields.text("class").empty() || fields.get("per_isp") != nullptr) {
+        return fields.fail("an offer says its classes itself", "leave out class and per_isp");
+    }
+    order.what = order.offer->request(order.what.destination);
+}
+
 void choicesFrom(JsonFields& fields, cartographer::QuoteRequest& what) {
     what.everywhere = cartographer::ClassChoice::parse(fields.text("class"));
     const json* const special = fields.get("per_isp");
@@ -174,7 +184,11 @@ tl::expected<BuyOrder, BadField> orderFromJson(const json& object) {
     } else if (fields.get("duration_s") != nullptr) {
         fields.fail("duration_s must be more than nothing", "leave it out to go on until it is stopped");
     }
-    choicesFrom(fields, order.what);
+    if (const std::string offer = fields.text("offer"); !offer.empty()) {
+        offerFrom(fields, offer, order);
+    } else {
+        choicesFrom(fields, order.what);
+    }
     ledger::Context& context = order.purchase.context;
     context.purpose = fields.text("purpose");
     context.payee = fields.text("payee");

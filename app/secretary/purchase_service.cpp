@@ -142,6 +142,12 @@ void PurchaseService::onQuote(PurchaseId id, tl::expected<cartographer::Quote, Q
         return refuse(*asked, {BuyRefusal::Kind::NoOffer, id, "the prices on the way are not usable", {}, {}},
                       EndReason::NoOffer);
     }
+    if (asked->offer && (m_ports.clock.now() >= asked->offer->validUntil || !asked->offer->isMetBy(*quote))) {
+        return refuse(
+            *asked,
+            {BuyRefusal::Kind::Denied, id, "the offer does not hold any more", "netpas quote ADDRESS", "EXPIRED"},
+            EndReason::NoOffer);
+    }
     asked->agreed = asked->dearest = dearest->total;
     asked->quote = std::move(*quote);
     const ledger::NewPurchase& request = asked->book.request;

@@ -16,6 +16,7 @@
 #include <tl/expected.hpp>
 
 #include "app/secretary/ports.h"
+#include "cartographer/offer_id.h"
 #include "core/clock.h"
 #include "core/ledger/ledger.h"
 
@@ -52,8 +53,9 @@ struct PurchaseSettings {
 struct BuyOrder {
     ledger::NewPurchase purchase;
     cartographer::QuoteRequest what;
-    bool byPerson = false;  // the owner asks in person
-    uint32_t process = 0;   // of the local peer; 0: not known
+    std::optional<cartographer::OfferId> offer{};  // exactly this, or nothing
+    bool byPerson = false;                         // the owner asks in person
+    uint32_t process = 0;                          // of the local peer; 0: not known
 };
 
 struct BuyRefusal {

@@ -1,0 +1,83 @@
+// netpas quote: what is worth buying on the way to a destination, and what it would change (NetPaS §5.3).
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include "app/cli/answers.h"
+#include "app/cli/text.h"
+#include "app/cli/topics.h"
+
+namespace netpas::cli {
+
+using nlohmann::json;
+
+namespace {
+
+struct Given {
+    std::string to;
+    double mbit = 5;
+};
+
+std::string qualityOf(const json& offer) {
+    const json quality = at(offer, {"quality"});
+    std::string text;
+    if (quality.contains("latency_us")) text += std::to_string(quality["latency_us"].get<int64_t>() / 1000) + " ms";
+    if (quality.contains("loss_per_million")) {
+        std::array<char, 32> loss{};
+        std::snprintf(loss.data(), loss.size(), "%s%.3g %% lost", text.empty() ? "" : ", ",
+                      quality["loss_per_million"].get<double>() / 1e4);
+        text += loss.data();
+    }
+    if (quality.contains("rate_bit_per_second")) {
+        text += (text.empty() ? "" : ", ") +
+                std::to_string(quality["rate_bit_per_second"].get<uint64_t>() / 1'000'000) + " Mbit/s";
+    }
+    return text.empty() ? "-" : text;
+}
+
+void show(const Given& given, const json& body) {
+    Rows rows{{"TIER", "A MINUTE, $", "PROMISED", "CHANGE", "OFFER"}};
+    const json offers = at(body, {"offers"});
+    for (const json& offer : offers) {
+        rows.push_back({textAt(offer, "tier"), textAt(offer, "per_minute_at_most"), qualityOf(offer),
+                        textAt(offer, "change"), textAt(offer, "id")});
+    }
+    print(table(rows));
+    if (const std::string problem = textAt(body, "problem"); !problem.empty())
+        print("\n" + problem + "; it stays best effort\n");
+    if (offers.size() < 2) return;
+    print("\nQuality is what the ISPs promise, not what was measured. Prices hold until " +
+          textAt(offers.back(), "valid_until") + ".\nnext: netpas buy --to " + given.to + " --cap 0.05 --offer " +
+          textAt(offers[1], "id") + "\n");
+}
+
+Exit quote(const Client& client, const Given& given, Output output) {
+    const json body{{"to", given.to}, {"stream_bit_per_second", static_cast<uint64_t>(std::llround(given.mbit * 1e6))}};
+    const auto answer = [&] {
+        const Progress progress("asking the ISPs for their menus");
+        return client.call("POST", "/v1/quotes", body);
+    }();
+    if (!answer) return report(answer.error(), output);
+    if (output.json) {
+        printJson(answer->body);
+    } else {
+        show(given, answer->body);
+    }
+    return Exit::Ok;
+}
+
+}  // namespace
+
+void addQuoteVerbs(CLI::App& app, Action& chosen) {
+    const auto given = std::make_shared<Given>();
+    CLI::App* const verb =
+        addVerb(app, chosen, "quote", "offers for a destination, and what each would change",
+                [given](const Client& client, Output output) { return quote(client, *given, output); });
+    verb->add_option("to", given->to, "address of the other end")->required();
+    verb->add_option("--mbit", given->mbit,
+                     "what the traffic needs, in millions of bits a second; 5 is a film in full HD")
+        ->check(CLI::Range(0.001, 100'000.0));
+}
+
+}  // namespace netpas::cli
