@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <cstdio>
+#include <functional>
 #include <memory>
 
 #include "app/isp/server_commands.h"
@@ -77,7 +78,19 @@ private:
     boost::asio::thread_pool m_reader{1};
 };
 
-int serve(DirectorySettings settings) {
+// SIGHUP: what is published is read again. A file that is no good changes nothing.
+void readAgain(const std::string& file, const Identity& identity, directory::Publisher& publisher) {
+    auto settings = readDirectoryConfig(file);
+    if (!settings) {
+        for (const ConfigProblem& problem : settings.error()) spdlog::error("{}", problem.toString());
+        return spdlog::error("what was published before stays");
+    }
+    settings->content.keys.directoryKey = identity.publicKey();
+    publisher.replace(std::move(settings->content));
+    spdlog::info("{} was read again; addresses, identity and [bgp] change with a restart only", file);
+}
+
+int serve(DirectorySettings settings, const std::string& file) {
     if (!initCrypto()) return fail("libsodium does not start", 1);
     const auto identity = Identity::load(settings.identity);
     if (!identity) {
@@ -110,6 +123,15 @@ int serve(DirectorySettings settings) {
         }
         spdlog::info("join {}", directory::toString(directory::JoinUrl{endpoint, identity->publicKey()}));
     }
+    boost::asio::signal_set hangups(io, SIGHUP);
+    std::function<void()> awaitHangup = [&] {
+        hangups.async_wait([&](const boost::system::error_code& error, int) {
+            if (error) return;
+            readAgain(file, *identity, publisher);
+            awaitHangup();
+        });
+    };
+    awaitHangup();
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);
     signals.async_wait([&](const boost::system::error_code& error, int) {
         if (!error) io.stop();
@@ -141,7 +163,7 @@ int runDirectory(const std::vector<std::string>& arguments) {
         return 2;
     }
     if (check) return std::printf("%s is good\n", file.c_str()) > 0 ? 0 : 1;
-    return serve(std::move(*settings));
+    return serve(std::move(*settings), file);
 }
 
 }  // namespace netpas::isp

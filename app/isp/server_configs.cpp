@@ -516,6 +516,28 @@ void readMeasuringPlaces(TomlFields& fields, directory::Menu& menu, Problems& pr
     }
 }
 
+// What no client would take is not published.
+void checkDocuments(const directory::Content& content, Problems& problems) {
+    const SystemTime now{};
+    const directory::Validity validity{content.isp, now, now + content.validity};
+    const auto good = [&](auto document, auto read) {
+        document.validity = validity;
+        return read(directory::toJson(document)).has_value();
+    };
+    constexpr const char* limits =
+        "names have at most 64 bytes and no control characters, and nothing stands there twice";
+    const auto check = [&](bool isGood, const std::string& what) {
+        if (!isGood) problems.add(0, "no client would take " + what + ": " + limits);
+    };
+    check(good(content.descriptor, directory::descriptorFromJson), "the descriptor (name, [[edge]], [accounting])");
+    check(good(content.menu, directory::menuFromJson), "the menu ([[class]], [[exit]], [[reflector]], [[speed_test]])");
+    check(good(content.keys, directory::keysFromJson), "the list of [[known_isp]]");
+    for (const directory::Route& route : content.routes) {
+        check(good(directory::Paths{validity, route.prefix, route.paths}, directory::pathsFromJson),
+              "the [[path]] entries of " + route.prefix.toString());
+    }
+}
+
 DirectorySettings readDirectory(const toml::table& root, const std::filesystem::path& folder, Problems& problems) {
     TomlFields fields(root, "the file", problems);
     DirectorySettings settings;
@@ -526,6 +548,8 @@ DirectorySettings readDirectory(const toml::table& root, const std::filesystem::
     settings.listen = listenOf(fields, directoryPort);
     content.validity =
         std::chrono::seconds(fields.number("validity_seconds", 10, 31L * 24 * 3600, Need::Optional).value_or(3600));
+    content.refresh =
+        std::chrono::seconds(fields.number("refresh_seconds", 1, 24L * 3600, Need::Optional).value_or(60));
     if (const toml::table* table = fields.table("accounting")) {
         TomlFields inner(*table, "[accounting]", problems);
         content.descriptor.accounting.address = inner.address("address").value_or(IpAddress{});
@@ -563,6 +587,7 @@ DirectorySettings readDirectory(const toml::table& root, const std::filesystem::
         content.keys.others.push_back(std::move(known));
     }
     if (follows != nullptr) settings.bgp = std::move(bgp);
+    if (!problems.any()) checkDocuments(content, problems);
     return settings;
 }
 

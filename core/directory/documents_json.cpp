@@ -1,5 +1,7 @@
 // JSON forms of the documents. Amounts are decimal strings, times microseconds since 1970; what is not there or out of
 // range makes the whole document unusable.
+#include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "core/directory/documents.h"
@@ -14,6 +16,27 @@ constexpr size_t maxText = 512;
 constexpr size_t maxList = 4096;
 constexpr size_t maxHops = 16;
 constexpr size_t maxPlaces = 64;  // to measure at
+constexpr size_t maxName = 64;    // bytes: what the channel to the secretary carries (core/channel)
+// What says that it is good for ever could never be corrected.
+constexpr std::chrono::hours longestValidity{24 * 32};
+
+// Names end up on terminals: no control characters (C0, DEL, C1 in UTF-8).
+bool isPlain(std::string_view text) {
+    for (size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<uint8_t>(text[i]);
+        const bool c1 = byte == 0xc2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xa0;
+        if (byte < 0x20 || byte == 0x7f || c1) return false;
+    }
+    return true;
+}
+
+template <typename List, typename Key>
+bool hasTwice(const List& list, Key keyOf) {
+    std::vector<decltype(keyOf(*list.begin()))> keys;
+    for (const auto& one : list) keys.push_back(keyOf(one));
+    std::sort(keys.begin(), keys.end());
+    return std::adjacent_find(keys.begin(), keys.end()) != keys.end();
+}
 
 // Reads members of one object; after the first that is wrong, ok() is false and everything reads as empty.
 class Fields {
@@ -40,6 +63,12 @@ public:
             return {};
         }
         return value.get<std::string>();
+    }
+    // To be shown to people.
+    std::string label(const char* name, size_t longest) {
+        std::string value = text(name, longest);
+        if (!isPlain(value)) fail();
+        return value;
     }
     uint64_t number(const char* name, uint64_t most) {
         const Json& value = member(name);
@@ -84,6 +113,7 @@ public:
     Validity validity(std::string_view kind) {
         Validity validity{id<IspId>("isp"), time("issued"), time("expires")};
         if (text("kind") != kind) fail();
+        if (validity.expires <= validity.issued || validity.expires - validity.issued > longestValidity) fail();
         return validity;
     }
 
@@ -155,8 +185,8 @@ bool readClass(const Json& json, std::vector<MenuClass>& out) {
     Fields fields(json);
     MenuClass entry;
     entry.id = fields.id<ServiceClass>("id");
-    entry.name = fields.text("name");
-    entry.description = fields.text("description");
+    entry.name = fields.label("name", maxName);
+    entry.description = fields.label("description", maxText);
     entry.dscp = static_cast<uint8_t>(fields.number("dscp", 63));
     if (fields.text("currency") != "USD") fields.fail();
     Fields price(fields.member("price"));
@@ -212,7 +242,7 @@ std::string toJson(const Descriptor& document) {
 
 tl::expected<Descriptor, DocumentError> descriptorFromJson(std::string_view json) {
     return fromJson<Descriptor>(json, "descriptor", [](Fields& fields, Descriptor& document) {
-        document.name = fields.text("name");
+        document.name = fields.label("name", maxName);
         fields.list("edges", 64, [&](const Json& element) {
             const auto address = element.is_string() ? IpAddress::parse(element.get<std::string>()) : std::nullopt;
             if (address) document.edges.push_back(*address);
@@ -251,9 +281,10 @@ std::string toJson(const Menu& document) {
 tl::expected<Menu, DocumentError> menuFromJson(std::string_view json) {
     return fromJson<Menu>(json, "menu", [](Fields& fields, Menu& document) {
         fields.list("classes", 64, [&](const Json& element) { return readClass(element, document.classes); });
+        if (hasTwice(document.classes, [](const MenuClass& one) { return one.id; })) fields.fail();
         fields.list("exits", maxList, [&](const Json& element) {
             Fields exit(element);
-            document.exits.push_back({exit.id<IspId>("isp"), exit.id<ExitPoint>("exit"), exit.text("name")});
+            document.exits.push_back({exit.id<IspId>("isp"), exit.id<ExitPoint>("exit"), exit.label("name", maxName)});
             return exit.ok();
         });
         if (fields.has("reflectors"))
@@ -294,11 +325,12 @@ tl::expected<Keys, DocumentError> keysFromJson(std::string_view json) {
         document.accountingKey = fields.key("accounting_key");
         fields.list("others", maxList, [&](const Json& element) {
             Fields one(element);
-            KnownIsp other{one.id<IspId>("isp"), one.text("name"), std::nullopt, one.key("key")};
+            KnownIsp other{one.id<IspId>("isp"), one.label("name", maxName), std::nullopt, one.key("key")};
             if (one.has("directory")) other.directory = one.endpoint("directory");
             document.others.push_back(std::move(other));
             return one.ok();
         });
+        if (hasTwice(document.others, [](const KnownIsp& other) { return other.isp; })) fields.fail();
     });
 }
 
@@ -335,7 +367,10 @@ tl::expected<Paths, DocumentError> pathsFromJson(std::string_view json) {
                 if (good) path.exits.emplace_back(exit.get<uint16_t>());
                 return good;
             });
-            const bool whole = !path.isps.empty() && path.exits.size() + 1 == path.isps.size();
+            // A way begins at home and crosses nobody twice: no header could say it (NetPaS §5.1).
+            const bool whole = !path.isps.empty() && path.exits.size() + 1 == path.isps.size() &&
+                               path.isps.front() == document.validity.isp &&
+                               !hasTwice(path.isps, [](IspId isp) { return isp; });
             document.paths.push_back(std::move(path));
             return one.ok() && whole;
         });

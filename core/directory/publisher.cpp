@@ -14,6 +14,11 @@ constexpr std::string_view payeePath = "/v1/payees/";
 Publisher::Publisher(Content content, const Identity& identity, const Clock& clock)
     : m_content(std::move(content)), m_identity(identity), m_clock(clock) {}
 
+void Publisher::replace(Content content) {
+    m_content = std::move(content);
+    m_sealed.clear();
+}
+
 void Publisher::followRoutes(RouteFinder finder, std::chrono::seconds freshness) {
     m_finder = std::move(finder);
     m_freshness = freshness;
@@ -70,7 +75,7 @@ net::HttpResponse Publisher::serve(const net::HttpRequest& request, const Sealed
                                    std::optional<std::chrono::seconds> freshness) const {
     net::HttpResponse response;
     auto left = std::chrono::duration_cast<std::chrono::seconds>(sealed.expires - m_clock.now()).count();
-    if (freshness) left = std::min<int64_t>(left, freshness->count());
+    left = std::min<int64_t>(left, freshness.value_or(m_content.refresh).count());
     response.headers = {{"ETag", sealed.tag},
                         {"Cache-Control", "max-age=" + std::to_string(std::max<int64_t>(left, 0))}};
     if (request.header("If-None-Match") == sealed.tag) {

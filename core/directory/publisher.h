@@ -34,12 +34,16 @@ struct Content {
     std::map<NodeId, std::string> payees;  // PEM, of payees who are customers here
     std::vector<Route> routes;             // the longest prefix that covers the address decides
     std::chrono::seconds validity{3600};
+    std::chrono::seconds refresh{60};  // clients that need a document look so often whether there is a newer one
 };
 
 class Publisher {
 public:
     // `identity` and `clock` must outlive the publisher.
     Publisher(Content content, const Identity& identity, const Clock& clock);
+
+    // What the ISP has configured since; from now on only that is served.
+    void replace(Content content);
 
     // Asked for every address besides the configured routes; the longer prefix decides, and for one prefix the configured paths go
     // first. Clients are then told to look again every `freshness` while they need the path.
@@ -67,7 +71,7 @@ private:
     const Identity& m_identity;
     const Clock& m_clock;
     RouteFinder m_finder;
-    std::optional<std::chrono::seconds> m_freshness;  // of paths; nothing: as long as they are valid
+    std::optional<std::chrono::seconds> m_freshness;  // of paths; nothing: as all documents
     std::map<std::string, Sealed> m_sealed;
 };
 

@@ -176,6 +176,76 @@ private slots:
         QCOMPARE(pathsFromJson(json.dump()).error(), DocumentError::WrongShape);
     }
 
+    void pathsThatLoopOrBeginElsewhereAreRefused() {
+        auto json = nlohmann::json::parse(toJson(paths()));
+        auto& isps = json["paths"][0]["isps"];
+        const auto good = isps;
+        isps.back() = isps.front();
+        QCOMPARE(pathsFromJson(json.dump()).error(), DocumentError::WrongShape);
+        isps = good;
+        isps.front() = 99;
+        QCOMPARE(pathsFromJson(json.dump()).error(), DocumentError::WrongShape);
+        isps = good;
+        QVERIFY(pathsFromJson(json.dump()).has_value());
+    }
+
+    // Two answers to one question.
+    void nothingIsNamedTwice() {
+        Menu twice = menu();
+        twice.classes.push_back(twice.classes.front());
+        QCOMPARE(menuFromJson(toJson(twice)).error(), DocumentError::WrongShape);
+        Keys two = keys();
+        two.others.push_back(two.others.front());
+        two.others.back().key = Identity::generate().publicKey();
+        QCOMPARE(keysFromJson(toJson(two)).error(), DocumentError::WrongShape);
+    }
+
+    void namesThatWouldRuleATerminalAreRefused() {
+        for (const char* bad : {"gold\x1b[2J", "a\nb", "\x7f",
+                                "\xc2\x9b"
+                                "31m"}) {
+            Menu menu = ::menu();
+            menu.classes[0].name = bad;
+            QVERIFY2(!menuFromJson(toJson(menu)), bad);
+            menu = ::menu();
+            menu.classes[0].description = bad;
+            QVERIFY2(!menuFromJson(toJson(menu)), bad);
+            Descriptor descriptor = ::descriptor();
+            descriptor.name = bad;
+            QVERIFY2(!descriptorFromJson(toJson(descriptor)), bad);
+        }
+        Menu menu = ::menu();
+        menu.classes[0].name = std::string(65, 'x');
+        QVERIFY(!menuFromJson(toJson(menu)));
+        menu.classes[0].name = "Größe 二";
+        QVERIFY(menuFromJson(toJson(menu)).has_value());
+    }
+
+    void whatIsGoodForEverOrNeverIsRefused() {
+        Menu menu = ::menu();
+        menu.validity.expires = menu.validity.issued + std::chrono::hours(24 * 31);
+        QVERIFY(menuFromJson(toJson(menu)).has_value());
+        menu.validity.expires = menu.validity.issued + std::chrono::hours(24 * 365);
+        QVERIFY(!menuFromJson(toJson(menu)));
+        menu.validity.expires = menu.validity.issued;
+        QVERIFY(!menuFromJson(toJson(menu)));
+    }
+
+    // Neither memory nor the stack follows what somebody sends.
+    void hugeAndDeepOnesAreRefused() {
+        const Identity isp = Identity::generate();
+        QVERIFY(!menuFromJson(std::string(1 << 20, '[')));
+        QVERIFY(!menuFromJson("{\"kind\":\"menu\",\"classes\":" + std::string(300'000, '[') +
+                              std::string(300'000, ']') + "}"));
+        Menu many = menu();
+        many.exits.assign(5000, many.exits.front());
+        QCOMPARE(openMenu(seal(toJson(many), isp), isp.publicKey(), IspId(26), start).error(),
+                 DocumentError::WrongShape);
+        Paths wide = paths();
+        wide.paths.assign(Paths::most + 1, wide.paths.front());
+        QCOMPARE(pathsFromJson(toJson(wide)).error(), DocumentError::WrongShape);
+    }
+
     void forgedEnvelopeIsRefused() {
         const Identity isp = Identity::generate();
         const Identity other = Identity::generate();
