@@ -7,6 +7,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 
 #include "app/isp/edge_config.h"
 #include "app/isp/edge_service.h"
@@ -52,7 +53,18 @@ int fail(const std::string& text, int code) {
     return code;
 }
 
-int serve(const EdgeSettings& settings) {
+// SIGHUP. A file that is no good changes nothing.
+void readAgain(const std::string& file, EdgeService& service) {
+    const auto settings = readEdgeConfig(file);
+    if (!settings) {
+        for (const ConfigProblem& problem : settings.error()) spdlog::error("{}", problem.toString());
+        return spdlog::error("the prices from before stay");
+    }
+    service.reprice(*settings);
+    spdlog::info("the classes of {} were read again; all else changes with a restart only", file);
+}
+
+int serve(const EdgeSettings& settings, const std::string& file) {
     if (!initCrypto()) return fail("libsodium does not start", 1);
     const auto identity = Identity::load(settings.identity);
     if (!identity) {
@@ -70,6 +82,15 @@ int serve(const EdgeSettings& settings) {
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);
     auto service = EdgeService::start(settings, {io, udp, **device, systemClock(), *identity});
     if (!service) return fail(service.error(), 1);
+    boost::asio::signal_set hangups(io, SIGHUP);
+    std::function<void()> awaitHangup = [&] {
+        hangups.async_wait([&](const boost::system::error_code& error, int) {
+            if (error) return;
+            readAgain(file, **service);
+            awaitHangup();
+        });
+    };
+    awaitHangup();
     signals.async_wait([&](const boost::system::error_code& error, int) {
         if (!error) (*service)->stop([&io] { io.stop(); });
     });
@@ -100,7 +121,7 @@ int runEdge(const std::vector<std::string>& arguments) {
         return 2;
     }
     if (check) return std::printf("%s is good\n", file.c_str()) > 0 ? 0 : 1;
-    return serve(*settings);
+    return serve(*settings, file);
 }
 
 }  // namespace netpas::isp

@@ -93,6 +93,8 @@ void EdgeConfigReader::readGeneral(TomlFields& fields) {
     m_settings.adminSocket = path(fields.text("admin_socket"));
     edge.listen = fields.addresses("listen", Need::Optional);
     edge.blacklist = fields.isps("blacklist");
+    m_settings.priceNotice =
+        std::chrono::seconds(fields.number("price_notice_seconds", 0, 31L * 24 * 3600, Need::Optional).value_or(3600));
     const std::string underpaid = fields.text("underpaid", Need::Optional).value_or("drop");
     if (underpaid == "best-effort") {
         edge.underpaid = tun::UnderpaidAction::BestEffort;

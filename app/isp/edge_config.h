@@ -1,6 +1,7 @@
 // The file edge.toml of `netpas-isp edge` (app/isp/README.md describes it).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -20,6 +21,8 @@ struct EdgeSettings {
     std::filesystem::path identity;  // relative paths are taken from the configuration's folder
     std::filesystem::path stateFolder;
     std::filesystem::path adminSocket;
+    // A price that has gone up: how long the one before is still taken. At least the validity of the menus that promised it.
+    std::chrono::seconds priceNotice{3600};
     Endpoint accounting;
     PublicKey accountingKey;
 };

@@ -46,6 +46,12 @@ struct Harvest {
     tun::EngineCounters engine;
 };
 
+struct FormerPrice {
+    ServiceClass service;
+    PriceSchedule price;
+    SteadyTime until;
+};
+
 uint64_t newIncarnation(uint64_t before, SystemTime now) {
     // Differs from all earlier ones even if the state was lost.
     return std::max(before + 1, static_cast<uint64_t>(std::max<int64_t>(now.time_since_epoch().count(), 1)));
@@ -68,6 +74,7 @@ public:
     tl::expected<void, std::string> start();
     void stop(std::function<void()> done);
     void abandon();
+    void reprice(const EdgeSettings& settings);
 
 private:
     using Work = std::function<void(tun::EdgeProcessor&)>;
@@ -132,6 +139,7 @@ private:
     std::vector<IspId> m_blacklist;
     std::vector<IspId> m_lastBlacklist;
     uint16_t m_minute = UINT16_MAX;
+    std::vector<FormerPrice> m_formerPrices;
 
     Harvest m_last;
     bool m_harvesting = false;
@@ -253,8 +261,29 @@ void EdgeService::Impl::startAccounting() {
     m_accounting->start();
 }
 
+void EdgeService::Impl::reprice(const EdgeSettings& settings) {
+    const SteadyTime until = m_parts.clock.steady() + settings.priceNotice;
+    for (const tun::EdgeClass& before : m_settings.edge.classes) {
+        const auto& all = settings.edge.classes;
+        const auto same = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.id == before.id; });
+        if (same == all.end() || same->price == before.price) continue;
+        m_formerPrices.push_back({before.id, before.price, until});
+        spdlog::info("class {} has another price; the one before is taken for {} s", before.id.value(),
+                     settings.priceNotice.count());
+    }
+    m_settings.edge.classes = settings.edge.classes;
+    publishTables();
+}
+
 void EdgeService::Impl::publishTables() {
     m_minute = minuteOfDay(m_parts.clock.now());
+    std::erase_if(m_formerPrices, [now = m_parts.clock.steady()](const FormerPrice& one) { return one.until <= now; });
+    for (tun::EdgeClass& entry : m_settings.edge.classes) {
+        entry.former.clear();
+        for (const FormerPrice& one : m_formerPrices) {
+            if (one.service == entry.id) entry.former.push_back(one.price);
+        }
+    }
     std::vector<tun::InvestigatedPath> paths;
     for (size_t slot = 0; slot < m_investigated.size(); ++slot)
         paths.push_back({static_cast<uint8_t>(slot), m_investigated[slot]});
@@ -670,6 +699,8 @@ tl::expected<std::unique_ptr<EdgeService>, std::string> EdgeService::start(const
     }
     return std::unique_ptr<EdgeService>(new EdgeService(std::move(impl)));
 }
+
+void EdgeService::reprice(const EdgeSettings& settings) { m_impl->reprice(settings); }
 
 void EdgeService::stop(std::function<void()> done) { m_impl->stop(std::move(done)); }
 

@@ -38,6 +38,9 @@ public:
     EdgeService(const EdgeService&) = delete;
     EdgeService& operator=(const EdgeService&) = delete;
 
+    // The classes and prices of these settings from now on. What was promised before is taken for so long as `priceNotice` says.
+    void reprice(const EdgeSettings& settings);
+
     // Ends the packet thread, sends what was counted, waits up to two seconds until the accounting server has it, writes
     // the state and calls `done`.
     void stop(std::function<void()> done);

@@ -26,6 +26,7 @@ struct EdgeClass {
     std::string name;
     uint8_t dscp = 0;  // 0..63
     PriceSchedule price;
+    std::vector<PriceSchedule> former{};  // that were promised and are still taken
 };
 
 struct EdgeCustomer {

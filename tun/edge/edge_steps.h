@@ -96,6 +96,9 @@ inline bool EdgeProcessor::checkPrice(Work& work, const EdgeTables& tables) {
     const Money cost =
         work.service->flat ? price.perPacket : price.cost(work.innerSize, Money::fromEighths(work.downstream));
     if (work.ownPrice >= cost.eighths()) return true;
+    for (const PriceModel& former : work.service->former) {
+        if (work.ownPrice >= former.cost(work.innerSize, Money::fromEighths(work.downstream)).eighths()) return true;
+    }
     switch (tables.underpaid()) {
     case UnderpaidAction::Drop: return refuse(work, Verdict::Underpaid);
     case UnderpaidAction::BestEffort: return toKernelUncharged(work, Verdict::UnderpaidBestEffort);

@@ -13,7 +13,9 @@ std::shared_ptr<const EdgeTables> EdgeTables::build(const EdgeConfig& config, ui
     for (const EdgeClass& entry : config.classes) {
         const PriceModel& price = entry.price.modelAt(minute);
         const bool flat = price.perKib == Money::zero() && price.surcharge1024ths == 0;
-        tables->m_classes[entry.id.value()] = {true, flat, entry.dscp, price};
+        ClassEntry& known = tables->m_classes[entry.id.value()];
+        known = {true, flat, entry.dscp, price};
+        for (const PriceSchedule& former : entry.former) known.former.push_back(former.modelAt(minute));
     }
     for (const IspId isp : config.blacklist) tables->m_blacklist.set(isp.value());
     for (const IspId isp : blacklist) tables->m_blacklist.set(isp.value());

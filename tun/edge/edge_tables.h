@@ -29,7 +29,8 @@ public:
         bool known = false;
         bool flat = false;  // the price is perPacket and nothing else
         uint8_t dscp = 0;
-        PriceModel price;  // at this time of day
+        PriceModel price;                  // at this time of day
+        std::vector<PriceModel> former{};  // that are still taken
     };
 
     enum class Way : uint8_t { Link, Internal, Kernel, Endpoint };
