@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <utility>
+#include <vector>
 
 namespace netpas::cartographer {
 
@@ -38,6 +41,17 @@ bool isWritable(const std::filesystem::path& folder) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     return ::access(folder.c_str(), W_OK | X_OK) == 0;
+}
+
+void keepNewestFiles(const std::filesystem::path& folder, size_t most) {
+    std::error_code error;
+    std::vector<std::pair<std::filesystem::file_time_type, std::filesystem::path>> files;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+        if (entry.is_regular_file(error)) files.emplace_back(entry.last_write_time(error), entry.path());
+    }
+    if (files.size() <= most) return;
+    std::sort(files.begin(), files.end());
+    for (size_t i = 0; i < files.size() - most; ++i) std::filesystem::remove(files[i].second, error);
 }
 
 void removeCacheFiles(const std::filesystem::path& folder) {

@@ -14,6 +14,8 @@ namespace netpas::cartographer {
 [[nodiscard]] bool writeCacheFile(const std::filesystem::path& file, std::string_view text);
 // Makes the folder where it is missing.
 [[nodiscard]] bool isWritable(const std::filesystem::path& folder);
+// Removes the oldest of the files in it beyond so many.
+void keepNewestFiles(const std::filesystem::path& folder, size_t most);
 void removeCacheFiles(const std::filesystem::path& folder);
 
 }  // namespace netpas::cartographer

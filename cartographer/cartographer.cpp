@@ -19,6 +19,8 @@ constexpr size_t maxPayeeSources = 16;
 constexpr std::chrono::seconds seldom{30};
 constexpr std::chrono::seconds often{1};
 constexpr std::chrono::seconds afterFailure{5};
+constexpr const char* replacedFolder = "replaced";
+constexpr size_t mostReplaced = 256;
 constexpr const char* homeFile = "home";
 constexpr const char* descriptorFile = "descriptor.json";
 constexpr const char* keysFile = "keys.json";
@@ -166,6 +168,9 @@ void Cartographer::obtain(const Directory& from, const std::string& target, cons
             return done(kept->document);
         } else {
             auto document = open(got->body);
+            // The newer promise holds, whatever is served afterwards.
+            const bool older = document && kept && document->validity.issued < kept->document.validity.issued;
+            if (older) document = tl::unexpected(DocumentError::Expired);
             if (document) {
                 keep({*document, got->tag, lookAgainAt(*document, got->maxAge)}, got->body);
                 return done(std::move(*document));
@@ -276,10 +281,26 @@ void Cartographer::menu(IspId isp, const Directory& from, Done<directory::Menu> 
             return directory::openMenu(body, key, isp, m_clock.now());
         },
         [this, isp](const Kept<directory::Menu>& menu, const std::string& body) {
+            if (!body.empty()) keepReplaced(isp, menu.document);
             m_menus[isp] = menu;
             if (!body.empty()) (void)writeCacheFile(fileOf(menuFile(isp)), body);
         },
         std::move(done));
+}
+
+// A menu that is replaced by another before its time is over was a promise: it stays, with its signature.
+void Cartographer::keepReplaced(IspId isp, const directory::Menu& next) {
+    const auto known = m_menus.find(isp);
+    if (known == m_menus.end() || !isCurrent(known->second.document.validity, m_clock.now())) return;
+    const directory::Menu& before = known->second.document;
+    if (before.classes == next.classes) return;
+    const auto envelope = readCacheFile(fileOf(menuFile(isp)));
+    const std::filesystem::path folder = m_folder / replacedFolder;
+    if (!envelope || !isWritable(folder)) return;
+    const auto issued = before.validity.issued.time_since_epoch().count();
+    (void)writeCacheFile(folder / ("menu-" + std::to_string(isp.value()) + "-" + std::to_string(issued) + ".json"),
+                         *envelope);
+    keepNewestFiles(folder, mostReplaced);
 }
 
 tl::expected<Cartographer::Directory, Failure> Cartographer::directoryOf(IspId isp, const directory::Keys& keys) const {
@@ -358,7 +379,39 @@ void Cartographer::quote(const QuoteRequest& request, Done<Quote> done) {
     });
 }
 
+namespace {
+
+Survey withoutClasses(Survey survey, const QuoteRequest& request) {
+    for (const auto& [isp, service] : request.without) {
+        const auto menu = survey.menus.find(isp);
+        if (menu == survey.menus.end()) continue;
+        std::erase_if(menu->second.menu.classes,
+                      [service = service](const directory::MenuClass& one) { return one.id == service; });
+    }
+    return survey;
+}
+
+}  // namespace
+
 tl::expected<Quote, Failure> quoteFrom(const QuoteRequest& request, const Survey& survey, SystemTime now) {
+    if (!request.without.empty()) {
+        QuoteRequest rest = request;
+        rest.without.clear();
+        return quoteFrom(rest, withoutClasses(survey, request), now);
+    }
+    if (request.atMost) {
+        QuoteRequest named = request;
+        named.atMost.reset();
+        auto quote = quoteFrom(named, survey, now);
+        if (quote) {
+            const auto dearest = dearestPacket(quote->path, fullPacketBytes);
+            if (dearest && dearest->total <= *request.atMost) return quote;
+        }
+        if (auto other = bestWithin(*request.atMost, request.destination, survey, now)) return std::move(*other);
+        if (!quote) return quote;
+        return tl::unexpected(Failure{CartographerError::PriceTooHigh,
+                                      "no way there costs " + request.atMost->toString() + " a packet or less"});
+    }
     auto quote = assemble(request, survey.paths.paths, survey.menus, now);
     if (!quote) {
         const auto cause = survey.missing.find(quote.error().isp);

@@ -109,6 +109,7 @@ private:
     void keys(Done<directory::Keys> done);
     void paths(const IpAddress& destination, Done<directory::Paths> done);
     void menu(IspId isp, const Directory& from, Done<directory::Menu> done);
+    void keepReplaced(IspId isp, const directory::Menu& next);
     void menus(const directory::Paths& paths, const directory::Keys& keys, Done<Survey> done);
     void payeeFrom(std::vector<std::pair<IspId, Directory>> sources, const NodeId& payee,
                    Done<directory::PayeeCertificates> done);

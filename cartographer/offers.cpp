@@ -73,6 +73,13 @@ std::optional<Offer> offerOf(const Combination& one, const directory::IspPath& p
 
 uint64_t worth(const Offer& offer) { return throughputOf(offer.quality).value_or(0); }
 
+bool isWorse(const Offer& a, const Offer& b) {
+    if (worth(a) != worth(b)) return worth(a) < worth(b);
+    const uint64_t late = a.quality.latencyMicroseconds.value_or(UINT64_MAX);
+    const uint64_t later = b.quality.latencyMicroseconds.value_or(UINT64_MAX);
+    return late != later ? late > later : a.price > b.price;
+}
+
 // The cheapest that may help, the cheapest that is comfortable, and the best of all.
 std::vector<Offer> cut(std::vector<Offer> all) {
     std::vector<Offer> tiers;
@@ -92,13 +99,7 @@ std::vector<Offer> cut(std::vector<Offer> all) {
     if (thrifty != all.end() && (enough == all.end() || thrifty->price < enough->price)) add(thrifty, Tier::Thrifty);
     add(enough, Tier::Enough);
     if (tiers.empty() && !all.empty()) add(all.begin(), Tier::Thrifty);
-    const auto best = std::max_element(all.begin(), all.end(), [](const Offer& a, const Offer& b) {
-        if (worth(a) != worth(b)) return worth(a) < worth(b);
-        const uint64_t late = a.quality.latencyMicroseconds.value_or(UINT64_MAX);
-        const uint64_t later = b.quality.latencyMicroseconds.value_or(UINT64_MAX);
-        return late != later ? late > later : a.price > b.price;
-    });
-    add(best, Tier::Most);
+    add(std::max_element(all.begin(), all.end(), isWorse), Tier::Most);
     std::stable_sort(tiers.begin(), tiers.end(), [](const Offer& a, const Offer& b) { return a.price < b.price; });
     return tiers;
 }
@@ -121,6 +122,17 @@ Change stallsGone(const KnownQuality& quality, uint64_t streamBitsPerSecond) {
     if (!throughput) return Change::Unknown;
     if (*throughput / 3 >= streamBitsPerSecond / 2 && *throughput >= streamBitsPerSecond) return Change::Likely;
     return *throughput >= streamBitsPerSecond ? Change::Possible : Change::None;
+}
+
+std::optional<Quote> bestWithin(Money price, const IpAddress& destination, const Survey& survey, SystemTime now) {
+    const Ways ways = waysOf(survey, now);
+    std::optional<Offer> best;
+    for (const Combination& one : frontier(ways.ways, fullPacketBytes, nothingKnown)) {
+        if (one.way == Combination::bestEffort || one.price > price) continue;
+        auto offer = offerOf(one, *ways.paths[one.way], survey, destination, 1, survey.paths.validity.expires);
+        if (offer && offer->id.price <= price && (!best || isWorse(*best, *offer))) best = std::move(*offer);
+    }
+    return best ? std::optional(std::move(best->quote)) : std::nullopt;
 }
 
 Offers offersFrom(const IpAddress& destination, const Survey& survey, uint64_t streamBitsPerSecond, SystemTime now,

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -36,6 +38,11 @@ struct QuoteRequest {
     IpAddress destination;
     ClassChoice everywhere;
     std::map<IspId, ClassChoice> perIsp;  // goes before `everywhere`
+    // What the dearest full-sized packet of the day may cost. What is named above goes first; where that is not to be had for so much, the
+    // best that is.
+    std::optional<Money> atMost{};
+    // Not bought, whoever names them.
+    std::vector<std::pair<IspId, ServiceClass>> without{};
 };
 
 struct QuotedHop {

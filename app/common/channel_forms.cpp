@@ -93,6 +93,8 @@ channel::QuoteRequest toChannel(const cartographer::QuoteRequest& request) {
     said.destination = request.destination;
     said.everywhere = wishToChannel(request.everywhere);
     for (const auto& [isp, choice] : request.perIsp) said.perIsp.push_back({isp, wishToChannel(choice)});
+    said.atMost = request.atMost.value_or(Money::zero());
+    for (const auto& [isp, service] : request.without) said.without.push_back({isp, service});
     return said;
 }
 
@@ -101,6 +103,8 @@ cartographer::QuoteRequest fromChannel(const channel::QuoteRequest& request) {
     meant.destination = request.destination;
     meant.everywhere = wishFromChannel(request.everywhere);
     for (const channel::IspWish& wish : request.perIsp) meant.perIsp.emplace(wish.isp, wishFromChannel(wish.wish));
+    if (request.atMost > Money::zero()) meant.atMost = request.atMost;
+    for (const channel::IspClass& one : request.without) meant.without.emplace_back(one.isp, one.service);
     return meant;
 }
 

@@ -150,11 +150,18 @@ void fields(A& a, Ref<A, IspWish> m) {
     fields(a, m.wish);
 }
 template <typename A>
+void fields(A& a, Ref<A, IspClass> m) {
+    a.id(m.isp);
+    a.id(m.service);
+}
+template <typename A>
 void fields(A& a, Ref<A, QuoteRequest> m) {
     a.number(m.request);
     a.address(m.destination);
     fields(a, m.everywhere);
     a.list(m.perIsp, maxHops, each);
+    a.money(m.atMost);
+    a.list(m.without, maxWithout, each);
     const auto notAscending = [](const IspWish& one, const IspWish& next) { return one.isp >= next.isp; };
     if (std::ranges::adjacent_find(m.perIsp, notAscending) != m.perIsp.end()) a.fail();
 }

@@ -32,6 +32,7 @@ inline constexpr size_t maxText = 512;  // for people; a longer one is cut
 inline constexpr size_t maxFlows = 512;
 inline constexpr size_t maxHeld = 1024;  // two keys of each flow while they are changed
 inline constexpr size_t maxHops = 16;
+inline constexpr size_t maxWithout = 64;
 inline constexpr size_t maxPeriods = 64;
 inline constexpr size_t maxAllowedIsps = 16;
 inline constexpr size_t maxJoinUrl = 512;
@@ -140,11 +141,17 @@ struct IspWish {
     IspId isp;
     ClassWish wish;
 };
+struct IspClass {
+    IspId isp;
+    ServiceClass service;
+};
 struct QuoteRequest {
     uint32_t request = 0;
     IpAddress destination;
     ClassWish everywhere;
     std::vector<IspWish> perIsp;  // ascending, each once; goes before `everywhere`
+    Money atMost;                 // for the dearest full-sized packet; zero: any price
+    std::vector<IspClass> without;
 };
 enum class QuoteTrouble : uint8_t { NotJoined = 1, NoPath = 2, NoSuchClass = 3, Unreachable = 4, Untrusted = 5 };
 struct NoQuote {

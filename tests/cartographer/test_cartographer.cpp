@@ -1,7 +1,9 @@
 #include <QTemporaryDir>
 #include <QtTest>
 #include <deque>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -176,6 +178,37 @@ private slots:
         m_web->publish(start + std::chrono::minutes{111}, 5);
         m_web->pages[{1, "/v1/menu"}] = "forged";
         QCOMPARE(int(quote()->error().error), int(CartographerError::Untrusted));
+    }
+
+    // Whoever serves an earlier promise after a later one, is not believed; and the earlier one, which was to hold longer, is kept.
+    void anOlderMenuNeverReplacesANewerOne() {
+        m_web->maxAge = std::chrono::seconds{2};
+        QVERIFY(*join(m_web->joinUrl()));
+        const auto older = m_web->pages;
+        QCOMPARE(priceOfPacket((*quote())->path, 1400, 0)->total, *Money::fromNanodollars(9));
+        m_clock->advance(std::chrono::seconds{5});
+        m_web->publish(start + std::chrono::seconds{5}, 4);
+        QCOMPARE(priceOfPacket((*quote())->path, 1400, 0)->total, *Money::fromNanodollars(12));
+        m_clock->advance(std::chrono::seconds{5});
+        m_web->pages = older;
+        QCOMPARE(priceOfPacket((*quote())->path, 1400, 0)->total, *Money::fromNanodollars(12));
+        m_clock->advance(std::chrono::seconds{10});
+        QCOMPARE(priceOfPacket((*quote())->path, 1400, 0)->total, *Money::fromNanodollars(12));
+
+        const std::filesystem::path kept = m_folder->filePath("replaced").toStdString();
+        size_t menus = 0;
+        for (const auto& file : std::filesystem::directory_iterator(kept)) {
+            std::ifstream in(file.path());
+            const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+            for (size_t isp = 0; isp < 3; ++isp) {
+                const auto menu =
+                    directory::openMenu(text, m_web->keys[isp].publicKey(), IspId{uint16_t(26 - isp)}, m_clock->now());
+                if (!menu) continue;
+                ++menus;
+                QVERIFY(menu->validity.issued == start);
+            }
+        }
+        QCOMPARE(menus, size_t{3});
     }
 
     void pathsThatSayHowLongTheyStayFreshAreFollowed() {

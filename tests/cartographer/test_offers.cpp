@@ -148,6 +148,38 @@ private slots:
         QVERIFY(!OfferId::parse(long17 + "_5_5"));
     }
 
+    void whatIsNamedGoesFirstAndElseTheBestThatIsNotTooDear() {
+        World world;
+        world.sells(2, {one(1, 10, 20'000, 0, 20'000'000), one(2, 4, 40'000, 1000, 10'000'000)});
+        world.sells(3, {one(1, 8, 30'000, 0, 20'000'000)});
+        world.sells(4, {one(1, 3, 5'000, 0, 50'000'000)});
+        world.path({1, 2, 4});
+        world.path({1, 3, 4});
+        QuoteRequest wish{destination, {}, {}};
+        wish.perIsp[IspId(2)] = {ClassChoice::Rule::Numbered, {}, ServiceClass(1)};
+        const auto under = [&](int64_t nanodollars) {
+            wish.atMost = Money::fromNanodollars(nanodollars).value();
+            return quoteFrom(wish, world.survey, now);
+        };
+        const auto says = [](const auto& quote, uint16_t isp, uint8_t service) {
+            return quote && quote->path.size() == 3 && quote->path[1].isp == IspId(isp) &&
+                   quote->path[1].service == ServiceClass(service);
+        };
+        QVERIFY(says(under(15), 2, 1));
+        QVERIFY2(says(under(14), 3, 1), "the other way, which is the best for that");
+        QVERIFY2(says(under(12), 2, 2), "a lesser class");
+        QCOMPARE(under(8).error().error, CartographerError::PriceTooHigh);
+        wish.without = {{IspId(2), ServiceClass(1)}};
+        QVERIFY2(says(under(15), 3, 1), "what is not wanted is not bought, whoever names it");
+        wish.without.emplace_back(IspId(3), ServiceClass(1));
+        QVERIFY(says(under(15), 2, 2));
+        wish.without.emplace_back(IspId(2), ServiceClass(2));
+        QVERIFY(!under(15));
+        wish.without.clear();
+        world.survey.paths.paths.clear();
+        QCOMPARE(under(15).error().error, CartographerError::NoPath);
+    }
+
     // With several ways, the one of the offer is taken although another would be tried first.
     void theWayOfTheOfferIsTaken() {
         World world;
