@@ -125,6 +125,29 @@ Exit label(const Client& client, Output output, const Given& given) {
     return Exit::Ok;
 }
 
+std::string wayText(const json& way) {
+    std::string text;
+    for (const json& hop : way)
+        text += (text.empty() ? "" : " → ") + textAt(hop, "isp") + " class " + textAt(hop, "class");
+    return text.empty() ? "none" : text;
+}
+
+Exit evidence(const Client& client, Output output, const Given& given) {
+    const auto answer = client.call("GET", "/v1/purchases/" + net::encodeQueryValue(given.id) + "/evidence");
+    if (!answer) return report(answer.error(), output);
+    if (output.json) return printJson(answer->body), Exit::Ok;
+    Rows rows{{"AT", "KIND", "WHAT"}};
+    for (const json& one : at(answer->body, {"evidence"})) {
+        const json said = at(one, {"said"});
+        const std::string what = said.is_object() ? textAt(said, "because") + ": " + wayText(at(said, {"from"})) +
+                                                        " ⇒ " + wayText(at(said, {"to"}))
+                                                  : textAt(one, "message");
+        rows.push_back({textAt(one, "at").substr(0, 19), textAt(one, "kind"), what});
+    }
+    print(rows.size() > 1 ? table(rows) : "nothing is kept of this purchase\n");
+    return Exit::Ok;
+}
+
 }  // namespace
 
 void addLedgerVerbs(CLI::App& app, Action& chosen) {
@@ -150,6 +173,10 @@ void addLedgerVerbs(CLI::App& app, Action& chosen) {
         ->capture_default_str();
     period(totalsVerb);
     addVerb(app, chosen, "balance", "what was spent, and what is set aside", balance);
+    CLI::App* const evidenceVerb = addVerb(
+        app, chosen, "evidence", "what is kept of a purchase: statements that its ISP signed, ways that changed",
+        [given](const Client& c, Output o) { return evidence(c, o, *given); });
+    evidenceVerb->add_option("id", given->id, "number of the purchase")->required();
     CLI::App* const labelVerb = addVerb(app, chosen, "label", "your own words for a purchase",
                                         [given](const Client& c, Output o) { return label(c, o, *given); });
     labelVerb->add_option("id", given->id, "number of the purchase")->required();

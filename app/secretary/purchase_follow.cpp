@@ -1,6 +1,7 @@
 // Routes and prices change while purchases run (NetPaS §3.1.2): each running purchase is quoted again now and then. A way that is no dearer
 // than what was agreed to is taken; else the flow goes back to best effort.
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "app/secretary/purchase_alive.h"
@@ -37,7 +38,32 @@ std::string namesOf(const std::vector<QuotedHop>& way) {
     return text;
 }
 
+nlohmann::json wayJson(const std::vector<QuotedHop>& way) {
+    nlohmann::json hops = nlohmann::json::array();
+    const auto price = cartographer::dearestPacket(way, cartographer::fullPacketBytes);
+    for (size_t i = 0; i < way.size(); ++i) {
+        hops.push_back({{"isp", way[i].isp.value()},
+                        {"class", way[i].service.value()},
+                        {"exit", way[i].exit.value()},
+                        {"dearest_packet", price ? nlohmann::json(price->hops[i].value().toString()) : nullptr}});
+    }
+    return hops;
+}
+
 }  // namespace
+
+// Kept beside the ISP's statements. `to`: nothing when there is no way any more.
+bool PurchaseService::keepWay(const Entry& entry, const std::vector<QuotedHop>& to, const std::string& because) {
+    const std::string text = nlohmann::json{
+        {"because", because},
+        {"agreed_packet", entry.agreed.toString()},
+        {"from", wayJson(entry.quote->path)},
+        {"to", wayJson(to)}}.dump();
+    const auto done = m_ports.ledger.recordEvidence(
+        entry.book.id, {"way", std::vector<uint8_t>(text.begin(), text.end()), {}, true}, m_ports.clock.now());
+    if (!done) storageFailed(done.error());
+    return done.has_value();
+}
 
 // One purchase after the other, so that many of them do not ask at once. Runs only while something is paid for.
 void PurchaseService::armFollow() {
@@ -63,7 +89,9 @@ void PurchaseService::followNext() {
         if (!running || one.following) continue;
         m_followed = at->first;
         one.following = true;
-        m_ports.quotes.quote(one.what,
+        cartographer::QuoteRequest what = one.what;
+        what.atMost = one.agreed;
+        m_ports.quotes.quote(what,
                              whileAlive([this, id = one.book.id](auto quote) { onFollowed(id, std::move(quote)); }));
         return;
     }
@@ -76,7 +104,10 @@ void PurchaseService::onFollowed(PurchaseId id, tl::expected<cartographer::Quote
     if (!quote) {
         switch (quote.error().kind) {
         case QuoteFailure::Kind::NoPath:
-        case QuoteFailure::Kind::NoSuchClass: return beginStop(*known, EndReason::NoOffer, quote.error().message);
+        case QuoteFailure::Kind::NoSuchClass:
+            if (keepWay(*known, {}, quote.error().message))
+                beginStop(*known, EndReason::NoOffer, quote.error().message);
+            return;
         // Who cannot be asked has not said that anything changed.
         case QuoteFailure::Kind::NotJoined:
         case QuoteFailure::Kind::Unreachable:
@@ -93,6 +124,7 @@ void PurchaseService::onFollowed(PurchaseId id, tl::expected<cartographer::Quote
     const auto now =
         cartographer::priceOfPacket(quote->path, cartographer::fullPacketBytes, minuteOfDay(m_ports.clock.now()));
     const std::string what = sameRoute ? std::string("the prices changed") : "the way is now " + namesOf(quote->path);
+    if (!keepWay(*known, quote->path, what)) return;
     if (!dearest || !now || dearest->total > known->agreed) {
         return beginStop(*known, EndReason::NoOffer, what + ", and that costs more than what was agreed to");
     }

@@ -197,6 +197,7 @@ private:
     void armFollow();
     void followNext();
     void onFollowed(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote);
+    bool keepWay(const Entry& entry, const std::vector<cartographer::QuotedHop>& to, const std::string& because);
     void takeWay(Entry& entry, cartographer::Quote quote, const cartographer::PacketPrice& price, Money dearest);
 
     // The end (purchase_service.cpp)

@@ -12,6 +12,7 @@
 #include "app/secretary/routes.h"
 #include "app/secretary/spend_terms.h"
 #include "app/secretary/vault_service.h"
+#include "core/crypto/hex.h"
 #include "secretary/budgets/budget.h"
 
 namespace netpas::secretaryd {
@@ -171,6 +172,30 @@ void one(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
                  running && after && !isFinal(after->book.state) ? 202 : 200));
 }
 
+// What proves what was paid, and why ways and prices changed.
+void evidence(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
+    const std::string text = call.parameter("id");
+    const auto id = purchaseIdFrom(text);
+    const auto found = id ? state.purchases->find(*id) : std::nullopt;
+    if (!found || !maySee(call.caller, found->book)) {
+        return reply(refusal(404, "NOT_FOUND", "there is no purchase " + text, "netpas history"));
+    }
+    const auto kept = state.ledger->evidence(*id);
+    if (!kept) return reply(refusalFor(kept.error()));
+    json list = json::array();
+    for (const ledger::KeptEvidence& one : *kept) {
+        const auto& message = one.evidence.message;
+        json said = json::parse(message.begin(), message.end(), nullptr, false);
+        list.push_back({{"kind", one.evidence.kind},
+                        {"at", timeText(one.at)},
+                        {"accepted", one.evidence.accepted},
+                        {"message", toHex(message)},
+                        {"signature", toHex(one.evidence.signature)},
+                        {"said", said.is_discarded() || !said.is_object() ? json(nullptr) : std::move(said)}});
+    }
+    reply(answer({{"id", text}, {"evidence", std::move(list)}}));
+}
+
 void buy(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     auto order = orderFromJson(call.body());
     if (!order) return reply(refusalFor(order.error()));
@@ -225,6 +250,7 @@ void addPurchaseRoutes(Router& router, SecretaryState& state) {
     router.add("GET", "/v1/purchases", Capability::Read, with(list));
     router.add("POST", "/v1/purchases", Capability::Request, with(buy));
     router.add("GET", "/v1/purchases/{id}", Capability::Read, with(one));
+    router.add("GET", "/v1/purchases/{id}/evidence", Capability::Read, with(evidence));
     router.add("DELETE", "/v1/purchases/{id}", Capability::Request, with(one));
     router.add("POST", "/v1/join", Capability::Policy, with(join));
 }

@@ -120,6 +120,34 @@ Result<void> Ledger::closeKey(SessionKeyId key, const KeyEnd& end, const std::op
     });
 }
 
+Result<void> Ledger::recordEvidence(PurchaseId id, const Evidence& evidence, SystemTime now) {
+    Database& database = m_impl->database;
+    return m_impl->atomically([&]() -> Result<void> {
+        const auto at = standing(database, id);
+        if (!at) return tl::unexpected(at.error());
+        if (isFinal(at->state)) return tl::unexpected(LedgerError::WrongState);
+        const auto row = insertEvidence(database, id, evidence, now);
+        if (!row) return tl::unexpected(row.error());
+        return {};
+    });
+}
+
+Result<std::vector<KeptEvidence>> Ledger::evidence(PurchaseId id) const {
+    auto statement = m_impl->database.prepare(
+        "SELECT kind, message, signature, accepted, at FROM evidence WHERE purchase = ? ORDER BY id");
+    if (!statement) return fail(statement.error());
+    statement->bind(1, rowOf(id));
+    std::vector<KeptEvidence> all;
+    const auto bytes = [](std::span<const uint8_t> view) { return std::vector<uint8_t>(view.begin(), view.end()); };
+    for (auto row = statement->step();; row = statement->step()) {
+        if (!row) return fail(row.error());
+        if (!*row) return all;
+        all.push_back({{std::string(statement->text(0)), bytes(statement->blob(1)), bytes(statement->blob(2)),
+                        statement->integer(3) != 0},
+                       SystemTime(std::chrono::microseconds(statement->integer(4)))});
+    }
+}
+
 Result<Money> Ledger::settle(PurchaseId id, EndReason reason, const std::string& note, SystemTime now) {
     Database& database = m_impl->database;
     return m_impl->atomically([&]() -> Result<Money> {

@@ -96,6 +96,12 @@ public:
     [[nodiscard]] tl::expected<void, LedgerError> closeKey(SessionKeyId key, const KeyEnd& end,
                                                            const std::optional<Evidence>& evidence, SystemTime now);
 
+    // What was observed while the purchase ran; of one that is not final.
+    [[nodiscard]] tl::expected<void, LedgerError> recordEvidence(PurchaseId id, const Evidence& evidence,
+                                                                 SystemTime now);
+    // All that is kept of it, oldest first.
+    [[nodiscard]] tl::expected<std::vector<KeptEvidence>, LedgerError> evidence(PurchaseId id) const;
+
     // At which price and to whom in the contacts: what is known only when a requested purchase is judged. Once.
     [[nodiscard]] tl::expected<void, LedgerError> judged(PurchaseId id, const Context& context);
 

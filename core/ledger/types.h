@@ -171,12 +171,16 @@ struct Purchase {
     SystemTime changedAt;
 };
 
-// A signed statement of the ISP, kept as it came.
+// A signed statement of the ISP, kept as it came; or what was observed here while it was paid for.
 struct Evidence {
-    std::string kind;              // "final-usage"
-    std::vector<uint8_t> message;  // exactly the signed bytes
-    std::vector<uint8_t> signature;
+    std::string kind;                // "final-usage"; "way": JSON, another way or other prices
+    std::vector<uint8_t> message;    // exactly the signed bytes
+    std::vector<uint8_t> signature;  // empty: our own observation
     bool accepted = false;
+};
+struct KeptEvidence {
+    Evidence evidence;
+    SystemTime at;
 };
 
 struct Settlement {

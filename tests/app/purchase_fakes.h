@@ -60,6 +60,7 @@ public:
     Quotes(Timers& timers, KillSwitch& kill) : m_timers(timers), m_kill(kill) {}
     void quote(const cartographer::QuoteRequest& request,
                std::function<void(tl::expected<cartographer::Quote, QuoteFailure>)> done) override {
+        last = request;
         m_kill.step();
         tl::expected<cartographer::Quote, QuoteFailure> result = tl::unexpected(failure);
         if (!fails) {
@@ -74,6 +75,7 @@ public:
         }
         m_timers.after(std::chrono::milliseconds(1), [done = std::move(done), result] { done(result); });
     }
+    cartographer::QuoteRequest last;
     bool fails = false;
     QuoteFailure failure;
     std::vector<std::pair<uint16_t, int64_t>> way{{26, 3}, {25, 10}, {24, 2}};  // ISPs and nanodollars a packet

@@ -119,6 +119,12 @@ private slots:
         agent.timers.run(milliseconds(2500));
         QCOMPARE(agent.plane.flows[0].key.id, flow.key.id);
         QVERIFY2(m_isp.keys.at(first.value()).revoked, "the key of the old way is settled");
+        QVERIFY2(agent.quotes.last.atMost == nano(15), "no dearer way is asked for than was agreed to");
+        const auto kept = *m_ledger->evidence(id);
+        QVERIFY(std::any_of(kept.begin(), kept.end(), [](const ledger::KeptEvidence& one) {
+            const std::string text(one.evidence.message.begin(), one.evidence.message.end());
+            return one.evidence.kind == "way" && text.find("\"isp\":23") != std::string::npos;
+        }));
         agent.service.stop(id, EndReason::StoppedByUser);
         agent.timers.run(milliseconds(5000));
         QCOMPARE(int(book(id).state), int(PurchaseState::Settled));

@@ -38,6 +38,27 @@ private slots:
         QCOMPARE(f.discrepancy(), std::string());
     }
 
+    void whatWasObservedStandsBesideWhatWasSigned() {
+        LedgerFolder f;
+        const PurchaseId id = f.reserved(request("0.05"));
+        QVERIFY(f.ledger->addKey(id, SessionKeyId{1}, dollars("0.02"), now));
+        QVERIFY(f.ledger->recordEvidence(id, {"way", {'{', '}'}, {}, true}, now));
+        QVERIFY(f.ledger->closeKey(SessionKeyId{1}, charge("0.015"), Evidence{"final-usage", {1}, {2}, false}, now));
+        f.reopen();
+        const auto kept = *f.ledger->evidence(id);
+        QCOMPARE(kept.size(), size_t{2});
+        QCOMPARE(kept[0].evidence.kind, std::string("way"));
+        QVERIFY((kept[0].evidence.message == std::vector<uint8_t>{'{', '}'}) && kept[0].evidence.signature.empty());
+        QVERIFY(kept[0].at == now && kept[1].evidence.accepted);
+        QCOMPARE(kept[1].evidence.kind, std::string("final-usage"));
+        QVERIFY(f.ledger->settle(id, EndReason::StoppedByUser, "", now));
+        QCOMPARE(f.ledger->recordEvidence(id, {"way", {}, {}, true}, now).error(), LedgerError::WrongState);
+        QCOMPARE(f.ledger->recordEvidence(PurchaseId{99}, {"way", {}, {}, true}, now).error(),
+                 LedgerError::UnknownPurchase);
+        QVERIFY(f.ledger->evidence(PurchaseId{99})->empty());
+        QCOMPARE(f.discrepancy(), std::string());
+    }
+
     void openSlicesAndChargesNeverExceedTheCap() {
         LedgerFolder f;
         const PurchaseId id = f.reserved(request("0.05"));
