@@ -264,6 +264,25 @@ Expected<void> startParties(Lab& lab) {
     return {};
 }
 
+Expected<void> announcePrices(Lab& lab, const Topology& changed, const std::string& name) {
+    const auto keys = makeKeys(lab);
+    if (!keys) return tl::unexpected(keys.error());
+    const std::string folder = ispFolder(lab.name(), name);
+    const PartyInput input{changed, lab.plan(), *keys, folder};
+    for (const IspSpec& isp : changed.isps) {
+        if (isp.name != name) continue;
+        // The routers first: whoever reads the new menu may pay by it at once.
+        for (const std::string& router : edgesOf(isp)) {
+            LAB_TRY(writePrivateFile(folder + "/edge-" + router + ".toml", edgeConfig(input, isp, router)));
+            lab.program(edgeProgram(router))->signal(SIGHUP);
+        }
+        LAB_TRY(writePrivateFile(folder + "/directory.toml", directoryConfig(input, isp)));
+        lab.program(directoryProgram(name))->signal(SIGHUP);
+        return {};
+    }
+    return fail(LabErrc::Usage, "the topology has no ISP " + name);
+}
+
 Expected<Json> ispBooks(Lab& lab, const std::string& isp) {
     return askJson({programPath("netpas-isp"), "books", "--socket", accountingSocket(lab.name(), isp), "--json"});
 }

@@ -14,6 +14,8 @@ namespace netpas::lab {
 Expected<void> startParties(Lab& lab);
 // Of netpasd on that host, agent or secretary: its state, nobody but root, and limits that no scenario meets by chance.
 std::vector<std::string> agentArguments(const Lab& lab, const std::string& host);
+// What the ISP asks from now on: the configurations of its directory and edges are those of `changed`, and they are told to read them.
+Expected<void> announcePrices(Lab& lab, const Topology& changed, const std::string& isp);
 // Starts the agent of a host (again), with `more` arguments, and waits until it answers. It keeps its state.
 Expected<void> startAgent(Lab& lab, const std::string& host, const std::vector<std::string>& more = {});
 // The same without waiting: for agents that are not expected to come up well.

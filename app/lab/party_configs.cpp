@@ -275,7 +275,7 @@ std::string directoryConfig(const PartyInput& input, const IspSpec& isp) {
     out << "isp = " << isp.id << "\nname = " << quoted(isp.name)
         << "\nidentity = " << quoted(input.folder + "/directory.key")
         << "\nlisten = " << addressList(input.plan.ispAddress.at(isp.name)) << "\nport = " << directoryPort
-        << "\nvalidity_seconds = 3600\n"
+        << "\nvalidity_seconds = 3600\nrefresh_seconds = 1\n"
         << accountingReference(input, isp);
     for (const std::string& router : isp.routers)
         out << "\n[[edge]]\naddresses = " << addressList(input.plan.routerAddress.at(router)) << "\n";

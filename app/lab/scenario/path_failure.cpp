@@ -1,25 +1,21 @@
 // A link on a paid way fails while a connection runs over it. BGP finds the other way, the directory follows its router, the purchase follows
-// the directory: it goes on where that costs no more than was agreed to, and stops where it would.
+// the directory: it goes on where that costs no more than was agreed to, in the next best class where it must, and stops where nothing is left.
 #include <nlohmann/json.hpp>
 
 #include "app/lab/command.h"
 #include "app/lab/netns.h"
 #include "app/lab/parties.h"
 #include "app/lab/scenario/books.h"
-#include "app/lab/scenario/scenario.h"
+#include "app/lab/scenario/offers_kit.h"
 #include "app/lab/state.h"
-#include "app/lab/tools/tool.h"
+#include "app/lab/tools/payment_meter.h"
 
 namespace netpas::lab {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr uint16_t port = 5004;
 constexpr double mbit = 8;
-constexpr auto limit = std::chrono::seconds(20);
-
-double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+constexpr uint16_t v = 23;
+constexpr uint16_t y = 25;
 
 // At the far end: the near one keeps its addresses, as when a cable is cut.
 Expected<void> setLink(ScenarioContext& context, const std::string& name, bool up) {
@@ -34,137 +30,98 @@ Expected<void> setLink(ScenarioContext& context, const std::string& name, bool u
     return fail(LabErrc::Usage, "the topology has no link " + name);
 }
 
-Expected<Json> offerOf(ScenarioContext& context, const std::string& tier) {
-    Json found;
-    LAB_TRY(waitUntil("the offer " + tier, limit, [&] {
-        const auto offers = netpas(context.lab(), "b", {"quote", context.address("a").toString()});
-        if (!offers) return false;
-        for (const Json& offer : offers->value("offers", Json::array())) {
-            if (offer.value("tier", "") == tier) found = offer;
-        }
-        return !found.is_null();
-    }));
-    return found;
-}
-
-Expected<std::string> buyOffer(ScenarioContext& context, const Json& offer) {
-    const auto bought = netpas(context.lab(), "b",
-                               {"buy", "--to", context.address("a").toString(), "--to-port", std::to_string(port),
-                                "--offer", offer.value("id", ""), "--cap", "0.1"});
-    if (!bought) return tl::unexpected(bought.error());
-    return bought->value("id", "");
-}
-
-Json purchaseOf(ScenarioContext& context, const std::string& id) {
-    for (const char* list : {"purchases", "history"}) {
-        const auto all = netpas(context.lab(), "b", {list});
-        if (!all) continue;
-        for (const auto& [name, entries] : all->items()) {
-            if (!entries.is_array()) continue;
-            for (const Json& one : entries) {
-                if (one.is_object() && one.value("id", "") == id) return one;
-            }
-        }
-    }
-    return Json::object();
-}
-
-bool crosses(const Json& purchase, uint16_t isp) {
-    for (const Json& hop : purchase.value("path", Json::array())) {
-        if (hop.value("isp", 0) == isp) return true;
-    }
-    return false;
-}
-
-Expected<double> untilItCrosses(ScenarioContext& context, const std::string& id, uint16_t isp,
-                                const std::string& what) {
-    const auto start = Clock::now();
-    LAB_TRY(waitUntil(what, limit, [&] {
-        const Json now = purchaseOf(context, id);
-        return now.value("state", "") == "active" && crosses(now, isp);
-    }));
-    return secondsSince(start);
-}
-
-uint64_t acceptedAt(ScenarioContext& context, const std::string& router) {
+uint64_t forwardedAt(ScenarioContext& context, const std::string& router) {
     const auto counters = edgeCounters(context.lab(), router);
     return counters ? counters->value("verdicts", Json::object()).value("forwarded", uint64_t{0}) : 0;
+}
+
+Expected<void> paidPacketsAt(ScenarioContext& context, const std::string& router) {
+    const uint64_t before = forwardedAt(context, router);
+    return waitUntil("paid packets at " + router, offersPatience,
+                     [&] { return forwardedAt(context, router) > before + 100; });
 }
 
 // Bought over Y, which fails: the way over V costs less and is taken; when Y is back, so is the purchase.
 Expected<void> cheaperWay(ScenarioContext& context) {
     const auto most = offerOf(context, "most");
     if (!most) return tl::unexpected(most.error());
-    context.expect(crosses(*most, 25), "the best offer is not the one over Y");
-    const auto id = buyOffer(context, *most);
+    context.expect(crosses(*most, y), "the best offer is not the one over Y");
+    const auto id = buyOffer(context, most->value("id", ""));
     if (!id) return tl::unexpected(id.error());
-    LAB_TRY(untilItCrosses(context, *id, 25, "the purchase over Y"));
+    if (const auto there = untilItCrosses(context, *id, y, 1, "the purchase over Y"); !there)
+        return tl::unexpected(there.error());
     context.say("bought: " + most->value("id", ""));
     LAB_TRY(setLink(context, "over-y", false));
-    const auto moved = untilItCrosses(context, *id, 23, "the purchase to go over V");
+    const auto moved = untilItCrosses(context, *id, v, 1, "the purchase to go over V");
     if (!moved) return tl::unexpected(moved.error());
     context.say("the link to Y failed; the purchase goes over V");
-    const uint64_t before = acceptedAt(context, "v1");
-    LAB_TRY(waitUntil("paid packets over V", limit, [&] { return acceptedAt(context, "v1") > before + 100; }));
+    LAB_TRY(paidPacketsAt(context, "v1"));
     LAB_TRY(setLink(context, "over-y", true));
-    const auto back = untilItCrosses(context, *id, 25, "the purchase to come back");
+    const auto back = untilItCrosses(context, *id, y, 1, "the purchase to come back");
     if (!back) return tl::unexpected(back.error());
+    LAB_TRY(paidPacketsAt(context, "y1"));
     const auto settled = stopPurchase(context.lab(), "b", *id);
     if (!settled) return tl::unexpected(settled.error());
+    const auto evidence = evidenceOf(context, *id);
+    if (!evidence) return tl::unexpected(evidence.error());
     context.result()["seconds_to_the_other_way"] = *moved;
     context.result()["seconds_back"] = *back;
+    context.result()["evidence_of_the_first"] = *evidence;
+    context.expect((*evidence)["ways"].size() == 2, "the ledger does not keep that the way changed twice");
+    context.expect((*evidence)["statements"].get<int>() >= 3, "a key of some way has no statement");
     return {};
 }
 
-// Bought over V, which fails: the way over Y costs more than was agreed to.
-Expected<void> dearerWay(ScenarioContext& context) {
+// Bought over V, which fails: gold over Y costs more than was agreed to, silver does not. Then Y fails, too.
+Expected<void> nothingIsLeft(ScenarioContext& context, PaymentMeter& meter) {
     const auto enough = offerOf(context, "enough");
     if (!enough) return tl::unexpected(enough.error());
-    context.expect(crosses(*enough, 23), "the cheapest sufficient offer is not the one over V");
-    const auto id = buyOffer(context, *enough);
+    context.expect(crosses(*enough, v), "the cheapest sufficient offer is not the one over V");
+    const auto id = buyOffer(context, enough->value("id", ""));
     if (!id) return tl::unexpected(id.error());
-    LAB_TRY(untilItCrosses(context, *id, 23, "the purchase over V"));
+    if (const auto there = untilItCrosses(context, *id, v, 1, "the purchase over V"); !there)
+        return tl::unexpected(there.error());
     LAB_TRY(setLink(context, "over-v", false));
-    const auto start = Clock::now();
-    LAB_TRY(waitUntil("the purchase to end by itself", limit,
-                      [&] { return purchaseOf(context, *id).value("state", "") == "settled"; }));
-    context.result()["seconds_to_the_end"] = secondsSince(start);
-    context.say("the link to V failed; over Y it would cost more: best effort");
+    const auto next = untilItCrosses(context, *id, y, 2, "the next best class");
+    if (!next) return tl::unexpected(next.error());
+    context.say("the link to V failed; gold over Y would cost more than was agreed to: silver is taken");
+    LAB_TRY(paidPacketsAt(context, "y1"));
+    LAB_TRY(setLink(context, "over-y", false));
+    const auto cut = std::chrono::steady_clock::now();
+    const auto ended = untilItEnds(context, *id);
+    if (!ended) return tl::unexpected(ended.error());
+    context.say("the link to Y failed, too: no way is left, nothing is paid");
+    const auto last = meter.count().last.value_or(cut);
+    LAB_TRY(setLink(context, "over-y", true));
+    LAB_TRY(setLink(context, "over-v", true));
+    const auto evidence = evidenceOf(context, *id);
+    if (!evidence) return tl::unexpected(evidence.error());
+    context.result()["seconds_to_the_next_offer"] = *next;
+    context.result()["seconds_money_went_on"] = std::max(0.0, std::chrono::duration<double>(last - cut).count());
+    context.result()["seconds_to_the_end"] = *ended;
+    context.result()["evidence_of_the_second"] = *evidence;
+    context.expect((*evidence)["ways"].size() == 2, "the ledger does not keep why the way changed and was lost");
     return {};
-}
-
-void judge(ScenarioContext& context, const Json& sent, const Json& received) {
-    Json& result = context.result();
-    const uint64_t out = sent.value("sent", uint64_t{0});
-    result["bytes"] = out;
-    result["longest_pause_ms"] = received.value("longest_pause_ms", uint64_t{0});
-    result["connection_kept"] = !sent.value("reset", true) && !received.value("reset", true);
-    result["checksum_equal"] = sent.value("checksum", "-") == received.value("checksum", "+");
-    context.expect(result["connection_kept"].get<bool>(), "the connection was reset");
-    context.expect(out > 0 && result["checksum_equal"].get<bool>(), "bytes were lost or changed");
 }
 
 Expected<void> run(ScenarioContext& context) {
-    const std::string where = "port=" + std::to_string(port);
-    const std::string seed = "seed=" + std::to_string(context.options().seed);
-    auto sink = Tool::start(context.lab(), "a", "tcp-sink", {where, seed});
-    if (!sink) return tl::unexpected(sink.error());
-    auto sender = Tool::start(
-        context.lab(), "b", "tcp-send",
-        {"to=" + context.address("a").toString(), where, seed, "seconds=600", "mbit=" + std::to_string(mbit)});
-    if (!sender) return tl::unexpected(sender.error());
+    auto transfer = OffersTransfer::start(context, mbit);
+    if (!transfer) return tl::unexpected(transfer.error());
+    auto meter = PaymentMeter::start(context.lab(), context.topology().accessLink("b")->name, "b");
+    if (!meter) return tl::unexpected(meter.error());
     LAB_TRY(cheaperWay(context));
-    LAB_TRY(dearerWay(context));
-    const auto sent = sender->stop();
-    if (!sent) return tl::unexpected(sent.error());
-    const auto received = sink->finish(limit);
-    if (!received) return tl::unexpected(received.error());
-    judge(context, *sent, *received);
+    LAB_TRY(nothingIsLeft(context, **meter));
+    // Best effort has a way again, and the connection goes on.
+    LAB_TRY(transfer->goesOn(context));
+    LAB_TRY(transfer->judge(context));
+    const auto paid = (*meter)->stop();
+    if (!paid) return tl::unexpected(paid.error());
     const auto bill = billOf(context.lab(), "b");
     if (!bill) return tl::unexpected(bill.error());
     reportBill(context.result(), *bill);
     context.expect(bill->exact(), "ledger, counter and invoice differ");
     context.expect(bill->ledgerPackets > 0, "nothing was ever paid for");
+    context.expect(bill->invoice == paid->amount, "the invoice is not what the captured headers promise");
     return context.lab().checkPrograms();
 }
 

@@ -113,5 +113,6 @@ Scenario endpointConfirmsScenario();
 Scenario settlementScenario();
 Scenario measureTruthScenario();
 Scenario pathFailureScenario();
+Scenario priceRiseScenario();
 
 }  // namespace netpas::lab

@@ -1,5 +1,7 @@
 #include "app/lab/tools/payment_meter.h"
 
+#include <algorithm>
+
 #include "app/lab/evidence.h"
 #include "app/lab/lab.h"
 
@@ -39,7 +41,9 @@ void PaymentMeter::take(const CapturedPacket& captured) {
     const auto packet = readPaidPacket(captured.frame);
     if (!packet) return;
     const std::lock_guard lock(m_mutex);
-    if (!m_count.first) m_count.first = std::chrono::steady_clock::now();
+    m_count.last = std::chrono::steady_clock::now();
+    if (!m_count.first) m_count.first = m_count.last;
+    m_count.dearest = std::max(m_count.dearest, plus(Money::zero(), packet->totalEighths()));
     ++m_count.packets;
     m_count.amount = plus(m_count.amount, packet->totalEighths());
     for (const PaidHop& hop : packet->hops) {

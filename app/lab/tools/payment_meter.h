@@ -23,6 +23,8 @@ struct PaymentCount {
     Money amount = Money::zero();      // of all hops
     std::map<uint16_t, Money> perIsp;  // what the headers promise to each ISP
     std::optional<std::chrono::steady_clock::time_point> first;
+    std::optional<std::chrono::steady_clock::time_point> last{};
+    Money dearest{};  // packet
 };
 
 class PaymentMeter {
