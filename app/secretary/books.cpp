@@ -57,6 +57,10 @@ public:
         }
         m_desk.authorize(id, request, byPerson, std::move(done));
     }
+    std::optional<Denied> objection(const secretary::SpendRequest& before,
+                                    const secretary::SpendRequest& after) override {
+        return m_desk.objection(before, after);
+    }
     void progressed(PurchaseId id, Money used) override { m_desk.progressed(id, used); }
     void settled(PurchaseId id, Money amount) override { m_desk.settled(id, amount); }
 

@@ -88,6 +88,21 @@ void DecisionDesk::authorize(PurchaseId id, const secretary::SpendRequest& reque
     });
 }
 
+std::optional<Denied> DecisionDesk::objection(const secretary::SpendRequest& before,
+                                              const secretary::SpendRequest& after) {
+    using secretary::rules::Outcome;
+    if (before.isps == after.isps) return std::nullopt;
+    const SystemTime now = m_parts.clock.now();
+    const auto then = m_rules->decide(before, now);
+    const auto said = m_rules->decide(after, now);
+    const bool denied = said.outcome == Outcome::Deny && then.outcome != Outcome::Deny;
+    const bool notMeant = then.outcome == Outcome::Allow && said.outcome != Outcome::Allow;
+    if (!denied && !notMeant) return std::nullopt;
+    return Denied{"RESTRICTED",
+                  denied ? said.sentence : "The rule that allows it does not speak of the ISPs on the way now.",
+                  "netpas rules explain", std::nullopt};
+}
+
 void DecisionDesk::progressed(PurchaseId id, Money used) { m_decider->progressed(id, used); }
 
 void DecisionDesk::settled(PurchaseId id, Money amount) { m_decider->settled(id, amount); }

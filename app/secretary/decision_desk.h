@@ -41,6 +41,8 @@ public:
     [[nodiscard]] std::optional<Denied> precheck(const ledger::NewPurchase& purchase) override;
     void authorize(PurchaseId id, const secretary::SpendRequest& request, bool byPerson,
                    std::function<void(Verdict)> done) override;
+    [[nodiscard]] std::optional<Denied> objection(const secretary::SpendRequest& before,
+                                                  const secretary::SpendRequest& after) override;
     void progressed(PurchaseId id, Money used) override;
     void settled(PurchaseId id, Money amount) override;
 

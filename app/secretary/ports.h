@@ -146,6 +146,12 @@ public:
     // callbacks it may come inside the call, so that nothing happens between verdict and reservation.
     virtual void authorize(PurchaseId id, const secretary::SpendRequest& request, bool byPerson,
                            std::function<void(Verdict)> done) = 0;
+    // Whether one that runs on the terms `before` may go on on `after`, which differ in the ISPs. A rule that denies these, or that allows
+    // only the others, is an objection.
+    [[nodiscard]] virtual std::optional<Denied> objection(const secretary::SpendRequest&,
+                                                          const secretary::SpendRequest&) {
+        return std::nullopt;
+    }
     // What a purchase has used so far; grows only.
     virtual void progressed(PurchaseId id, Money used) = 0;
     // The purchase is over, or was given up before it began; also of one that was never authorized.

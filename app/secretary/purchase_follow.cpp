@@ -97,6 +97,16 @@ void PurchaseService::followNext() {
     }
 }
 
+std::optional<std::string> PurchaseService::objectionTo(const Entry& entry, const cartographer::Quote& next) const {
+    const auto terms = [&](const cartographer::Quote& quote) {
+        secretary::SpendRequest request = spendRequestOf(entry.book.request, quote, entry.process);
+        m_ports.authority.inform(entry.book.request, request);
+        return request;
+    };
+    const auto denied = m_ports.authority.objection(terms(*entry.quote), terms(next));
+    return denied ? std::optional(denied->sentence) : std::nullopt;
+}
+
 void PurchaseService::onFollowed(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote) {
     Entry* const known = entry(id);
     if (known == nullptr || !std::exchange(known->following, false)) return;
@@ -128,6 +138,7 @@ void PurchaseService::onFollowed(PurchaseId id, tl::expected<cartographer::Quote
     if (!dearest || !now || dearest->total > known->agreed) {
         return beginStop(*known, EndReason::NoOffer, what + ", and that costs more than what was agreed to");
     }
+    if (const auto objection = objectionTo(*known, *quote)) return beginStop(*known, EndReason::NoOffer, *objection);
     m_ports.log(LogLevel::Info, nameOf(id) + ": " + what);
     takeWay(*known, std::move(*quote), *now, dearest->total);
 }

@@ -197,6 +197,7 @@ private:
     void armFollow();
     void followNext();
     void onFollowed(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote);
+    [[nodiscard]] std::optional<std::string> objectionTo(const Entry& entry, const cartographer::Quote& next) const;
     bool keepWay(const Entry& entry, const std::vector<cartographer::QuotedHop>& to, const std::string& because);
     void takeWay(Entry& entry, cartographer::Quote quote, const cartographer::PacketPrice& price, Money dearest);
 

@@ -248,6 +248,11 @@ public:
         reserved[id.value()] = request.worstCase;
         done(Approved{{"explicit request", "limit", "You asked for it.", {}}});
     }
+    std::optional<Denied> objection(const secretary::SpendRequest&, const secretary::SpendRequest& after) override {
+        const bool forbidden = std::find(after.isps.begin(), after.isps.end(), never) != after.isps.end();
+        return forbidden ? std::optional(Denied{"RESTRICTED", "Not over this ISP.", {}, std::nullopt}) : std::nullopt;
+    }
+    std::optional<IspId> never;
     void progressed(PurchaseId id, Money amount) override { used[id.value()] = amount; }
     void settled(PurchaseId id, Money amount) override {
         reserved.erase(id.value());

@@ -154,6 +154,34 @@ private slots:
         QVERIFY(!alive());
         QCOMPARE(int(world.desk->rules().find(*id)->use.ended), int(secretary::rules::Ended::AppExited));
     }
+    void rulesObjectToOtherIsps() {
+        World world;
+        using secretary::rules::Action;
+        const auto add = [&](Action action, std::optional<uint16_t> isp, const char* app) {
+            secretary::rules::RuleText rule;
+            rule.match.app = app;
+            if (isp) rule.match.isp = IspId{*isp};
+            rule.grant.action = action;
+            QVERIFY(world.desk->rules().add(rule, world.clock.now()));
+        };
+        const auto over = [](const char* app, uint16_t isp) {
+            secretary::SpendRequest request;
+            request.app = app;
+            request.isps = {IspId{26}, IspId{isp}, IspId{24}};
+            request.worstCase = request.price = dollars("0.01");
+            return request;
+        };
+        add(Action::Deny, 23, "/usr/bin/mpv");
+        add(Action::Allow, 25, "/usr/bin/vlc");
+        const auto objects = [&](const char* app, uint16_t from, uint16_t to) {
+            return world.desk->objection(over(app, from), over(app, to)).has_value();
+        };
+        QVERIFY(objects("/usr/bin/mpv", 25, 23));
+        QVERIFY(!objects("/usr/bin/mpv", 25, 22));
+        QVERIFY2(!objects("/usr/bin/mpv", 23, 23), "the same ISPs as when it was asked for");
+        QVERIFY2(objects("/usr/bin/vlc", 25, 22), "what is allowed over 25 only");
+        QVERIFY(!objects("/usr/bin/other", 25, 23));
+    }
     void aRuleForAnAppThatExitedBeforeTheAnswerEndsSoon() {
         World world;
         world.desk->stillRun(std::vector<uint32_t>{7});

@@ -178,8 +178,42 @@ private slots:
     void nothingIsLostOverARestartOfTheRouter();
     void whatCouldNotBeSentIsSentByTheNextLife();
     void whatAnEndpointConfirmsComesWithItsHeaderWhileItTakesPart();
+    void whatWasPromisedIsTakenUntilTheNoticeIsOver();
     void aSecondRouterOnTheSameStateIsRefused();
 };
+
+// The packets pay 10 n$ to this ISP.
+void TestEdgeService::whatWasPromisedIsTakenUntilTheNoticeIsOver() {
+    World w;
+    QVERIFY(w.opened && w.startEdge() && w.join());
+    const SessionKey key = payingKey(79);
+    QVERIFY(w.registerKey(key));
+    QCOMPARE(w.pay(key, 0, 20), size_t{20});
+    isp::EdgeSettings next = w.settings;
+    next.edge.classes[0].price.base.perPacket = nano(11);
+    next.priceNotice = 0s;
+    w.edge->reprice(next);
+    QTest::qWait(150);
+    QCOMPARE(w.pay(key, 20, 20), size_t{0});
+    next.edge.classes[0].price.base.perPacket = nano(9);
+    w.edge->reprice(next);
+    QTest::qWait(150);
+    QCOMPARE(w.pay(key, 20, 20), size_t{20});
+    next.edge.classes[0].price.base.perPacket = nano(20);
+    next.priceNotice = 3600s;
+    w.edge->reprice(next);
+    QTest::qWait(150);
+    QCOMPARE(w.pay(key, 40, 20), size_t{20});
+    next.edge.classes[0].price.base.perPacket = nano(30);
+    next.priceNotice = 0s;
+    w.edge->reprice(next);
+    QTest::qWait(150);
+    QVERIFY2(w.pay(key, 60, 20) == 20, "another change does not take back the promise before");
+    QCOMPARE(w.get()["verdicts"]["underpaid"].get<int>(), 20);
+    const auto statement = w.revoke(key.id);
+    QVERIFY(statement && statement->has_value());
+    QCOMPARE((*statement)->packets, uint64_t{80});
+}
 
 void TestEdgeService::statementAgreesToTheLastEighth() {
     World w;

@@ -130,6 +130,20 @@ private slots:
         QCOMPARE(int(book(id).state), int(PurchaseState::Settled));
     }
 
+    void aWayThatTheRulesDoNotAllowIsNotTaken() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order());
+        agent.timers.run(milliseconds(20));
+        const PurchaseId id = agent.bought();
+        agent.authority.never = IspId{23};
+        agent.quotes.way = {{26, 3}, {23, 8}, {24, 2}};
+        agent.timers.run(milliseconds(8000));
+        QCOMPARE(int(book(id).state), int(PurchaseState::Settled));
+        QCOMPARE(int(book(id).reason), int(EndReason::NoOffer));
+        QCOMPARE(book(id).note, std::string("Not over this ISP."));
+    }
+
     void lowerPricesOnTheSameWayNeedNoOtherKey() {
         Agent agent(*m_ledger, m_isp, m_clock);
         agent.up();
