@@ -315,6 +315,28 @@ private slots:
         QVERIFY(openMenu(publisher.answer(get("/v1/menu")).body, isp.publicKey(), IspId(26), clock.now()).has_value());
     }
 
+    void whatIsConfiguredAnewIsServedAtOnce() {
+        ManualClock clock(start);
+        const Identity isp = Identity::generate();
+        Content now = content();
+        now.refresh = std::chrono::seconds(5);
+        Publisher publisher(now, isp, clock);
+        auto request = get("/v1/menu");
+        const auto first = publisher.answer(request);
+        QCOMPARE(std::string(first.header("Cache-Control")), std::string("max-age=5"));
+        request.headers = {{"if-none-match", std::string(first.header("ETag"))}};
+        clock.advance(std::chrono::seconds(1));
+        QCOMPARE(publisher.answer(request).status, 304U);
+        now.menu.classes[0].prices.base.perPacket = *Money::parse("0.00000001");
+        publisher.replace(now);
+        const auto second = publisher.answer(request);
+        QCOMPARE(second.status, 200U);
+        const auto before = openMenu(first.body, isp.publicKey(), IspId(26), clock.now());
+        const auto after = openMenu(second.body, isp.publicKey(), IspId(26), clock.now());
+        QVERIFY(before && after && after->validity.issued > before->validity.issued);
+        QVERIFY(after->classes[0].prices.base.perPacket == *Money::parse("0.00000001"));
+    }
+
     void routesThatChangeChangeTheTagAndOnlyThen() {
         ManualClock clock(start);
         const Identity isp = Identity::generate();
