@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cartographer/cache_file.h"
+#include "cartographer/offers.h"
 
 namespace netpas::cartographer {
 
