@@ -46,7 +46,12 @@ PairedDevice device(const char* name) {
 
 std::vector<Message> oneOfEach() {
     const SystemTime time(std::chrono::seconds(1'800'000'000));
-    QuoteRequest request{1, address("192.0.2.10"), {ClassRule::Best, {}, {}}, {}};
+    QuoteRequest request;
+    request.request = 1;
+    request.destination = address("192.0.2.10");
+    request.everywhere = {ClassRule::Best, {}, {}};
+    request.atMost = Money::fromEighths(108);
+    request.without = {{IspId(25), ServiceClass(1)}, {IspId(23), ServiceClass(63)}};
     request.perIsp = {{IspId(25), {ClassRule::Named, "gold", {}}},
                       {IspId(26), {ClassRule::Numbered, {}, ServiceClass(3)}}};
     ApiRequest api{3,        {1000, 42, "/usr/bin/mpv", ""}, "POST", "/v1/purchases",
