@@ -1,8 +1,8 @@
 // The community's file, and what an agent and its netpas-dht say to each other.
+#include <sys/stat.h>
 #include <QtTest>
 #include <filesystem>
 #include <fstream>
-#include <sys/stat.h>
 
 #include "app/share/community_file.h"
 #include "app/share/dht_messages.h"
@@ -85,7 +85,8 @@ private slots:
     void messagesComeBackAsTheyWere() {
         Follow follow;
         for (uint8_t i = 0; i < maxTopics; ++i) follow.topics.insert(Topic{i});
-        const Message messages[] = {follow, Follow{}, Kept{Topic{9}, Bytes(maxValue, 5)}, Kept{Topic{9}, {}}, Nodes{300}};
+        const Message messages[] = {follow, Follow{}, Kept{Topic{9}, Bytes(maxValue, 5)}, Kept{Topic{9}, {}},
+                                    Nodes{300}};
         for (const Message& message : messages) {
             const Bytes bytes = encode(message);
             QVERIFY(bytes.size() <= maxMessage);

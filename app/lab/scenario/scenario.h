@@ -114,5 +114,6 @@ Scenario settlementScenario();
 Scenario measureTruthScenario();
 Scenario pathFailureScenario();
 Scenario priceRiseScenario();
+Scenario sharingScenario();
 
 }  // namespace netpas::lab

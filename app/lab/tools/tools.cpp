@@ -56,7 +56,7 @@ int runTool(const std::string& name, const std::vector<std::string>& arguments) 
     static const std::map<std::string, Entry> tools{
         {"udp-send", udpSendTool},           {"udp-sink", udpSinkTool},           {"tcp-send", tcpSendTool},
         {"tcp-sink", tcpSinkTool},           {"agent-thief", agentThiefTool},     {"budget-client", budgetClientTool},
-        {"overlay-relay", overlayRelayTool}, {"payment-crowd", paymentCrowdTool},
+        {"overlay-relay", overlayRelayTool}, {"payment-crowd", paymentCrowdTool}, {"share-liar", shareLiarTool},
     };
     const auto at = tools.find(name);
     if (at == tools.end()) {

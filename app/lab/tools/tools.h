@@ -35,6 +35,7 @@ int agentThiefTool(const ToolArguments& arguments);
 int budgetClientTool(const ToolArguments& arguments);
 int overlayRelayTool(const ToolArguments& arguments);
 int paymentCrowdTool(const ToolArguments& arguments);
+int shareLiarTool(const ToolArguments& arguments);
 
 int runTool(const std::string& name, const std::vector<std::string>& arguments);
 
