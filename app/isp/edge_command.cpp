@@ -11,6 +11,7 @@
 
 #include "app/isp/edge_config.h"
 #include "app/isp/edge_service.h"
+#include "app/isp/visitor_gate.h"
 #include "tun/device/linux_tun.h"
 #include "tun/udp/linux_udp_socket.h"
 
@@ -77,6 +78,10 @@ int serve(const EdgeSettings& settings, const std::string& file) {
     auto device = tun::openLinuxTun(options);
     if (!device) return fail("cannot make a TUN device: " + std::string(tun::describe(device.error())), 1);
     prepareDelivery((*device)->name());
+    if (settings.visitors) {
+        if (const auto shut = shutGate(*settings.visitors, (*device)->name()); !shut)
+            return fail("visitors cannot be kept out: " + shut.error(), 1);
+    }
     tun::LinuxUdpFactory udp;
     boost::asio::io_context io;
     boost::asio::signal_set signals(io, SIGINT, SIGTERM);

@@ -26,6 +26,7 @@ public:
 
 private:
     void readGeneral(TomlFields& fields);
+    void readVisitors(const toml::table* table);
     void readSampling(const toml::table* table);
     void readAccounting(const toml::table* table);
     void readClass(const toml::table& table);
@@ -76,6 +77,7 @@ EdgeSettings EdgeConfigReader::read(const toml::table& root) {
     for (const toml::table* table : fields.tables("internal")) readInternal(*table);
     for (const toml::table* table : fields.tables("delivery")) readDelivery(*table);
     for (const toml::table* table : fields.tables("provider")) readProvider(*table);
+    readVisitors(fields.table("visitors", Need::Optional));
     if (!m_settings.edge.providers.empty()) {
         checkBorder(fields);
     } else if (m_settings.edge.classes.empty()) {
@@ -101,6 +103,20 @@ void EdgeConfigReader::readGeneral(TomlFields& fields) {
     } else if (underpaid != "drop") {
         fields.problem("underpaid", "'underpaid' must be \"drop\" or \"best-effort\"");
     }
+}
+
+void EdgeConfigReader::readVisitors(const toml::table* table) {
+    if (table == nullptr) return;
+    TomlFields fields(*table, "[visitors]", m_problems);
+    VisitorGate gate;
+    gate.visitors = fields.prefixes("prefixes");
+    gate.open = fields.prefixes("open", Need::Optional);
+    constexpr int64_t anyPort = 65535, most = 1'000'000;
+    if (const auto port = fields.number("home_agent_port", 1, anyPort, Need::Optional))
+        gate.homeAgentPort = static_cast<uint16_t>(*port);
+    if (const auto rate = fields.number("free_kib_per_second", 1, most, Need::Optional))
+        gate.kibPerSecond = static_cast<uint32_t>(*rate);
+    m_settings.visitors = std::move(gate);
 }
 
 void EdgeConfigReader::readSampling(const toml::table* table) {

@@ -4,12 +4,14 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <tl/expected.hpp>
 
+#include "app/isp/visitor_gate.h"
 #include "core/crypto/identity.h"
 #include "core/net_address.h"
 #include "tun/edge/edge_config.h"
@@ -25,6 +27,7 @@ struct EdgeSettings {
     std::chrono::seconds priceNotice{3600};
     Endpoint accounting;
     PublicKey accountingKey;
+    std::optional<VisitorGate> visitors;
 };
 
 // One mistake, as it is printed: "edge.toml:12: no such key 'rat' in [[customer]]; did you mean 'rate'?"

@@ -20,6 +20,7 @@
 #include "app/isp/edge_accounting.h"
 #include "app/isp/edge_view.h"
 #include "core/accounting/client.h"
+#include "core/accounting/visitors.h"
 #include "core/net/http_server.h"
 #include "tun/edge/edge_books.h"
 #include "tun/edge/edge_engine.h"
@@ -304,7 +305,8 @@ void EdgeService::Impl::pushBacklog() {
 void EdgeService::Impl::install(const accounting::InstallKey& message) {
     const auto& customers = m_settings.edge.customers;
     const auto customer = std::find_if(customers.begin(), customers.end(),
-                                       [&](const tun::EdgeCustomer& one) { return one.name == message.customer; });
+                                       [name = accounting::configuredName(message.customer)](
+                                           const tun::EdgeCustomer& one) { return one.name == name; });
     if (customer == customers.end()) {
         spdlog::error(
             "session key {} cannot be used: its customer \"{}\" is not in this router's configuration; add a "

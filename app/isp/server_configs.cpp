@@ -8,6 +8,7 @@
 
 #include "app/isp/config_parts.h"
 #include "app/isp/enterprise_config.h"
+#include "core/accounting/visitors.h"
 #include "core/certificates/payee_certificate.h"
 #include "core/ndt7/measurement.h"
 #include "core/net/tls_threads.h"
@@ -159,6 +160,28 @@ void checkFilters(const toml::table& root, const AccountingSettings& settings, P
     }
 }
 
+// Strangers, who receive what they spend (NetPaS §3.1.4).
+void readVisitors(TomlFields& fields, accounting::CustomerConfig& line) {
+    line.visitors = fields.flag("visitors").value_or(false);
+    constexpr int64_t most = 1'000'000;
+    if (const auto limit = fields.number("max_visitors", 1, most, Need::Optional))
+        line.maxVisitors = static_cast<size_t>(*limit);
+    if (line.name.find('/') != std::string::npos)
+        fields.problem("name", "a customer's name has no '/'; choose another");
+    if (!line.visitors) return;
+    if (line.name.size() > accounting::maxVisitorLine) {
+        fields.problem("name", "the name of a line for visitors has at most " +
+                                   std::to_string(accounting::maxVisitorLine) + " characters; shorten it");
+    }
+    if (line.payments.maySend || !line.payments.mayReceive) {
+        fields.problem("visitors",
+                       "visitors are paid for and pay nobody; add payments = { send = false, receive = true }");
+    }
+    if (line.delegation)
+        fields.problem("visitors", "visitors confirm nothing; remove [customer.confirms] and [customer.delegation]");
+    line.payments.spendsReceived = true;
+}
+
 // What the customer may do with micropayments (NetPaS §4.1).
 accounting::PaymentAccount readAccount(const toml::table* table, Problems& problems) {
     accounting::PaymentAccount account;
@@ -269,6 +292,7 @@ void readParties(TomlFields& root, accounting::ServerConfig& server, Problems& p
         if (const auto limit = fields.number("max_keys", 1, 100'000, Need::Optional)) {
             customer.maxKeys = static_cast<size_t>(*limit);
         }
+        readVisitors(fields, customer);
         server.customers.push_back(std::move(customer));
     }
     for (const toml::table* table : root.tables("isp_key")) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/accounting/visitors.h"
+
 namespace netpas::accounting {
 
 using payments::Fee;
@@ -53,7 +55,8 @@ void PaymentDesk::reload() {
 
 const PaymentAccount& PaymentDesk::account(const std::string& customer) const {
     static const PaymentAccount usual;
-    const auto found = m_terms.accounts.find(customer);
+    auto found = m_terms.accounts.find(customer);
+    if (found == m_terms.accounts.end()) found = m_terms.accounts.find(configuredName(customer));
     return found == m_terms.accounts.end() ? usual : found->second;
 }
 
@@ -168,7 +171,9 @@ std::optional<PaymentRefusal> PaymentDesk::mayReceive(const std::string& custome
     return std::nullopt;
 }
 
-void PaymentDesk::setFrozen(const std::string& customer, bool frozen) { m_terms.accounts[customer].frozen = frozen; }
+void PaymentDesk::setFrozen(const std::string& customer, bool frozen) {
+    m_terms.accounts.try_emplace(customer, account(customer)).first->second.frozen = frozen;
+}
 
 // --- towards the payee
 
@@ -307,6 +312,9 @@ PaymentResult PaymentDesk::confirm(const Party& from, const PaymentConfirmation&
     if (known->state != PaymentState::Pending) return PaymentResult::TooLate;
     // The signature is the payer's to check (NetPaS §4.2.1); whose key it is, anybody can see.
     if (confirmation.payee.nodeId() != known->payment.payee) return PaymentResult::BadProof;
+    // The payer could take back what was badly signed, when it is spent already.
+    const bool spends = from.isCustomer() && account(from.customer).spendsReceived;
+    if (spends && !payments::verify(confirmation, known->payment)) return PaymentResult::BadProof;
     const SystemTime now = m_clock.now();
     if (confirmation.time > known->payment.expires || now > known->confirmUntil()) return PaymentResult::TooLate;
     PaymentRecord record = *known;

@@ -26,6 +26,7 @@ struct PaymentAccount {
     uint32_t perSecond = 10;  // payments
     // Only payees with a certificate of one of these classes (bits of certificates::PayeeClasses, §4.1.2); empty: any.
     std::optional<uint8_t> payees;
+    bool spendsReceived = false;  // what it has received pays for its packets: must not be taken back any more
 };
 
 struct PaymentTerms {

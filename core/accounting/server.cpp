@@ -1,6 +1,7 @@
 #include "core/accounting/server.h"
 
 #include "core/accounting/server_engine.h"
+#include "core/accounting/visitors.h"
 
 namespace netpas::accounting {
 
@@ -197,7 +198,7 @@ void AccountingServer::Engine::connected(Connection connection) {
         for (const CustomerConfig& customer : m_config.customers) {
             for (const IpPrefix& prefix : customer.prefixes) {
                 if (peer->customer.empty() && prefix.contains(connection->remote().address))
-                    peer->customer = customer.name;
+                    peer->customer = customer.visitors ? visitorAccount(customer.name, key.nodeId()) : customer.name;
             }
         }
     }

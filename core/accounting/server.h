@@ -57,6 +57,9 @@ struct CustomerConfig {
     size_t maxKeys = 256;           // not yet final
     PaymentAccount payments;
     std::optional<Delegation> delegation;
+    // A line for strangers: everybody who joins from it has an account of its own (visitors.h), and pays before (NetPaS §3.1.4).
+    bool visitors = false;
+    size_t maxVisitors = 1000;  // accounts at once
 };
 
 // A key whose signatures for that ISP are good; an ISP with several servers has several.

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/accounting/server_engine.h"
+#include "core/accounting/visitors.h"
 #include "core/crypto/hex.h"
 
 namespace netpas::accounting {
@@ -30,6 +31,10 @@ void AccountingServer::Engine::applyBlocks() {
     m_blacklist.clear();
     for (const CustomerConfig& customer : m_config.customers)
         m_desk->setFrozen(customer.name, customer.payments.frozen);
+    for (const auto& [account, key] : m_books.customers()) {
+        const CustomerConfig* const line = isVisitorAccount(account) ? customerConfig(account) : nullptr;
+        if (line != nullptr) m_desk->setFrozen(account, line->payments.frozen);
+    }
     blocksStart();
     for (const PeerPtr& peer : std::set(m_peers)) {
         if (peer->kind == PeerKind::Edge && peer->welcomed) send(peer, SetBlacklist{m_blacklist});

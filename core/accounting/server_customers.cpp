@@ -1,5 +1,6 @@
 // What customers ask of their accounting server.
 #include "core/accounting/server_engine.h"
+#include "core/accounting/visitors.h"
 
 namespace netpas::accounting {
 
@@ -34,8 +35,10 @@ void AccountingServer::Engine::refuse(const PeerPtr& peer, uint32_t request, Ref
 }
 
 const CustomerConfig* AccountingServer::Engine::customerConfig(const std::string& name) const {
+    const bool visitor = isVisitorAccount(name);
+    const std::string configured = configuredName(name);
     for (const CustomerConfig& customer : m_config.customers) {
-        if (customer.name == name) return &customer;
+        if (customer.name == configured && customer.visitors == visitor) return &customer;
     }
     return nullptr;
 }
@@ -53,7 +56,8 @@ std::string AccountingServer::Engine::routerFor(const CustomerConfig& customer) 
 }
 
 void AccountingServer::Engine::handle(const PeerPtr& peer, const Join& message) {
-    if (customerConfig(peer->customer) == nullptr) {
+    const CustomerConfig* const line = customerConfig(peer->customer);
+    if (line == nullptr) {
         return refuse(peer, message.request, Refusal::NotACustomer,
                       "join from an address that this ISP has assigned to you");
     }
@@ -66,6 +70,8 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const Join& message) 
                           peer->customer);
     }
     if (enrolled == m_books.customers().end()) {
+        if (line->visitors && !roomForVisitor(*line))
+            return refuse(peer, message.request, Refusal::TooMany, "there are too many visitors; try again later");
         m_books.enrol(peer->customer, key, m_clock.now());
         m_payees[key.nodeId()] = peer->customer;
         tellSiblings({false, {key.nodeId()}, {}});
@@ -114,6 +120,13 @@ void AccountingServer::Engine::handle(const PeerPtr& peer, const RegisterKey& me
     if (key.cap <= Money::zero() || key.cap > customer->capLimit || key.capPerSecond <= Money::zero()) {
         return refuse(peer, message.request, Refusal::BadCap,
                       "ask for at most " + customer->capLimit.toString() + " dollars");
+    }
+    if (customer->visitors) {
+        const Money left = leftOf(peer->customer);
+        if (key.cap > left) {
+            return refuse(peer, message.request, Refusal::BadCap,
+                          left.toString() + " dollars are left; have more paid to " + enrolled->second.nodeId().hex());
+        }
     }
     const auto open = std::count_if(m_books.keys().begin(), m_books.keys().end(), [&](const auto& entry) {
         return entry.second.customer == peer->customer && entry.second.state != KeyState::Final;

@@ -162,6 +162,12 @@ private:
     [[nodiscard]] const CustomerConfig* customerConfig(const std::string& name) const;
     [[nodiscard]] std::string routerFor(const CustomerConfig& customer) const;
 
+    // --- server_visitors.cpp
+    // Of a visitor's account: what it may still spend.
+    [[nodiscard]] Money leftOf(const std::string& account) const;
+    // Makes some if it can.
+    [[nodiscard]] bool roomForVisitor(const CustomerConfig& line);
+
     // --- server_edges.cpp
     void edgeSaid(const PeerPtr& peer, const Message& message);
     void handle(const PeerPtr& peer, const EdgeHello& message);

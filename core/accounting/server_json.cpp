@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/accounting/server_engine.h"
+#include "core/accounting/visitors.h"
 #include "core/crypto/hex.h"
 
 namespace netpas::accounting {
@@ -155,6 +156,21 @@ std::string AccountingServer::Engine::booksJson() const {
              {"keys", std::move(keys)}});
     }
     json["customers"] = std::move(customers);
+    Json visitors = Json::array();
+    for (const auto& [account, key] : m_books.customers()) {
+        if (!isVisitorAccount(account)) continue;
+        const Party party{account, {}};
+        const Invoice invoice = invoiceFor(account, 0);
+        visitors.push_back({{"account", account},
+                            {"node", key.nodeId().hex()},
+                            {"received", subtract(m_books.sum(PaymentSum::OwedTo, party).total,
+                                                  m_books.sum(PaymentSum::TakenBackTo, party).total)
+                                             .toString()},
+                            {"packets", invoice.packets},
+                            {"amount", invoice.total.toString()},
+                            {"left", leftOf(account).toString()}});
+    }
+    if (!visitors.empty()) json["visitors"] = std::move(visitors);
 
     Json neighbours = Json::array();
     for (const auto& [party, link] : m_links) {
