@@ -218,7 +218,7 @@ private:
     // After privileges are given up: the door's files are the agent's.
     bool openDoor() {
         if (!m_options.listenTls) return true;
-        DoorContext context{m_io, m_options.stateFolder, m_log, linuxNeighbours(), {}, {}};
+        DoorContext context{m_io, m_options.stateFolder, m_log, linuxNeighbours(), {}, {}, m_options.roaming};
         context.api = [this](const net::HttpRequest& request, auto reply) { m_api->handle(request, std::move(reply)); };
         context.secretary = [this](channel::DeviceAsks asks, auto reply) {
             m_link->ask(std::move(asks), std::move(reply));

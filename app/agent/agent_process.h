@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct AgentOptions {
     std::vector<std::string> groups;  // to stay in: "dialout" where the secretary is behind a serial line
     std::string device = "netpas0";
     std::optional<Endpoint> listenTls;  // for devices behind this machine
+    std::set<std::string> roaming;      // those of them that this machine is a home agent for (NetPaS §3.1.4)
     std::chrono::milliseconds stopWithin{4000};
     MeasureOptions measure;
     std::optional<SharingOptions> share;  // with a community; none: nothing is told or heard

@@ -294,6 +294,10 @@ tl::expected<void, FlowsFailure> DataPlane::Impl::apply(const std::vector<PaidFl
         next.insert_or_assign(flow.key.id.value(), std::move(*known));
     }
     addProbes(all, next, snapshot, wanted);
+    // What was bought for one destination comes before what was bought for everywhere.
+    std::stable_partition(snapshot.flows.begin(), snapshot.flows.end(), [](const tun::AgentFlow& flow) {
+        return !flow.match.remote || flow.match.remote->length() > 0;
+    });
     // A match of this machine's own flows may name no address, and would take a device's packets for its own.
     std::stable_partition(snapshot.flows.begin(), snapshot.flows.end(),
                           [](const tun::AgentFlow& flow) { return flow.forwarded; });

@@ -23,6 +23,7 @@ constexpr std::chrono::milliseconds neighbourPatience{300};
 constexpr std::string_view doorPath = "/v1/door";
 constexpr std::string_view pairingPath = "/v1/pairing";
 constexpr std::string_view purchasesPath = "/v1/purchases";
+constexpr std::string_view paymentsPath = "/v1/payments";
 
 constexpr uint32_t nobody = 65534;  // a device is no user of this machine
 
@@ -69,6 +70,7 @@ struct HouseholdDoor::Impl : std::enable_shared_from_this<HouseholdDoor::Impl> {
 
     void device(const HttpRequest& request, const Reply& reply);
     void pairing(const HttpRequest& request, const Reply& reply);
+    void roaming(const HttpRequest& request, const std::string& name, const Reply& reply);
     void buy(HttpRequest request, const Reply& reply);
     void finishBuying(HttpRequest request, json order, const Reply& reply);
     tl::expected<IpAddress, HttpResponse> localSide(const json& order, const Device& device,
@@ -131,7 +133,9 @@ void HouseholdDoor::Impl::device(const HttpRequest& request, const Reply& reply)
     }
     // A key that was copied to another device is of no use there.
     const IpAddress from = request.remote->address;
-    if (context.neighbour(from) != known->link) {
+    const bool atHome = context.neighbour(from) == known->link;
+    if (!atHome && context.roaming.contains(known->name)) return roaming(request, known->name, reply);
+    if (!atHome) {
         ++counters.foreignLink;
         return reply(refusal(403, "RESTRICTED", "this key was paired from another network card",
                              "on the modem: netpas pair remove " + known->name + ", then pair again"));
@@ -141,6 +145,21 @@ void HouseholdDoor::Impl::device(const HttpRequest& request, const Reply& reply)
     inside.node = known->name;
     inside.peer = net::PeerCredentials{nobody, nobody, 0};
     if (inside.method == "POST" && inside.path == purchasesPath) return buy(std::move(inside), reply);
+    context.api(inside, reply);
+}
+
+// From a foreign network there is only the key, so all that it is good for is to ask for payments, within what rules and budgets give this device
+// (NetPaS §3.1.4).
+void HouseholdDoor::Impl::roaming(const HttpRequest& request, const std::string& name, const Reply& reply) {
+    const bool payment = request.path == paymentsPath && request.method == "POST";
+    const bool look = request.path.starts_with(std::string(paymentsPath) + "/") && request.method == "GET";
+    if (!payment && !look) {
+        ++counters.foreignLink;
+        return reply(refusal(403, "RESTRICTED", "away from home this device may only ask for payments", "netpas roam"));
+    }
+    HttpRequest inside = request;
+    inside.node = name;
+    inside.peer = net::PeerCredentials{nobody, nobody, 0};
     context.api(inside, reply);
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include <tl/expected.hpp>
@@ -40,6 +41,8 @@ struct DoorContext {
     std::function<void(const net::HttpRequest&, std::function<void(net::HttpResponse)>)> api;
     // Asks the secretary about a device that it does not list; the request's number is filled in there.
     std::function<void(channel::DeviceAsks, std::function<void(const channel::DeviceAnswer&)>)> secretary;
+    // Paired devices that may ask for payments from anywhere (NetPaS §3.1.4).
+    std::set<std::string> roaming = {};
 };
 
 class HouseholdDoor {

@@ -19,6 +19,7 @@
 #include "app/common/privileges.h"
 #include "app/secretary/launch.h"
 #include "app/secretary/secretary_process.h"
+#include "core/clock.h"
 #include "core/money.h"
 
 namespace {
@@ -68,8 +69,10 @@ struct Given {
     std::string listenTls;  // for devices behind this machine
     std::string share;      // file of a community
     bool showShareKey = false;
-    uint32_t measureEvery = 1000;   // milliseconds
-    uint32_t measurePackets = 600;  // a minute
+    std::vector<std::string> roams;  // devices that this is a home agent for
+    bool visiting = false;           // away from home: nobody has seen this one before
+    uint32_t measureEvery = 1000;    // milliseconds
+    uint32_t measurePackets = 600;   // a minute
     bool showKey = false;
     std::string listening;  // fd:N, of the secretary's socket
     uint32_t owner = 0;
@@ -100,6 +103,22 @@ bool lockState(const Given& given) {
     constexpr mode_t passable = 0711;
     if (::geteuid() == 0) (void)::chmod(given.state.c_str(), passable);
     return true;
+}
+
+// A foreign ISP must not know this machine again (NetPaS §3.1.4): identity, books and menus of the visit before are kept where nothing reads them.
+bool beginVisit(const Given& given) {
+    namespace fs = std::filesystem;
+    const fs::path state = given.state;
+    std::error_code error;
+    if (!fs::exists(state / "secretary", error)) return !error;
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(systemClock().now().time_since_epoch());
+    const fs::path past = state / "visits" / std::to_string(now.count());
+    fs::create_directories(past, error);
+    if (!error) fs::permissions(state / "visits", fs::perms::owner_all, error);
+    for (const char* part : {"secretary", "agent"}) {
+        if (!error && fs::exists(state / part, error)) fs::rename(state / part, past / part, error);
+    }
+    return !error;
 }
 
 int showKey(const Given& given) {
@@ -185,6 +204,7 @@ agent::AgentOptions agentOptions(const Given& given) {
     options.user = given.agentUser;
     options.device = given.device;
     options.measure = {std::chrono::milliseconds(given.measureEvery), given.measurePackets};
+    options.roaming = {given.roams.begin(), given.roams.end()};
     options.listenTls = given.listenTls.empty() ? std::nullopt : app::endpointFrom(given.listenTls);
     return options;
 }
@@ -275,6 +295,10 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
     line.add_option("--measure-packets", given.measurePackets, "test packets a minute at most; 0: none")
         ->check(CLI::Range(0, 600'000))
         ->capture_default_str();
+    line.add_option("--roams", given.roams,
+                    "with --listen-tls: a paired device that may ask for payments from anywhere; may stand again");
+    line.add_flag("--visiting", given.visiting,
+                  "role all, away from home: begin with new keys and empty books, and put away what was before");
     line.add_option("--share", given.share, "file of a community to share measurements with; netpasd(8)");
     line.add_flag("--show-share-key", given.showShareKey,
                   "print the key by which a community knows this machine's agent");
@@ -303,6 +327,7 @@ int main(int argc, char** argv) {
         if (given.showKey) return showKey(given);
         if (given.showShareKey) return showShareKey(given);
         if (given.role == "agent" && given.secretary.empty()) throw CLI::RequiredError("--secretary");
+        if (given.visiting && given.role != "all") throw CLI::ValidationError("--visiting", "needs role all");
         if (given.role == "secretary" && given.channel.empty()) throw CLI::RequiredError("--channel");
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? EXIT_SUCCESS : usageError;
@@ -312,6 +337,8 @@ int main(int argc, char** argv) {
     if (!launched && !lockState(given)) {
         return fail("another netpasd uses " + given.state, "stop it, or choose another --state-dir");
     }
+    if (given.visiting && !beginVisit(given))
+        return fail("what is in " + given.state + " cannot be put away", "free some disk space");
     if (given.role == "secretary") return runSecretary(given, launched);
     if (given.role == "agent") return runAgent(given);
     return runAll(given, argv[0]);

@@ -184,7 +184,8 @@ private:
         std::erase_if(m_asked, [&](const auto& entry) { return entry.second < now; });
         std::set<IpAddress> all;
         for (const PaidFlow& flow : m_flows) {
-            if (flow.diverted && flow.node.empty() && flow.flow.remote && all.size() < maxDestinations)
+            const bool somewhere = flow.flow.remote && flow.flow.remote->length() > 0;
+            if (flow.diverted && flow.node.empty() && somewhere && all.size() < maxDestinations)
                 all.insert(flow.flow.remote->address());
         }
         for (const auto& [address, until] : m_asked) {

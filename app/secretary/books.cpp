@@ -42,8 +42,10 @@ private:
 // The decision desk, with what the owner's books say about who is paid.
 class InformedAuthority final : public Authority {
 public:
-    InformedAuthority(DecisionDesk& desk, const ContactBook& contacts, PayeeBook& payees, const Clock& clock)
-        : m_desk(desk), m_contacts(contacts), m_payees(payees), m_clock(clock) {}
+    using Roams = std::function<bool(const std::string& node)>;
+    InformedAuthority(DecisionDesk& desk, const ContactBook& contacts, PayeeBook& payees, const Clock& clock,
+                      Roams roams)
+        : m_desk(desk), m_contacts(contacts), m_payees(payees), m_clock(clock), m_roams(std::move(roams)) {}
 
     std::optional<Denied> precheck(const ledger::NewPurchase& purchase) override { return m_desk.precheck(purchase); }
     void inform(const ledger::NewPurchase& purchase, secretary::SpendRequest& request) const override {
@@ -52,7 +54,9 @@ public:
     }
     void authorize(PurchaseId id, const secretary::SpendRequest& request, bool byPerson,
                    std::function<void(Verdict)> done) override {
-        if (const auto refused = m_payees.refusal(request, m_clock.now())) {
+        // Nobody can have certified an account that a device has just opened at an ISP it visits (NetPaS §3.1.4). Rules and budgets decide.
+        const bool visit = request.purpose == "roaming" && !request.node.empty() && m_roams(request.node);
+        if (const auto refused = visit ? std::nullopt : m_payees.refusal(request, m_clock.now())) {
             return done(Denied{"RESTRICTED", refused->message, refused->hint, std::nullopt});
         }
         m_desk.authorize(id, request, byPerson, std::move(done));
@@ -69,6 +73,7 @@ private:
     const ContactBook& m_contacts;
     PayeeBook& m_payees;
     const Clock& m_clock;
+    Roams m_roams;
 };
 
 CustodyFailure failureOf(LedgerError error, const secretary::StateFolder& folder) {
@@ -188,7 +193,9 @@ tl::expected<std::unique_ptr<Books::Open>, CustodyFailure> Books::make(const sto
     }
     open->contacts = std::move(*contacts);
     open->payees = std::move(*payees);
-    open->authority = std::make_unique<InformedAuthority>(*open->decisions, *open->contacts, *open->payees, clock);
+    open->authority = std::make_unique<InformedAuthority>(
+        *open->decisions, *open->contacts, *open->payees, clock,
+        [all = open.get()](const std::string& node) { return all->devices && all->devices->roams(node); });
     open->purchases = std::make_unique<PurchaseService>(
         PurchaseService::Ports{*open->ledger, m_parts.agent, *open->mint, *open->isp, m_parts.agent, *open->authority,
                                m_parts.timers, clock, m_parts.log},

@@ -69,8 +69,8 @@ tl::expected<Device, DeviceError> DeviceDesk::confirm(std::string_view code) {
     return paired;
 }
 
-tl::expected<Device, DeviceError> DeviceDesk::allow(const std::string& name, Capabilities may) {
-    auto changed = m_book.allow(name, may);
+tl::expected<Device, DeviceError> DeviceDesk::allow(const std::string& name, Capabilities may, bool roams) {
+    auto changed = m_book.allow(name, may, roams);
     if (changed && !changed->may.has(Capability::Request)) m_ports.endPurchases(name);
     return changed;
 }

@@ -35,12 +35,17 @@ public:
     [[nodiscard]] tl::expected<secretary::devices::Device, secretary::devices::DeviceError> confirm(
         std::string_view code);
     [[nodiscard]] tl::expected<secretary::devices::Device, secretary::devices::DeviceError> allow(
-        const std::string& name, Capabilities may);
+        const std::string& name, Capabilities may, bool roams = false);
     [[nodiscard]] tl::expected<secretary::devices::Device, secretary::devices::DeviceError> remove(
         const std::string& name);
     [[nodiscard]] std::vector<secretary::devices::Device> devices() const { return m_book.devices(); }
     [[nodiscard]] std::vector<secretary::devices::PairingRequest> requests() {
         return m_book.requests(m_ports.clock.steady());
+    }
+    // The owner lets that device have itself paid for away from home.
+    [[nodiscard]] bool roams(const std::string& name) const {
+        const auto* const device = m_book.byName(name);
+        return device != nullptr && device->roams;
     }
     [[nodiscard]] SteadyTime now() const { return m_ports.clock.steady(); }
 

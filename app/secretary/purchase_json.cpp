@@ -147,13 +147,16 @@ tl::expected<BuyOrder, BadField> orderFromJson(const json& object) {
     JsonFields fields(object);
     BuyOrder order;
     const std::string to = fields.text("to");
-    const auto destination = IpAddress::parse(to);
+    // "0.0.0.0/0" and "::/0": everywhere, which is what access is bought for (NetPaS §3.1.4).
+    const auto everywhere = IpPrefix::parse(to);
+    const bool all = everywhere && everywhere->length() == 0;
+    const auto destination = all ? std::optional(everywhere->address()) : IpAddress::parse(to);
     if (!destination) {
         fields.fail(to.empty() ? "to is missing" : "to is not an IP address: " + to,
                     "an address such as \"192.0.2.10\"");
     } else {
         order.what.destination = *destination;
-        order.purchase.flow.remote = IpPrefix::make(*destination, destination->isV6() ? 128 : 32);
+        order.purchase.flow.remote = all ? everywhere : IpPrefix::make(*destination, destination->isV6() ? 128 : 32);
         order.purchase.flow.protocol = protocolFrom(fields.text("protocol"), fields);
     }
     // The agent has checked whose it is: of a device behind it (requests of its own users have none, see buy()).

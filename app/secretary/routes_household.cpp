@@ -22,13 +22,14 @@ HttpResponse refusalFor(DeviceError error) {
     return refusal(why.status, why.code, why.message, why.hint);
 }
 
-const char* mayText(Capabilities may) {
+const char* mayText(Capabilities may, bool roams) {
+    if (roams) return "roam";
     if (may.has(Capability::Request)) return "buy";
     return may.has(Capability::Read) ? "read" : "nothing";
 }
 
 std::optional<Capabilities> mayNamed(const std::string& name) {
-    if (name == "buy") return secretary::devices::deviceMay;
+    if (name == "buy" || name == "roam") return secretary::devices::deviceMay;
     if (name == "read") return Capability::Read;
     if (name == "nothing") return Capabilities{};
     return std::nullopt;
@@ -38,7 +39,7 @@ json deviceJson(const Device& device) {
     return {{"name", device.name},
             {"key", device.key.hex()},
             {"link", linkText(device.link)},
-            {"may", mayText(device.may)},
+            {"may", mayText(device.may, device.roams)},
             {"paired_at", timeText(device.pairedAt)}};
 }
 
@@ -68,12 +69,13 @@ void confirm(DeviceDesk& desk, const ApiCall& call, const Reply& reply) {
 
 void allow(DeviceDesk& desk, const ApiCall& call, const Reply& reply) {
     JsonFields fields(call.body());
-    const auto may = mayNamed(fields.text("may", longestCode));
+    const std::string named = fields.text("may", longestCode);
+    const auto may = mayNamed(named);
     if (fields.problem() || !may) {
-        return reply(
-            refusal(400, "INVALID_ARGUMENT", "may is buy, read or nothing", "netpas pair allow NAME buy|read|nothing"));
+        return reply(refusal(400, "INVALID_ARGUMENT", "may is buy, roam, read or nothing",
+                             "netpas pair allow NAME buy|roam|read|nothing"));
     }
-    const auto changed = desk.allow(call.parameter("name"), *may);
+    const auto changed = desk.allow(call.parameter("name"), *may, named == "roam");
     reply(changed ? answer(deviceJson(*changed)) : refusalFor(changed.error()));
 }
 

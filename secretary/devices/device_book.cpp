@@ -28,7 +28,8 @@ store::Document documentOf(const Device& device) {
                        {"link", linkText(device.link)},
                        {"uid", device.uid},
                        {"may", device.may.bits()},
-                       {"paired_at", paired}});
+                       {"paired_at", paired},
+                       {"roams", device.roams}});
 }
 
 template <typename T>
@@ -58,7 +59,8 @@ std::optional<Device> deviceFrom(const store::Document& document) {
                   *link,
                   *uid,
                   Capabilities::fromBits(*may) & deviceMay,
-                  SystemTime(std::chrono::seconds(*paired))};
+                  SystemTime(std::chrono::seconds(*paired)),
+                  object.value("roams", json()) == true};
 }
 
 }  // namespace
@@ -162,11 +164,12 @@ tl::expected<Device, DeviceError> DeviceBook::confirm(std::string_view code, Ste
     return device;
 }
 
-tl::expected<Device, DeviceError> DeviceBook::allow(const std::string& name, Capabilities may) {
+tl::expected<Device, DeviceError> DeviceBook::allow(const std::string& name, Capabilities may, bool roams) {
     const auto found = m_devices.find(name);
     if (found == m_devices.end()) return tl::unexpected(DeviceError::NoSuchDevice);
     Device changed = found->second;
     changed.may = may & deviceMay;
+    changed.roams = roams;
     if (!m_documents->put(documentOf(changed))) return tl::unexpected(DeviceError::CannotStore);
     found->second = changed;
     return changed;

@@ -29,6 +29,8 @@ struct Device {
     uint32_t uid = 0;
     Capabilities may;  // of deviceMay
     SystemTime pairedAt{};
+    // It may have visited ISPs paid on its behalf, whom nobody has certified: accounts of its own there, new at each visit (NetPaS §3.1.4).
+    bool roams = false;
 };
 
 // At most, of any device: its own purchases.
@@ -73,7 +75,8 @@ public:
                                                                     const IpAddress& from, SteadyTime now);
     // A person has compared the code. Durable before it counts.
     [[nodiscard]] tl::expected<Device, DeviceError> confirm(std::string_view code, SteadyTime now, SystemTime wall);
-    [[nodiscard]] tl::expected<Device, DeviceError> allow(const std::string& name, Capabilities may);
+    [[nodiscard]] tl::expected<Device, DeviceError> allow(const std::string& name, Capabilities may,
+                                                          bool roams = false);
     [[nodiscard]] tl::expected<Device, DeviceError> remove(const std::string& name);
 
     [[nodiscard]] const Device* byKey(const PublicKey& key) const;

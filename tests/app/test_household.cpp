@@ -77,6 +77,7 @@ struct Rig {
             reply(response);
         };
         context.secretary = [this](const channel::DeviceAsks& asks, const auto& reply) { reply(desk.asked(asks)); };
+        context.roaming = {"rover"};
         auto opened = HouseholdDoor::open(std::move(context), {address("127.0.0.1"), 0});
         if (!opened) qFatal("%s", opened.error().c_str());
         door = std::move(*opened);
@@ -197,6 +198,30 @@ private slots:
         QVERIFY(door["status"] == json(200) && door["refused"]["unpaired"] == json(2));
         QVERIFY(rig.local("POST", "/v1/door")["status"] == json(405));
         QVERIFY(rig.local("GET", "/v1/purchases").is_null());
+    }
+
+    // NetPaS §3.1.4: who roams is known by its key alone, and may only ask for payments.
+    void awayFromHomeOnlyPaymentsAreAskedFor() {
+        Rig rig;
+        const Identity rover = Identity::generate(), alice = Identity::generate();
+        QVERIFY(rig.pair(rover, "rover", card(1)));
+        QVERIFY(rig.pair(alice, "alice", card(2)));
+        rig.neighbours.clear();  // both are far away
+        const auto status = [&](const Identity& who, const char* method, const char* target) {
+            const auto answer = rig.ask(&who, method, target, "{}");
+            return answer ? answer->status : 0U;
+        };
+        rig.inside.clear();
+        QCOMPARE(status(rover, "POST", "/v1/payments"), 200U);
+        QCOMPARE(status(rover, "GET", "/v1/payments/7"), 200U);
+        QCOMPARE(rig.inside.size(), size_t{2});
+        QCOMPARE(rig.inside[0].node, std::string("rover"));
+        for (const char* target : {"/v1/payments", "/v1/purchases", "/v1/status", "/v1/household", "/v1/measurements"})
+            QCOMPARE(status(rover, "GET", target), 403U);
+        QCOMPARE(status(rover, "POST", "/v1/purchases"), 403U);
+        QCOMPARE(status(rover, "DELETE", "/v1/payments/7"), 403U);
+        QCOMPARE(status(alice, "POST", "/v1/payments"), 403U);
+        QCOMPARE(rig.inside.size(), size_t{2});
     }
 
     void whileTheSecretaryDoesNotSayNobodyIsTakenForAStranger() {
