@@ -126,7 +126,10 @@ Exit allow(const Client& client, Output output, const std::string& name, const s
     const auto answer = client.call("PUT", "/v1/household/" + net::encodeQueryValue(name), {{"may", may}});
     if (!answer) return report(answer.error(), output);
     if (output.json) return printJson(answer->body), Exit::Ok;
-    print(name + (may == "buy" ? " may buy\n" : may == "read" ? " may only read\n" : " may do nothing\n"));
+    print(name + (may == "buy"    ? " may buy\n"
+                  : may == "roam" ? " may buy, and have itself paid for away from home\n"
+                  : may == "read" ? " may only read\n"
+                                  : " may do nothing\n"));
     return Exit::Ok;
 }
 
@@ -160,9 +163,9 @@ void addPairVerbs(CLI::App& app, Action& chosen) {
         addVerb(*pair, chosen, "allow", "on the modem: what a paired device may do",
                 [given](const Client& c, Output output) { return allow(c, output, given->device, given->may); });
     limit->add_option("name", given->device, "from netpas pair list")->required();
-    limit->add_option("may", given->may, "buy, read (then what it bought ends) or nothing")
+    limit->add_option("may", given->may, "buy, roam (also away from home), read (then what it bought ends) or nothing")
         ->required()
-        ->check(CLI::IsMember({"buy", "read", "nothing"}));
+        ->check(CLI::IsMember({"buy", "roam", "read", "nothing"}));
     CLI::App* const away =
         addVerb(*pair, chosen, "remove", "on the modem: a device is not paired any more",
                 [given](const Client& client, Output output) { return remove(client, output, given->device); });

@@ -31,6 +31,7 @@ void addPathVerbs(CLI::App& app, Action& chosen);
 void addPingVerbs(CLI::App& app, Action& chosen);
 void addMeasurementVerbs(CLI::App& app, Action& chosen);
 void addSpeedTestVerbs(CLI::App& app, Action& chosen);
+void addRoamVerbs(CLI::App& app, Action& chosen);
 void addQuoteVerbs(CLI::App& app, Action& chosen);
 void addRuleVerbs(CLI::App& app, Action& chosen);
 void addLedgerVerbs(CLI::App& app, Action& chosen);  // history, totals, balance, label
@@ -48,6 +49,7 @@ inline void addTopics(CLI::App& app, Action& chosen) {
     addPingVerbs(app, chosen);
     addMeasurementVerbs(app, chosen);
     addSpeedTestVerbs(app, chosen);
+    addRoamVerbs(app, chosen);
     addQuoteVerbs(app, chosen);
     addRuleVerbs(app, chosen);
     addAuditVerbs(app, chosen);
