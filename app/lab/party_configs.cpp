@@ -126,13 +126,34 @@ void writeCustomers(std::ostream& out, const PartyInput& input, const IspSpec& i
         if (!limits) {
             const HostSpec& spec = *input.topology.host(host);
             out << "router = " << quoted(input.topology.attachment(host))
-                << "\npayments = { send = " << (spec.maySend ? "true" : "false")
-                << ", receive = " << (spec.mayReceive ? "true" : "false") << " }\n";
+                << "\npayments = { send = " << (spec.maySend && !spec.visitor ? "true" : "false")
+                << ", receive = " << (spec.mayReceive || spec.visitor ? "true" : "false") << " }\n"
+                << (spec.visitor ? "visitors = true\n" : "");
             continue;
         }
         out << "rate = " << quoted(isp.customerLimit.rate.toString())
             << "\nburst = " << quoted(isp.customerLimit.burst.toString()) << "\n";
     }
+}
+
+// The lines for strangers at this router: through for money only, and then to everywhere.
+void writeGate(std::ostream& out, const PartyInput& input, const IspSpec& isp, const std::string& router) {
+    std::vector<IpPrefix> lines;
+    std::set<std::string> everywhere;
+    for (const std::string& host : hostsOf(input.topology, isp)) {
+        if (!input.topology.host(host)->visitor || input.topology.attachment(host) != router) continue;
+        for (const IpPrefix& prefix : input.plan.hostPrefix.at(host)) {
+            lines.push_back(prefix);
+            everywhere.insert(prefix.address().isV6() ? "::/0" : "0.0.0.0/0");
+        }
+    }
+    if (lines.empty()) return;
+    std::vector<std::string> servers;
+    for (const IpAddress& address : input.plan.ispAddress.at(isp.name))
+        servers.push_back(address.toString() + (address.isV6() ? "/128" : "/32"));
+    out << "\n[visitors]\nprefixes = " << prefixList(lines)
+        << "\nopen = " << list(servers, [](const std::string& server) { return quoted(server); }) << "\n";
+    for (const std::string& prefix : everywhere) out << "\n[[delivery]]\nprefix = " << quoted(prefix) << "\n";
 }
 
 void writeNeighbourLinks(std::ostream& out, const PartyInput& input, const IspSpec& isp, const std::string& router) {
@@ -191,6 +212,11 @@ std::string pathEntry(const Topology& topology, const IpPrefix& prefix, const Is
 
 void writePaths(std::ostream& out, const PartyInput& input, const IspSpec& isp) {
     const Topology& topology = input.topology;
+    const auto hosts = hostsOf(topology, isp);
+    if (std::any_of(hosts.begin(), hosts.end(), [&](const auto& host) { return topology.host(host)->visitor; })) {
+        for (const char* prefix : {"0.0.0.0/0", "::/0"})
+            out << pathEntry(topology, *IpPrefix::parse(prefix), {isp.name});
+    }
     for (const IspSpec& target : topology.isps) {
         const IspPath shortest = input.plan.ispPath(topology, isp.routers[0], target.routers[0]);
         if (shortest.empty() || target.overlayOnly) continue;  // no packets go there
@@ -236,6 +262,7 @@ std::string edgeConfig(const PartyInput& input, const IspSpec& isp, const std::s
         for (const IpPrefix& prefix : input.plan.hostPrefix.at(host))
             out << "\n[[delivery]]\nprefix = " << quoted(prefix.toString()) << "\n";
     }
+    writeGate(out, input, isp, router);
     // What the directory sells a path to must be delivered: the kernel knows the way to the ISP's own addresses.
     for (const IpPrefix& prefix : input.plan.ispPrefix.at(isp.name))
         out << "\n[[delivery]]\nprefix = " << quoted(prefix.toString()) << "\n";

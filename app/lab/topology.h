@@ -94,6 +94,8 @@ struct HostSpec {
     // What its ISP lets it do with micropayments.
     bool maySend = true;
     bool mayReceive = false;
+    // A line for strangers, whom its ISP lets through only for money that others send them (NetPaS §3.1.4).
+    bool visitor = false;
     bool translates = false;  // a modem: IPv4 of the hosts behind it leaves under its own address (masquerade)
     bool operator==(const HostSpec&) const = default;
 };

@@ -444,6 +444,7 @@ RawTopology readRoot(FileContext& context, const toml::table& root) {
         host.agent = reader.boolean("agent", false);
         host.behind = reader.string("behind", "", "\"m\", a host that is a modem");
         host.translates = reader.boolean("translates", false);
+        host.visitor = reader.boolean("visitor", false);
         readPaymentRights(reader, host);
         reader.finish();
         topology.hosts.push_back(host);

@@ -10,7 +10,7 @@ const std::vector<Scenario>& scenarios() {
         overlayBasicsScenario(),    paymentChaosScenario(), threatsScenario(),        figure2Scenario(),
         overlayOnlyScenario(),      scaleScenario(),        paymentFaultsScenario(),  enterpriseScenario(),
         endpointConfirmsScenario(), settlementScenario(),   measureTruthScenario(),   pathFailureScenario(),
-        priceRiseScenario(),        sharingScenario(),
+        priceRiseScenario(),        sharingScenario(),      roamingScenario(),
     };
     return all;
 }

@@ -115,5 +115,6 @@ Scenario measureTruthScenario();
 Scenario pathFailureScenario();
 Scenario priceRiseScenario();
 Scenario sharingScenario();
+Scenario roamingScenario();
 
 }  // namespace netpas::lab
