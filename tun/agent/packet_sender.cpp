@@ -39,6 +39,13 @@ bool staysOnTheLink(const PacketView& packet) {
     return packet.version == 6 ? to[0] == 0xff && (to[1] & 0x0f) <= 2 : to[0] == 224 && to[1] == 0 && to[2] == 0;
 }
 
+// TCP in segments that do not fit: each is paid for as two, until its sender knows.
+bool cutsAnew(const VnetHeader& frame, const PacketView& packet, const Segmenter& segmenter) {
+    if (packet.protocol != ipproto::tcp || segmenter.count() < 2) return false;
+    if (frame.gsoType == vnet_gso::none) return true;
+    return segmenter.packetSize() < size_t{packet.l4Offset} + packet.l4HeaderLength + frame.gsoSize;
+}
+
 }  // namespace
 
 PacketSender::Flow::Flow(const PaidFlow& flow, EdgeLink& link, CounterCell& cell)
@@ -163,7 +170,8 @@ void PacketSender::planPaid(const ReadSlot& slot, const PacketView& packet, Flow
         planUnpaid(slot, packet, entry.flow, BestEffortReason::TooLong, entry.translated);
         return;
     }
-    if (segmenter->exceeds()) reportTooBig(packet, flow, entry.identity.hash());
+    if (segmenter->exceeds() || cutsAnew(slot.vnet, packet, *segmenter))
+        reportTooBig(packet, flow, entry.identity.hash());
     m_plan.addPaid(m_plan.addFrame(*segmenter), entry, flow.templates, m_minute, segmenter->exceeds());
 }
 
