@@ -538,6 +538,13 @@ void readMeasuringPlaces(TomlFields& fields, directory::Menu& menu, Problems& pr
         if (table->contains("key")) test.key = keyOf(inner);
         menu.speedTests.push_back(test);
     }
+    for (const toml::table* table : fields.tables("reverse_seller")) {
+        TomlFields inner(*table, "[[reverse_seller]]", problems);
+        directory::ReverseSeller seller;
+        seller.server = {inner.address("address").value_or(IpAddress{}), portOf(inner, directory::reverseSellerPort)};
+        seller.key = keyOf(inner);
+        menu.reverseSellers.push_back(seller);
+    }
 }
 
 // What no client would take is not published.

@@ -81,6 +81,15 @@ struct SpeedTest {
     friend bool operator==(const SpeedTest&, const SpeedTest&) = default;
 };
 
+inline constexpr uint16_t reverseSellerPort = 46726;  // TCP
+
+// Sells better service for packets that come from this ISP's customers (NetPaS §3.1.3), over HTTPS; app/secretary/REVERSE.md.
+struct ReverseSeller {
+    Endpoint server;
+    PublicKey key;  // of its TLS
+    friend bool operator==(const ReverseSeller&, const ReverseSeller&) = default;
+};
+
 struct Menu {
     Validity validity;
     std::vector<MenuClass> classes;
@@ -88,6 +97,7 @@ struct Menu {
     // Where what was promised can be measured, inside this ISP. Menus without them are good, too.
     std::vector<Endpoint> reflectors;  // STAMP (RFC 8762), UDP
     std::vector<SpeedTest> speedTests;
+    std::vector<ReverseSeller> reverseSellers;
     friend bool operator==(const Menu&, const Menu&) = default;
 };
 

@@ -264,6 +264,14 @@ std::string toJson(const Menu& document) {
         exits.push_back({{"isp", exit.isp.value()}, {"exit", exit.exit.value()}, {"name", exit.name}});
     }
     json["exits"] = std::move(exits);
+    if (!document.reverseSellers.empty()) {
+        Json sellers = Json::array();
+        for (const ReverseSeller& seller : document.reverseSellers) {
+            sellers.push_back(endpointJson(seller.server));
+            sellers.back()["key"] = seller.key.hex();
+        }
+        json["reverse_sellers"] = std::move(sellers);
+    }
     if (document.reflectors.empty() && document.speedTests.empty()) return json.dump();
     Json reflectors = Json::array();
     for (const Endpoint& reflector : document.reflectors) reflectors.push_back(endpointJson(reflector));
@@ -292,6 +300,14 @@ tl::expected<Menu, DocumentError> menuFromJson(std::string_view json) {
                 const auto place = readEndpoint(element);
                 if (place) document.reflectors.push_back(*place);
                 return place.has_value();
+            });
+        if (fields.has("reverse_sellers"))
+            fields.list("reverse_sellers", maxPlaces, [&](const Json& element) {
+                Fields one(element);
+                const auto place = readEndpoint(element);
+                if (!place) return false;
+                document.reverseSellers.push_back({*place, one.key("key")});
+                return one.ok();
             });
         if (fields.has("speed_tests"))
             fields.list("speed_tests", maxPlaces, [&](const Json& element) {

@@ -40,6 +40,7 @@ Menu menu() {
     m.reflectors = {{*IpAddress::parse("192.0.2.1"), 862}, {*IpAddress::parse("2001:db8::1"), 862}};
     m.speedTests = {{{*IpAddress::parse("192.0.2.1"), 46725}, std::nullopt},
                     {{*IpAddress::parse("192.0.2.1"), 46726}, Identity::fromSeed({6}).publicKey()}};
+    m.reverseSellers = {{{*IpAddress::parse("192.0.2.9"), 46726}, Identity::fromSeed({7}).publicKey()}};
     return m;
 }
 
@@ -124,7 +125,7 @@ private slots:
         for (const auto& [name, value] : whole.items()) {
             auto without = whole;
             without.erase(name);
-            const bool optional = name == "reflectors" || name == "speed_tests";
+            const bool optional = name == "reflectors" || name == "speed_tests" || name == "reverse_sellers";
             if (menuFromJson(without.dump()).has_value() == optional) ++refused;
             auto wrong = whole;
             wrong[name] = -1;
