@@ -105,6 +105,8 @@ std::optional<Denied> DecisionDesk::objection(const secretary::SpendRequest& bef
 
 void DecisionDesk::progressed(PurchaseId id, Money used) { m_decider->progressed(id, used); }
 
+void DecisionDesk::spent(PurchaseId id, Money part) { m_budgets->spend(id, part); }
+
 void DecisionDesk::settled(PurchaseId id, Money amount) { m_decider->settled(id, amount); }
 
 bool DecisionDesk::watch(const std::string& frontEnd, uint64_t revision, std::function<void()> done) {

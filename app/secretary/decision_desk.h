@@ -44,6 +44,7 @@ public:
     [[nodiscard]] std::optional<Denied> objection(const secretary::SpendRequest& before,
                                                   const secretary::SpendRequest& after) override;
     void progressed(PurchaseId id, Money used) override;
+    void spent(PurchaseId id, Money part) override;
     void settled(PurchaseId id, Money amount) override;
 
     // Of the processes that have asked for something, those that still run: rules until an app exits end with the others.

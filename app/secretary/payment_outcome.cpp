@@ -222,7 +222,11 @@ void PaymentService::settle(Entry& entry, const PaymentResult& result, const std
     });
     if (!written) return storageFailed(written.error());
     m_ports.timers.cancel(entry.retry);
-    m_ports.authority.settled(id, result.charged);
+    if (entry.wish.granted) {
+        m_ports.authority.spent(entry.wish.granted->purchase, result.charged);
+    } else {
+        m_ports.authority.settled(id, result.charged);
+    }
     m_ports.log(LogLevel::Info,
                 nameOf(entry.book) + " is " + std::string(describe(result.end)) + (note.empty() ? "" : ": " + note));
     auto book = m_ports.ledger.find(id);

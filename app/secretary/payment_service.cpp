@@ -158,7 +158,7 @@ void PaymentService::begin(PayOrder order, std::vector<Fee> fees, Money total, P
         if (!fresh) return tl::unexpected(fresh.error());
         begun = *fresh;
         if (begun.existing) return {};
-        denied = m_ports.authority.precheck(order.purchase);
+        if (!order.granted) denied = m_ports.authority.precheck(order.purchase);
         if (denied) {
             return m_ports.ledger.refuse(begun.id, EndReason::RefusedBySecretary, denied->sentence, now, denied->why);
         }
@@ -190,6 +190,10 @@ void PaymentService::begin(PayOrder order, std::vector<Fee> fees, Money total, P
     secretary::SpendRequest request = spendRequestFor(fresh.wish, fresh.fees);
     m_ports.authority.inform(fresh.wish.purchase, request);
     keepTerms(request, fresh.book.request.context);
+    if (fresh.wish.granted) {
+        fresh.why = fresh.wish.granted->why;
+        return promise(fresh);
+    }
     m_ports.authority.authorize(begun.id, request, fresh.wish.byPerson,
                                 whileAlive([this, id = begun.id](const Verdict& verdict) { onVerdict(id, verdict); }));
 }
@@ -262,6 +266,7 @@ void PaymentService::promise(Entry& entry) {
     if (!terms.description.empty()) {
         description = ledger::Description{terms.description, {}};
         randombytes_buf(description->salt.data(), description->salt.size());
+        if (entry.wish.salt) description->salt = *entry.wish.salt;
         order.payment.description = payments::describe(description->text, description->salt);
     }
     const auto salt = description ? std::optional(description->salt) : std::nullopt;

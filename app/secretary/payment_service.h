@@ -48,6 +48,14 @@ struct PayOrder {
     std::optional<std::chrono::seconds> lifetime;
     bool byPerson = false;
     uint32_t process = 0;
+    // Part of a purchase that was granted already, for this reason: nobody is asked again, and what is paid is taken from what
+    // was set aside for it.
+    struct Granted {
+        PurchaseId purchase;
+        ledger::Why why;
+    };
+    std::optional<Granted> granted = {};
+    std::optional<payments::DescriptionSalt> salt = {};  // of the description, where the payee has chosen one
 };
 
 struct PayRefusal {

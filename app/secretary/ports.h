@@ -154,6 +154,8 @@ public:
     }
     // What a purchase has used so far; grows only.
     virtual void progressed(PurchaseId id, Money used) = 0;
+    // Part of what was set aside has been paid, by a payment of its own that nobody is asked about.
+    virtual void spent(PurchaseId, Money) {}
     // The purchase is over, or was given up before it began; also of one that was never authorized.
     virtual void settled(PurchaseId id, Money amount) = 0;
 };

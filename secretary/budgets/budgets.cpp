@@ -331,6 +331,23 @@ void Budgets::progressed(PurchaseId purchase, Money used) {
     warnWhereDue(held.tags);
 }
 
+void Budgets::spend(PurchaseId purchase, Money part) {
+    const auto found = m_reservations.find(purchase.value());
+    if (found == m_reservations.end()) return;
+    Reservation& held = found->second;
+    const Money covered = std::min(part, held.amount);
+    held.amount = less(held.amount, covered);
+    (void)roll();
+    for (State& state : m_states) {
+        const std::string* subject = subjectOf(state.cap, held.tags);
+        if (subject == nullptr) continue;
+        Count& counted = state.counts[*subject];
+        counted.reserved = less(counted.reserved, covered);
+        counted.spent = sum(counted.spent, part);
+    }
+    warnWhereDue(held.tags);
+}
+
 void Budgets::settle(PurchaseId purchase, Money actual) {
     const auto found = m_reservations.find(purchase.value());
     if (found == m_reservations.end()) return;

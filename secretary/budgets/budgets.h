@@ -95,6 +95,8 @@ public:
     [[nodiscard]] const Tags* tagsOf(PurchaseId purchase) const;
     // What a running purchase has used so far; for warnings only.
     void progressed(PurchaseId purchase, Money used);
+    // Part of what is set aside is gone for good, whatever becomes of the rest.
+    void spend(PurchaseId purchase, Money part);
     // The purchase is over and cost this much; its reservation is gone. Without a reservation: nothing.
     void settle(PurchaseId purchase, Money actual);
     void release(PurchaseId purchase) { settle(purchase, Money::zero()); }
