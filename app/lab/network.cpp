@@ -133,10 +133,11 @@ std::string memberCommands(const HomePlan& home, const HomePlan::Member& member)
 
 // As modems have it: what does not belong to a connection that began inside stays outside.
 Expected<void> makeFirewall(const HomePlan& home) {
-    std::string rules =
-        "table inet home {\n chain through { type filter hook forward priority filter; policy drop;\n"
-        "  ct state established,related accept\n  iifname \"" +
-        std::string(homeInterface) + "\" oifname \"" + home.uplink + "\" accept\n }\n";
+    std::string rules = "table inet home {\n chain through { type filter hook forward priority filter; policy " +
+                        std::string(home.open ? "accept" : "drop") +
+                        ";\n"
+                        "  ct state established,related accept\n  iifname \"" +
+                        std::string(homeInterface) + "\" oifname \"" + home.uplink + "\" accept\n }\n";
     if (home.translates) {
         rules += " chain out { type nat hook postrouting priority srcnat;\n  meta nfproto ipv4 oifname \"" +
                  home.uplink + "\" masquerade\n }\n";

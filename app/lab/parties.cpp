@@ -23,6 +23,7 @@ namespace {
 constexpr auto readyLimit = std::chrono::seconds(20);
 constexpr uint16_t directoryPort = 46723;
 constexpr uint16_t householdPort = 46724;
+constexpr uint16_t sellerPort = 46726;
 
 std::string ispFolder(const std::string& lab, const std::string& isp) { return labFolder(lab) + "/isp/" + isp; }
 
@@ -57,6 +58,17 @@ Expected<PartyKeys> makeKeys(const Lab& lab) {
         LAB_TRY(add(keys.accounting, isp.name, "accounting.key"));
         LAB_TRY(add(keys.directory, isp.name, "directory.key"));
         for (const std::string& router : edgesOf(isp)) LAB_TRY(add(keys.edge, router, "edge-" + router + ".key"));
+    }
+    // The agent finds its key there.
+    for (const HostSpec& host : lab.topology().hosts) {
+        if (!host.sells) continue;
+        const std::string folder = agentStateFolder(lab.name(), host.name) + "/agent";
+        std::error_code error;
+        std::filesystem::create_directories(folder, error);
+        std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+        auto key = makeKey(folder + "/reverse.key");
+        if (!key) return tl::unexpected(key.error());
+        keys.reverse[host.name] = *key;
     }
     return keys;
 }
@@ -232,6 +244,10 @@ Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::stri
     const auto usual = agentArguments(lab, host);
     argv.insert(argv.end(), usual.begin(), usual.end());
     argv.insert(argv.end(), more.begin(), more.end());
+    if (lab.topology().host(host)->sells) {
+        const Endpoint door{lab.plan().hostAddress.at(host)[0], sellerPort};
+        argv.insert(argv.end(), {"--sell-reverse", door.toString()});
+    }
     for (const HomePlan& home : lab.plan().homes) {
         if (home.modem != host) continue;
         argv.insert(argv.end(), {"--listen-tls", Endpoint{home.gateway.front().address, householdPort}.toString()});
@@ -260,6 +276,7 @@ Expected<void> startParties(Lab& lab) {
         const auto url = joinUrl(lab, lab.topology().ispOfHost(host.name)->name);
         if (!url) return tl::unexpected(url.error());
         LAB_TRY(netpas(lab, host.name, {"join", *url}));
+        if (host.sells) LAB_TRY(netpas(lab, host.name, {"receive", "on"}));
     }
     return {};
 }
@@ -303,6 +320,7 @@ Expected<std::string> buy(Lab& lab, const std::string& host, const Purchase& wis
         "buy", "--to", wish.to, "--proto", wish.protocol, "--class", wish.serviceClass, "--cap", wish.cap};
     if (wish.toPort != 0) arguments.insert(arguments.end(), {"--to-port", std::to_string(wish.toPort)});
     if (wish.fromPort != 0) arguments.insert(arguments.end(), {"--from-port", std::to_string(wish.fromPort)});
+    if (wish.incoming) arguments.emplace_back("--incoming");
     const auto bought = netpas(lab, host, arguments);
     if (!bought) return tl::unexpected(bought.error());
     const std::string id = bought->value("id", "");

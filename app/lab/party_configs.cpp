@@ -341,6 +341,12 @@ std::string directoryConfig(const PartyInput& input, const IspSpec& isp) {
             out << "\n[[reflector]]\naddress = " << quoted(address.toString())
                 << "\n[[speed_test]]\naddress = " << quoted(address.toString()) << "\n";
     }
+    for (const std::string& host : hostsOf(input.topology, isp)) {
+        if (!input.topology.host(host)->sells) continue;
+        for (const IpAddress& address : input.plan.hostAddress.at(host))
+            out << "\n[[reverse_seller]]\naddress = " << quoted(address.toString())
+                << "\nkey = " << quoted(input.keys.reverse.at(host)) << "\n";
+    }
     writePaths(out, input, isp);
     for (const IspSpec& other : input.topology.isps) {
         if (other.overlayOnly) continue;  // has no directory

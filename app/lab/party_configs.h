@@ -13,6 +13,7 @@ struct PartyKeys {
     std::map<std::string, std::string> accounting;  // by ISP: public key in hexadecimal
     std::map<std::string, std::string> directory;   // by ISP
     std::map<std::string, std::string> edge;        // by router
+    std::map<std::string, std::string> reverse;     // by host that sells for the reverse path
 };
 
 struct PartyInput {

@@ -267,7 +267,7 @@ private:
         for (const HostSpec& modem : m_topology.hosts) {
             const auto behind = m_topology.hostsBehind(modem.name);
             if (behind.empty()) continue;
-            HomePlan home{modem.name, modem.translates, m_topology.attachment(modem.name), {}, {}};
+            HomePlan home{modem.name, modem.translates, modem.sells, m_topology.attachment(modem.name), {}, {}};
             for (const HostSpec* host : behind) {
                 const size_t place = home.members.size();
                 home.members.push_back({host->name, mac(homeLinks + number, place), {}});

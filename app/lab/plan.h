@@ -45,6 +45,7 @@ struct HomePlan {
     };
     std::string modem;
     bool translates = false;
+    bool open = false;                       // an access router, not a household's modem: whoever may knock inside
     std::string uplink;                      // the modem's interface to its ISP
     std::vector<AddressWithLength> gateway;  // the modem's addresses there
     std::vector<Member> members;

@@ -96,6 +96,7 @@ struct HostSpec {
     bool mayReceive = false;
     // A line for strangers, whom its ISP lets through only for money that others send them (NetPaS §3.1.4).
     bool visitor = false;
+    bool sells = false;  // better service for packets that come from there, or from hosts behind it (NetPaS §3.1.3)
     bool translates = false;  // a modem: IPv4 of the hosts behind it leaves under its own address (masquerade)
     bool operator==(const HostSpec&) const = default;
 };

@@ -125,6 +125,7 @@ std::string formatTopology(const Topology& topology) {
         if (!host.behind.empty()) out << "behind = " << tomlString(host.behind) << "\n";
         if (host.translates) out << "translates = true\n";
         if (host.visitor) out << "visitor = true\n";
+        if (host.sells) out << "sells = true\n";
         std::vector<std::string> rights;
         if (host.maySend) rights.emplace_back("send");
         if (host.mayReceive) rights.emplace_back("receive");

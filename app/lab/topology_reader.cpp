@@ -445,6 +445,7 @@ RawTopology readRoot(FileContext& context, const toml::table& root) {
         host.behind = reader.string("behind", "", "\"m\", a host that is a modem");
         host.translates = reader.boolean("translates", false);
         host.visitor = reader.boolean("visitor", false);
+        host.sells = reader.boolean("sells", false);
         readPaymentRights(reader, host);
         reader.finish();
         topology.hosts.push_back(host);

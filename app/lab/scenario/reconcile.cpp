@@ -155,7 +155,7 @@ struct Totals {
     [[nodiscard]] std::string toString() const {
         return "  agent's ledger       $" + charged.toString() + "  (" + std::to_string(agentPackets) +
                " packets, its own count $" + agentCount.toString() + ")\n  first ISP's counter  $" + edge.toString() +
-               "  (" + std::to_string(edgePackets) + " packets)\n  its session key      $" + key.toString() +
+               "  (" + std::to_string(edgePackets) + " packets)\n  its session keys     $" + key.toString() +
                "\n  invoice              $" + invoice.toString() + "  (" + std::to_string(invoicePackets) +
                " packets)\n  capture on the link  $" + capture.toString() + "  (" + std::to_string(capturedPackets) +
                " packets)\n";
@@ -182,10 +182,12 @@ Expected<Totals> readTotals(ScenarioContext& context, const std::string& host, c
     if (customer.is_null()) return fail(LabErrc::Evidence, first.name + "'s books have no customer " + host);
     totals.invoice = moneyOf(customer, "amount");
     totals.invoicePackets = customer["packets"].get<uint64_t>();
-    const Json key = entryOf(customer["keys"], "id", entry["session_key"]);
-    if (key.is_null())
-        return fail(LabErrc::Evidence, first.name + "'s books do not know the session key of the purchase");
-    totals.key = moneyOf(key, "amount");
+    for (const Json& slice : entry.value("keys", Json::array())) {
+        const Json key = entryOf(customer["keys"], "id", slice["key"]);
+        if (key.is_null())
+            return fail(LabErrc::Evidence, first.name + "'s books do not know a session key of the purchase");
+        totals.key = checkedAdd(totals.key, moneyOf(key, "amount")).value_or(Money::max());
+    }
     return totals;
 }
 

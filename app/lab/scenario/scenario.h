@@ -111,6 +111,7 @@ Scenario paymentFaultsScenario();
 Scenario enterpriseScenario();
 Scenario endpointConfirmsScenario();
 Scenario settlementScenario();
+Scenario viewerBuysScenario();
 Scenario measureTruthScenario();
 Scenario pathFailureScenario();
 Scenario priceRiseScenario();

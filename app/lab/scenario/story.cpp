@@ -11,19 +11,20 @@
 #include "app/lab/netns.h"
 #include "app/lab/parties.h"
 #include "app/lab/scenario/reconcile.h"
-#include "app/lab/scenario/scenario.h"
+#include "app/lab/scenario/story.h"
 #include "app/lab/tools/cross_traffic.h"
 #include "app/lab/tools/media.h"
 #include "app/lab/tools/payment_meter.h"
 #include "app/lab/tools/player.h"
 
 namespace netpas::lab {
-namespace {
 
 using std::chrono::duration;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
+
+namespace {
 
 constexpr uint16_t httpPort = 8080;
 constexpr uint16_t crossPort = 5001;
@@ -48,49 +49,7 @@ std::string fixed(double value, int digits) {
 
 double rounded(double value) { return std::round(value * 1000) / 1000; }
 
-struct Phases {
-    PlayerTime begin;      // the picture moves
-    PlayerTime cross;      // cross traffic begins
-    PlayerTime bought;     // the order is given
-    PlayerTime firstPaid;  // on the access link
-    PlayerTime refilled;   // the player's cache is full again
-    PlayerTime end;        // the purchase is about to be stopped
-};
-
-class Story {
-public:
-    explicit Story(ScenarioContext& context) : m_context(context), m_lab(context.lab()) {}
-    Expected<void> run();
-
-private:
-    Expected<void> premiere();
-    Expected<void> freeze();
-    Expected<void> buyBetterClass();
-    Expected<void> awaitRefill();
-    Expected<void> watchPaid();
-    Expected<void> reconcile();
-    Expected<FlowKey> filmConnection();
-    Expected<uint64_t> bytesToViewer() const;
-    bool playerWorks();
-    void tellPicture();
-    void farewell();
-
-    ScenarioContext& m_context;
-    Lab& m_lab;
-    std::string m_webServer;
-    std::unique_ptr<Player> m_player;
-    std::unique_ptr<CrossTraffic> m_cross;
-    std::unique_ptr<PaymentMeter> m_meter;
-    Phases m_at{};
-    FlowKey m_flow;
-    std::string m_purchase;
-    uint64_t m_bytesAtCross = 0;
-    uint64_t m_bytesAtBuy = 0;
-    uint64_t m_bytesAtRefill = 0;
-    uint64_t m_bytesAtEnd = 0;
-    size_t m_toldStalls = 0;
-    bool m_toldFrozen = false;
-};
+}  // namespace
 
 // What the kernel of the viewer's host has received.
 Expected<uint64_t> Story::bytesToViewer() const {
@@ -153,6 +112,7 @@ Expected<void> Story::premiere() {
         return fail(LabErrc::Process, "mpv does not play: " + m_lab.program("mpv-a")->logTail());
     m_at.begin = *m_player->report().firstPicture;
     m_context.say("The network is quiet, the film plays.");
+    LAB_TRY(beforeTrouble());
     std::this_thread::sleep_until(m_at.begin + quietTime);
     return {};
 }
@@ -196,23 +156,27 @@ Expected<FlowKey> Story::filmConnection() {
     return found.front();
 }
 
+Expected<std::string> Story::order(const FlowKey& flow) {
+    Purchase wish;
+    wish.to = flow.dst.toString();
+    wish.protocol = "tcp";
+    wish.toPort = flow.dstPort;
+    wish.fromPort = flow.srcPort;
+    m_context.say("B's agent buys the best class for this connection: netpas buy --to " + wish.to + " --to-port " +
+                  std::to_string(wish.toPort) + " --from-port " + std::to_string(wish.fromPort) +
+                  " --proto tcp --class best --cap 1");
+    return buy(m_lab, "b", wish);
+}
+
 Expected<void> Story::buyBetterClass() {
     const auto flow = filmConnection();
     if (!flow) return tl::unexpected(flow.error());
     m_flow = *flow;
-    auto meter = PaymentMeter::start(m_lab, m_context.topology().accessLink("b")->name, "b");
+    auto meter = PaymentMeter::start(m_lab, m_context.topology().accessLink(payer())->name, payer());
     if (!meter) return tl::unexpected(meter.error());
     m_meter = std::move(*meter);
     m_at.bought = Clock::now();
-    Purchase wish;
-    wish.to = flow->dst.toString();
-    wish.protocol = "tcp";
-    wish.toPort = flow->dstPort;
-    wish.fromPort = flow->srcPort;
-    m_context.say("B's agent buys the best class for this connection: netpas buy --to " + wish.to + " --to-port " +
-                  std::to_string(wish.toPort) + " --from-port " + std::to_string(wish.fromPort) +
-                  " --proto tcp --class best --cap 1");
-    const auto bought = buy(m_lab, "b", wish);
+    const auto bought = order(m_flow);
     if (!bought) return tl::unexpected(bought.error());
     m_purchase = *bought;
     LAB_TRY(waitUntil("the first paid packet", seconds(20), [&] {
@@ -221,6 +185,7 @@ Expected<void> Story::buyBetterClass() {
     }));
     m_at.firstPaid = *m_meter->count().first;
     m_context.say("  " + fixed(since(m_at.begin, m_at.firstPaid), 1) + " s  the first paid packet leaves");
+    m_context.result()["first_paid_packet_seconds"] = rounded(since(m_at.bought, m_at.firstPaid));
     return {};
 }
 
@@ -292,15 +257,20 @@ Expected<void> Story::watchPaid() {
     return {};
 }
 
-Expected<void> Story::reconcile() {
-    m_context.say("The purchase is stopped; everybody's books are compared.");
+Expected<void> Story::endPurchase() {
     const auto settled = stopPurchase(m_lab, "b", m_purchase);
     if (!settled) return tl::unexpected(settled.error());
+    return {};
+}
+
+Expected<void> Story::reconcile() {
+    m_context.say("The purchase is stopped; everybody's books are compared.");
+    LAB_TRY(endPurchase());
     const auto captured = m_meter->stop();
     if (!captured) return tl::unexpected(captured.error());
     m_context.result()["paid_packets"] = captured->packets;
     m_context.result()["capture_amount"] = captured->amount.toString();
-    const auto money = reconcileMoney(m_context, "b", m_purchase, *captured);
+    const auto money = reconcileMoney(m_context, payer(), m_purchase, *captured);
     if (!money) return tl::unexpected(money.error());
     m_context.expect(captured->packets > 0, "no paid packet was seen on the access link");
     m_context.say(money->table);
@@ -332,8 +302,6 @@ Expected<void> Story::run() {
     farewell();
     return {};
 }
-
-}  // namespace
 
 Scenario storyScenario() {
     Scenario scenario;

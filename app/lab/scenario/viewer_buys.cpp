@@ -1,0 +1,154 @@
+// The story again, but the viewer buys (NetPaS §3.1.3): the server is an ordinary web server and knows nothing of it. The access router of its
+// ISP sells, paid by the viewer in micropayments for a few seconds each.
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "app/lab/parties.h"
+#include "app/lab/scenario/reconcile.h"
+#include "app/lab/scenario/story.h"
+
+namespace netpas::lab {
+namespace {
+
+constexpr const char* viewer = "a";
+constexpr const char* accessRouter = "g";
+
+Money plus(Money a, Money b) { return checkedAdd(a, b).value_or(Money::max()); }
+
+// The server's host behind an access router of its ISP, which sells; the viewer with an agent of his own.
+void changeHosts(Topology& topology, const ScenarioOptions&) {
+    for (HostSpec& host : topology.hosts) {
+        if (host.name == viewer) host.agent = host.mayReceive = true;
+        if (host.name != "b") continue;
+        host.agent = false;
+        host.behind = accessRouter;
+    }
+    HostSpec router;
+    router.name = accessRouter;
+    router.agent = router.sells = router.mayReceive = true;
+    topology.hosts.push_back(router);
+    for (LinkSpec& link : topology.links)
+        std::replace(link.between.begin(), link.between.end(), std::string("b"), router.name);
+}
+
+class ViewerBuys final : public Story {
+public:
+    using Story::Story;
+
+protected:
+    [[nodiscard]] std::string payer() const override { return accessRouter; }
+
+    // As a player with a button does, which shows what it would cost.
+    Expected<void> beforeTrouble() override {
+        LAB_TRY(netpas(m_lab, viewer, {"receive", "on"}));  // what is not spent comes back
+        LAB_TRY(netpas(m_lab, viewer, {"services", "--to", m_context.address("b").toString()}));
+        return {};
+    }
+
+    Expected<std::string> order(const FlowKey& flow) override {
+        Purchase wish;
+        wish.to = flow.src.toString();
+        wish.protocol = "tcp";
+        wish.toPort = flow.srcPort;
+        wish.fromPort = flow.dstPort;
+        wish.incoming = true;
+        const auto asked = std::chrono::steady_clock::now();
+        m_context.say("The viewer's agent buys the best class for what comes: netpas buy --incoming --to " + wish.to +
+                      " --to-port " + std::to_string(wish.toPort) + " --from-port " + std::to_string(wish.fromPort) +
+                      " --proto tcp --class best --cap 1");
+        const auto bought = buy(m_lab, viewer, wish);
+        if (!bought) return tl::unexpected(bought.error());
+        m_viewers = *bought;
+        m_context.result()["buy_seconds"] =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
+        const auto sold = netpas(m_lab, accessRouter, {"purchases"});
+        if (!sold) return tl::unexpected(sold.error());
+        const Json list = sold->value("purchases", Json::array());
+        if (list.size() != 1)
+            return fail(LabErrc::Evidence, "the access router has not one purchase but " + sold->dump());
+        return list[0].value("id", "");
+    }
+
+    Expected<void> endPurchase() override {
+        const auto settled = stopPurchase(m_lab, viewer, m_viewers);
+        if (!settled) return tl::unexpected(settled.error());
+        LAB_TRY(waitUntil("the access router's purchase to settle", std::chrono::seconds(20), [&] {
+            const auto open = netpas(m_lab, accessRouter, {"purchases"});
+            return open && open->value("purchases", Json::array()).empty();
+        }));
+        return judgeSlices(*settled);
+    }
+
+private:
+    Expected<void> judgeSlices(const Json& settled);
+    // Sum of what a host's books have of payments in one direction.
+    Expected<Money> sum(const std::string& host, const std::string& verb, const char* list, const char* field);
+
+    std::string m_viewers;
+};
+
+Expected<Money> ViewerBuys::sum(const std::string& host, const std::string& verb, const char* list, const char* field) {
+    const auto said = netpas(m_lab, host, {verb, "--limit", "1000"});
+    if (!said) return tl::unexpected(said.error());
+    Money all;
+    for (const Json& one : said->value(list, Json::array())) {
+        if (one.contains(field) && one[field].is_string()) all = plus(all, moneyOf(one, field));
+    }
+    return all;
+}
+
+Expected<void> ViewerBuys::judgeSlices(const Json& settled) {
+    const Json side = settled.value("reverse", Json::object());
+    Json& result = m_context.result();
+    const Money charged = moneyOf(side, "charged");
+    const Money back = side.contains("refunded") && side["refunded"].is_string() ? moneyOf(side, "refunded") : Money();
+    result["slices"] = side.value("payments", 0);
+    result["viewer_charged"] = charged.toString();
+    result["viewer_refunded"] = back.toString();
+    const double net = static_cast<double>(charged.eighths() - back.eighths()) / 8e9;
+    char perMinute[32];
+    std::snprintf(perMinute, sizeof perMinute, "%.9f", paidTime() > 0 ? net / paidTime() * 60 : 0.0);
+    result["cost_per_minute"] = perMinute;
+    // Both ends' books of the same payments, and what the ISPs on the way have taken for passing them on: nothing here.
+    const auto sent = sum(viewer, "payments", "payments", "charged");
+    const auto received = sum(accessRouter, "received", "received", "amount");
+    const auto returned = sum(accessRouter, "payments", "payments", "charged");
+    const auto refunds = sum(viewer, "received", "received", "amount");
+    for (const auto* one : {&sent, &received, &returned, &refunds}) {
+        if (!*one) return tl::unexpected(one->error());
+    }
+    result["viewer_sent"] = sent->toString();
+    result["seller_received"] = received->toString();
+    result["seller_returned"] = returned->toString();
+    result["viewer_received"] = refunds->toString();
+    m_context.expect(*sent == charged && *sent == *received, "what the viewer paid is not what the seller received");
+    m_context.expect(*returned == *refunds && *refunds == back, "what the seller paid back is not what came back");
+    if (*returned != *refunds || *refunds != back) {
+        const auto list = netpas(m_lab, accessRouter, {"payments"});
+        if (list) m_context.say(list->dump(1));
+    }
+    const auto history = netpas(m_lab, accessRouter, {"history", "--limit", "1000"});
+    if (!history) return tl::unexpected(history.error());
+    Money spent;
+    for (const Json& one : history->value("entries", Json::array())) {
+        if (one.value("payment", Json()).is_null()) spent = plus(spent, moneyOf(one, "charged"));
+    }
+    result["seller_spent"] = spent.toString();
+    m_context.expect(plus(spent, *returned) == *received, "the seller kept something or paid from its own pocket");
+    return {};
+}
+
+}  // namespace
+
+Scenario viewerBuysScenario() {
+    Scenario scenario;
+    scenario.name = "viewer-buys";
+    scenario.description = "the viewer pays for what an ordinary web server sends; the server's access router sells";
+    scenario.topology = "congested-peering";
+    scenario.adjust = changeHosts;
+    scenario.run = [](ScenarioContext& context) { return ViewerBuys(context).run(); };
+    return scenario;
+}
+
+}  // namespace netpas::lab
