@@ -22,6 +22,7 @@
 #include "app/agent/measurements.h"
 #include "app/agent/neighbours.h"
 #include "app/agent/privileges.h"
+#include "app/agent/reverse_door.h"
 #include "app/agent/secretary_link.h"
 #include "app/agent/sharing.h"
 #include "app/common/asio_timers.h"
@@ -70,7 +71,7 @@ public:
         // The capture forks its guard; what needs root comes before it is given up, and threads come after.
         if (!openFolders() || !startHelper() || !openDataPlane()) return EXIT_FAILURE;
         compose();
-        if (!listen() || !dropPrivileges() || !openDoor() || !openSharing()) return EXIT_FAILURE;
+        if (!listen() || !dropPrivileges() || !openDoor() || !openReverseDoor() || !openSharing()) return EXIT_FAILURE;
         if (const auto done = m_plane->start(); !done) return fail(done.error(), "see the system's log");
         m_signals.async_wait([this](const boost::system::error_code& error, int) {
             if (!error) stop();
@@ -215,7 +216,23 @@ private:
         return true;
     }
 
-    // After privileges are given up: the door's files are the agent's.
+    // After privileges are given up: the doors' files are the agent's.
+    bool openReverseDoor() {
+        m_plane->setNeighbours(linuxNeighbours());
+        if (!m_options.sellReverse) return true;
+        ReverseDoorContext context{m_io, m_options.stateFolder, m_log, linuxNeighbours(), isOwnAddress, {}};
+        context.secretary = [this](const net::HttpRequest& request, auto reply) {
+            m_link->forward(request, {}, std::move(reply));
+        };
+        auto door = ReverseDoor::open(std::move(context), *m_options.sellReverse);
+        if (!door) {
+            fail(door.error(), {});
+            return false;
+        }
+        m_reverseDoor = std::move(*door);
+        return true;
+    }
+
     bool openDoor() {
         if (!m_options.listenTls) return true;
         DoorContext context{m_io, m_options.stateFolder, m_log, linuxNeighbours(), {}, {}, m_options.roaming};
@@ -281,6 +298,7 @@ private:
         m_server->close();
         if (m_door) m_door->close();
         if (m_sharing) m_sharing->stop();
+        if (m_reverseDoor) m_reverseDoor->close();
         m_measurements->stop();
         m_link->stop();
         m_plane->stop();
@@ -303,7 +321,8 @@ private:
     std::unique_ptr<Sharing> m_sharing;  // null: not a member of any community
     std::unique_ptr<Api> m_api;
     std::unique_ptr<net::HttpServer> m_server;
-    std::unique_ptr<HouseholdDoor> m_door;  // null: no devices behind this machine
+    std::unique_ptr<HouseholdDoor> m_door;       // null: no devices behind this machine
+    std::unique_ptr<ReverseDoor> m_reverseDoor;  // null: nothing is sold
     bool m_stopping = false;
 };
 

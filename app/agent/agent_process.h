@@ -33,6 +33,8 @@ struct AgentOptions {
     std::string device = "netpas0";
     std::optional<Endpoint> listenTls;  // for devices behind this machine
     std::set<std::string> roaming;      // those of them that this machine is a home agent for (NetPaS §3.1.4)
+    std::optional<Endpoint> listenTls;    // for devices behind this machine
+    std::optional<Endpoint> sellReverse;  // for who buys better service for packets that come from here
     std::chrono::milliseconds stopWithin{4000};
     MeasureOptions measure;
     std::optional<SharingOptions> share;  // with a community; none: nothing is told or heard

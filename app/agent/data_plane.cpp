@@ -16,6 +16,7 @@
 #include <optional>
 #include <utility>
 
+#include "app/agent/neighbours.h"
 #include "tun/agent/agent_plane.h"
 #include "tun/agent/bypass.h"
 #include "tun/capture/linux_capture.h"
@@ -86,6 +87,11 @@ std::optional<Endpoint> chooseEdge(const std::vector<Endpoint>& edges, const Flo
     return edges.empty() ? std::nullopt : std::optional(edges.front());
 }
 
+// Of another host, which this machine forwards for.
+bool isForwarded(const FlowMatch& flow, const std::string& node) {
+    return !node.empty() || (flow.local && !isOwnAddress(flow.local->address()));
+}
+
 DataPlaneFailure deviceFailure(const std::string& device, tun::TunError error) {
     std::string remedy = "see the system's log";
     switch (error) {
@@ -139,6 +145,7 @@ struct DataPlane::Impl {
     std::map<uint32_t, Kept> kept;
     std::vector<Diverted> diverted;
     std::function<std::optional<LinkAddress>(const std::string&)> senders;
+    std::function<std::optional<LinkAddress>(const IpAddress&)> neighbours;
     std::vector<PaidFlow> applied;  // as it came last
     std::vector<PaidProbe> probes;
     std::function<void(const std::vector<PaidFlow>&)> flowsChanged;
@@ -222,6 +229,10 @@ void DataPlane::setSenders(std::function<std::optional<LinkAddress>(const std::s
     m_impl->senders = std::move(senders);
 }
 
+void DataPlane::setNeighbours(std::function<std::optional<LinkAddress>(const IpAddress&)> neighbours) {
+    m_impl->neighbours = std::move(neighbours);
+}
+
 void DataPlane::setControl(std::vector<Endpoint> servers) { m_impl->control = std::move(servers); }
 
 tl::expected<void, std::string> DataPlane::start() {
@@ -288,7 +299,7 @@ tl::expected<void, FlowsFailure> DataPlane::Impl::apply(const std::vector<PaidFl
         published.expires = flow.key.expires;
         published.edge = known->edge;
         published.gate = known->gate;
-        published.forwarded = !flow.node.empty();
+        published.forwarded = isForwarded(flow.flow, flow.node);
         snapshot.flows.push_back(std::move(published));
         if (flow.diverted) wanted.push_back({flow.flow, flow.node});
         next.insert_or_assign(flow.key.id.value(), std::move(*known));
@@ -446,8 +457,10 @@ void DataPlane::undivertAll() {
 
 // Nothing for a device that is not paired any more: its packets stay best effort.
 std::optional<tun::CapturedFlow> DataPlane::Impl::captureOf(const Diverted& flow) const {
-    if (flow.node.empty()) return tun::CapturedFlow{flow.match};
-    const auto sender = senders ? senders(flow.node) : std::nullopt;
+    if (!isForwarded(flow.match, flow.node)) return tun::CapturedFlow{flow.match};
+    // Without a device's name: a host on one of this machine's links, whose packets somebody else pays for.
+    const auto sender = !flow.node.empty() ? (senders ? senders(flow.node) : std::nullopt)
+                                           : (neighbours ? neighbours(flow.match.local->address()) : std::nullopt);
     if (!sender) return std::nullopt;
     return tun::CapturedFlow{flow.match, tun::CaptureAction::Divert, tun::CapturePoint::Forwarded, *sender};
 }

@@ -66,6 +66,9 @@ public:
     void setControl(std::vector<Endpoint> servers);
     // Where the packets of a device behind this machine come from (its name as in PaidFlow::node); flows of unknown devices are not diverted.
     void setSenders(std::function<std::optional<LinkAddress>(const std::string& node)> senders);
+    // Where the packets of a host on one of this machine's links come from; flows that name its address as `local`, and no device, are
+    // taken where they are forwarded.
+    void setNeighbours(std::function<std::optional<LinkAddress>(const IpAddress&)> neighbours);
     // Call once, before publishing. Starts the packet threads.
     [[nodiscard]] tl::expected<void, std::string> start();
     // Diverts nothing any more, then sends what waits. Idempotent.

@@ -73,6 +73,9 @@ struct Given {
     bool visiting = false;           // away from home: nobody has seen this one before
     uint32_t measureEvery = 1000;    // milliseconds
     uint32_t measurePackets = 600;   // a minute
+    std::string sellReverse;        // for who buys better service for packets that come from here
+    uint32_t measureEvery = 1000;   // milliseconds
+    uint32_t measurePackets = 600;  // a minute
     bool showKey = false;
     std::string listening;  // fd:N, of the secretary's socket
     uint32_t owner = 0;
@@ -205,6 +208,7 @@ agent::AgentOptions agentOptions(const Given& given) {
     options.device = given.device;
     options.measure = {std::chrono::milliseconds(given.measureEvery), given.measurePackets};
     options.roaming = {given.roams.begin(), given.roams.end()};
+    options.sellReverse = given.sellReverse.empty() ? std::nullopt : app::endpointFrom(given.sellReverse);
     options.listenTls = given.listenTls.empty() ? std::nullopt : app::endpointFrom(given.listenTls);
     return options;
 }
@@ -284,6 +288,11 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
                     "role agent: unix:PATH, serial:DEVICE[@BAUD] or tls:ADDRESS:PORT#KEY");
     line.add_option("--channel", given.channel,
                     "role secretary: unix:PATH, serial:DEVICE[@BAUD], tls:ADDRESS:PORT or fd:N");
+    line.add_option("--sell-reverse", given.sellReverse,
+                    "ADDRESS:PORT where better service is sold for packets that come from this machine or its links")
+        ->check([](const std::string& text) {
+            return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;
+        });
     line.add_option("--listen-tls", given.listenTls, "ADDRESS:PORT for paired devices behind this machine")
         ->check([](const std::string& text) {
             return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;

@@ -1,6 +1,7 @@
 #include "app/agent/neighbours.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -52,6 +53,25 @@ std::function<std::optional<LinkAddress>(const IpAddress&)> linuxNeighbours() {
         knock(address);
         return std::nullopt;
     };
+}
+
+bool isOwnAddress(const IpAddress& address) {
+    ifaddrs* all = nullptr;
+    if (::getifaddrs(&all) != 0) return false;
+    bool own = false;
+    const auto bytes = address.bytes();
+    for (const ifaddrs* one = all; one != nullptr && !own; one = one->ifa_next) {
+        if (one->ifa_addr == nullptr) continue;
+        if (address.isV6() && one->ifa_addr->sa_family == AF_INET6) {
+            const auto& at = *reinterpret_cast<const sockaddr_in6*>(one->ifa_addr);
+            own = std::memcmp(&at.sin6_addr, bytes.data(), bytes.size()) == 0;
+        } else if (!address.isV6() && one->ifa_addr->sa_family == AF_INET) {
+            const auto& at = *reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
+            own = std::memcmp(&at.sin_addr, bytes.data(), bytes.size()) == 0;
+        }
+    }
+    ::freeifaddrs(all);
+    return own;
 }
 
 }  // namespace netpas::agent

@@ -12,4 +12,7 @@ namespace netpas::agent {
 // The link-layer address behind an IP address; asks the network first when the kernel has forgotten (and then knows at the next call).
 [[nodiscard]] std::function<std::optional<LinkAddress>(const IpAddress&)> linuxNeighbours();
 
+// An address of one of this machine's interfaces.
+[[nodiscard]] bool isOwnAddress(const IpAddress& address);
+
 }  // namespace netpas::agent

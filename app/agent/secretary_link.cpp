@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/agent/peer_watch.h"
+#include "app/agent/seller_calls.h"
 #include "app/common/channel_forms.h"
 #include "core/channel/channel.h"
 #include "core/channel/relay.h"
@@ -104,6 +105,8 @@ private:
     void on(const channel::Drain& wanted);
     void on(const channel::QuoteRequest& wanted);
     void on(const channel::Join& wanted);
+    void on(const channel::FindSeller& wanted);
+    void on(const channel::SellerCall& wanted);
     void on(channel::ApiAnswer& answer);
     void on(const channel::DeviceAnswer& answer);
     void failWaiting(const std::string& why);
@@ -133,6 +136,7 @@ private:
     std::string m_trouble;                         // as last told to the secretary
     std::string m_why;                             // why there is no session
     bool m_planeUp = false;                        // … likewise
+    SellerCalls m_sellers;
     uint32_t m_nextRequest = 1;
     app::Timers::Id m_harvest = 0;
 };
@@ -219,6 +223,8 @@ void SecretaryLink::Impl::onMessage(channel::Message message) {
     if (const auto* drain = std::get_if<channel::Drain>(&message)) return on(*drain);
     if (const auto* quote = std::get_if<channel::QuoteRequest>(&message)) return on(*quote);
     if (const auto* join = std::get_if<channel::Join>(&message)) return on(*join);
+    if (const auto* find = std::get_if<channel::FindSeller>(&message)) return on(*find);
+    if (const auto* call = std::get_if<channel::SellerCall>(&message)) return on(*call);
     if (auto* answer = std::get_if<channel::ApiAnswer>(&message)) return on(*answer);
     if (const auto* answer = std::get_if<channel::DeviceAnswer>(&message)) return on(*answer);
     if (const auto* devices = std::get_if<channel::Devices>(&message); devices && m_context.devices)
@@ -278,6 +284,21 @@ void SecretaryLink::Impl::on(const channel::Join& wanted) {
                                     }
                                     self.send(answer);
                                 }));
+}
+
+void SecretaryLink::Impl::on(const channel::FindSeller& wanted) {
+    m_context.cartographer.survey(
+        wanted.from, whileAlive([id = wanted.request](Impl& self, const auto& survey) {
+            if (survey) return self.send(channel::SellerFound{id, sellerIn(*survey)});
+            const QuoteFailure failure = quoteFailureFrom(survey.error());
+            self.send(channel::SellerFound{
+                id, channel::NoQuote{channel::QuoteTrouble::NoPath, failure.message, failure.hint}});
+        }));
+}
+
+void SecretaryLink::Impl::on(const channel::SellerCall& wanted) {
+    m_sellers.call(m_context.io, wanted,
+                   whileAlive([](Impl& self, const channel::SellerAnswer& answer) { self.send(answer); }));
 }
 
 channel::Home SecretaryLink::Impl::home() const {

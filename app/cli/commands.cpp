@@ -107,6 +107,8 @@ tl::expected<json, Problem> bodyOf(const BuyWish& wish) {
     if (protocol.empty() && (wish.toPort != 0 || wish.fromPort != 0)) protocol = "tcp";
     if (!protocol.empty()) body["protocol"] = protocol;
     if (!wish.from.empty()) body["from"] = wish.from;
+    if (wish.incoming) body["direction"] = "incoming";
+    if (!wish.seller.empty()) body["seller"] = wish.seller;
     if (wish.toPort != 0) body["to_port"] = wish.toPort;
     if (wish.fromPort != 0) body["from_port"] = wish.fromPort;
     if (!wish.className.empty()) body["class"] = wish.className;

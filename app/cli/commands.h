@@ -26,6 +26,8 @@ struct BuyWish {
     std::string cap;
     std::string rateCap;
     std::string duration;
+    bool incoming = false;  // for packets that come from there
+    std::string seller;     // … who sells that: https://ADDRESS:PORT/#KEY; empty: whom the far ISP names
 };
 
 [[nodiscard]] Exit status(const Client& client, Output output);

@@ -67,6 +67,9 @@ void addBuy(CLI::App& app, Commands& given) {
         ->excludes("--class", "--per-isp");
     buy->add_option("--cap", given.wish.cap, "never more than so many dollars")->required();
     buy->add_option("--rate-cap", given.wish.rateCap, "never more than so many dollars a second");
+    buy->add_flag("--incoming", given.wish.incoming, "for packets that come from there, not for those sent there");
+    buy->add_option("--seller", given.wish.seller,
+                    "with --incoming: who sells that, https://ADDRESS:PORT/#KEY; else the far ISP says who");
     buy->add_option("--for", given.wish.duration, "stop by itself after 90s, 10m, 2h");
 }
 

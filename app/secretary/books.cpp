@@ -12,6 +12,8 @@
 #include "app/secretary/payment_service.h"
 #include "app/secretary/purchase_service.h"
 #include "app/secretary/receiving_desk.h"
+#include "app/secretary/reverse_purchases.h"
+#include "app/secretary/reverse_sales.h"
 #include "secretary/contacts/contact_book.h"
 #include "secretary/payees/payee_book.h"
 #include "secretary/vault/identity_store.h"
@@ -66,6 +68,7 @@ public:
         return m_desk.objection(before, after);
     }
     void progressed(PurchaseId id, Money used) override { m_desk.progressed(id, used); }
+    void spent(PurchaseId id, Money part) override { m_desk.spent(id, part); }
     void settled(PurchaseId id, Money amount) override { m_desk.settled(id, amount); }
 
 private:
@@ -106,10 +109,12 @@ struct Books::Open {
     std::optional<ledger::PaymentJournal> journal;
     std::unique_ptr<PaymentService> payments;
     std::unique_ptr<ReceivingDesk> receiving;
+    std::unique_ptr<ReverseSales> sales;
+    std::unique_ptr<ReversePurchases> reverse;
     std::unique_ptr<HomeDesk> home;
     std::unique_ptr<DeviceDesk> devices;
 
-    [[nodiscard]] bool idle() const { return purchases->idle() && payments->idle(); }
+    [[nodiscard]] bool idle() const { return purchases->idle() && payments->idle() && reverse->idle(); }
 };
 
 Books::Books(Parts parts) : m_parts(std::move(parts)) {}
@@ -141,8 +146,10 @@ tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
                          [&receiving](const payments::Payment& payment) { receiving.offered(payment); },
                          [&receiving](const accounting::PaymentAckEntry& entry) { receiving.taken(entry); },
                          [&receiving](const payments::PaymentId& id) { receiving.cancelled(id); }});
-    m_open->decisions->decider().onStop([&purchases, &payments](bool paused) {
+    purchases.onSettled([&sales = *m_open->sales](PurchaseId id) { sales.settled(id); });
+    m_open->decisions->decider().onStop([&purchases, &payments, &reverse = *m_open->reverse](bool paused) {
         const EndReason reason = paused ? EndReason::Paused : EndReason::Locked;
+        reverse.stopAll(reason);
         purchases.revokeAll(reason);
         payments.endUnsigned(reason);
     });
@@ -201,6 +208,7 @@ tl::expected<std::unique_ptr<Books::Open>, CustodyFailure> Books::make(const sto
                                m_parts.timers, clock, m_parts.log},
         PurchaseSettings{});
     if (auto done = makePayments(*open); !done) return tl::unexpected(std::move(done.error()));
+    if (auto done = makeReverse(*open); !done) return tl::unexpected(std::move(done.error()));
     auto home = HomeDesk::open(
         {documents, m_parts.agent, *open->isp, clock, m_parts.log, [all = open.get()] { return all->idle(); }});
     if (!home) return tl::unexpected(failed(std::string(describe(home.error())), "netpas doctor"));
@@ -235,10 +243,38 @@ tl::expected<void, CustodyFailure> Books::makePayments(Open& open) {
         PaymentService::Ports{*open.ledger, *open.journal, *open.wallet, *open.isp, *open.authority, m_parts.timers,
                               clock, m_parts.log, keyOf},
         PaymentSettings{});
-    auto receiving =
-        ReceivingDesk::open({*open.ledger, documents, *open.wallet, *open.isp, m_parts.timers, clock, m_parts.log});
+    const auto onTaken = [&open](const payments::Payment& payment) { return open.sales->received(payment); };
+    auto receiving = ReceivingDesk::open(
+        {*open.ledger, documents, *open.wallet, *open.isp, m_parts.timers, clock, m_parts.log, onTaken});
     if (!receiving) return tl::unexpected(failed(receiving.error(), "netpas doctor"));
     open.receiving = std::move(*receiving);
+    return {};
+}
+
+tl::expected<void, CustodyFailure> Books::makeReverse(Open& open) {
+    const Clock& clock = m_parts.state.clock;
+    const auto homeIsp = [&open]() -> std::optional<IspId> {
+        const auto home = open.home ? open.home->home() : std::nullopt;
+        return home ? std::optional(home->isp) : std::nullopt;
+    };
+    const NodeId self = open.wallet->identity().nodeId();
+    auto sales =
+        ReverseSales::open({*open.purchases, *open.payments, *open.isp, m_parts.agent, open.ledger->documents(),
+                            m_parts.timers, clock, m_parts.log, self, homeIsp,
+                            [&open] { return open.receiving->state().accepted; }, m_parts.state.limits.perPurchase},
+                           ReverseSettings{});
+    if (!sales) return tl::unexpected(failed(sales.error(), "netpas doctor"));
+    open.sales = std::move(*sales);
+    open.reverse =
+        std::make_unique<ReversePurchases>(ReversePurchases::Ports{*open.ledger, m_parts.agent, *open.payments,
+                                                                   *open.authority, m_parts.timers, clock, m_parts.log,
+                                                                   [&open, self, homeIsp]() -> std::optional<Refund> {
+                                                                       const auto isp = homeIsp();
+                                                                       if (!isp || !open.receiving->state().accepted)
+                                                                           return std::nullopt;
+                                                                       return Refund{self, *isp};
+                                                                   }},
+                                           ReversePurchaseSettings{});
     return {};
 }
 
@@ -250,6 +286,8 @@ void Books::publish() {
     state.purchases = open != nullptr ? open->purchases.get() : nullptr;
     state.payments = open != nullptr ? open->payments.get() : nullptr;
     state.receiving = open != nullptr ? open->receiving.get() : nullptr;
+    state.reversePurchases = open != nullptr ? open->reverse.get() : nullptr;
+    state.reverseSales = open != nullptr ? open->sales.get() : nullptr;
     state.isp = open != nullptr ? open->home.get() : nullptr;
     state.decisions = open != nullptr ? open->decisions.get() : nullptr;
     state.devices = open != nullptr ? open->devices.get() : nullptr;
@@ -259,6 +297,8 @@ void Books::publish() {
 
 void Books::close(EndReason reason, std::function<void()> done) {
     if (m_open) {
+        m_open->reverse->stopAll(reason);
+        m_open->sales->stopAll();
         m_open->purchases->revokeAll(reason);
         m_open->payments->endUnsigned(reason);
     }
@@ -267,6 +307,8 @@ void Books::close(EndReason reason, std::function<void()> done) {
 
 void Books::windUp(EndReason reason, std::function<void()> done) {
     if (m_open) {
+        m_open->reverse->stopAll(reason);
+        m_open->sales->stopAll();
         m_open->purchases->stopAll(reason);
         m_open->payments->endUnsigned(reason);
     }
@@ -281,8 +323,12 @@ void Books::whenIdle(std::function<void()> done) {
     const auto settled = [this](PurchaseId) {
         if (m_open->idle()) endSoon();
     };
-    m_open->purchases->onSettled(settled);
+    m_open->purchases->onSettled([settled, &sales = *m_open->sales](PurchaseId id) {
+        sales.settled(id);
+        settled(id);
+    });
     m_open->payments->onSettled(settled);
+    m_open->reverse->onSettled(settled);
     m_patience = m_parts.timers.after(closePatience, [this] { end(); });
     // Without an agent there is no way to the ISP, and whoever waits for this process to end should not wait longer.
     if (m_windingUp && !m_parts.agent.report().connected) endSoon();
@@ -312,6 +358,8 @@ void Books::finish() {
     last->isp->listen({});
     last->isp->disconnect();
     last->home.reset();
+    last->reverse.reset();
+    last->sales.reset();
     last->receiving.reset();
     last->payments.reset();
     last->purchases.reset();

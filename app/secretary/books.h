@@ -44,6 +44,7 @@ private:
     struct Open;
     [[nodiscard]] tl::expected<std::unique_ptr<Open>, CustodyFailure> make(const store::DatabaseKey& key);
     [[nodiscard]] tl::expected<void, CustodyFailure> makePayments(Open& open);
+    [[nodiscard]] tl::expected<void, CustodyFailure> makeReverse(Open& open);
     void publish();
     void whenIdle(std::function<void()> done);
     void endSoon();

@@ -104,6 +104,7 @@ tl::expected<void, ledger::LedgerError> PurchaseService::begin(Arrival& one) {
     fresh.offer = one.order.offer;
     fresh.byPerson = one.order.byPerson;
     fresh.process = one.order.process;
+    fresh.funded = one.order.funded;
     one.fresh = true;
     return {};
 }

@@ -53,12 +53,13 @@ struct PurchaseService::Entry {
     std::string decision;
     bool byPerson = false;
     uint32_t process = 0;
-    bool judged = false;      // the authority knows of it
-    bool suspended = false;   // from an earlier run: goes on if the agent has it
-    bool resuming = false;    // waits for a quote to go on with
-    bool following = false;   // is being quoted again
-    bool renewalDue = false;  // by age, or because its way changed
-    bool uncounted = false;   // usage that the ledger does not have yet
+    std::optional<Money> funded;  // BuyOrder::funded
+    bool judged = false;          // the authority knows of it
+    bool suspended = false;       // from an earlier run: goes on if the agent has it
+    bool resuming = false;        // waits for a quote to go on with
+    bool following = false;       // is being quoted again
+    bool renewalDue = false;      // by age, or because its way changed
+    bool uncounted = false;       // usage that the ledger does not have yet
     Timers::Id end = 0;
     Timers::Id renewal = 0;
     std::chrono::milliseconds renewalDelay{0};

@@ -89,6 +89,13 @@ json purchaseJson(const PurchaseView& view, SystemTime now) {
         {"currency", "USD"},
         {"requested_at", timeText(book.requestedAt)},
         {"changed_at", timeText(book.changedAt)}};
+    if (view.reverse) {
+        const ReverseSide& side = *view.reverse;
+        object["reverse"] = {{"seller", side.seller.toString()},
+                             {"charged", side.charged.toString()},
+                             {"payments", side.slices},
+                             {"refunded", side.refunded ? json(side.refunded->toString()) : json(nullptr)}};
+    }
     if (view.quote) {
         object["path"] = quotePathJson(view.quote->path, now);
         object.update(pricesJson(view.quote->path, now));
@@ -192,6 +199,14 @@ tl::expected<BuyOrder, BadField> orderFromJson(const json& object) {
     } else {
         choicesFrom(fields, order.what);
     }
+    const std::string direction = fields.text("direction");
+    order.incoming = direction == "incoming";
+    if (!direction.empty() && !order.incoming && direction != "outgoing") {
+        fields.fail("unknown direction \"" + direction + "\"", "one of outgoing, incoming");
+    }
+    constexpr size_t longestUrl = 256;
+    order.seller = fields.text("seller", longestUrl);
+    if (!order.seller.empty() && !order.incoming) fields.fail("seller is for direction incoming only");
     ledger::Context& context = order.purchase.context;
     context.purpose = fields.text("purpose");
     context.payee = fields.text("payee");

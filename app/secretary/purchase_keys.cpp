@@ -28,7 +28,8 @@ void add(ledger::Usage& sum, const ledger::Usage& more) {
 
 // Of the cap: neither charged by closed keys nor in the hands of open ones.
 Money PurchaseService::remaining(const Entry& entry) const {
-    Money left = checkedSub(entry.book.request.cap, entry.charged).value_or(Money::zero());
+    const Money most = std::min(entry.book.request.cap, entry.funded.value_or(entry.book.request.cap));
+    Money left = checkedSub(most, entry.charged).value_or(Money::zero());
     for (const Key& key : entry.keys) left = checkedSub(left, key.key.cap).value_or(Money::zero());
     return std::max(left, Money::zero());
 }
@@ -143,10 +144,17 @@ void PurchaseService::considerRenewal(Entry& entry) {
     const size_t others = entry.keys.size() - (live != nullptr ? 1 : 0);
     if (addKey(entry)) {
         entry.renewalDue = false;
-    } else if (usedUp && others == 0 && !m_broken) {
+    } else if (usedUp && others == 0 && !m_broken && !(entry.funded && *entry.funded < entry.book.request.cap)) {
         // Nothing comes back from other keys either.
         stop(entry.book.id, EndReason::CapReached);
     }
+}
+
+void PurchaseService::fund(PurchaseId id, Money all) {
+    Entry* const found = entry(id);
+    if (found == nullptr || !found->funded || all <= *found->funded) return;
+    found->funded = all;
+    considerRenewal(*found);
 }
 
 // The ISP does not take another key: the present one goes on as far as it reaches.

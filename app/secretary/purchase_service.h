@@ -56,6 +56,11 @@ struct BuyOrder {
     std::optional<cartographer::OfferId> offer{};  // exactly this, or nothing
     bool byPerson = false;                         // the owner asks in person
     uint32_t process = 0;                          // of the local peer; 0: not known
+    // Paid for by somebody else, who has paid this much so far (fund()): keys are not made for more, whatever the cap.
+    std::optional<Money> funded = {};
+    // For packets that come here; `seller`: who sells, as a URL with its key; empty: whom the far ISP's menu names.
+    bool incoming = false;
+    std::string seller = {};
 };
 
 struct BuyRefusal {
@@ -77,12 +82,21 @@ struct BuyRefusal {
     std::string code;  // with Denied
 };
 
+// Of a purchase for packets that come here, which is paid by micropayments (reverse_purchases.h).
+struct ReverseSide {
+    Endpoint seller;
+    Money charged;  // of all slices, with fees
+    uint64_t slices = 0;
+    std::optional<Money> refunded;  // once it is known
+};
+
 struct PurchaseView {
     ledger::Purchase book;                     // as it is durable, with the live counters
     std::optional<cartographer::Quote> quote;  // not known of purchases of an earlier run
     bool waitingForIsp = false;                // a final statement is being asked for
     std::string trouble;                       // why packets go unpaid or the settlement waits; may be empty
     std::string decision;                      // waits for this decision; empty: it does not
+    std::optional<ReverseSide> reverse = {};
 };
 
 class PurchaseService {
@@ -112,6 +126,8 @@ public:
     // `done` is called once: when the purchase is active, waits for a decision (PurchaseView::decision), or has ended
     // before it came so far.
     void buy(const BuyOrder& order, BuyDone done);
+    // Of a purchase that somebody else pays for: all that was paid so far; only grows.
+    void fund(PurchaseId id, Money all);
     // False: there is no such open purchase. A purchase that is ending already stays as it is.
     bool stop(PurchaseId id, ledger::EndReason reason);
     void stopAll(ledger::EndReason reason);

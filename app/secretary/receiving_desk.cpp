@@ -156,6 +156,9 @@ void ReceivingDesk::writeAcknowledgements() {
             const bool final = next != ReceiptState::Taken || now > found->second.payment.expires + settlesAfter;
             const auto done = m_ports.ledger.advanceReceipt(entry.id, next, final, now);
             if (!done) return tl::unexpected(done.error());
+            if (*done && next == ReceiptState::Taken && m_ports.onTaken) {
+                if (auto told = m_ports.onTaken(found->second.payment); !told) return told;
+            }
             found->second.state = next;
             if (final) over.push_back(entry.id);
             if (*done && next != ReceiptState::Taken) {

@@ -43,6 +43,8 @@ public:
         Timers& timers;
         const Clock& clock;
         LogSink log;
+        // The ISP owes the amount from now on; once for each payment, in the transaction that records it.
+        std::function<tl::expected<void, ledger::LedgerError>(const payments::Payment&)> onTaken = {};
     };
     using Done = std::function<void(tl::expected<ReceivingState, ApiFailure>)>;
 

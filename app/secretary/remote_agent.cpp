@@ -64,6 +64,8 @@ public:
     void on(const channel::Drained& drained);
     void on(const channel::QuoteAnswer& answer);
     void on(const channel::JoinAnswer& answer);
+    void on(const channel::SellerFound& answer);
+    void on(const channel::SellerAnswer& answer);
     void on(const channel::ApiRequest& asked);
     void on(const channel::DeviceAsks& asks);
     void failAll();
@@ -77,6 +79,8 @@ public:
     using SetDone = std::function<void(tl::expected<void, FlowsFailure>)>;
     using DrainDone = std::function<void(std::optional<FlowCounters>)>;
     using QuoteDone = std::function<void(tl::expected<cartographer::Quote, QuoteFailure>)>;
+    using FoundDone = std::function<void(tl::expected<SellerAddress, QuoteFailure>)>;
+    using SaidDone = std::function<void(SellerReply)>;
     using JoinDone = std::function<void(tl::expected<AgentHome, ApiFailure>)>;
 
     boost::asio::io_context& io;
@@ -97,6 +101,32 @@ public:
     std::map<uint32_t, DrainDone> drains;  // by key
     std::map<uint32_t, Waiting<QuoteDone>> quotes;
     std::map<uint32_t, Waiting<JoinDone>> joins;
+    std::map<uint32_t, Waiting<FoundDone>> finds;
+    std::map<uint32_t, Waiting<SaidDone>> calls;
+
+    // Keeps `done` for the answer to a request that was sent, or says at once, or in the end, that there is none.
+    template <typename Done>
+    void await(std::map<uint32_t, Waiting<Done>>& all, uint32_t id, bool sent, Done done,
+               std::function<void(const Done&)> none) {
+        if (!sent) {
+            boost::asio::post(io, [done = std::move(done), none = std::move(none)] { none(done); });
+            return;
+        }
+        auto& waiting = all[id];
+        waiting.done = std::move(done);
+        waiting.timer = timers.after(networkPatience, [weak = weak_from_this(), &all, id, none = std::move(none)] {
+            const auto self = weak.lock();
+            if (!self) return;
+            if (const auto late = all.extract(id)) none(late.mapped().done);
+        });
+    }
+    template <typename Done, typename... Values>
+    void answered(std::map<uint32_t, Waiting<Done>>& all, uint32_t id, Values&&... values) {
+        const auto waiting = all.extract(id);
+        if (!waiting) return;
+        timers.cancel(waiting.mapped().timer);
+        waiting.mapped().done(std::forward<Values>(values)...);
+    }
 };
 
 void RemoteAgent::Impl::onHello(const channel::Hello& hello) {
@@ -134,6 +164,14 @@ void RemoteAgent::Impl::failAll() {
         timers.cancel(waiting.timer);
         waiting.done(tl::unexpected(agentLost()));
     }
+    for (auto& [id, waiting] : std::exchange(finds, {})) {
+        timers.cancel(waiting.timer);
+        waiting.done(tl::unexpected(noQuote("the agent was lost")));
+    }
+    for (auto& [id, waiting] : std::exchange(calls, {})) {
+        timers.cancel(waiting.timer);
+        waiting.done({});
+    }
 }
 
 void RemoteAgent::Impl::onMessage(channel::Message message) {
@@ -142,6 +180,8 @@ void RemoteAgent::Impl::onMessage(channel::Message message) {
     if (const auto* drained = std::get_if<channel::Drained>(&message)) return on(*drained);
     if (const auto* quoted = std::get_if<channel::QuoteAnswer>(&message)) return on(*quoted);
     if (const auto* joined = std::get_if<channel::JoinAnswer>(&message)) return on(*joined);
+    if (const auto* found = std::get_if<channel::SellerFound>(&message)) return on(*found);
+    if (const auto* said = std::get_if<channel::SellerAnswer>(&message)) return on(*said);
     if (const auto* asked = std::get_if<channel::ApiRequest>(&message)) return on(*asked);
     if (const auto* asks = std::get_if<channel::DeviceAsks>(&message)) return on(*asks);
     if (const auto* counted = std::get_if<channel::Counters>(&message)) {
@@ -200,6 +240,21 @@ void RemoteAgent::Impl::on(const channel::JoinAnswer& answer) {
     const auto& found_ = std::get<channel::Home>(answer.result);
     home = AgentHome{found_.joinUrl, found_.descriptor};
     waiting.done(*home);
+}
+
+void RemoteAgent::Impl::on(const channel::SellerFound& answer) {
+    if (const auto* none = std::get_if<channel::NoQuote>(&answer.result)) {
+        return answered(finds, answer.request,
+                        tl::expected<SellerAddress, QuoteFailure>(
+                            tl::unexpected(QuoteFailure{QuoteFailure::Kind::NoPath, none->message, none->hint})));
+    }
+    const auto& seller = std::get<channel::ReverseSeller>(answer.result);
+    answered(finds, answer.request,
+             tl::expected<SellerAddress, QuoteFailure>(SellerAddress{seller.server, seller.key}));
+}
+
+void RemoteAgent::Impl::on(const channel::SellerAnswer& answer) {
+    answered(calls, answer.request, SellerReply{answer.status, answer.body, answer.receivedBytes});
 }
 
 void RemoteAgent::Impl::on(const channel::DeviceAsks& asks) {
@@ -273,6 +328,8 @@ void RemoteAgent::forgetListener() {
     m_impl->drains.clear();
     m_impl->quotes.clear();
     m_impl->joins.clear();
+    m_impl->finds.clear();
+    m_impl->calls.clear();
 }
 
 AgentReport RemoteAgent::report() const { return m_impl->report; }
@@ -344,6 +401,23 @@ void RemoteAgent::join(const std::string& url, std::function<void(tl::expected<A
                 ApiFailure{503, "ISP_UNREACHABLE", "the ISP's directory does not answer", "netpas join again later"}));
         }
     });
+}
+
+void RemoteAgent::find(const IpAddress& from, std::function<void(tl::expected<SellerAddress, QuoteFailure>)> done) {
+    const uint32_t id = m_impl->nextRequest++;
+    const bool sent = m_impl->send(channel::FindSeller{id, from});
+    m_impl->await<Impl::FoundDone>(m_impl->finds, id, sent, std::move(done), [](const Impl::FoundDone& tell) {
+        tell(tl::unexpected(noQuote("the agent found no seller in time")));
+    });
+}
+
+void RemoteAgent::call(const SellerAddress& seller, const std::string& method, const std::string& path,
+                       const std::string& body, const std::optional<FlowMatch>& flow,
+                       std::function<void(SellerReply)> done) {
+    const uint32_t id = m_impl->nextRequest++;
+    const bool sent = m_impl->send(channel::SellerCall{id, {seller.server, seller.key}, method, path, body, flow});
+    m_impl->await<Impl::SaidDone>(m_impl->calls, id, sent, std::move(done),
+                                  [](const Impl::SaidDone& tell) { tell({}); });
 }
 
 net::Connector RemoteAgent::connector() { return m_impl->streams->connector(); }

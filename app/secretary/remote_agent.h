@@ -14,6 +14,7 @@
 #include "app/common/log.h"
 #include "app/common/timers.h"
 #include "app/secretary/ports.h"
+#include "app/secretary/reverse_purchases.h"
 #include "app/secretary/router.h"
 #include "app/secretary/state.h"
 #include "core/channel/messages.h"
@@ -33,7 +34,7 @@ struct AgentHome {
     std::string descriptor;  // signed envelope
 };
 
-class RemoteAgent final : public Flows, public Quotes {
+class RemoteAgent final : public Flows, public Quotes, public Sellers {
 public:
     // Whoever is there at the time; any of them may be empty.
     struct Listener {
@@ -70,6 +71,9 @@ public:
     void drain(PurchaseId id, SessionKeyId key, std::function<void(std::optional<FlowCounters>)> done) override;
     void quote(const cartographer::QuoteRequest& request,
                std::function<void(tl::expected<cartographer::Quote, QuoteFailure>)> done) override;
+    void find(const IpAddress& from, std::function<void(tl::expected<SellerAddress, QuoteFailure>)> done) override;
+    void call(const SellerAddress& seller, const std::string& method, const std::string& path, const std::string& body,
+              const std::optional<FlowMatch>& flow, std::function<void(SellerReply)> done) override;
     // Has the agent fetch what is published under the URL and use it from now on.
     void join(const std::string& url, std::function<void(tl::expected<AgentHome, ApiFailure>)> done);
     // A socket to the ISP's accounting server, carried by the agent.

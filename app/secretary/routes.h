@@ -14,6 +14,7 @@ void addPurchaseRoutes(Router& router, SecretaryState& state);  // status, purch
 void addLedgerRoutes(Router& router, SecretaryState& state);    // history, totals, balance, labels
 void addVaultRoutes(Router& router, SecretaryState& state);     // lock, passphrase, recovery words, backup, doctor
 void addRuleRoutes(Router& router, SecretaryState& state);
+void addReverseRoutes(Router& router, SecretaryState& state);    // orders for the reverse path, as a seller
 void addHouseholdRoutes(Router& router, SecretaryState& state);  // devices behind the agent: pairing
 
 // Every topic: what the secretary's process calls.
@@ -27,6 +28,7 @@ inline void addRoutes(Router& router, SecretaryState& state) {
     addVaultRoutes(router, state);
     addRuleRoutes(router, state);
     addHouseholdRoutes(router, state);
+    addReverseRoutes(router, state);
 }
 
 }  // namespace netpas::secretaryd

@@ -9,10 +9,12 @@
 #include "app/secretary/payment_service.h"
 #include "app/secretary/purchase_json.h"
 #include "app/secretary/purchase_service.h"
+#include "app/secretary/reverse_purchases.h"
 #include "app/secretary/routes.h"
 #include "app/secretary/spend_terms.h"
 #include "app/secretary/vault_service.h"
 #include "core/crypto/hex.h"
+#include "core/directory/documents.h"
 #include "secretary/budgets/budget.h"
 
 namespace netpas::secretaryd {
@@ -73,6 +75,21 @@ json agentJson(const SecretaryState& state) {
             {"trouble", report.trouble}};
 }
 
+// Of both directions.
+std::vector<PurchaseView> openPurchases(const SecretaryState& state) {
+    std::vector<PurchaseView> all = state.purchases->open();
+    if (state.reversePurchases == nullptr) return all;
+    for (PurchaseView& view : state.reversePurchases->open()) all.push_back(std::move(view));
+    return all;
+}
+
+std::optional<PurchaseView> findPurchase(const SecretaryState& state, PurchaseId id) {
+    if (state.reversePurchases != nullptr) {
+        if (auto found = state.reversePurchases->find(id)) return found;
+    }
+    return state.purchases->find(id);
+}
+
 struct Sums {
     Money reserved, spentToday;
 };
@@ -87,7 +104,7 @@ tl::expected<Sums, ledger::LedgerError> sumsFor(const SecretaryState& state, con
         return Sums{*reserved, *spent};
     }
     Sums own;
-    for (const PurchaseView& view : state.purchases->open()) {
+    for (const PurchaseView& view : openPurchases(state)) {
         const bool holds = view.book.state != ledger::PurchaseState::Requested && maySee(caller, view.book);
         if (holds) own.reserved = checkedAdd(own.reserved, view.book.request.cap).value_or(Money::max());
     }
@@ -122,7 +139,7 @@ void status(const SecretaryState& state, const ApiCall& call, const Reply& reply
     const auto sums = sumsFor(state, call.caller);
     if (!sums) return reply(refusalFor(sums.error()));
     size_t active = 0, settling = 0;
-    for (const PurchaseView& view : state.purchases->open()) {
+    for (const PurchaseView& view : openPurchases(state)) {
         if (!maySee(call.caller, view.book)) continue;
         active += view.book.state == ledger::PurchaseState::Active ? 1 : 0;
         settling += view.book.state >= ledger::PurchaseState::Stopping ? 1 : 0;
@@ -151,7 +168,7 @@ void status(const SecretaryState& state, const ApiCall& call, const Reply& reply
 
 void list(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     json list = json::array();
-    for (const PurchaseView& view : state.purchases->open()) {
+    for (const PurchaseView& view : openPurchases(state)) {
         if (maySee(call.caller, view.book)) list.push_back(purchaseJson(view, state.clock.now()));
     }
     reply(answer({{"purchases", std::move(list)}}));
@@ -160,14 +177,16 @@ void list(const SecretaryState& state, const ApiCall& call, const Reply& reply) 
 void one(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     const std::string text = call.parameter("id");
     const auto id = purchaseIdFrom(text);
-    const auto found = id ? state.purchases->find(*id) : std::nullopt;
+    const auto found = id ? findPurchase(state, *id) : std::nullopt;
     // Whether another user's purchase exists is nobody's business.
     if (!found || !maySee(call.caller, found->book)) {
         return reply(refusal(404, "NOT_FOUND", "there is no purchase " + text, "netpas purchases"));
     }
     if (call.method == "GET") return reply(answer(purchaseJson(*found, state.clock.now())));
-    const bool running = state.purchases->stop(*id, ledger::EndReason::StoppedByUser);
-    const auto after = state.purchases->find(*id);
+    constexpr auto reason = ledger::EndReason::StoppedByUser;
+    const bool incoming = state.reversePurchases != nullptr && state.reversePurchases->stop(*id, reason);
+    const bool running = incoming || state.purchases->stop(*id, reason);
+    const auto after = findPurchase(state, *id);
     reply(answer(purchaseJson(after ? *after : *found, state.clock.now()),
                  running && after && !isFinal(after->book.state) ? 202 : 200));
 }
@@ -196,6 +215,35 @@ void evidence(const SecretaryState& state, const ApiCall& call, const Reply& rep
     reply(answer({{"id", text}, {"evidence", std::move(list)}}));
 }
 
+// As the seller sees it: his end is where the packets come from. Where they go he sees for himself.
+void buyIncoming(const SecretaryState& state, const ApiCall& call, const BuyOrder& order,
+                 PurchaseService::BuyDone done) {
+    const auto no = [&](BuyRefusal::Kind kind, const char* what, const char* hint) {
+        done(tl::unexpected(BuyRefusal{kind, {}, what, hint, {}}));
+    };
+    if (state.reversePurchases == nullptr)
+        return no(BuyRefusal::Kind::Local, "incoming packets cannot be bought for here", "");
+    ReverseBuyOrder wish{order, json::object(), std::nullopt};
+    const json& body = call.body();
+    for (const char* const same : {"protocol", "class", "per_isp", "cap", "cap_per_second"}) {
+        if (body.contains(same)) wish.wish[same] = body[same];
+    }
+    wish.wish["from"] = body["to"];
+    if (body.contains("to_port")) wish.wish["from_port"] = body["to_port"];
+    if (body.contains("from_port")) wish.wish["to_port"] = body["from_port"];
+    FlowMatch& flow = wish.order.purchase.flow;
+    if (!order.seller.empty()) {
+        const auto url = directory::parseJoinUrl(order.seller);
+        if (!url)
+            return no(BuyRefusal::Kind::Invalid, "the seller's address is not valid", "https://ADDRESS:PORT/#KEY");
+        wish.seller = SellerAddress{url->directory, url->key};
+    }
+    // In the ledger as the packets go.
+    wish.sent = flow;
+    flow = {wish.sent.remote, std::nullopt, wish.sent.protocol, wish.sent.remotePort, wish.sent.localPort};
+    state.reversePurchases->buy(wish, std::move(done));
+}
+
 void buy(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     auto order = orderFromJson(call.body());
     if (!order) return reply(refusalFor(order.error()));
@@ -220,10 +268,12 @@ void buy(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     // The owner's own words through the secretary's own door are an answer already.
     order->byPerson = call.caller.door == Door::Secretary && call.caller.may.has(Capability::Decide);
     if (!order->byPerson) keepToPrice(order->purchase);
-    state.purchases->buy(*order, [&clock = state.clock, reply](const auto& result) {
+    const auto done = [&clock = state.clock, reply](const tl::expected<PurchaseView, BuyRefusal>& result) {
         if (!result) return reply(refusalFor(result.error()));
         reply(answer(purchaseJson(*result, clock.now()), result->decision.empty() ? 200 : 202));
-    });
+    };
+    if (order->incoming) return buyIncoming(state, call, *order, done);
+    state.purchases->buy(*order, done);
 }
 
 void join(const SecretaryState& state, const ApiCall& call, const Reply& reply) {

@@ -35,6 +35,8 @@ class DeviceDesk;
 class PaymentService;
 class PurchaseService;
 class ReceivingDesk;
+class ReversePurchases;
+class ReverseSales;
 class VaultService;
 
 // The ISP that everything is bought through.
@@ -83,6 +85,8 @@ struct SecretaryState {
     PurchaseService* purchases = nullptr;
     PaymentService* payments = nullptr;
     ReceivingDesk* receiving = nullptr;
+    ReversePurchases* reversePurchases = nullptr;
+    ReverseSales* reverseSales = nullptr;
     IspDesk* isp = nullptr;
     store::Documents* documents = nullptr;
     secretary::contacts::ContactBook* contacts = nullptr;

@@ -314,6 +314,38 @@ void fields(A& a, Ref<A, Processes> m) {
 }
 
 template <typename A>
+void fields(A& a, Ref<A, FindSeller> m) {
+    a.number(m.request);
+    a.address(m.from);
+}
+template <typename A>
+void fields(A& a, Ref<A, ReverseSeller> m) {
+    fields(a, m.server);
+    a.array(m.key.bytes);
+}
+template <typename A>
+void fields(A& a, Ref<A, SellerFound> m) {
+    a.number(m.request);
+    either(a, m.result);
+}
+template <typename A>
+void fields(A& a, Ref<A, SellerCall> m) {
+    a.number(m.request);
+    fields(a, m.seller);
+    a.text(m.method, maxMethod);
+    a.text(m.path, maxPath);
+    a.text(m.body, maxSellerBody);
+    a.optional(m.flow, each);
+}
+template <typename A>
+void fields(A& a, Ref<A, SellerAnswer> m) {
+    a.number(m.request);
+    a.number(m.status);
+    a.text(m.body, maxSellerBody);
+    a.optional(m.receivedBytes, eachNumber);
+}
+
+template <typename A>
 void fields(A& a, Ref<A, DeviceAsks> m) {
     a.number(m.request);
     a.array(m.key.bytes);
@@ -359,8 +391,9 @@ namespace netpas::channel {
 namespace {
 
 // The first byte of a message (PROTOCOL.md), in the order of the variant.
-constexpr std::array<uint8_t, std::variant_size_v<Message>> types{
-    1, 2, 3, 4, 5, 16, 17, 18, 19, 20, 21, 32, 33, 34, 35, 36, 48, 49, 50, 51, 52, 64, 65, 80, 81, 82, 66};
+constexpr std::array<uint8_t, std::variant_size_v<Message>> types{1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21,
+                                                                  32, 33, 34, 35, 36, 48, 49, 50, 51, 52, 64,
+                                                                  65, 80, 81, 82, 66, 22, 23, 24, 25};
 
 template <size_t... I>
 Message emptyOf(size_t index, std::index_sequence<I...>) {

@@ -52,6 +52,7 @@ inline constexpr size_t maxAnswerBody = 1000000;
 inline constexpr size_t maxDevices = 256;
 inline constexpr size_t maxDeviceName = 32;
 inline constexpr size_t maxErrorCode = 32;
+inline constexpr size_t maxSellerBody = 16384;
 
 enum class MessageError {
     Empty,
@@ -324,10 +325,41 @@ struct Processes {
     std::vector<uint32_t> running;  // ascending, each once
 };
 
-using Message =
-    std::variant<Hello, Welcome, Goodbye, Ping, Pong, Home, AgentState, QuoteRequest, QuoteAnswer, Join, JoinAnswer,
-                 SetFlows, FlowsApplied, Counters, Drain, Drained, StreamOpen, StreamOpened, StreamData, StreamCredit,
-                 StreamClosed, ApiRequest, ApiAnswer, DeviceAsks, DeviceAnswer, Devices, Processes>;
+// --- the reverse path (NetPaS §3.1.3): who sells better service for packets that come here, and what is said to him
+
+// Who sells for packets that come from there.
+struct FindSeller {
+    uint32_t request = 0;
+    IpAddress from;
+};
+struct ReverseSeller {
+    Endpoint server;
+    PublicKey key;  // of its TLS
+};
+struct SellerFound {
+    uint32_t request = 0;
+    std::variant<NoQuote, ReverseSeller> result;
+};
+// An HTTPS request to a seller whose TLS has this key.
+struct SellerCall {
+    uint32_t request = 0;
+    ReverseSeller seller;
+    std::string method;
+    std::string path;
+    std::string body;
+    std::optional<FlowMatch> flow;  // TCP, as this machine sends it: what has been received on it?
+};
+struct SellerAnswer {
+    uint32_t request = 0;
+    uint16_t status = 0;  // of HTTP; 0: the seller does not answer
+    std::string body;
+    std::optional<uint64_t> receivedBytes;  // of payload; nothing: the system does not say
+};
+
+using Message = std::variant<Hello, Welcome, Goodbye, Ping, Pong, Home, AgentState, QuoteRequest, QuoteAnswer, Join,
+                             JoinAnswer, SetFlows, FlowsApplied, Counters, Drain, Drained, StreamOpen, StreamOpened,
+                             StreamData, StreamCredit, StreamClosed, ApiRequest, ApiAnswer, DeviceAsks, DeviceAnswer,
+                             Devices, Processes, FindSeller, SellerFound, SellerCall, SellerAnswer>;
 
 [[nodiscard]] tl::expected<Bytes, MessageError> encode(const Message& message);
 [[nodiscard]] tl::expected<Message, MessageError> decode(ByteView bytes);

@@ -1,0 +1,51 @@
+// The door for those who buy better service for packets that come from this machine, or from hosts on its links (NetPaS §3.1.3;
+// app/secretary/REVERSE.md): HTTPS for strangers, who get no further than orders of their own. Control thread.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "app/common/log.h"
+#include "core/link_address.h"
+#include "core/net/http.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace netpas::agent {
+
+struct ReverseDoorContext {
+    boost::asio::io_context& io;
+    std::filesystem::path folder;  // keeps the door's key
+    app::LogSink log;
+    // Who has an address on one of this machine's links.
+    std::function<std::optional<LinkAddress>(const IpAddress&)> neighbour;
+    std::function<bool(const IpAddress&)> isOwn;  // an address of this machine
+    std::function<void(const net::HttpRequest&, std::function<void(net::HttpResponse)>)> secretary;
+};
+
+class ReverseDoor {
+public:
+    // Error: what is wrong, with the remedy.
+    [[nodiscard]] static tl::expected<std::unique_ptr<ReverseDoor>, std::string> open(ReverseDoorContext context,
+                                                                                      const Endpoint& listen);
+    ~ReverseDoor();
+    ReverseDoor(const ReverseDoor&) = delete;
+    ReverseDoor& operator=(const ReverseDoor&) = delete;
+    // https://ADDRESS:PORT/#KEY
+    [[nodiscard]] std::string url() const;
+    void close();
+
+private:
+    struct Impl;
+    explicit ReverseDoor(std::shared_ptr<Impl> impl);
+    std::shared_ptr<Impl> m_impl;
+};
+
+}  // namespace netpas::agent
