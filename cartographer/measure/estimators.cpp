@@ -143,6 +143,9 @@ Estimate RateEstimator::estimate(SteadyTime now) {
     out.samples = count;
     out.newest = m_samples.back().at;
     const bool narrow = out.high - out.low <= 2 * wideRate * median;
+    // A sender that recovers from a loss gets less than there is for it; nobody gets more.
+    constexpr double unhindered = 0.9;
+    out.high = std::max(out.high, at(std::floor(unhindered * static_cast<double>(count - 1))) + out.systematic);
     out.grade = count >= fewRates && narrow ? Grade::Good : Grade::Scarce;
     return out;
 }
