@@ -149,7 +149,8 @@ private:
         useHome();
 
         m_measurements = std::make_unique<Measurements>(
-            MeasureContext{m_io, *m_plane, *m_cartographer, m_timers, systemClock(), m_log, m_options.measure});
+            MeasureContext{m_io, *m_plane, *m_cartographer, m_timers, systemClock(), m_log, m_options.measure,
+                           [this](const channel::NotDelivered& trouble) { m_link->notDelivered(trouble); }});
         ApiContext context{*m_cartographer, systemClock(), {}, {}, {}};
         context.measurements = [this](const std::optional<IpAddress>& destination) {
             if (destination) m_measurements->ask(*destination);

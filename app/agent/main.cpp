@@ -301,7 +301,9 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
                     "milliseconds between test packets to an ISP on a way in use")
         ->check(CLI::Range(10, 3'600'000))
         ->capture_default_str();
-    line.add_option("--measure-packets", given.measurePackets, "test packets a minute at most; 0: none")
+    line.add_option(
+            "--measure-packets", given.measurePackets,
+            "test packets a minute at most, besides those that tell whether a purchase is delivered; 0: none at all")
         ->check(CLI::Range(0, 600'000))
         ->capture_default_str();
     line.add_option("--roams", given.roams,

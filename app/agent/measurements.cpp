@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "app/agent/delivery_watch.h"
 #include "app/agent/measurement_json.h"
 #include "cartographer/measure/passive.h"
 #include "cartographer/measure/prober.h"
@@ -95,6 +96,9 @@ public:
         : m_context(std::move(context)),
           m_prober(proberOptions(), m_context.clock, systemRandom(),
                    [this](const ProbeRoute& route, ByteView packet) { return send(route, packet); }) {
+        m_prober.listen(
+            {[this](const ProbeRoute& route, SteadyTime at) { m_judge.sent(route, at); },
+             [this](const ProbeRoute& route, const stamp::Sample& sample) { m_judge.answered(route, sample); }});
         auto watch = tun::TcpWatch::open();
         if (watch) {
             m_watch = std::move(*watch);
@@ -121,9 +125,11 @@ public:
     }
 
     [[nodiscard]] nlohmann::json report(const std::optional<IpAddress>& destination) {
-        return measurementsJson({m_prober.report(), m_before, m_passive.report(m_context.clock.steady()),
-                                 m_prober.packetsSent(), m_context.clock.steady()},
-                                destination, destination ? ispsTo(*destination) : std::set<IspId>{});
+        nlohmann::json all = measurementsJson({m_prober.report(), m_before, m_passive.report(m_context.clock.steady()),
+                                               m_prober.packetsSent(), m_context.clock.steady()},
+                                              destination, destination ? ispsTo(*destination) : std::set<IspId>{});
+        all["judged"] = standingJson(m_judge.standing());
+        return all;
     }
 
     [[nodiscard]] std::set<IspId> ispsTo(const IpAddress& destination) const {
@@ -235,9 +241,10 @@ private:
         });
     }
 
-    // Along one way: to each ISP that can be measured, each with the one before it.
-    void addWay(const std::vector<IspId>& isps, const std::vector<ClassOn>& classes, const cartographer::Survey& survey,
-                bool v6, std::vector<ProbeRoute>& routes) {
+    // Along one way: to each ISP that can be measured, each with the one before it. These routes, nearest first.
+    std::vector<ProbeRoute> addWay(const std::vector<IspId>& isps, const std::vector<ClassOn>& classes,
+                                   const cartographer::Survey& survey, bool v6, std::vector<ProbeRoute>& routes) {
+        const size_t first = routes.size();
         const ProbeRoute* before = nullptr;
         for (size_t i = 0; i < isps.size(); ++i) {
             const Endpoint* const reflector = reflectorIn(survey, isps[i], v6);
@@ -251,11 +258,23 @@ private:
             before = &*m_ways.insert(route).first;
             routes.push_back(std::move(route));
         }
+        return {routes.begin() + static_cast<ptrdiff_t>(first), routes.end()};
+    }
+
+    [[nodiscard]] double bestEffortRate(const std::vector<measure::PassiveReport>& passive,
+                                        const IpAddress& destination) const {
+        for (const measure::PassiveReport& one : passive) {
+            if (one.subject.destination == destination && one.subject.classes.empty() && one.rate.known())
+                return one.rate.high;
+        }
+        return 0;
     }
 
     void setRoutes() {
         if (m_stopped) return;
         std::vector<ProbeRoute> routes;
+        std::vector<JudgedWay> judged;
+        const auto passive = m_passive.report(m_context.clock.steady());
         m_before.clear();
         m_ways.clear();
         for (const auto& [destination, known] : m_known) {
@@ -267,13 +286,19 @@ private:
                     continue;
                 std::vector<IspId> isps;
                 for (const cartographer::QuotedHop& hop : flow.path) isps.push_back(hop.isp);
-                addWay(isps, classesOf(flow), *known.survey, v6, routes);
+                const std::vector<ClassOn> classes = classesOf(flow);
+                judged.push_back({classes, addWay(isps, classes, *known.survey, v6, routes), &*known.survey,
+                                  bestEffortRate(passive, destination)});
             }
             // Best effort takes the way that the network likes best: what is paid for is compared with it.
             if (!known.survey->paths.paths.empty())
                 addWay(known.survey->paths.paths.front().isps, {}, *known.survey, v6, routes);
         }
+        const std::vector<measure::WatchedWay> watched = watchedWays(judged);
+        // Also where best effort goes another way.
+        for (const measure::WatchedWay& one : watched) routes.push_back(one.control);
         m_prober.setRoutes(routes);
+        m_judge.watch(m_context.clock.steady(), watched);
         openSockets();
         armProbe();
     }
@@ -324,9 +349,19 @@ private:
             if (const auto alive = weak.lock()) {
                 alive->m_probeTimer = 0;
                 alive->m_prober.run();
+                alive->judge();
                 alive->armProbe();
             }
         });
+    }
+
+    void judge() {
+        const SteadyTime now = m_context.clock.steady();
+        for (const measure::NotDelivered& found : m_judge.run(now)) {
+            const channel::NotDelivered trouble = deliveryTrouble(found, m_flows, now);
+            if (!trouble.purchases.empty() && m_context.notDelivered) m_context.notDelivered(trouble);
+        }
+        m_prober.hurry(m_judge.urgent(now));
     }
 
     // Only while somebody uses or has asked for something.
@@ -342,6 +377,7 @@ private:
     }
 
     void look() {
+        if (const auto load = m_load.look(m_context.clock.steady())) m_judge.load(*load);
         if (!m_watch) return;
         std::vector<measure::PassiveTcp::Seen> seen;
         for (const auto& [destination, known] : m_known) {
@@ -361,6 +397,8 @@ private:
     MeasureContext m_context;
     measure::Prober m_prober;
     measure::PassiveTcp m_passive;
+    measure::DeliveryJudge m_judge;
+    OwnLoad m_load;
     std::unique_ptr<tun::TcpWatch> m_watch;  // null: the kernel has no such thing
     std::vector<PaidFlow> m_flows;
     std::map<IpAddress, SteadyTime> m_asked;  // until when

@@ -15,6 +15,7 @@
 #include "app/common/log.h"
 #include "app/common/timers.h"
 #include "cartographer/cartographer.h"
+#include "core/channel/messages.h"
 #include "core/clock.h"
 
 namespace boost::asio {
@@ -36,6 +37,8 @@ struct MeasureContext {
     const Clock& clock;
     app::LogSink log;
     MeasureOptions options;
+    // Something is paid for and not delivered.
+    std::function<void(const channel::NotDelivered&)> notDelivered{};
 };
 
 class Measurements {

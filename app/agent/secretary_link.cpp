@@ -93,6 +93,9 @@ public:
     void forward(const HttpRequest& request, const std::string& node, Reply reply);
     void ask(channel::DeviceAsks asks, DeviceReply reply);
     void sendHome();
+    void sendIfUp(const channel::Message& message) {
+        if (m_channel->isUp()) send(message);
+    }
 
 private:
     [[nodiscard]] channel::Channel::Handlers handlers();
@@ -407,6 +410,7 @@ void SecretaryLink::forward(const HttpRequest& request, const std::string& node,
 void SecretaryLink::ask(channel::DeviceAsks asks, std::function<void(const channel::DeviceAnswer&)> reply) {
     m_impl->ask(std::move(asks), std::move(reply));
 }
+void SecretaryLink::notDelivered(const channel::NotDelivered& trouble) { m_impl->sendIfUp(trouble); }
 void SecretaryLink::homeChanged() { m_impl->sendHome(); }
 
 }  // namespace netpas::agent

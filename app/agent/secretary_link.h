@@ -55,6 +55,8 @@ public:
     void forward(const net::HttpRequest& request, const std::string& node, Reply reply);
     // A device stands at the door. Answered with 503 when there is no secretary.
     void ask(channel::DeviceAsks asks, std::function<void(const channel::DeviceAnswer&)> reply);
+    // Tells the secretary, if it is there.
+    void notDelivered(const channel::NotDelivered& trouble);
     // Tells the secretary what the cartographer's home is now.
     void homeChanged();
 

@@ -24,6 +24,7 @@ inline CLI::App* addVerb(CLI::App& parent, Action& chosen, const std::string& na
 void addAuditVerbs(CLI::App& app, Action& chosen);
 void addDecisionVerbs(CLI::App& app, Action& chosen);  // budget, pending, review, mode
 void addContactVerbs(CLI::App& app, Action& chosen);
+void addDeliveryVerbs(CLI::App& app, Action& chosen);
 void addPayeeVerbs(CLI::App& app, Action& chosen);
 void addPaymentVerbs(CLI::App& app, Action& chosen);  // pay, payments, receive, received
 void addPairVerbs(CLI::App& app, Action& chosen);
@@ -42,6 +43,7 @@ inline void addTopics(CLI::App& app, Action& chosen) {
     addVaultVerbs(app, chosen);
     addDecisionVerbs(app, chosen);
     addContactVerbs(app, chosen);
+    addDeliveryVerbs(app, chosen);
     addPayeeVerbs(app, chosen);
     addPaymentVerbs(app, chosen);
     addPairVerbs(app, chosen);

@@ -15,6 +15,7 @@
 #include "app/secretary/reverse_purchases.h"
 #include "app/secretary/reverse_sales.h"
 #include "secretary/contacts/contact_book.h"
+#include "secretary/delivery/delivery_book.h"
 #include "secretary/payees/payee_book.h"
 #include "secretary/vault/identity_store.h"
 #include "secretary/wallet.h"
@@ -104,6 +105,7 @@ struct Books::Open {
     std::unique_ptr<DecisionDesk> decisions;
     std::optional<ContactBook> contacts;
     std::optional<PayeeBook> payees;
+    std::optional<secretary::delivery::DeliveryBook> deliveries;
     std::unique_ptr<InformedAuthority> authority;
     std::unique_ptr<PurchaseService> purchases;
     std::optional<ledger::PaymentJournal> journal;
@@ -167,6 +169,7 @@ tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
         if (m_windingUp && m_closed) endSoon();
     };
     listener.counters = [&purchases](std::span<const FlowCounters> counters) { purchases.countersCame(counters); };
+    listener.notDelivered = [&purchases](const DeliveryTrouble& trouble) { purchases.notDelivered(trouble); };
     DeviceDesk& devices = *m_open->devices;
     listener.device = [&devices](const channel::DeviceAsks& asks) { return devices.asked(asks); };
     listener.home = [&home](const AgentHome& at) { home.agentSays(at); };
@@ -203,9 +206,16 @@ tl::expected<std::unique_ptr<Books::Open>, CustodyFailure> Books::make(const sto
     open->authority = std::make_unique<InformedAuthority>(
         *open->decisions, *open->contacts, *open->payees, clock,
         [all = open.get()](const std::string& node) { return all->devices && all->devices->roams(node); });
+    auto deliveries = secretary::delivery::DeliveryBook::open(documents);
+    if (!deliveries) {
+        return tl::unexpected(
+            failed("what was not delivered: " + std::string(describe(deliveries.error())), "netpas doctor"));
+    }
+    open->deliveries = std::move(*deliveries);
+    open->authority = std::make_unique<InformedAuthority>(*open->decisions, *open->contacts, *open->payees, clock);
     open->purchases = std::make_unique<PurchaseService>(
         PurchaseService::Ports{*open->ledger, m_parts.agent, *open->mint, *open->isp, m_parts.agent, *open->authority,
-                               m_parts.timers, clock, m_parts.log},
+                               m_parts.timers, clock, m_parts.log, &*open->deliveries},
         PurchaseSettings{});
     if (auto done = makePayments(*open); !done) return tl::unexpected(std::move(done.error()));
     if (auto done = makeReverse(*open); !done) return tl::unexpected(std::move(done.error()));
@@ -292,6 +302,7 @@ void Books::publish() {
     state.decisions = open != nullptr ? open->decisions.get() : nullptr;
     state.devices = open != nullptr ? open->devices.get() : nullptr;
     state.contacts = open != nullptr ? &*open->contacts : nullptr;
+    state.deliveries = open != nullptr ? &*open->deliveries : nullptr;
     state.payees = open != nullptr ? &*open->payees : nullptr;
 }
 

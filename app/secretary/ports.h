@@ -18,6 +18,7 @@
 #include "core/ids.h"
 #include "core/ledger/types.h"
 #include "core/session_key.h"
+#include "core/sold_class.h"
 #include "secretary/spend_request.h"
 
 namespace netpas::secretaryd {
@@ -44,6 +45,13 @@ struct FlowCounters {
     ledger::Usage usage;
     bool capReached = false;  // a packet could not be paid for, because the key's cap is used up
     std::string trouble;      // why packets go unpaid at the moment, for people; empty when they do not
+};
+
+// Purchases pay for something that is no better than best effort.
+struct DeliveryTrouble {
+    std::vector<PurchaseId> purchases;
+    std::vector<SoldClass> suspects;  // who may be to blame, the likeliest first
+    std::string evidence;             // JSON: what was measured
 };
 
 struct FlowsFailure {

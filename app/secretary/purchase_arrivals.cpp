@@ -101,6 +101,7 @@ tl::expected<void, ledger::LedgerError> PurchaseService::begin(Arrival& one) {
     Entry& fresh = m_open[one.id.value()];
     fresh.book = std::move(*book);
     fresh.what = one.order.what;
+    keepAwayFrom(fresh.what, avoided(fresh.what));
     fresh.offer = one.order.offer;
     fresh.byPerson = one.order.byPerson;
     fresh.process = one.order.process;
@@ -120,8 +121,7 @@ void PurchaseService::begunDurably(Arrival& one) {
     Entry* const fresh = entry(one.id);
     if (fresh == nullptr) return;
     fresh->waiting.push_back(std::move(one.done));
-    m_ports.quotes.quote(one.order.what,
-                         whileAlive([this, id = one.id](auto quote) { onQuote(id, std::move(quote)); }));
+    m_ports.quotes.quote(fresh->what, whileAlive([this, id = one.id](auto quote) { onQuote(id, std::move(quote)); }));
 }
 
 // Nobody has looked at them yet.

@@ -53,13 +53,15 @@ struct PurchaseService::Entry {
     std::string decision;
     bool byPerson = false;
     uint32_t process = 0;
-    std::optional<Money> funded;  // BuyOrder::funded
-    bool judged = false;          // the authority knows of it
-    bool suspended = false;       // from an earlier run: goes on if the agent has it
-    bool resuming = false;        // waits for a quote to go on with
-    bool following = false;       // is being quoted again
-    bool renewalDue = false;      // by age, or because its way changed
-    bool uncounted = false;       // usage that the ledger does not have yet
+    std::optional<Money> funded;    // BuyOrder::funded
+    bool judged = false;            // the authority knows of it
+    bool suspended = false;         // from an earlier run: goes on if the agent has it
+    bool resuming = false;          // waits for a quote to go on with
+    std::vector<SoldClass> failed;  // did not deliver: not for this purchase any more
+    bool replacing = false;         // is being quoted without them
+    bool following = false;         // is being quoted again
+    bool renewalDue = false;        // by age, or because its way changed
+    bool uncounted = false;         // usage that the ledger does not have yet
     Timers::Id end = 0;
     Timers::Id renewal = 0;
     std::chrono::milliseconds renewalDelay{0};
@@ -85,6 +87,8 @@ struct PurchaseService::Entry {
 [[nodiscard]] BuyRefusal::Kind kindOf(ledger::EndReason reason);
 [[nodiscard]] std::vector<ledger::LedgerHop> hopsOf(const cartographer::Quote& quote,
                                                     const cartographer::PacketPrice& price);
+[[nodiscard]] bool isOnAny(const std::vector<cartographer::QuotedHop>& way, const std::vector<SoldClass>& classes);
+void keepAwayFrom(cartographer::QuoteRequest& what, const std::vector<SoldClass>& classes);
 [[nodiscard]] BuyRefusal local(std::optional<PurchaseId> id, std::string message, std::string hint = {});
 
 inline std::string nameOf(PurchaseId id) { return "purchase " + std::to_string(id.value()); }

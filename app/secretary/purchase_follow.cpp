@@ -110,7 +110,7 @@ std::optional<std::string> PurchaseService::objectionTo(const Entry& entry, cons
 void PurchaseService::onFollowed(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote) {
     Entry* const known = entry(id);
     if (known == nullptr || !std::exchange(known->following, false)) return;
-    if (known->stopping() || !known->quote || m_broken) return;
+    if (known->stopping() || known->replacing || !known->quote || m_broken) return;
     if (!quote) {
         switch (quote.error().kind) {
         case QuoteFailure::Kind::NoPath:
@@ -124,6 +124,8 @@ void PurchaseService::onFollowed(PurchaseId id, tl::expected<cartographer::Quote
         case QuoteFailure::Kind::Untrusted: return;
         }
     }
+    // It was asked for before something else was taken.
+    if (isOnAny(quote->path, known->failed)) return;
     const auto& before = known->quote->path;
     const bool sameRoute = sameWay(before, quote->path);
     if (sameRoute && samePrices(before, quote->path)) {

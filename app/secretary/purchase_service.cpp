@@ -49,7 +49,8 @@ BuyRefusal::Kind kindOf(EndReason reason) {
     case EndReason::PaymentPosted:
     case EndReason::PaymentExpired:
     case EndReason::PaymentCancelled:
-    case EndReason::PaymentRefused: return BuyRefusal::Kind::Ended;
+    case EndReason::PaymentRefused:
+    case EndReason::NotDelivered: return BuyRefusal::Kind::Ended;
     }
     return BuyRefusal::Kind::Ended;
 }

@@ -20,6 +20,10 @@
 #include "core/clock.h"
 #include "core/ledger/ledger.h"
 
+namespace netpas::secretary::delivery {
+class DeliveryBook;
+}
+
 namespace netpas::secretaryd {
 
 struct PurchaseSettings {
@@ -46,6 +50,8 @@ struct PurchaseSettings {
     std::chrono::seconds drainPatience{10};
     // How often a running purchase is quoted again, so that routes and prices are followed.
     std::chrono::milliseconds followEvery{2000};
+    // What is not delivered is paid for so long at most until something else is found.
+    std::chrono::milliseconds replacePatience{2000};
     // Without an agent for so long, purchases end.
     std::chrono::minutes agentPatience{5};
 };
@@ -111,6 +117,8 @@ public:
         Timers& timers;
         const Clock& clock;
         LogSink log;
+        // What is avoided, and where cases of what was not delivered are kept.
+        secretary::delivery::DeliveryBook* deliveries = nullptr;
     };
     using BuyDone = std::function<void(tl::expected<PurchaseView, BuyRefusal>)>;
 
@@ -146,6 +154,8 @@ public:
     void agentUp(std::span<const FlowCounters> held);
     void agentDown();
     void countersCame(std::span<const FlowCounters> counters);
+    // Something was not delivered: it is not paid for any longer than it takes to find something else, if there is anything.
+    void notDelivered(const DeliveryTrouble& trouble);
     // Something is paid for: silence of the agent matters.
     [[nodiscard]] bool paying() const;
 
@@ -216,6 +226,14 @@ private:
     [[nodiscard]] std::optional<std::string> objectionTo(const Entry& entry, const cartographer::Quote& next) const;
     bool keepWay(const Entry& entry, const std::vector<cartographer::QuotedHop>& to, const std::string& because);
     void takeWay(Entry& entry, cartographer::Quote quote, const cartographer::PacketPrice& price, Money dearest);
+
+    // What was not delivered (purchase_delivery.cpp)
+    [[nodiscard]] std::optional<uint64_t> writeCase(const Entry& entry, const std::vector<SoldClass>& suspects,
+                                                    const std::string& evidence);
+    void replace(Entry& entry, uint64_t number);
+    void onReplacement(PurchaseId id, uint64_t number, tl::expected<cartographer::Quote, QuoteFailure> quote);
+    void conclude(uint64_t number, const std::string& outcome);
+    [[nodiscard]] std::vector<SoldClass> avoided(const cartographer::QuoteRequest& what) const;
 
     // The end (purchase_service.cpp)
     void beginStop(Entry& entry, ledger::EndReason reason, const std::string& note, bool now = false);

@@ -184,6 +184,12 @@ void RemoteAgent::Impl::onMessage(channel::Message message) {
     if (const auto* said = std::get_if<channel::SellerAnswer>(&message)) return on(*said);
     if (const auto* asked = std::get_if<channel::ApiRequest>(&message)) return on(*asked);
     if (const auto* asks = std::get_if<channel::DeviceAsks>(&message)) return on(*asks);
+    if (auto* said = std::get_if<channel::NotDelivered>(&message)) {
+        DeliveryTrouble trouble{std::move(said->purchases), {}, std::move(said->evidence)};
+        for (const channel::IspClass& one : said->suspects) trouble.suspects.push_back({one.isp, one.service});
+        if (listener.notDelivered) listener.notDelivered(trouble);
+        return;
+    }
     if (const auto* counted = std::get_if<channel::Counters>(&message)) {
         std::vector<FlowCounters> all;
         for (const channel::FlowCounters& one : counted->flows) all.push_back(fromChannel(one));

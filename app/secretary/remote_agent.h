@@ -43,6 +43,7 @@ public:
         std::function<void(std::span<const FlowCounters>)> counters;
         std::function<void(const AgentHome&)> home;
         std::function<channel::DeviceAnswer(const channel::DeviceAsks&)> device;  // asks to be paired
+        std::function<void(const DeliveryTrouble&)> notDelivered;
         // Of processes that have asked for something, those that still run.
         std::function<void(std::span<const uint32_t>)> processes;
     };

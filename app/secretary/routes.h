@@ -13,6 +13,7 @@ void addPaymentRoutes(Router& router, SecretaryState& state);   // micropayments
 void addPurchaseRoutes(Router& router, SecretaryState& state);  // status, purchases, join
 void addLedgerRoutes(Router& router, SecretaryState& state);    // history, totals, balance, labels
 void addVaultRoutes(Router& router, SecretaryState& state);     // lock, passphrase, recovery words, backup, doctor
+void addDeliveryRoutes(Router& router, SecretaryState& state);  // what was not delivered
 void addRuleRoutes(Router& router, SecretaryState& state);
 void addReverseRoutes(Router& router, SecretaryState& state);    // orders for the reverse path, as a seller
 void addHouseholdRoutes(Router& router, SecretaryState& state);  // devices behind the agent: pairing
@@ -29,6 +30,7 @@ inline void addRoutes(Router& router, SecretaryState& state) {
     addRuleRoutes(router, state);
     addHouseholdRoutes(router, state);
     addReverseRoutes(router, state);
+    addDeliveryRoutes(router, state);
 }
 
 }  // namespace netpas::secretaryd

@@ -24,6 +24,9 @@ class RuleBook;
 namespace netpas::secretary::contacts {
 class ContactBook;
 }
+namespace netpas::secretary::delivery {
+class DeliveryBook;
+}
 namespace netpas::secretary::payees {
 class PayeeBook;
 }
@@ -91,6 +94,7 @@ struct SecretaryState {
     store::Documents* documents = nullptr;
     secretary::contacts::ContactBook* contacts = nullptr;
     secretary::payees::PayeeBook* payees = nullptr;
+    secretary::delivery::DeliveryBook* deliveries = nullptr;
     DecisionDesk* decisions = nullptr;
     DeviceDesk* devices = nullptr;
     VaultService* vault = nullptr;           // the others are null while it is locked

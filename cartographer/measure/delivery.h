@@ -23,8 +23,9 @@ struct PromisedQuality {
 // The beginning of a purchase's way, up to an ISP with a reflector.
 struct WatchedWay {
     ProbeRoute paid;
-    ProbeRoute control;             // best effort to the same reflector
-    std::vector<ClassOn> suspects;  // of paid.classes: those behind the longest watched way before it
+    ProbeRoute control;  // best effort to the same reflector
+    std::vector<ClassOn>
+        suspects;  // of paid.classes: those of the stretch behind the watched way before it, the likeliest first
     PromisedQuality promised;
     // Bits a second that this machine may send itself without being the one who fills the way.
     double fairLoad = 0;
@@ -59,7 +60,7 @@ struct DeliveryWindow {
 };
 
 struct NotDelivered {
-    WatchedWay way;  // way.suspects are to blame
+    WatchedWay way;  // one of way.suspects is to blame
     SteadyTime since{};
     std::vector<DeliveryWindow> windows;  // the last ones, oldest first
 };

@@ -87,6 +87,7 @@ bool mayCome(const Message& message, Side from, Capabilities granted) {
             [&](const DeviceAnswer& m) { return fromSecretary(m); },
             [&](const Devices& m) { return fromSecretary(m); },
             [&](const Processes& m) { return fromAgent(m); },
+            [&](const NotDelivered& m) { return fromAgent(m); },
             [&](const FindSeller& m) { return fromSecretary(m); },
             [&](const SellerFound& m) { return fromAgent(m); },
             [&](const SellerCall& m) { return fromSecretary(m); },

@@ -251,6 +251,13 @@ void fields(A& a, Ref<A, Drained> m) {
 }
 
 template <typename A>
+void fields(A& a, Ref<A, NotDelivered> m) {
+    a.list(m.purchases, maxFlows, [](auto& archive, auto& id) { archive.id(id); });
+    a.list(m.suspects, maxHops, each);
+    a.text(m.evidence, maxEvidence);
+}
+
+template <typename A>
 void fields(A& a, Ref<A, StreamOpen> m) {
     a.number(m.stream);
     fields(a, m.endpoint);
@@ -393,7 +400,7 @@ namespace {
 // The first byte of a message (PROTOCOL.md), in the order of the variant.
 constexpr std::array<uint8_t, std::variant_size_v<Message>> types{1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21,
                                                                   32, 33, 34, 35, 36, 48, 49, 50, 51, 52, 64,
-                                                                  65, 80, 81, 82, 66, 22, 23, 24, 25};
+                                                                  65, 80, 81, 82, 66, 37, 22, 23, 24, 25};
 
 template <size_t... I>
 Message emptyOf(size_t index, std::index_sequence<I...>) {

@@ -53,6 +53,7 @@ inline constexpr size_t maxDevices = 256;
 inline constexpr size_t maxDeviceName = 32;
 inline constexpr size_t maxErrorCode = 32;
 inline constexpr size_t maxSellerBody = 16384;
+inline constexpr size_t maxEvidence = 32768;
 
 enum class MessageError {
     Empty,
@@ -223,6 +224,13 @@ struct Drained {
     FlowCounters counters;  // they do not change any more
 };
 
+// Agent. What was paid for was as bad as best effort, or worse, in measurements beside it.
+struct NotDelivered {
+    std::vector<PurchaseId> purchases;  // that pay for it
+    std::vector<IspClass> suspects;     // who may be to blame, the likeliest first
+    std::string evidence;               // JSON
+};
+
 // --- streams: TCP connections of the agent whose ends are in the secretary; what they carry is TLS between secretary and ISP
 
 struct StreamOpen {
@@ -359,7 +367,7 @@ struct SellerAnswer {
 using Message = std::variant<Hello, Welcome, Goodbye, Ping, Pong, Home, AgentState, QuoteRequest, QuoteAnswer, Join,
                              JoinAnswer, SetFlows, FlowsApplied, Counters, Drain, Drained, StreamOpen, StreamOpened,
                              StreamData, StreamCredit, StreamClosed, ApiRequest, ApiAnswer, DeviceAsks, DeviceAnswer,
-                             Devices, Processes, FindSeller, SellerFound, SellerCall, SellerAnswer>;
+                             Devices, Processes, NotDelivered, FindSeller, SellerFound, SellerCall, SellerAnswer>;
 
 [[nodiscard]] tl::expected<Bytes, MessageError> encode(const Message& message);
 [[nodiscard]] tl::expected<Message, MessageError> decode(ByteView bytes);

@@ -40,6 +40,7 @@ std::string_view describe(EndReason reason) {
     case EndReason::PaymentExpired: return "payment expired";
     case EndReason::PaymentCancelled: return "payment cancelled";
     case EndReason::PaymentRefused: return "payment refused";
+    case EndReason::NotDelivered: return "not delivered";
     }
     return "unknown";
 }
@@ -53,7 +54,7 @@ std::optional<PurchaseState> purchaseStateFromNumber(int64_t number) {
 }
 
 std::optional<EndReason> endReasonFromNumber(int64_t number) {
-    if (number < static_cast<int64_t>(EndReason::None) || number > static_cast<int64_t>(EndReason::PaymentRefused)) {
+    if (number < static_cast<int64_t>(EndReason::None) || number > static_cast<int64_t>(EndReason::NotDelivered)) {
         return std::nullopt;
     }
     return static_cast<EndReason>(number);

@@ -54,6 +54,7 @@ enum class EndReason : uint8_t {
     PaymentExpired = 18,
     PaymentCancelled = 19,  // taken back: confirmed with a wrong signature
     PaymentRefused = 20,    // on its way to the payee, or by the payee
+    NotDelivered = 21,      // what was paid for was no better than best effort, and there is nothing else for the price
 };
 
 [[nodiscard]] std::string_view describe(PurchaseState state);

@@ -89,6 +89,7 @@ std::vector<Message> oneOfEach() {
         Devices{std::vector{device("laptop"), device("tv")}},
         Devices{},
         Processes{{17, 42, 4'194'304}},
+        NotDelivered{{PurchaseId(7)}, {{IspId(25), ServiceClass(1)}}, "{}"},
         FindSeller{5, address("203.0.113.1")},
         SellerFound{5, ReverseSeller{{address("203.0.113.9"), 46726}, device("seller").key}},
         SellerFound{5, NoQuote{QuoteTrouble::NoPath, "nobody sells", "ask your ISP"}},
