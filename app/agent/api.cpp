@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "app/agent/network_json.h"
+#include "app/agent/offer_quality.h"
 #include "app/secretary/router.h"
 
 namespace netpas::agent {
@@ -163,13 +164,16 @@ void Api::Impl::quotes(const HttpRequest& request, const Reply& reply) {
                                  "5000000 is a film in full HD"));
         }
     }
-    context.cartographer.survey(
-        *destination, [self = shared_from_this(), destination = *destination, stream, reply](auto survey) {
-            if (!survey) return reply(refusalFor(survey.error()));
-            const SystemTime now = self->now();
-            reply(answer(offersJson(destination, cartographer::offersFrom(destination, *survey, stream, now, held),
-                                    stream, now)));
-        });
+    context.cartographer.survey(*destination, [self = shared_from_this(), destination = *destination, stream,
+                                               local = request.node.empty(), reply](auto survey) {
+        if (!survey) return reply(refusalFor(survey.error()));
+        const SystemTime now = self->now();
+        json offers =
+            offersJson(destination, cartographer::offersFrom(destination, *survey, stream, now, held), stream, now);
+        // Asking is the beginning of measuring. What this machine measures is for its own users.
+        if (local && self->context.measurements) addMeasuredQuality(offers, self->context.measurements(destination));
+        reply(answer(offers));
+    });
 }
 
 }  // namespace netpas::agent

@@ -1,5 +1,7 @@
 #include "app/cli/answers.h"
 
+#include <array>
+
 #include <cstdio>
 
 #include "app/cli/text.h"
@@ -25,6 +27,27 @@ json at(const json& object, std::initializer_list<const char*> path) {
         value = &*found;
     }
     return *value;
+}
+
+namespace {
+
+std::string fixed(double value, int digits) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.*f", digits, value);
+    return text.data();
+}
+
+}  // namespace
+
+std::string estimateText(const json& estimate, double scale, int digits) {
+    const std::string grade = textAt(estimate, "grade");
+    const auto number = [&](const char* name) {
+        const json value = estimate.is_object() ? estimate.value(name, json()) : json();
+        return value.is_number() ? value.get<double>() * scale : 0.0;
+    };
+    const std::string range = fixed(number("low"), digits) + "–" + fixed(number("high"), digits);
+    if (grade == "good") return fixed(number("value"), digits) + " (" + range + ")";
+    return grade == "scarce" ? "scarce: " + range : "-";
 }
 
 Problem usage(std::string message, std::string hint) {

@@ -20,6 +20,10 @@ void printJson(const nlohmann::json& body);
 // null where the path ends early.
 [[nodiscard]] nlohmann::json at(const nlohmann::json& object, std::initializer_list<const char*> path);
 
+// Of an estimate (resources/api/README.md): "23.1 (22.8–23.4)"; what is scarce has no middle, for that would look like a fact; "-" when nothing is
+// known.
+[[nodiscard]] std::string estimateText(const nlohmann::json& estimate, double scale, int digits);
+
 // A wrong command line.
 [[nodiscard]] Problem usage(std::string message, std::string hint);
 

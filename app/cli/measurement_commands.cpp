@@ -15,24 +15,6 @@ using nlohmann::json;
 
 namespace {
 
-std::string fixed(double value, int digits) {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.*f", digits, value);
-    return text.data();
-}
-
-// "23.1 (22.8–23.4)"; what is scarce has no middle, for that would look like a fact.
-std::string estimateText(const json& estimate, double scale, int digits) {
-    const std::string grade = textAt(estimate, "grade");
-    const auto number = [&](const char* name) {
-        const json value = estimate.is_object() ? estimate.value(name, json()) : json();
-        return value.is_number() ? value.get<double>() * scale : 0.0;
-    };
-    const std::string range = fixed(number("low"), digits) + "–" + fixed(number("high"), digits);
-    if (grade == "good") return fixed(number("value"), digits) + " (" + range + ")";
-    return grade == "scarce" ? "scarce: " + range : "-";
-}
-
 std::string classesText(const json& measured) {
     std::string text;
     for (const json& bought : measured.value("classes", json::array())) {
@@ -45,7 +27,7 @@ std::string classesText(const json& measured) {
 std::string ageText(const json& measured) {
     for (const char* name : {"round_trip_ms", "loss_there", "rate_mbit"}) {
         const json age = at(measured, {name, "age_s"});
-        if (age.is_number()) return fixed(age.get<double>(), 0) + " s";
+        if (age.is_number()) return std::to_string(static_cast<int64_t>(age.get<double>())) + " s";
     }
     return "-";
 }

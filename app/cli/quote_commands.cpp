@@ -36,18 +36,27 @@ std::string qualityOf(const json& offer) {
     return text.empty() ? "-" : text;
 }
 
+// Round trip and loss on the way there.
+std::string measuredOf(const json& offer) {
+    const json measured = at(offer, {"measured"});
+    if (!measured.is_object()) return "-";
+    constexpr double percent = 100;
+    return estimateText(at(measured, {"round_trip_ms"}), 1, 0) + " ms, " +
+           estimateText(at(measured, {"loss_there"}), percent, 1) + " % lost";
+}
+
 void show(const Given& given, const json& body) {
-    Rows rows{{"TIER", "A MINUTE, $", "PROMISED", "CHANGE", "OFFER"}};
+    Rows rows{{"TIER", "A MINUTE, $", "PROMISED", "MEASURED", "CHANGE", "OFFER"}};
     const json offers = at(body, {"offers"});
     for (const json& offer : offers) {
-        rows.push_back({textAt(offer, "tier"), textAt(offer, "per_minute_at_most"), qualityOf(offer),
+        rows.push_back({textAt(offer, "tier"), textAt(offer, "per_minute_at_most"), qualityOf(offer), measuredOf(offer),
                         textAt(offer, "change"), textAt(offer, "id")});
     }
     print(table(rows));
     if (const std::string problem = textAt(body, "problem"); !problem.empty())
         print("\n" + problem + "; it stays best effort\n");
     if (offers.size() < 2) return;
-    print("\nQuality is what the ISPs promise, not what was measured. Prices hold until " +
+    print("\nPromised is what the ISPs say; measured is the round trip to the last ISP, here. Prices hold until " +
           textAt(offers.back(), "valid_until") + ".\nnext: netpas buy --to " + given.to + " --cap 0.05 --offer " +
           textAt(offers[1], "id") + "\n");
 }
