@@ -32,6 +32,7 @@ const std::vector<Scenario>& scenarios() {
         sharingScenario(),
         roamingScenario(),
         viewerBuysScenario(),
+        liarClassScenario(),
     };
     return all;
 }

@@ -113,6 +113,7 @@ Scenario endpointConfirmsScenario();
 Scenario settlementScenario();
 Scenario viewerBuysScenario();
 Scenario measureTruthScenario();
+Scenario liarClassScenario();
 Scenario pathFailureScenario();
 Scenario priceRiseScenario();
 Scenario sharingScenario();
