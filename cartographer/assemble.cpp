@@ -82,7 +82,8 @@ tl::expected<Assembled, AssembleFailure> assembleOne(const QuoteRequest& request
             return tl::unexpected(std::move(failure));
         }
         const ExitPoint exit = i < path.exits.size() ? path.exits[i] : ExitPoint{0};
-        result.quote.path[i] = {isp, known->second.ispName, offer->id, offer->name, exit, offer->prices};
+        result.quote.path[i] = {isp,  known->second.ispName, offer->id,       offer->name,
+                                exit, offer->prices,         offer->guarantee};
         result.quote.validUntil = std::min(result.quote.validUntil, known->second.menu.validity.expires);
         const auto rest = priceOfPacket(std::span(result.quote.path).subspan(i), fullPacketBytes, minute);
         if (!rest) return tl::unexpected(AssembleFailure{AssembleError::PriceTooHigh, isp, {}, {}});

@@ -406,9 +406,13 @@ tl::expected<Quote, Failure> quoteFrom(const QuoteRequest& request, const Survey
         auto quote = quoteFrom(named, survey, now);
         if (quote) {
             const auto dearest = dearestPacket(quote->path, fullPacketBytes);
-            if (dearest && dearest->total <= *request.atMost) return quote;
+            const auto charges = dearestCharges(quote->path);
+            const bool fits = dearest && charges && dearest->total <= *request.atMost &&
+                              charges->first <= request.charges.first && charges->minute <= request.charges.minute;
+            if (fits) return quote;
         }
-        if (auto other = bestWithin(*request.atMost, request.destination, survey, now)) return std::move(*other);
+        if (auto other = bestWithin(*request.atMost, request.charges, request.destination, survey, now))
+            return std::move(*other);
         if (!quote) return quote;
         return tl::unexpected(Failure{CartographerError::PriceTooHigh,
                                       "no way there costs " + request.atMost->toString() + " a packet or less"});

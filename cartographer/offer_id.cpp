@@ -40,7 +40,15 @@ std::optional<OfferId> OfferId::parse(std::string_view text) {
     } while (takes(text, '.'));
     if (!takes(text, '_')) return std::nullopt;
     const auto price = number(text, INT64_MAX);
-    if (!price || !takes(text, '_')) return std::nullopt;
+    if (!price) return std::nullopt;
+    if (takes(text, '+')) {
+        const auto first = number(text, INT64_MAX);
+        if (!first || !takes(text, '+')) return std::nullopt;
+        const auto each = number(text, INT64_MAX);
+        if (!each || *first == 0) return std::nullopt;
+        id.charges = {Money::fromEighths(*first), Money::fromEighths(*each)};
+    }
+    if (!takes(text, '_')) return std::nullopt;
     const auto seconds = number(text, INT32_MAX * int64_t{16});
     if (!seconds || !text.empty()) return std::nullopt;
     id.price = Money::fromEighths(*price);
@@ -54,15 +62,21 @@ std::string OfferId::toString() const {
         text += (text.empty() ? "" : ".") + std::to_string(isp.value()) + "-" + std::to_string(service.value());
     }
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(validUntil.time_since_epoch());
-    return text + "_" + std::to_string(price.eighths()) + "_" + std::to_string(seconds.count());
+    text += "_" + std::to_string(price.eighths());
+    if (charges != Charges{}) {
+        text += "+" + std::to_string(charges.first.eighths()) + "+" + std::to_string(charges.minute.eighths());
+    }
+    return text + "_" + std::to_string(seconds.count());
 }
 
 std::optional<OfferId> OfferId::of(const Quote& quote) {
     const auto dearest = dearestPacket(quote.path, fullPacketBytes);
-    if (!dearest || quote.path.empty() || quote.path.size() > maxHops) return std::nullopt;
+    const auto charges = dearestCharges(quote.path);
+    if (!dearest || !charges || quote.path.empty() || quote.path.size() > maxHops) return std::nullopt;
     OfferId id;
     for (const QuotedHop& hop : quote.path) id.hops.emplace_back(hop.isp, hop.service);
     id.price = dearest->total;
+    id.charges = *charges;
     id.validUntil = std::chrono::floor<std::chrono::seconds>(quote.validUntil);
     return id;
 }
@@ -82,7 +96,9 @@ bool OfferId::isMetBy(const Quote& quote) const {
                                      return wanted.first == hop.isp && wanted.second == hop.service;
                                  });
     const auto dearest = dearestPacket(quote.path, fullPacketBytes);
-    return same && dearest && dearest->total <= price;
+    const auto now = dearestCharges(quote.path);
+    return same && dearest && now && dearest->total <= price && now->first <= charges.first &&
+           now->minute <= charges.minute;
 }
 
 }  // namespace netpas::cartographer

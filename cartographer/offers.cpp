@@ -51,7 +51,7 @@ void forget(KnownQuality& known, const directory::Promise& promise) {
 }
 
 std::optional<Offer> offerOf(const Combination& one, const directory::IspPath& path, const Survey& survey,
-                             const IpAddress& destination, uint64_t stream, SystemTime validUntil) {
+                             const IpAddress& destination, uint64_t stream, SystemTime now, SystemTime validUntil) {
     Offer offer;
     offer.price = one.price;
     offer.quality = {one.quality.latencyMicroseconds, one.quality.lossPerBillion, one.quality.bitsPerSecond};
@@ -60,13 +60,15 @@ std::optional<Offer> offerOf(const Combination& one, const directory::IspPath& p
         const KnownMenu& known = survey.menus.at(path.isps[i]);
         const directory::MenuClass& chosen = known.menu.classes[one.choices[i]];
         const ExitPoint exit = i < path.exits.size() ? path.exits[i] : ExitPoint{0};
-        offer.quote.path.push_back({path.isps[i], known.ispName, chosen.id, chosen.name, exit, chosen.prices});
+        offer.quote.path.push_back(
+            {path.isps[i], known.ispName, chosen.id, chosen.name, exit, chosen.prices, chosen.guarantee});
         offer.quote.validUntil = std::min(offer.quote.validUntil, known.menu.validity.expires);
         forget(offer.quality, chosen.promise);
     }
     const auto id = OfferId::of(offer.quote);
     if (!id) return std::nullopt;
     offer.id = *id;
+    if (const auto charges = chargesOf(offer.quote.path, minuteOfDay(now))) offer.charges = *charges;
     offer.change = stallsGone(offer.quality, stream);
     return offer;
 }
@@ -124,13 +126,16 @@ Change stallsGone(const KnownQuality& quality, uint64_t streamBitsPerSecond) {
     return *throughput >= streamBitsPerSecond ? Change::Possible : Change::None;
 }
 
-std::optional<Quote> bestWithin(Money price, const IpAddress& destination, const Survey& survey, SystemTime now) {
+std::optional<Quote> bestWithin(Money price, const Charges& charges, const IpAddress& destination, const Survey& survey,
+                                SystemTime now) {
     const Ways ways = waysOf(survey, now);
     std::optional<Offer> best;
     for (const Combination& one : frontier(ways.ways, fullPacketBytes, nothingKnown)) {
         if (one.way == Combination::bestEffort || one.price > price) continue;
-        auto offer = offerOf(one, *ways.paths[one.way], survey, destination, 1, survey.paths.validity.expires);
-        if (offer && offer->id.price <= price && (!best || isWorse(*best, *offer))) best = std::move(*offer);
+        auto offer = offerOf(one, *ways.paths[one.way], survey, destination, 1, now, survey.paths.validity.expires);
+        const bool fits = offer && offer->id.price <= price && offer->id.charges.first <= charges.first &&
+                          offer->id.charges.minute <= charges.minute;
+        if (fits && (!best || isWorse(*best, *offer))) best = std::move(*offer);
     }
     return best ? std::optional(std::move(best->quote)) : std::nullopt;
 }
@@ -144,7 +149,7 @@ Offers offersFrom(const IpAddress& destination, const Survey& survey, uint64_t s
     for (const Combination& one : frontier(ways.ways, fullPacketBytes, nothingKnown)) {
         if (one.way == Combination::bestEffort) continue;
         ++result.worthHaving;
-        auto offer = offerOf(one, *ways.paths[one.way], survey, destination, streamBitsPerSecond, validUntil);
+        auto offer = offerOf(one, *ways.paths[one.way], survey, destination, streamBitsPerSecond, now, validUntil);
         if (offer) all.push_back(std::move(*offer));
     }
     if (all.empty()) {

@@ -40,6 +40,7 @@ struct Offer {
     OfferId id;
     Quote quote;
     Money price;           // of a full-sized packet now, as it is encoded
+    Charges charges;       // of guarantees on the way, likewise
     KnownQuality quality;  // promised, not measured
     Change change = Change::Unknown;
 };
@@ -50,9 +51,10 @@ struct Offers {
     std::optional<Failure> none;  // why there is no offer
 };
 
-// The best there is for at most `price` for the dearest full-sized packet of the day, by the order of Tier::Most; nothing: there is none.
-[[nodiscard]] std::optional<Quote> bestWithin(Money price, const IpAddress& destination, const Survey& survey,
-                                              SystemTime now);
+// The best there is for at most `price` for the dearest full-sized packet of the day and these charges, by the order of Tier::Most; nothing:
+// there is none.
+[[nodiscard]] std::optional<Quote> bestWithin(Money price, const Charges& charges, const IpAddress& destination,
+                                              const Survey& survey, SystemTime now);
 
 // `validFor`: how long prices are held at most; menus and paths may end before. `streamBitsPerSecond` > 0 is what the traffic needs.
 [[nodiscard]] Offers offersFrom(const IpAddress& destination, const Survey& survey, uint64_t streamBitsPerSecond,

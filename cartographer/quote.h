@@ -13,6 +13,7 @@
 #include <tl/expected.hpp>
 
 #include "core/clock.h"
+#include "core/guarantee.h"
 #include "core/ids.h"
 #include "core/money.h"
 #include "core/net_address.h"
@@ -34,6 +35,14 @@ struct ClassChoice {
     static ClassChoice parse(std::string_view text);
 };
 
+// Of the packets without payload that pay for guarantees on the way (NetPaS §3.1.1): the first one, which also sets up, and each further
+// minute's. As they are encoded; zero when no class on the way has one.
+struct Charges {
+    Money first;
+    Money minute;
+    friend bool operator==(const Charges&, const Charges&) = default;
+};
+
 struct QuoteRequest {
     IpAddress destination;
     ClassChoice everywhere;
@@ -41,6 +50,7 @@ struct QuoteRequest {
     // What the dearest full-sized packet of the day may cost. What is named above goes first; where that is not to be had for so much, the
     // best that is.
     std::optional<Money> atMost{};
+    Charges charges{};  // with `atMost`: and what guarantees may
     // Not bought, whoever names them.
     std::vector<std::pair<IspId, ServiceClass>> without{};
 };
@@ -52,6 +62,7 @@ struct QuotedHop {
     std::string className;
     ExitPoint exit;  // 0: the ISP chooses
     PriceSchedule prices;
+    std::optional<Guarantee> guarantee{};
 };
 
 struct Quote {
@@ -69,6 +80,11 @@ struct PacketPrice {
 // say. Computed from the last ISP backwards: a surcharge counts the encoded prices behind it.
 [[nodiscard]] tl::expected<PacketPrice, MoneyError> priceOfPacket(std::span<const QuotedHop> path, uint32_t innerBytes,
                                                                   uint16_t minute);
+// For the packets without payload that pay for guarantees.
+inline constexpr uint32_t chargePacketBytes = 40;  // of IPv6; an IPv4 one costs no more
+[[nodiscard]] tl::expected<Charges, MoneyError> chargesOf(std::span<const QuotedHop> path, uint16_t minute);
+// The most that they cost at any time of the day.
+[[nodiscard]] tl::expected<Charges, MoneyError> dearestCharges(std::span<const QuotedHop> path);
 // The dearest such packet at any time of the day.
 [[nodiscard]] tl::expected<PacketPrice, MoneyError> dearestPacket(std::span<const QuotedHop> path, uint32_t innerBytes);
 // A million inner bytes in packets of `innerBytes`, the last one counted whole, at the dearest time of day.

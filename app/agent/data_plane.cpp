@@ -126,6 +126,7 @@ struct DataPlane::Impl {
     struct Kept {
         PurchaseId purchase;
         std::shared_ptr<tun::SpendGate> gate;
+        std::shared_ptr<tun::ReservationClock> reservation;
         Endpoint edge;
         tun::PurchaseCounters last;  // at the harvest before
         bool lastCapReached = false;
@@ -264,9 +265,11 @@ std::optional<DataPlane::Impl::Kept> DataPlane::Impl::keptFor(const PaidFlow& fl
     Kept fresh;
     fresh.purchase = flow.id;
     fresh.gate = std::make_shared<tun::SpendGate>(flow.key.cap, flow.capPerSecond);
+    fresh.reservation = std::make_shared<tun::ReservationClock>();
     for (const auto& [key, before] : kept) {
         if (before.purchase != flow.id) continue;
         fresh.edge = before.edge;
+        fresh.reservation = before.reservation;
         fresh.gate->continueRateOf(*before.gate);
     }
     if (fresh.edge.port != 0) return fresh;
@@ -292,13 +295,14 @@ tl::expected<void, FlowsFailure> DataPlane::Impl::apply(const std::vector<PaidFl
         published.purchase = accountOf(flow.key.id);
         published.match = flow.flow;
         for (const cartographer::QuotedHop& hop : flow.path) {
-            published.path.push_back({hop.isp, hop.service, hop.exit, hop.prices});
+            published.path.push_back({hop.isp, hop.service, hop.exit, hop.prices, hop.guarantee});
         }
         published.key = flow.key.id;
         published.secret = flow.key.secret;
         published.expires = flow.key.expires;
         published.edge = known->edge;
         published.gate = known->gate;
+        published.reservation = known->reservation;
         published.forwarded = isForwarded(flow.flow, flow.node);
         snapshot.flows.push_back(std::move(published));
         if (flow.diverted) wanted.push_back({flow.flow, flow.node});

@@ -25,8 +25,8 @@ json promiseJson(const directory::Promise& promise) {
 json menuJson(const cartographer::KnownMenu& known, SystemTime now) {
     json classes = json::array();
     for (const directory::MenuClass& offer : known.menu.classes) {
-        const std::vector<cartographer::QuotedHop> alone{
-            {known.menu.validity.isp, known.ispName, offer.id, offer.name, ExitPoint{0}, offer.prices}};
+        const std::vector<cartographer::QuotedHop> alone{{known.menu.validity.isp, known.ispName, offer.id, offer.name,
+                                                          ExitPoint{0}, offer.prices, offer.guarantee}};
         json object{{"class", offer.id.value()},
                     {"name", offer.name},
                     {"description", offer.description},
@@ -130,8 +130,10 @@ json offersJson(const IpAddress& destination, const cartographer::Offers& offers
                     {"quality", qualityJson(offer.quality)},
                     {"quality_is", "promised, not measured"},
                     {"change", sentenceOf(offer.change)},
+                    {"guaranteed", offer.charges.first > Money::zero()},
                     {"valid_until", timeText(offer.id.validUntil)}};
-        if (const auto cost = perMinute(offer.id.price, streamBitsPerSecond)) {
+        const auto packets = perMinute(offer.id.price, streamBitsPerSecond);
+        if (const auto cost = packets ? checkedAdd(*packets, offer.id.charges.minute) : tl::unexpected(MoneyError{})) {
             object["per_minute_at_most"] = cost->toString();
         }
         object.update(pricesJson(offer.quote.path, now));

@@ -49,8 +49,11 @@ void show(const Given& given, const json& body) {
     Rows rows{{"TIER", "A MINUTE, $", "PROMISED", "MEASURED", "CHANGE", "OFFER"}};
     const json offers = at(body, {"offers"});
     for (const json& offer : offers) {
-        rows.push_back({textAt(offer, "tier"), textAt(offer, "per_minute_at_most"), qualityOf(offer), measuredOf(offer),
-                        textAt(offer, "change"), textAt(offer, "id")});
+        const std::string setUp = textAt(at(offer, {"guarantee"}), "first_minute");
+        rows.push_back({textAt(offer, "tier"),
+                        textAt(offer, "per_minute_at_most") + (setUp.empty() ? "" : ", first packet " + setUp),
+                        qualityOf(offer) + (setUp.empty() ? "" : ", guaranteed"), measuredOf(offer), textAt(offer, "change"),
+                        textAt(offer, "id")});
     }
     print(table(rows));
     if (const std::string problem = textAt(body, "problem"); !problem.empty())

@@ -9,11 +9,11 @@ using secretaryd::QuoteFailure;
 namespace {
 
 channel::PathHop hopToChannel(const cartographer::QuotedHop& hop) {
-    return {hop.isp, hop.ispName, hop.service, hop.className, hop.exit, hop.prices};
+    return {hop.isp, hop.ispName, hop.service, hop.className, hop.exit, hop.prices, hop.guarantee};
 }
 
 cartographer::QuotedHop hopFromChannel(const channel::PathHop& hop) {
-    return {hop.isp, hop.ispName, hop.service, hop.className, hop.exit, hop.prices};
+    return {hop.isp, hop.ispName, hop.service, hop.className, hop.exit, hop.prices, hop.guarantee};
 }
 
 channel::ClassWish wishToChannel(const cartographer::ClassChoice& choice) {
@@ -94,6 +94,8 @@ channel::QuoteRequest toChannel(const cartographer::QuoteRequest& request) {
     said.everywhere = wishToChannel(request.everywhere);
     for (const auto& [isp, choice] : request.perIsp) said.perIsp.push_back({isp, wishToChannel(choice)});
     said.atMost = request.atMost.value_or(Money::zero());
+    said.firstCharge = request.charges.first;
+    said.minuteCharge = request.charges.minute;
     for (const auto& [isp, service] : request.without) said.without.push_back({isp, service});
     return said;
 }
@@ -104,6 +106,7 @@ cartographer::QuoteRequest fromChannel(const channel::QuoteRequest& request) {
     meant.everywhere = wishFromChannel(request.everywhere);
     for (const channel::IspWish& wish : request.perIsp) meant.perIsp.emplace(wish.isp, wishFromChannel(wish.wish));
     if (request.atMost > Money::zero()) meant.atMost = request.atMost;
+    meant.charges = {request.firstCharge, request.minuteCharge};
     for (const channel::IspClass& one : request.without) meant.without.emplace_back(one.isp, one.service);
     return meant;
 }

@@ -1,6 +1,7 @@
 // What several tables of accounting.toml and directory.toml have in common.
 #pragma once
 
+#include <cmath>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 
 #include "app/isp/toml_fields.h"
 #include "core/crypto/identity.h"
+#include "core/guarantee.h"
 #include "core/ids.h"
 
 namespace netpas::isp {
@@ -31,6 +33,16 @@ inline PublicKey keyOf(TomlFields& fields, std::string_view key = "key") {
                                 " must be the 64 hexadecimal digits that `netpas-isp keygen` prints");
     }
     return parsed.value_or(PublicKey{});
+}
+
+// guarantee = { set_up = "0.001", per_minute = "0.0005", rate_mbit = 5, reservations = 100 }
+inline Guarantee readGuarantee(TomlFields& fields) {
+    Guarantee guarantee;
+    guarantee.setUp = fields.money("set_up").value_or(Money::zero());
+    guarantee.perMinute = fields.money("per_minute").value_or(Money::zero());
+    guarantee.bitsPerSecond =
+        static_cast<uint64_t>(std::llround(fields.real("rate_mbit", 0.001, 1e6).value_or(1) * 1e6));
+    return guarantee;
 }
 
 }  // namespace netpas::isp

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "app/isp/config_parts.h"
 #include "app/isp/toml_fields.h"
 #include "core/wire/shim.h"
 
@@ -179,6 +180,12 @@ void EdgeConfigReader::readClass(const toml::table& table) {
         one.toMinute = inner.minute("to").value_or(0);
         one.model = readPrice(inner);
         entry.price.periods.push_back(one);
+    }
+    if (const toml::table* guarantee = fields.table("guarantee", Need::Optional)) {
+        TomlFields inner(*guarantee, "guarantee", m_problems);
+        entry.guarantee = readGuarantee(inner);
+        entry.reservations =
+            static_cast<uint32_t>(inner.number("reservations", 1, 1'000'000, Need::Optional).value_or(1000));
     }
     m_settings.edge.classes.push_back(std::move(entry));
 }

@@ -421,6 +421,11 @@ directory::MenuClass readClass(const toml::table& table, Problems& problems) {
         one.model = readPrice(inner);
         entry.prices.periods.push_back(one);
     }
+    if (const toml::table* charged = fields.table("guarantee", Need::Optional)) {
+        TomlFields inner(*charged, "guarantee", problems);
+        entry.guarantee = readGuarantee(inner);
+        (void)inner.number("reservations", 1, 1'000'000, Need::Optional);  // the routers' affair
+    }
     const toml::table* promised = fields.table("promised", Need::Optional);
     if (promised == nullptr) return entry;
     TomlFields inner(*promised, "promised", problems);

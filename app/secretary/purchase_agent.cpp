@@ -178,7 +178,10 @@ void PurchaseService::onResumeQuote(PurchaseId id, tl::expected<cartographer::Qu
                price->hops[i].value() <= path[i].quotedPrice;
     }
     if (!same) return beginStop(*known, EndReason::NoOffer, "the way or its prices are not what was agreed to");
-    known->agreed = known->dearest = dearest->total;
+    const auto charges = cartographer::dearestCharges(quote->path).value_or(cartographer::Charges{});
+    known->agreed = dearest->total;
+    known->charges = charges;
+    known->dearest = std::max(dearest->total, charges.first);
     known->quote = std::move(*quote);
     m_ports.log(LogLevel::Info, nameOf(id) + " goes on with a fresh session key");
     considerRenewal(*known);

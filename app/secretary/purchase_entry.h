@@ -45,10 +45,11 @@ struct PurchaseService::Entry {
     std::optional<cartographer::Quote> quote;
     cartographer::QuoteRequest what;
     std::optional<cartographer::OfferId> offer;
-    Money agreed;           // the dearest full-sized packet when it was agreed to
-    Money dearest;          // … on the present way
-    std::vector<Key> keys;  // that are not closed, oldest first
-    Money charged;          // by those that are
+    Money agreed;                   // the dearest full-sized packet when it was agreed to
+    cartographer::Charges charges;  // of guarantees when it was agreed to, the dearest
+    Money dearest;                  // packet on the present way, one that only pays charges included
+    std::vector<Key> keys;          // that are not closed, oldest first
+    Money charged;                  // by those that are
     ledger::Usage closedUsage;
     std::string decision;
     bool byPerson = false;

@@ -23,8 +23,9 @@ bool sameWay(const std::vector<QuotedHop>& a, const std::vector<QuotedHop>& b) {
 }
 
 bool samePrices(const std::vector<QuotedHop>& a, const std::vector<QuotedHop>& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](const QuotedHop& x, const QuotedHop& y) { return x.prices == y.prices; });
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const QuotedHop& x, const QuotedHop& y) {
+        return x.prices == y.prices && x.guarantee == y.guarantee;
+    });
 }
 
 bool sameIsps(const std::vector<QuotedHop>& a, const std::vector<QuotedHop>& b) {
@@ -91,6 +92,7 @@ void PurchaseService::followNext() {
         one.following = true;
         cartographer::QuoteRequest what = one.what;
         what.atMost = one.agreed;
+        what.charges = one.charges;
         m_ports.quotes.quote(what,
                              whileAlive([this, id = one.book.id](auto quote) { onFollowed(id, std::move(quote)); }));
         return;
@@ -137,12 +139,15 @@ void PurchaseService::onFollowed(PurchaseId id, tl::expected<cartographer::Quote
         cartographer::priceOfPacket(quote->path, cartographer::fullPacketBytes, minuteOfDay(m_ports.clock.now()));
     const std::string what = sameRoute ? std::string("the prices changed") : "the way is now " + namesOf(quote->path);
     if (!keepWay(*known, quote->path, what)) return;
-    if (!dearest || !now || dearest->total > known->agreed) {
+    const auto charges = cartographer::dearestCharges(quote->path);
+    const bool chargesFit =
+        charges && charges->first <= known->charges.first && charges->minute <= known->charges.minute;
+    if (!dearest || !now || !chargesFit || dearest->total > known->agreed) {
         return beginStop(*known, EndReason::NoOffer, what + ", and that costs more than what was agreed to");
     }
     if (const auto objection = objectionTo(*known, *quote)) return beginStop(*known, EndReason::NoOffer, *objection);
     m_ports.log(LogLevel::Info, nameOf(id) + ": " + what);
-    takeWay(*known, std::move(*quote), *now, dearest->total);
+    takeWay(*known, std::move(*quote), *now, std::max(dearest->total, charges->first));
 }
 
 // Between two packets; other ISPs need another key, because a key names those who may be paid with it.

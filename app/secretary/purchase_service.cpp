@@ -139,7 +139,8 @@ void PurchaseService::onQuote(PurchaseId id, tl::expected<cartographer::Quote, Q
             EndReason::NoOffer);
     }
     const auto dearest = cartographer::dearestPacket(quote->path, cartographer::fullPacketBytes);
-    if (quote->path.empty() || !dearest) {
+    const auto charges = cartographer::dearestCharges(quote->path);
+    if (quote->path.empty() || !dearest || !charges) {
         return refuse(*asked, {BuyRefusal::Kind::NoOffer, id, "the prices on the way are not usable", {}, {}},
                       EndReason::NoOffer);
     }
@@ -149,10 +150,12 @@ void PurchaseService::onQuote(PurchaseId id, tl::expected<cartographer::Quote, Q
             {BuyRefusal::Kind::Denied, id, "the offer does not hold any more", "netpas quote ADDRESS", "EXPIRED"},
             EndReason::NoOffer);
     }
-    asked->agreed = asked->dearest = dearest->total;
+    asked->agreed = dearest->total;
+    asked->charges = *charges;
+    asked->dearest = std::max(dearest->total, charges->first);
     asked->quote = std::move(*quote);
     const ledger::NewPurchase& request = asked->book.request;
-    if (const auto senseless = termsTrouble(request, dearest->total)) {
+    if (const auto senseless = termsTrouble(request, asked->dearest)) {
         return refuse(*asked, {BuyRefusal::Kind::Invalid, id, senseless->message, senseless->hint, {}},
                       EndReason::RefusedBySecretary);
     }

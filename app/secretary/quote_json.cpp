@@ -44,6 +44,11 @@ json pricesJson(const std::vector<cartographer::QuotedHop>& path, SystemTime now
         prices["price_per_packet"][std::to_string(size)] = packet ? json(packet->total.toString()) : json(nullptr);
         prices["worst_price_per_mb"][std::to_string(size)] = moneyOrNull(cartographer::worstPerMegabyte(path, size));
     }
+    if (const auto charges = cartographer::chargesOf(path, minuteOfDay(now));
+        charges && charges->first > Money::zero()) {
+        prices["guarantee"] = {{"first_minute", charges->first.toString()},
+                               {"each_minute", charges->minute.toString()}};
+    }
     return prices;
 }
 

@@ -31,6 +31,12 @@ void fields(A& a, Ref<A, PricePeriod> m) {
     if (m.fromMinute > 1440 || m.toMinute > 1440) a.fail();
 }
 template <typename A>
+void fields(A& a, Ref<A, Guarantee> m) {
+    a.money(m.setUp);
+    a.money(m.perMinute);
+    a.number(m.bitsPerSecond);
+}
+template <typename A>
 void fields(A& a, Ref<A, PathHop> m) {
     a.id(m.isp);
     a.text(m.ispName, maxName);
@@ -39,6 +45,7 @@ void fields(A& a, Ref<A, PathHop> m) {
     a.id(m.exit);
     fields(a, m.prices.base);
     a.list(m.prices.periods, maxPeriods, each);
+    a.optional(m.guarantee, each);
 }
 template <typename A>
 void fields(A& a, Ref<A, Endpoint> m) {
@@ -161,6 +168,8 @@ void fields(A& a, Ref<A, QuoteRequest> m) {
     fields(a, m.everywhere);
     a.list(m.perIsp, maxHops, each);
     a.money(m.atMost);
+    a.money(m.firstCharge);
+    a.money(m.minuteCharge);
     a.list(m.without, maxWithout, each);
     const auto notAscending = [](const IspWish& one, const IspWish& next) { return one.isp >= next.isp; };
     if (std::ranges::adjacent_find(m.perIsp, notAscending) != m.perIsp.end()) a.fail();

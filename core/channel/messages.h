@@ -15,6 +15,7 @@
 #include "core/channel/capability.h"
 #include "core/crypto/identity.h"
 #include "core/flow.h"
+#include "core/guarantee.h"
 #include "core/ids.h"
 #include "core/link_address.h"
 #include "core/money.h"
@@ -131,6 +132,7 @@ struct PathHop {
     std::string className;
     ExitPoint exit;  // 0: the ISP chooses
     PriceSchedule prices;
+    std::optional<Guarantee> guarantee{};
 };
 
 enum class ClassRule : uint8_t { Cheapest = 0, Best = 1, Named = 2, Numbered = 3 };
@@ -153,6 +155,8 @@ struct QuoteRequest {
     ClassWish everywhere;
     std::vector<IspWish> perIsp;  // ascending, each once; goes before `everywhere`
     Money atMost;                 // for the dearest full-sized packet; zero: any price
+    Money firstCharge{};          // of guarantees, with atMost
+    Money minuteCharge{};
     std::vector<IspClass> without;
 };
 enum class QuoteTrouble : uint8_t { NotJoined = 1, NoPath = 2, NoSuchClass = 3, Unreachable = 4, Untrusted = 5 };

@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/crypto/identity.h"
+#include "core/guarantee.h"
 #include "core/ids.h"
 #include "core/net_address.h"
 #include "core/price_model.h"
@@ -64,6 +65,7 @@ struct MenuClass {
     uint8_t dscp = 0;
     PriceSchedule prices;
     Promise promise;
+    std::optional<Guarantee> guarantee{};  // its charges beside the prices
     friend bool operator==(const MenuClass&, const MenuClass&) = default;
 };
 

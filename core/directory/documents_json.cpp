@@ -178,6 +178,11 @@ Json classJson(const MenuClass& entry) {
     if (entry.promise.lossPerMillion) promise["loss_per_million"] = *entry.promise.lossPerMillion;
     if (entry.promise.rateBitPerSecond) promise["rate_bit_per_second"] = *entry.promise.rateBitPerSecond;
     json["promise"] = std::move(promise);
+    if (entry.guarantee) {
+        json["guarantee"] = {{"set_up", entry.guarantee->setUp.toString()},
+                             {"per_minute", entry.guarantee->perMinute.toString()},
+                             {"rate_bit_per_second", entry.guarantee->bitsPerSecond}};
+    }
     return json;
 }
 
@@ -206,6 +211,12 @@ bool readClass(const Json& json, std::vector<MenuClass>& out) {
     }
     if (promise.has("rate_bit_per_second"))
         entry.promise.rateBitPerSecond = promise.number("rate_bit_per_second", UINT64_MAX);
+    if (fields.has("guarantee")) {
+        Fields guarantee(fields.member("guarantee"));
+        entry.guarantee = Guarantee{guarantee.money("set_up"), guarantee.money("per_minute"),
+                                    guarantee.number("rate_bit_per_second", INT64_MAX)};
+        if (!guarantee.ok()) fields.fail();
+    }
     out.push_back(std::move(entry));
     return fields.ok() && price.ok() && promise.ok();
 }

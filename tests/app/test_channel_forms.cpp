@@ -84,9 +84,10 @@ private slots:
         request.perIsp.emplace(IspId{25}, cartographer::ClassChoice::parse("best"));
         QVERIFY(!app::fromChannel(carried(app::toChannel(request))).atMost);
         request.atMost = Money::fromEighths(108);
+        request.charges = {Money::fromEighths(9), Money::fromEighths(3)};
         request.without = {{IspId{25}, ServiceClass{1}}, {IspId{23}, ServiceClass{63}}};
         const auto read = app::fromChannel(carried(app::toChannel(request)));
-        QVERIFY(read.atMost == request.atMost && read.without == request.without);
+        QVERIFY(read.atMost == request.atMost && read.without == request.without && read.charges == request.charges);
         QVERIFY(read.destination == request.destination);
         QVERIFY(read.everywhere.rule == cartographer::ClassChoice::Rule::Named);
         QCOMPARE(read.everywhere.name, std::string("gold"));

@@ -180,6 +180,40 @@ private slots:
         QCOMPARE(under(15).error().error, CartographerError::NoPath);
     }
 
+    // What people are shown is what the packets that only pay will say.
+    void chargesOfGuaranteesAreShownAsTheyAreEncodedAndHeld() {
+        World world;
+        directory::MenuClass sure = one(1, 10, 20'000, 0, 10'000'000);
+        sure.guarantee = Guarantee{*Money::fromNanodollars(5000), *Money::fromNanodollars(1000), 10'000'000};
+        world.sells(2, {sure});
+        world.path({1, 2});
+        const Offer offer = world.offers().offers.front();
+        const auto encoded = [](int64_t n) { return PriceCode::roundUp(*Money::fromNanodollars(n))->value(); };
+        QCOMPARE(offer.charges.first, *checkedAdd(encoded(6010), encoded(2)));
+        QCOMPARE(offer.charges.minute, *checkedAdd(encoded(1010), encoded(2)));
+        QCOMPARE(offer.price, *Money::fromNanodollars(12));
+        QVERIFY(offer.quote.path[1].guarantee == sure.guarantee);
+        const std::string name = offer.id.toString();
+        const auto read = OfferId::parse(name);
+        QVERIFY2(read && read->toString() == name && read->charges == offer.charges, name.c_str());
+        QVERIFY(read->isMetBy(offer.quote));
+        Quote dearer = offer.quote;
+        dearer.path[1].guarantee->perMinute = *Money::fromNanodollars(1200);
+        QVERIFY(!read->isMetBy(dearer));
+        dearer.path[1].guarantee = Guarantee{*Money::fromNanodollars(5500), Money::zero(), 10'000'000};
+        QVERIFY(read->isMetBy(dearer));
+        dearer.path[1].guarantee.reset();
+        QVERIFY(read->isMetBy(dearer));
+        for (const char* bad : {"1-1_5+_5", "1-1_5+1_5", "1-1_5+0+0_5", "1-1_5+1+_5", "1-1_5+1+1+1_5"})
+            QVERIFY2(!OfferId::parse(bad), bad);
+        // A purchase that agreed to no charges is not moved to a way that has them.
+        QuoteRequest wish{destination, {}, {}};
+        wish.atMost = *Money::fromNanodollars(100);
+        QVERIFY(!quoteFrom(wish, world.survey, now));
+        wish.charges = offer.charges;
+        QVERIFY(quoteFrom(wish, world.survey, now));
+    }
+
     // With several ways, the one of the offer is taken although another would be tried first.
     void theWayOfTheOfferIsTaken() {
         World world;

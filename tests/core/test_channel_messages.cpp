@@ -14,6 +14,7 @@ IpAddress address(const char* text) { return IpAddress::parse(text).value(); }
 
 PathHop hop(uint16_t isp) {
     PathHop h{IspId(isp), "z.example", ServiceClass(3), "gold", ExitPoint(1), {}};
+    h.guarantee = Guarantee{Money::fromEighths(8), Money::fromEighths(4), 5'000'000};
     h.prices.base = {dollars("0.000000002"), dollars("0"), 10};
     h.prices.periods = {{1080, 1320, {dollars("0.000000003"), dollars("0.000000001"), 0}}};
     return h;
@@ -51,6 +52,8 @@ std::vector<Message> oneOfEach() {
     request.destination = address("192.0.2.10");
     request.everywhere = {ClassRule::Best, {}, {}};
     request.atMost = Money::fromEighths(108);
+    request.firstCharge = Money::fromEighths(9000);
+    request.minuteCharge = Money::fromEighths(3000);
     request.without = {{IspId(25), ServiceClass(1)}, {IspId(23), ServiceClass(63)}};
     request.perIsp = {{IspId(25), {ClassRule::Named, "gold", {}}},
                       {IspId(26), {ClassRule::Numbered, {}, ServiceClass(3)}}};

@@ -35,6 +35,7 @@ Menu menu() {
     gold.prices.periods = {{1080, 1320, {*Money::parse("0.000000004"), Money::zero(), 0}}};
     gold.promise.latencyMicroseconds = 1500;
     gold.promise.rateBitPerSecond = 10'000'000'000;
+    gold.guarantee = Guarantee{*Money::parse("0.001"), *Money::parse("0.0005"), 5'000'000};
     m.classes = {gold, MenuClass{}};
     m.exits = {{IspId(25), ExitPoint(1023), "north"}};
     m.reflectors = {{*IpAddress::parse("192.0.2.1"), 862}, {*IpAddress::parse("2001:db8::1"), 862}};
@@ -151,6 +152,10 @@ private slots:
                                    << "1025";
         QTest::newRow("minute") << "/classes/0/periods/0/from_minute"
                                 << "1440";
+        QTest::newRow("charge") << "/classes/0/guarantee/set_up"
+                                << "\"-1\"";
+        QTest::newRow("guaranteed rate") << "/classes/0/guarantee/rate_bit_per_second"
+                                         << "\"fast\"";
         QTest::newRow("currency") << "/classes/0/currency"
                                   << "\"EUR\"";
         QTest::newRow("exit") << "/exits/0/exit"

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,10 +19,12 @@
 #include "core/clock.h"
 #include "core/crypto/tag.h"
 #include "core/flow.h"
+#include "core/guarantee.h"
 #include "core/ids.h"
 #include "core/net_address.h"
 #include "core/price_model.h"
 #include "tun/agent/purchase_counters.h"
+#include "tun/agent/reservation.h"
 #include "tun/agent/spend_gate.h"
 
 namespace netpas::tun {
@@ -36,6 +39,7 @@ struct AgentHop {
     ServiceClass service;
     ExitPoint exit;  // where this ISP hands over to the next; 0: it chooses; the last hop's is ignored
     PriceSchedule prices;
+    std::optional<Guarantee> guarantee{};
 };
 
 // A flow that is paid for. All flows of one purchase share its counters; the gate belongs to the session key.
@@ -48,6 +52,8 @@ struct AgentFlow {
     SystemTime expires = SystemTime::max();  // of the key; later packets go best effort
     Endpoint edge;                           // the first ISP's edge router, UDP
     std::shared_ptr<SpendGate> gate;
+    std::shared_ptr<ReservationClock>
+        reservation{};       // of the purchase; nothing: guarantees on the way are not paid for
     bool forwarded = false;  // of a host behind this machine: `match` has its local side as that host calls itself
 };
 

@@ -24,8 +24,10 @@ struct HeaderTemplate {
 
 // The header for a packet of `innerLength` bytes at a minute of the day: each ISP's price is computed from its model and the encoded prices of the
 // ISPs behind it, from the last one backwards, and encoded rounding up. Nothing when a price is too high to be encoded. The path is valid.
-[[nodiscard]] std::optional<AccountingHeader> priceHeader(std::span<const AgentHop> path, uint32_t innerLength,
-                                                          uint16_t minute);
+// `charge`: of the guarantees on the way, beside the price.
+[[nodiscard]] std::optional<AccountingHeader> priceHeader(
+    std::span<const AgentHop> path, uint32_t innerLength, uint16_t minute,
+    ReservationClock::Due charge = ReservationClock::Due::Nothing);
 
 // The recently used templates of one flow. One packet thread.
 class HeaderTemplates {

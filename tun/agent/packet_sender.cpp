@@ -32,6 +32,17 @@ BestEffortReason reasonOf(SpendLimit limit) {
     return BestEffortReason::CapReached;
 }
 
+// Differs between ways on which other guarantees are to be set up; 0: there are none.
+uint64_t nameOfGuarantees(std::span<const AgentHop> path) {
+    uint64_t name = 0;
+    for (const AgentHop& hop : path) {
+        if (!hop.guarantee) continue;
+        name = (name ^ (uint64_t{hop.isp.value()} << 8 | hop.service.value())) * 0x9e3779b97f4a7c15U;
+        name |= 1;
+    }
+    return name;
+}
+
 // To a multicast group of the link. Nothing of the kind is ever diverted: it is the kernel speaking for the device itself, as it does on
 // every interface of a router (MLD reports).
 bool staysOnTheLink(const PacketView& packet) {
@@ -53,7 +64,9 @@ PacketSender::Flow::Flow(const PaidFlow& flow, EdgeLink& link, CounterCell& cell
       templates(flow.flow.path),
       edge(&link),
       counters(&cell),
-      headroom(customerShimSize + templates.headerSize()) {}
+      headroom(customerShimSize + templates.headerSize()) {
+    if (flow.flow.reservation) guarantees = nameOfGuarantees(flow.flow.path);
+}
 
 PacketSender::PacketSender(const Environment& environment, unsigned queue, const SnapshotCell<PlaneState>& state,
                            SenderTotals& totals)
@@ -77,6 +90,7 @@ PacketSender::Round PacketSender::round() {
     }
     const auto read = m_environment.device.readBatch(m_queue, m_slots);
     beginRound();
+    payGuarantees();
     if (!read) return Round::Gone;
     if (*read == 0) return Round::Idle;
     m_totals.framesRead.store(m_totals.framesRead.load(std::memory_order_relaxed) + *read, std::memory_order_relaxed);
@@ -91,6 +105,9 @@ PacketSender::Round PacketSender::round() {
 SteadyTime PacketSender::nextEvent() const noexcept {
     SteadyTime next = SteadyTime::max();
     for (const auto& [endpoint, edge] : m_edges) next = std::min(next, edge->nextEvent());
+    for (const auto& [clock, ends] : m_ends) {
+        if (const auto due = clock->next()) next = std::min(next, *due);
+    }
     return next;
 }
 
@@ -118,6 +135,10 @@ void PacketSender::adopt(const PlaneState& state) {
         m_flows.emplace_back(flow, *edge, flow.counters->cells[m_queue]);
     }
     m_edges = std::move(edges);
+    std::erase_if(m_ends, [&](const auto& item) {
+        return std::none_of(m_flows.begin(), m_flows.end(),
+                            [&](const Flow& flow) { return flow.paid->flow.reservation == item.first; });
+    });
     m_cache.assign(state.flows);
 }
 
@@ -169,6 +190,10 @@ void PacketSender::planPaid(const ReadSlot& slot, const PacketView& packet, Flow
     if (segmenter->packetSize() + flow.headroom > (flow.edge->v6() ? maxDatagramV6 : maxDatagramV4)) {
         planUnpaid(slot, packet, entry.flow, BestEffortReason::TooLong, entry.translated);
         return;
+    }
+    if (flow.guarantees != 0) {
+        m_ends.insert_or_assign(flow.paid->flow.reservation, entry.identity);
+        payGuarantee(flow, entry.identity);
     }
     if (segmenter->exceeds() || cutsAnew(slot.vnet, packet, *segmenter))
         reportTooBig(packet, flow, entry.identity.hash());

@@ -62,6 +62,8 @@ private:
         EdgeLink* edge = nullptr;
         CounterCell* counters = nullptr;
         size_t headroom = 0;
+        // Of guarantees on the way; 0: there are none.
+        uint64_t guarantees = 0;
 
         Flow(const PaidFlow& flow, EdgeLink& link, CounterCell& cell);
         // Bytes of the longest packet that needs no fragmentation.
@@ -78,6 +80,11 @@ private:
     void planUnpaid(const ReadSlot& slot, const PacketView& packet, int32_t flow, BestEffortReason reason,
                     bool translated);
     void reportTooBig(const PacketView& packet, const Flow& flow, uint64_t flowHash);
+
+    // Guarantees (NetPaS §3.1.1): pays for one by a packet without payload, when that is due.
+    void payGuarantees();
+    void payGuarantee(const Flow& flow, const TagIdentity& ends);
+    [[nodiscard]] bool sendCharge(const Flow& flow, const TagIdentity& ends, ReservationClock::Due what);
 
     void carryOut();
     void carryOutTrain(const Train& train);
@@ -105,6 +112,8 @@ private:
     std::vector<Flow> m_flows;
     std::map<Endpoint, std::unique_ptr<EdgeLink>> m_edges;
     TrainPlan m_plan;
+    // Whose packets went last under each clock: packets that only pay go between the same addresses.
+    std::map<std::shared_ptr<ReservationClock>, TagIdentity> m_ends;
 
     std::vector<uint8_t> m_arena;  // what is being sent
     size_t m_used = 0;

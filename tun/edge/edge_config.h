@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/guarantee.h"
 #include "core/ids.h"
 #include "core/money.h"
 #include "core/net_address.h"
@@ -27,6 +28,8 @@ struct EdgeClass {
     uint8_t dscp = 0;  // 0..63
     PriceSchedule price;
     std::vector<PriceSchedule> former{};  // that were promised and are still taken
+    std::optional<Guarantee> guarantee{};
+    uint32_t reservations = 0;  // with a guarantee: so many at once
 };
 
 struct EdgeCustomer {

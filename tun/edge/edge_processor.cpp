@@ -88,7 +88,7 @@ void EdgeProcessor::judge(Work& work, const EdgeTables& tables) {
         switch (work.packet->arrival) {
         case Arrival::Customer:
             if (authenticate(work) && checkBlacklist(work, tables) && checkBucket(work) &&
-                lookUpForwarding(work, tables) && checkPrice(work, tables)) {
+                lookUpForwarding(work, tables) && checkPrice(work, tables) && checkReservation(work, tables)) {
                 charge(work);
                 fillIn(work);
             }
@@ -96,7 +96,7 @@ void EdgeProcessor::judge(Work& work, const EdgeTables& tables) {
         case Arrival::Neighbour:
             sampleUpstream(work);
             if (checkBlacklist(work, tables) && checkBucket(work) && lookUpForwarding(work, tables) &&
-                checkPrice(work, tables)) {
+                checkPrice(work, tables) && checkReservation(work, tables)) {
                 charge(work);
                 fillIn(work);
             }
@@ -335,6 +335,10 @@ void EdgeProcessor::fillIn(Work& work) {
         break;
     case EdgeTables::Way::Kernel:
         result.verdict = Verdict::Delivered;
+        if (isPayloadFree({work.inner, work.innerSize})) {  // there was nothing but the payment
+            result.leaves = false;
+            return;
+        }
         if (work.service->known) rewriteDscp({work.inner, work.innerSize}, work.service->dscp);
         result.offset = static_cast<uint32_t>(work.inner - work.packet->data);
         result.size = work.innerSize;

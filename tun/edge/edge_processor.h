@@ -25,6 +25,7 @@
 #include "tun/edge/edge_counters.h"
 #include "tun/edge/edge_tables.h"
 #include "tun/edge/key_table.h"
+#include "tun/edge/reservations.h"
 #include "tun/edge/sample_stream.h"
 #include "tun/edge/verdict.h"
 #include "tun/packet/ip_packet.h"
@@ -147,6 +148,7 @@ private:
     bool checkBucket(Work& work);                                        // 3
     bool lookUpForwarding(Work& work, const EdgeTables& tables);         // 4
     bool checkPrice(Work& work, const EdgeTables& tables);               // 5
+    bool checkReservation(Work& work, const EdgeTables& tables);         // 5, with a guarantee
     void countService(const Work& work);                                 // 6
     void countDownstream(const Work& work, const EdgeTables& tables);    // 7
     void countInvestigated(const Work& work, const EdgeTables& tables);  // 8
@@ -164,6 +166,7 @@ private:
     void sampleOwn(const Work& work);
 
     KeyTable m_keys;
+    Reservations m_reservations;
     std::vector<uint16_t> m_neighbourOfLink;
     std::vector<IspId> m_neighbourIsps;
     std::vector<MoneyBucket> m_customerBuckets;

@@ -106,6 +106,22 @@ inline bool EdgeProcessor::checkPrice(Work& work, const EdgeTables& tables) {
     return refuse(work, Verdict::Underpaid);
 }
 
+// … and, in a class with a guarantee, has it been reserved? Called when the price is paid.
+inline bool EdgeProcessor::checkReservation(Work& work, const EdgeTables& tables) {
+    if (!work.service->guarantee) return true;
+    const Money cost = work.service->price.cost(work.innerSize, Money::fromEighths(work.downstream));
+    const int64_t extra = std::max<int64_t>(0, work.ownPrice - cost.eighths());
+    const auto outcome =
+        m_reservations.take(header_bytes::service(work.header, work.own), {work.inner, work.innerSize}, extra,
+                            *work.service->guarantee, work.service->reservations, m_steadyMicros);
+    if (outcome == Reservations::Outcome::Holds) return true;
+    switch (tables.underpaid()) {
+    case UnderpaidAction::Drop: return refuse(work, Verdict::NotReserved);
+    case UnderpaidAction::BestEffort: return toKernelUncharged(work, Verdict::NotReservedBestEffort);
+    }
+    return refuse(work, Verdict::NotReserved);
+}
+
 inline void EdgeProcessor::sampleOwn(const Work& work) {
     ++m_delivered.packets;
     m_delivered.bytes += work.innerSize;

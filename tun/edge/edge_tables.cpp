@@ -15,6 +15,8 @@ std::shared_ptr<const EdgeTables> EdgeTables::build(const EdgeConfig& config, ui
         const bool flat = price.perKib == Money::zero() && price.surcharge1024ths == 0;
         ClassEntry& known = tables->m_classes[entry.id.value()];
         known = {true, flat, entry.dscp, price};
+        known.guarantee = entry.guarantee;
+        known.reservations = entry.reservations;
         for (const PriceSchedule& former : entry.former) known.former.push_back(former.modelAt(minute));
     }
     for (const IspId isp : config.blacklist) tables->m_blacklist.set(isp.value());

@@ -31,6 +31,8 @@ public:
         uint8_t dscp = 0;
         PriceModel price;                  // at this time of day
         std::vector<PriceModel> former{};  // that are still taken
+        std::optional<Guarantee> guarantee{};
+        uint32_t reservations = 0;
     };
 
     enum class Way : uint8_t { Link, Internal, Kernel, Endpoint };

@@ -35,6 +35,8 @@ std::string_view verdictName(Verdict verdict) {
     case Verdict::TtlExpired: return "ttl_expired";
     case Verdict::Underpaid: return "underpaid";
     case Verdict::UnderpaidBestEffort: return "underpaid_best_effort";
+    case Verdict::NotReserved: return "not_reserved";
+    case Verdict::NotReservedBestEffort: return "not_reserved_best_effort";
     }
     return "unknown";
 }
@@ -71,7 +73,9 @@ int stepOf(Verdict verdict) {
     case Verdict::DestinationNotOurs:
     case Verdict::TtlExpired: return 4;
     case Verdict::Underpaid:
-    case Verdict::UnderpaidBestEffort: return 5;
+    case Verdict::UnderpaidBestEffort:
+    case Verdict::NotReserved:
+    case Verdict::NotReservedBestEffort: return 5;
     }
     return 0;
 }

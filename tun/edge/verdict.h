@@ -47,8 +47,10 @@ enum class Verdict : uint8_t {
     TtlExpired,           // 4, last ISP: handed to the kernel uncharged, so that its sender hears of it
     Underpaid,            // 5: dropped
     UnderpaidBestEffort,  // 5: handed to the kernel uncharged
+    NotReserved,          // 5, classes with a guarantee: no charge paid, no place left, or more than was reserved
+    NotReservedBestEffort,
 };
-inline constexpr size_t verdictCount = static_cast<size_t>(Verdict::UnderpaidBestEffort) + 1;
+inline constexpr size_t verdictCount = static_cast<size_t>(Verdict::NotReservedBestEffort) + 1;
 
 // The name in counters and reports: snake_case, stable.
 [[nodiscard]] std::string_view verdictName(Verdict verdict);
