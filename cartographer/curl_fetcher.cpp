@@ -118,8 +118,9 @@ struct Transfer {
         set(CURLOPT_FOLLOWLOCATION, 0L);
         set(CURLOPT_NOPROXY, "*");
         set(CURLOPT_NOSIGNAL, 1L);
-        set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(limits->connect.count()));
-        set(CURLOPT_TIMEOUT_MS, static_cast<long>(limits->whole.count()));
+        const auto whole = tag.empty() ? limits->whole : std::min(limits->whole, limits->again);
+        set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::min(limits->connect, whole).count()));
+        set(CURLOPT_TIMEOUT_MS, static_cast<long>(whole.count()));
         set(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(limits->body));
         set(CURLOPT_ERRORBUFFER, text.data());
         set(CURLOPT_WRITEFUNCTION, &Transfer::onBody);

@@ -47,9 +47,11 @@ public:
 struct FetchLimits {
     std::chrono::milliseconds connect{5'000};
     std::chrono::milliseconds whole{10'000};  // from the call to the last byte: trickling does not help
-    size_t body = size_t{1} << 20;            // bytes
-    size_t header = size_t{16} << 10;         // bytes, of all lines together
-    long connections = 32;                    // at a time, of all; 4 to one server
+    // … with a tag: what is there already does not wait for servers behind a way that has failed.
+    std::chrono::milliseconds again{2'000};
+    size_t body = size_t{1} << 20;     // bytes
+    size_t header = size_t{16} << 10;  // bytes, of all lines together
+    long connections = 32;             // at a time, of all; 4 to one server
 };
 
 // HTTPS by libcurl: TLS 1.3 with a server that proves the expected Ed25519 key, no redirects, no proxies. Connections are kept and used

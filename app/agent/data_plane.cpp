@@ -346,7 +346,8 @@ void DataPlane::Impl::addProbes(const std::vector<PaidFlow>& all, const std::map
             return flow.diverted && flow.node.empty() && flow.path.size() >= probe.classes.size() &&
                    std::equal(probe.classes.begin(), probe.classes.end(), flow.path.begin(),
                               [](const auto& bought, const cartographer::QuotedHop& hop) {
-                                  return bought.first == hop.isp && bought.second == hop.service;
+                                  // Test packets go between other addresses: nothing is reserved for them.
+                                  return bought.first == hop.isp && bought.second == hop.service && !hop.guarantee;
                               });
         };
         const auto flow = std::find_if(all.begin(), all.end(), fits);

@@ -282,6 +282,25 @@ private slots:
         QVERIFY(!m_cartographer->home());
     }
 
+    // A list of keys that names its own ISP again, with another key, and sends whoever asks for ISP 25 back to where they come from.
+    void directoriesThatPointBackAreAskedOnce() {
+        const directory::Validity validity{IspId{26}, start, start + hours{1}};
+        directory::Keys list{validity, m_web->keys[0].publicKey(), m_web->keys[0].publicKey(), {}};
+        list.others.push_back(
+            {IspId{26}, "Z again", Endpoint{*IpAddress::parse("192.0.2.9"), uint16_t{3}}, m_web->keys[2].publicKey()});
+        list.others.push_back(
+            {IspId{25}, "back", Endpoint{*IpAddress::parse("192.0.2.9"), uint16_t{1}}, m_web->keys[0].publicKey()});
+        list.others.push_back(
+            {IspId{24}, "X", Endpoint{*IpAddress::parse("192.0.2.9"), uint16_t{3}}, m_web->keys[2].publicKey()});
+        m_web->serve(0, "/v1/keys", directory::toJson(list), 0);
+        QVERIFY(*join(m_web->joinUrl()));
+        const int before = m_web->fetches;
+        const auto made = quote();
+        QCOMPARE(int(made->error().error), int(CartographerError::Untrusted));
+        QVERIFY2(made->error().detail.find("another ISP") != std::string::npos, made->error().detail.c_str());
+        QCOMPARE(m_web->fetches, before + 5);  // paths, keys, three menus
+    }
+
     void aServerWithAnotherKeyIsNotJoined() {
         const directory::JoinUrl other{{*IpAddress::parse("192.0.2.9"), 2}, m_web->keys[0].publicKey()};
         QCOMPARE(int(join(directory::toString(other))->error().error), int(CartographerError::Untrusted));

@@ -253,6 +253,17 @@ private slots:
                  FetchFailure::Kind::Unreachable);
     }
 
+    void whatIsThereAlreadyIsNotWaitedForSoLong() {
+        RawServer server(m_isp, [](TlsStream& stream, const std::atomic<bool>& stopping) {
+            goOn(stream, stopping, "", milliseconds(20));
+        });
+        FetchLimits limits;
+        limits.whole = std::chrono::minutes(10);
+        limits.again = milliseconds(300);
+        Caller caller(limits);
+        QCOMPARE(failureOf(caller.get(server.port, m_isp.publicKey(), "\"known\"")), FetchFailure::Kind::Unreachable);
+    }
+
     void onesThatHangDoNotKeepOthersWaiting() {
         RawServer slow(m_isp, [](TlsStream& stream, const std::atomic<bool>& stopping) {
             goOn(stream, stopping, "", milliseconds(20));
