@@ -52,8 +52,8 @@ void show(const Given& given, const json& body) {
         const std::string setUp = textAt(at(offer, {"guarantee"}), "first_minute");
         rows.push_back({textAt(offer, "tier"),
                         textAt(offer, "per_minute_at_most") + (setUp.empty() ? "" : ", first packet " + setUp),
-                        qualityOf(offer) + (setUp.empty() ? "" : ", guaranteed"), measuredOf(offer), textAt(offer, "change"),
-                        textAt(offer, "id")});
+                        qualityOf(offer) + (setUp.empty() ? "" : ", guaranteed"), measuredOf(offer),
+                        textAt(offer, "change"), textAt(offer, "id")});
     }
     print(table(rows));
     if (const std::string problem = textAt(body, "problem"); !problem.empty())
