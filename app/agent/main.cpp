@@ -73,9 +73,7 @@ struct Given {
     bool visiting = false;           // away from home: nobody has seen this one before
     uint32_t measureEvery = 1000;    // milliseconds
     uint32_t measurePackets = 600;   // a minute
-    std::string sellReverse;        // for who buys better service for packets that come from here
-    uint32_t measureEvery = 1000;   // milliseconds
-    uint32_t measurePackets = 600;  // a minute
+    std::string sellReverse;         // for who buys better service for packets that come from here
     bool showKey = false;
     std::string listening;  // fd:N, of the secretary's socket
     uint32_t owner = 0;

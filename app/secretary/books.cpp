@@ -212,7 +212,6 @@ tl::expected<std::unique_ptr<Books::Open>, CustodyFailure> Books::make(const sto
             failed("what was not delivered: " + std::string(describe(deliveries.error())), "netpas doctor"));
     }
     open->deliveries = std::move(*deliveries);
-    open->authority = std::make_unique<InformedAuthority>(*open->decisions, *open->contacts, *open->payees, clock);
     open->purchases = std::make_unique<PurchaseService>(
         PurchaseService::Ports{*open->ledger, m_parts.agent, *open->mint, *open->isp, m_parts.agent, *open->authority,
                                m_parts.timers, clock, m_parts.log, &*open->deliveries},
