@@ -20,7 +20,7 @@ constexpr const char* ordersPath = "/v1/orders";
 constexpr size_t keptEnded = 32;
 constexpr int endAttempts = 40;  // of asking what was spent in the end
 constexpr std::chrono::milliseconds endEvery{500};
-constexpr int firstSlicePackets = 2000;  // some seconds of a film
+constexpr int firstSlicePackets = 4000;  // some seconds of a film, and of what it has to catch up on
 constexpr uint64_t judgeLeastBytes = 65536;
 
 Money times(Money amount, int64_t factor) { return checkedMul(amount, factor).value_or(Money::max()); }
@@ -49,7 +49,9 @@ struct ReversePurchases::Entry {
     int endTries = 0;
     Timers::Id timer = 0;
     Timers::Id end = 0;
-    SteadyTime begun{};
+    Timers::Id pay = 0;
+    SteadyTime heard{};  // the seller
+    Money perSecond;     // between the last two times
     // Since when it is judged, and what had come and been charged for by then.
     struct Mark {
         SteadyTime at{};
@@ -74,6 +76,7 @@ ReversePurchases::~ReversePurchases() {
     for (auto& [id, entry] : m_open) {
         m_ports.timers.cancel(entry.timer);
         m_ports.timers.cancel(entry.end);
+        m_ports.timers.cancel(entry.pay);
     }
 }
 
@@ -220,26 +223,38 @@ void ReversePurchases::onVerdict(PurchaseId id, const Verdict& verdict) {
     asked->book.why = asked->why;
     asked->book.decidedBy = asked->why.rule;
     asked->book.state = PurchaseState::Active;
-    asked->begun = m_ports.clock.steady();
+    asked->heard = m_ports.clock.steady();
     if (const auto& duration = asked->book.request.duration) {
         asked->end = m_ports.timers.after(std::chrono::duration_cast<std::chrono::milliseconds>(*duration),
                                           whileAlive([this, id] { stop(id, EndReason::DurationOver); }));
     }
-    payAhead(id);
+    payOn(id);
     arm(id);
+}
+
+// What the seller will have spent: what it last said, and as much a second as then.
+Money ReversePurchases::spentByNow(const Entry& entry) const {
+    const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(m_ports.clock.steady() - entry.heard);
+    const Money more = Money::fromEighths(times(entry.perSecond, since.count()).eighths() / 1000);
+    return plus(entry.book.usage.amount, more);
+}
+
+void ReversePurchases::payOn(PurchaseId id) {
+    payAhead(id);
+    Entry* const known = entry(id);
+    if (known == nullptr || known->book.state != PurchaseState::Active) return;
+    known->pay = m_ports.timers.after(m_settings.payEvery, whileAlive([this, id] { payOn(id); }));
 }
 
 // One slice at a time: as much as the next seconds cost at the rate so far, and no more than the cap with all fees.
 void ReversePurchases::payAhead(PurchaseId id) {
     Entry* const known = entry(id);
     if (known == nullptr || known->paying || known->book.state != PurchaseState::Active) return;
-    const auto ran =
-        std::chrono::duration_cast<std::chrono::milliseconds>(m_ports.clock.steady() - known->begun).count();
-    const Money perSecond = Money::fromEighths(known->book.usage.amount.eighths() / std::max<int64_t>(ran / 1000, 1));
-    const Money ahead = less(known->sent, known->book.usage.amount);
-    const Money usual = times(perSecond, m_settings.sliceFor.count());
-    if (known->slices > 0 && ahead >= std::max(times(perSecond, 2), known->offer->smallest)) return;
+    if (m_ports.clock.steady() - known->heard > m_settings.silence) return;
+    const Money usual = times(known->perSecond, m_settings.sliceFor.count());
     Money slice = std::max({usual, known->offer->smallest, times(known->offer->pricePerPacket, firstSlicePackets)});
+    const Money ahead = less(known->sent, spentByNow(*known));
+    if (known->slices > 0 && times(ahead, 2) >= slice) return;
     const Money left = less(known->book.request.cap, known->charged);
     const Money feesBefore = less(known->charged, known->sent);
     const Money feesEach = known->slices == 0
@@ -247,7 +262,8 @@ void ReversePurchases::payAhead(PurchaseId id) {
                                : Money::fromEighths(feesBefore.eighths() / static_cast<int64_t>(known->slices) + 1);
     slice = std::min(slice, less(left, feesEach));
     if (slice < known->offer->smallest) {
-        if (ahead < known->offer->pricePerPacket) beginStop(*known, EndReason::CapReached, {});
+        const Money unspent = less(known->sent, known->book.usage.amount);
+        if (unspent < known->offer->pricePerPacket) beginStop(*known, EndReason::CapReached, {});
         return;
     }
     PayOrder order;
@@ -318,6 +334,11 @@ void ReversePurchases::onStanding(PurchaseId id, const SellerReply& reply) {
     }
     known->failures = 0;
     known->trouble = standing->trouble;
+    const SteadyTime now = m_ports.clock.steady();
+    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(now - known->heard).count();
+    const Money more = less(standing->usage.amount, known->book.usage.amount);
+    known->perSecond = Money::fromEighths(times(more, 1000).eighths() / std::max<int64_t>(passed, 1));
+    known->heard = now;
     known->book.usage = standing->usage;
     const ledger::UsageUpdate update{id, standing->usage};
     (void)m_ports.ledger.recordUsage({&update, 1});
@@ -326,6 +347,7 @@ void ReversePurchases::onStanding(PurchaseId id, const SellerReply& reply) {
     }
     if (const auto why = undelivered(*known, reply)) return beginStop(*known, EndReason::Alarm, *why);
     payAhead(id);
+    if (entry(id) == nullptr) return;
     arm(id);
 }
 
@@ -373,6 +395,7 @@ void ReversePurchases::beginStop(Entry& entry, EndReason reason, const std::stri
     const PurchaseId id = entry.book.id;
     m_ports.timers.cancel(std::exchange(entry.timer, 0));
     m_ports.timers.cancel(std::exchange(entry.end, 0));
+    m_ports.timers.cancel(std::exchange(entry.pay, 0));
     const auto done = m_ports.ledger.advance(id, PurchaseState::Stopping, reason, note, m_ports.clock.now());
     if (!done) m_ports.log(LogLevel::Error, nameOf(id) + ": " + std::string(describe(done.error())));
     entry.book.state = PurchaseState::Stopping;

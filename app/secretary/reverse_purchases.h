@@ -44,9 +44,12 @@ public:
 
 struct ReversePurchaseSettings {
     std::chrono::milliseconds askEvery{1000};
-    std::chrono::seconds sliceFor{
-        4};  // what is paid ahead: what so many seconds cost, and not less than the seller's smallest slice
-    int failuresToEnd = 5;  // of asking the seller
+    // What is paid ahead: what so many seconds cost, and not less than the seller's smallest slice. The next one is due at half of
+    // it, because what sellers say comes over the way that is to be mended.
+    std::chrono::seconds sliceFor{8};
+    std::chrono::milliseconds payEvery{250};
+    std::chrono::seconds silence{6};  // of the seller; nothing more is paid then
+    int failuresToEnd = 5;            // of asking the seller
     // Judged over so long: the seller charges for packets, and less than this part of their bytes has come.
     std::chrono::seconds judgeOver{4};
     int leastDeliveredPercent = 50;
@@ -101,6 +104,8 @@ private:
     void onVerdict(PurchaseId id, const Verdict& verdict);
     void payAhead(PurchaseId id);
     void onPaid(PurchaseId id, const tl::expected<PaymentView, PayRefusal>& result);
+    void payOn(PurchaseId id);
+    [[nodiscard]] Money spentByNow(const Entry& entry) const;
     void arm(PurchaseId id);
     void ask(PurchaseId id);
     void onStanding(PurchaseId id, const SellerReply& reply);

@@ -99,7 +99,7 @@ struct Menu {
     // Where what was promised can be measured, inside this ISP. Menus without them are good, too.
     std::vector<Endpoint> reflectors;  // STAMP (RFC 8762), UDP
     std::vector<SpeedTest> speedTests;
-    std::vector<ReverseSeller> reverseSellers;
+    std::vector<ReverseSeller> reverseSellers = {};
     friend bool operator==(const Menu&, const Menu&) = default;
 };
 

@@ -284,11 +284,11 @@ private slots:
 
     void theCapHoldsWithAllFees() {
         World world;
-        world.buy("0.0002");
+        world.buy("0.0003");
         QVERIFY(world.answer);
         QVERIFY2(world.answer->has_value(), world.answer->has_value() ? "" : world.answer->error().message.c_str());
         world.run(seconds(30), 2000);
-        QVERIFY(world.sellerPayments.owed() <= dollars("0.0002"));
+        QVERIFY(world.sellerPayments.owed() <= dollars("0.0003"));
         QCOMPARE(world.view().book.state, PurchaseState::Settled);
         QCOMPARE(world.view().book.reason, EndReason::CapReached);
         world.booksAreGood();
@@ -317,8 +317,8 @@ private slots:
         world.run(seconds(12), 1000, false);
         QCOMPARE(world.view().book.reason, EndReason::Alarm);
         QVERIFY2(world.view().book.note.find("not delivered") != std::string::npos, world.view().book.note.c_str());
-        // Seconds, not minutes: at most two slices more.
-        QVERIFY(minus(world.sellerPayments.owed(), before) <= dollars("0.0002"));
+        // Seconds, not minutes: at most two slices of eight seconds more.
+        QVERIFY(minus(world.sellerPayments.owed(), before) <= dollars("0.00025"));
     }
 
     void anHonestSellerWithLossesIsKept() {
