@@ -299,14 +299,16 @@ private slots:
         world.buy();
         world.run(seconds(2), 1000);
         world.line.cut = true;
-        world.run(seconds(20), 1000);
+        world.run(seconds(20), 100);
         QCOMPARE(world.seller->flows.diverted(), size_t{0});
         // The buyer has given up by himself, too, and has paid no more.
         const size_t slices = world.sellerPayments.confirmed();
-        world.run(seconds(40), 1000);
+        world.run(seconds(40), 100);
         QCOMPARE(world.sellerPayments.confirmed(), slices);
         QCOMPARE(world.view().book.state, PurchaseState::Settled);
-        QCOMPARE(world.buyerPayments.owed(), minus(world.sellerReceived(), world.sellerSpent()));
+        const Money rest = minus(world.sellerReceived(), world.sellerSpent());
+        QVERIFY2(world.buyerPayments.owed() == rest,
+                 (world.buyerPayments.owed().toString() + " of " + rest.toString()).c_str());
     }
 
     void whatDoesNotArriveIsNotPaidForLong() {

@@ -410,7 +410,8 @@ private slots:
         const size_t half = segments.size() / 2;
         QCOMPARE(reassembled({segments.begin(), segments.begin() + static_cast<long>(half)}), recipe.payload);
         QCOMPARE(reassembled({segments.begin() + static_cast<long>(half), segments.end()}), recipe.payload);
-        QVERIFY(rig.bypass.take().empty());
+        // Once: what its sender makes smaller is not paid for as two.
+        QCOMPARE(rig.bypass.take().size(), size_t{1});
 
         rig.network().setPathMtu(1500);  // and again when the way has changed
         rig.clock.advance(std::chrono::milliseconds(10));
