@@ -47,13 +47,9 @@ void boundInfluence(std::vector<double>& weights) {
 std::optional<Combined> combine(const std::vector<Opinion>& opinions, const WeightOf& weightOf) {
     std::vector<const Opinion*> counted;
     std::vector<double> weights;
-    double largest = 0;
-    for (const Opinion& opinion : opinions) largest = std::max(largest, std::clamp(weightOf(opinion.signer), 0.0, 1.0));
-    // Many who are hardly believed do not outvote the few who are.
-    constexpr double hardly = 0.1;
     for (const Opinion& opinion : opinions) {
         const double weight = std::clamp(weightOf(opinion.signer), 0.0, 1.0);
-        if (weight <= 0 || weight < largest * hardly) continue;
+        if (weight <= 0) continue;
         counted.push_back(&opinion);
         weights.push_back(weight);
     }

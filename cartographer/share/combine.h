@@ -25,8 +25,8 @@ struct Combined {
     double value = 0;  // weighted median
     double low = 0;    // weighted medians of the members' intervals, and as far as they scatter around the value
     double high = 0;
-    double weight = 0;   // together, after nobody's is more than half of what the others have
-    size_t signers = 0;  // that counted: who weighs less than a tenth of the most trusted one does not
+    double weight = 0;  // together, after nobody's is more than half of what the others have
+    size_t signers = 0;
 };
 
 // One opinion of each signer, in any order; the result does not depend on it. Nothing: no opinion has weight.

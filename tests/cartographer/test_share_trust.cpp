@@ -157,18 +157,10 @@ private slots:
 
     void nobodyIsMoreThanHalfOfTheOthers() {
         const std::vector<Opinion> said{opinion(1, 9, 0), opinion(2, 1, 0), opinion(3, 1.1, 0)};
-        const auto weightOf = [](const PublicKey& signer) { return signer.bytes[0] == 1 ? 1.0 : 0.2; };
+        const auto weightOf = [](const PublicKey& signer) { return signer.bytes[0] == 1 ? 1.0 : 0.02; };
         const auto found = combine(said, weightOf);
         QVERIFY(found->value <= 1.1);
-        QVERIFY(found->weight < 0.7);
-    }
-
-    // Where few measure, liars may be the most. Whoever has been found to lie elsewhere does not outvote those who were right.
-    void theFewWhoAreBelievedAreNotOutvoted() {
-        const std::vector<Opinion> said{opinion(1, 1, 0), opinion(2, 9, 0), opinion(3, 9, 0), opinion(4, 9, 0)};
-        const auto found = combine(said, [](const PublicKey& signer) { return signer.bytes[0] == 1 ? 0.8 : 0.01; });
-        QCOMPARE(found->value, 1.0);
-        QCOMPARE(found->signers, size_t{1});
+        QVERIFY(found->weight < 0.07);
     }
 
     void trustIsLostFasterThanItIsGained() {
