@@ -135,6 +135,7 @@ tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
         finish();
         return tl::unexpected(failureOf(done.error(), m_parts.folder));
     }
+    m_open->sales->recovered();
     PaymentService& payments = *m_open->payments;
     if (const auto done = payments.recover(); !done) {
         finish();
@@ -253,8 +254,8 @@ tl::expected<void, CustodyFailure> Books::makePayments(Open& open) {
                               clock, m_parts.log, keyOf},
         PaymentSettings{});
     const auto onTaken = [&open](const payments::Payment& payment) { return open.sales->received(payment); };
-    auto receiving = ReceivingDesk::open(
-        {*open.ledger, documents, *open.wallet, *open.isp, m_parts.timers, clock, m_parts.log, onTaken});
+    auto receiving = ReceivingDesk::open({*open.ledger, documents, *open.wallet, *open.isp, m_parts.timers, clock,
+                                          m_parts.log, onTaken, [&open](bool done) { open.sales->written(done); }});
     if (!receiving) return tl::unexpected(failed(receiving.error(), "netpas doctor"));
     open.receiving = std::move(*receiving);
     return {};

@@ -168,6 +168,7 @@ void ReceivingDesk::writeAcknowledgements() {
         }
         return {};
     });
+    if (m_ports.onWritten) m_ports.onWritten(written.has_value());
     if (written) {
         for (const payments::PaymentId& id : over) m_open.erase(id);
     } else {

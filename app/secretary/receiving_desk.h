@@ -45,6 +45,7 @@ public:
         LogSink log;
         // The ISP owes the amount from now on; once for each payment, in the transaction that records it.
         std::function<tl::expected<void, ledger::LedgerError>(const payments::Payment&)> onTaken = {};
+        std::function<void(bool)> onWritten = {};  // the end of that transaction; false: it was undone
     };
     using Done = std::function<void(tl::expected<ReceivingState, ApiFailure>)>;
 

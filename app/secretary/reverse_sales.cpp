@@ -17,9 +17,12 @@ using State = ReverseStanding::State;
 namespace {
 
 constexpr std::string_view kind = "reverse-order";
+const std::string keyPrefix = "reverse/";
 constexpr std::chrono::milliseconds lookEvery{1000};
-constexpr std::chrono::minutes keptAfterEnd{10};  // for who asks what became of it
-constexpr std::chrono::seconds tryAgainAfter{10};
+constexpr std::chrono::minutes keptAfterEnd{10};   // for who asks what became of it, or pays too late
+constexpr std::chrono::seconds tryAgainAfter{10};  // the first time; twice as long with every refusal, up to 3 hours
+
+std::chrono::seconds waitAfter(uint64_t refusals) { return tryAgainAfter * (1 << std::min<uint64_t>(refusals, 10)); }
 constexpr std::chrono::hours longest{12};
 
 template <size_t N>
@@ -67,6 +70,9 @@ tl::expected<void, std::string> ReverseSales::load() {
         const auto paid = Money::parse(body.is_object() ? body.value("paid", "") : std::string());
         if (!paid) return tl::unexpected("order " + document.id + " for the reverse path cannot be read");
         order.paid = *paid;
+        order.returned = Money::parse(body.value("returned", "0")).value_or(Money::zero());
+        order.returning = Money::parse(body.value("returning", "0")).value_or(Money::zero());
+        order.refunds = body.value("refunds", uint64_t{0});
         order.state = State::Stopping;
         order.since = order.heard = m_ports.clock.steady();
         if (const uint64_t purchase = body.value("purchase", uint64_t{0}); purchase != 0) {
@@ -83,9 +89,11 @@ tl::expected<void, std::string> ReverseSales::load() {
     return {};
 }
 
-// With the payment that changed it, in one transaction.
 bool ReverseSales::keep(const ReverseOrderId& id, const Order& order) {
-    json body{{"paid", order.paid.toString()},
+    json body{{"paid", checkedAdd(order.paid, order.arriving).value_or(Money::max()).toString()},
+              {"returned", order.returned.toString()},
+              {"returning", order.returning.toString()},
+              {"refunds", order.refunds},
               {"hash", toHex(order.hash)},
               {"purchase", order.purchase ? order.purchase->value() : 0}};
     if (order.wish.refund) {
@@ -138,13 +146,18 @@ void ReverseSales::quoted(const ReverseWish& wish, const tl::expected<cartograph
     offer.pricePerPacket = dearest->total;
     offer.smallest = smallest;
     offer.expires = m_settings.unpaid;
-    Order& order = m_orders[offer.order];
+    Order order;
     order.wish = wish;
     order.wish.order.purchase.cap = std::min(wish.order.purchase.cap, m_ports.mostForOne);
     order.wish.order.purchase.duration = std::chrono::duration_cast<std::chrono::seconds>(longest);
     order.address = addressOf(wish);
     order.hash = payments::describe(offer.description, offer.salt);
     order.since = order.heard = m_ports.clock.steady();
+    // From now on it may be paid for.
+    if (!keep(offer.order, order)) {
+        return done(tl::unexpected(ApiFailure{500, "LOCAL_FAILURE", "this seller's books cannot be written", {}}));
+    }
+    m_orders.emplace(offer.order, std::move(order));
     if (m_look == 0) m_look = m_ports.timers.after(lookEvery, whileAlive([this] { look(); }));
     done(offer);
 }
@@ -154,23 +167,28 @@ tl::expected<void, ledger::LedgerError> ReverseSales::received(const payments::P
                                     [&](const auto& item) { return item.second.hash == payment.description; });
     if (payment.description == payments::DescriptionHash{} || found == m_orders.end()) return {};
     auto& [id, order] = *found;
-    const Money before = order.paid;
-    const auto sum = checkedAdd(order.paid, payment.amount);
-    if (!sum) return {};
-    order.paid = *sum;
-    if (!keep(id, order)) {
-        order.paid = before;
-        return tl::unexpected(ledger::LedgerError::Storage);
+    const Money before = order.arriving;
+    const auto arriving = checkedAdd(order.arriving, payment.amount);
+    if (!arriving || !checkedAdd(order.paid, *arriving)) return {};
+    order.arriving = *arriving;
+    if (keep(id, order)) return {};
+    order.arriving = before;
+    return tl::unexpected(ledger::LedgerError::Storage);
+}
+
+void ReverseSales::written(bool done) {
+    for (auto& [id, order] : m_orders) {
+        if (order.arriving == Money::zero()) continue;
+        const Money arrived = std::exchange(order.arriving, Money::zero());
+        if (!done) continue;
+        order.paid = checkedAdd(order.paid, arrived).value_or(order.paid);
+        m_ports.timers.after(std::chrono::milliseconds(0), whileAlive([this, id = id] {
+                                 const auto paid = m_orders.find(id);
+                                 if (paid == m_orders.end()) return;
+                                 if (paid->second.state == State::Ended) return payBack(id);
+                                 serve(id);
+                             }));
     }
-    // Outside the transaction.
-    const auto act = [this, id = id, amount = payment.amount, name = toHex(payment.id)] {
-        const auto paid = m_orders.find(id);
-        if (paid == m_orders.end()) return;
-        if (paid->second.state == State::Ended) return payBack(id, amount, name);
-        serve(id);
-    };
-    m_ports.timers.after(std::chrono::milliseconds(0), whileAlive(act));
-    return {};
 }
 
 void ReverseSales::serve(const ReverseOrderId& id) {
@@ -180,7 +198,8 @@ void ReverseSales::serve(const ReverseOrderId& id) {
     order.state = State::Running;
     BuyOrder wish = order.wish.order;
     wish.funded = order.paid;
-    wish.byPerson = true;  // the owner's answer was to sell; hard limits hold all the same
+    wish.purchase.idempotencyKey = keyPrefix + id;  // a restart finds it by that
+    wish.byPerson = true;                           // the owner's answer was to sell; hard limits hold all the same
     m_ports.purchases.buy(wish, whileAlive([this, id](const auto& result) { bought(id, result); }));
 }
 
@@ -198,7 +217,6 @@ void ReverseSales::bought(const ReverseOrderId& id, const tl::expected<PurchaseV
         return;
     }
     order.purchase = result->book.id;
-    // A restart finds the purchase by it.
     if (!keep(id, order)) m_ports.log(LogLevel::Error, "orders for the reverse path cannot be written");
     m_ports.purchases.fund(*order.purchase, order.paid);
     if (order.state == State::Stopping) m_ports.purchases.stop(*order.purchase, EndReason::StoppedByUser);
@@ -241,6 +259,19 @@ void ReverseSales::stopAll() {
     for (const ReverseOrderId& id : ids) (void)stop(id);
 }
 
+void ReverseSales::recovered() {
+    for (const PurchaseView& view : m_ports.purchases.open()) {
+        const std::string& key = view.book.request.idempotencyKey;
+        const auto found = key.starts_with(keyPrefix) ? m_orders.find(key.substr(keyPrefix.size())) : m_orders.end();
+        if (found != m_orders.end()) found->second.purchase = view.book.id;
+    }
+    for (auto& [id, order] : m_orders) {
+        if (!order.purchase) continue;
+        if (!keep(id, order)) m_ports.log(LogLevel::Error, "orders for the reverse path cannot be written");
+        m_ports.purchases.stop(*order.purchase, EndReason::AgentRestarted);
+    }
+}
+
 void ReverseSales::settled(PurchaseId purchase) {
     const auto found = std::find_if(m_orders.begin(), m_orders.end(), [&](const auto& item) {
         return item.second.purchase == purchase && item.second.state != State::Ended;
@@ -251,63 +282,90 @@ void ReverseSales::settled(PurchaseId purchase) {
     m_ports.timers.after(std::chrono::milliseconds(0), whileAlive([this, id] { end(id); }));
 }
 
+Money ReverseSales::chargedTo(const Order& order) const {
+    const auto view = order.purchase ? m_ports.purchases.find(*order.purchase) : std::nullopt;
+    return view ? view->book.charged.value_or(Money::zero()) : Money::zero();
+}
+
 // The purchase is final, or there never was one.
 void ReverseSales::end(const ReverseOrderId& id) {
     const auto found = m_orders.find(id);
     if (found == m_orders.end() || found->second.state == State::Ended) return;
     Order& order = found->second;
-    Money charged;
     if (const auto view = order.purchase ? m_ports.purchases.find(*order.purchase) : std::nullopt) {
         order.usage = view->book.usage;
-        charged = view->book.charged.value_or(Money::zero());
     }
     order.state = State::Ended;
     order.since = m_ports.clock.steady();
-    order.rest = less(order.paid, charged);
-    m_ports.log(LogLevel::Info, "order " + id.substr(0, 8) + " is over: $" + order.paid.toString() + " were paid, $" +
-                                    charged.toString() + " spent");
-    if (order.rest > Money::zero() && order.wish.refund) return payBack(id, order.rest, "rest");
-    order.refunded = Money::zero();
-    (void)m_ports.documents.erase(std::string(kind), id);
+    if (order.paid > Money::zero()) {
+        m_ports.log(LogLevel::Info, "order " + id.substr(0, 8) + " is over: $" + order.paid.toString() +
+                                        " were paid, $" + chargedTo(order).toString() + " spent");
+    }
+    payBack(id);
 }
 
-void ReverseSales::payBack(const ReverseOrderId& id, Money rest, const std::string& reason) {
-    const Order& order = m_orders.at(id);
-    if (!order.wish.refund) return;
+// What is to be returned is durable under a number of its own before it is paid: the same again pays nothing again.
+void ReverseSales::payBack(const ReverseOrderId& id) {
+    Order& order = m_orders.at(id);
+    if (order.returning == Money::zero()) {
+        const Money rest = less(less(order.paid, chargedTo(order)), order.returned);
+        if (rest == Money::zero() || !order.wish.refund) return paidBack(id, Money::zero());
+        Order promised = order;
+        promised.returning = rest;
+        promised.returned = checkedAdd(order.returned, rest).value_or(Money::max());
+        ++promised.refunds;
+        if (!keep(id, promised)) return;  // look() tries again
+        order = std::move(promised);
+    }
     const Refund to = *order.wish.refund;
     const PurchaseId served = order.purchase.value_or(PurchaseId{});
+    const std::string key = "refund/" + id + "/" + std::to_string(order.refunds);
     // The way's fees come out of it.
-    m_ports.isp.findRoute(
-        to.isp, rest, whileAlive([this, id, to, rest, reason, served](const auto& fees) {
-            Money sum;
-            for (const payments::Fee& fee : fees.value_or(std::vector<payments::Fee>{})) {
-                sum = checkedAdd(sum, fee.amount).value_or(Money::max());
-            }
-            const auto finish = [this, id](Money refunded) {
-                const auto found = m_orders.find(id);
-                if (found != m_orders.end()) found->second.refunded = refunded;
-                (void)m_ports.documents.erase(std::string(kind), id);
-            };
-            if (!fees || fees->empty()) return;  // look() tries again
-            if (sum >= rest) return finish(Money::zero());
-            PayOrder back;
-            back.purchase.payment =
-                ledger::PaymentTerms{to.payee, to.isp, less(rest, sum), "unspent, order " + id.substr(0, 8)};
-            back.purchase.idempotencyKey = "refund/" + id + "/" + reason;
-            back.purchase.fingerprint = back.purchase.idempotencyKey;
-            back.purchase.context.purpose = "refund";
-            back.purchase.context.payee = to.payee.hex();
-            back.fees = *fees;
-            // The buyer's own money: nobody decides whether he may have it.
-            back.granted =
-                PayOrder::Granted{served, {"refund", "seller", "What was paid and not spent goes back.", {}}};
-            m_ports.payments.pay(back, whileAlive([finish, amount = less(rest, sum)](const auto& result) {
-                                     const auto& book = result ? result->book.payment : std::nullopt;
-                                     const bool failed =
-                                         !book || (book->result && book->result->end != ledger::PaymentEnd::Posted);
-                                     finish(failed ? Money::zero() : amount);
-                                 }));
-        }));
+    const auto pay = [this, id, to, rest = order.returning, served, key](const auto& fees) {
+        if (!fees || fees->empty()) return;  // look() tries again
+        Money sum;
+        for (const payments::Fee& fee : *fees) sum = checkedAdd(sum, fee.amount).value_or(Money::max());
+        if (sum >= rest) return paidBack(id, Money::zero());
+        PayOrder back;
+        back.purchase.payment =
+            ledger::PaymentTerms{to.payee, to.isp, less(rest, sum), "unspent, order " + id.substr(0, 8)};
+        back.purchase.idempotencyKey = key;
+        back.purchase.fingerprint = key;
+        back.purchase.context.purpose = "refund";
+        back.purchase.context.payee = to.payee.hex();
+        back.fees = *fees;
+        // The buyer's own money: nobody decides whether he may have it.
+        back.granted = PayOrder::Granted{served, {"refund", "seller", "What was paid and not spent goes back.", {}}};
+        m_ports.payments.pay(back, whileAlive([this, id, amount = less(rest, sum)](const auto& result) {
+                                 const bool writable = result || result.error().code != "LOCAL_FAILURE";
+                                 const auto end =
+                                     result && result->book.payment ? result->book.payment->result : std::nullopt;
+                                 // Not known yet: look() asks again for the same.
+                                 if (!writable || (result && !end)) return;
+                                 if (!end || end->end != ledger::PaymentEnd::Posted) return notPaidBack(id);
+                                 paidBack(id, amount);
+                             }));
+    };
+    m_ports.isp.findRoute(to.isp, order.returning, whileAlive(pay));
+}
+
+void ReverseSales::paidBack(const ReverseOrderId& id, Money amount) {
+    const auto found = m_orders.find(id);
+    if (found == m_orders.end()) return;
+    Order& order = found->second;
+    order.refunded = checkedAdd(order.refunded.value_or(Money::zero()), amount).value_or(Money::max());
+    order.returning = Money::zero();
+    if (!keep(id, order)) m_ports.log(LogLevel::Error, "orders for the reverse path cannot be written");
+}
+
+// look() tries again, under the next number.
+void ReverseSales::notPaidBack(const ReverseOrderId& id) {
+    const auto found = m_orders.find(id);
+    if (found == m_orders.end()) return;
+    Order owing = found->second;
+    owing.returned = less(owing.returned, owing.returning);
+    owing.returning = Money::zero();
+    if (keep(id, owing)) found->second = std::move(owing);
 }
 
 void ReverseSales::look() {
@@ -316,7 +374,8 @@ void ReverseSales::look() {
     std::vector<ReverseOrderId> stopped, ended, owed;
     std::erase_if(m_orders, [&](const auto& item) {
         const auto& [id, order] = item;
-        return order.state == State::Ended && order.refunded && now - order.since > keptAfterEnd;
+        const bool over = order.state == State::Ended && order.refunded && now - order.since > keptAfterEnd;
+        return over && m_ports.documents.erase(std::string(kind), id).has_value();
     });
     for (const auto& [id, order] : m_orders) {
         switch (order.state) {
@@ -336,13 +395,13 @@ void ReverseSales::look() {
             break;
         }
         case State::Ended:
-            if (!order.refunded && now - order.since > tryAgainAfter) owed.push_back(id);
+            if (!order.refunded && now - order.since > waitAfter(order.refunds)) owed.push_back(id);
             break;
         }
     }
     for (const ReverseOrderId& id : owed) {
         m_orders.at(id).since = now;
-        payBack(id, m_orders.at(id).rest, "rest");
+        payBack(id);
     }
     for (const ReverseOrderId& id : stopped) {
         m_orders.at(id).trouble = "the buyer was not heard any more";

@@ -27,7 +27,7 @@ using ReverseOrderId = std::string;
 struct ReverseSettings {
     size_t mostOrders = 256;
     size_t mostOfAddress = 16;
-    std::chrono::seconds unpaid{30};   // an order waits so long for its first payment
+    std::chrono::seconds unpaid{120};  // an order waits so long for its first payment: somebody looks at a price
     std::chrono::seconds silence{15};  // nobody asks about it: nobody is there any more
     int fewestPackets = 16;            // the smallest slice pays for so many full packets
 };
@@ -97,8 +97,13 @@ public:
     // False: there is no such order.
     bool stop(const ReverseOrderId& id);
     void stopAll();
+    // Call after PurchaseService::recover() and before the agent is there: what an earlier run served is ended. It was paid for by others, and
+    // how much of it, only the orders know.
+    void recovered();
     // A payment to this endpoint that its ISP owes now; called in the transaction that records it.
     [[nodiscard]] tl::expected<void, ledger::LedgerError> received(const payments::Payment& payment);
+    // The end of that transaction; false: it was undone.
+    void written(bool done);
     // Of any purchase.
     void settled(PurchaseId id);
 
@@ -108,11 +113,14 @@ private:
         std::string address;  // of the buyer
         payments::DescriptionHash hash{};
         Money paid;
+        Money arriving;  // in a transaction that is not written yet
         std::optional<PurchaseId> purchase;
         ReverseStanding::State state = ReverseStanding::State::Unpaid;
         ledger::Usage usage;  // the last that is known
         std::string trouble;
-        Money rest;  // to pay back
+        Money returned;   // paid back, with what is being
+        Money returning;  // durable before it is paid, and paid under the number below, once
+        uint64_t refunds = 0;
         std::optional<Money> refunded;
         SteadyTime heard{};
         SteadyTime since{};  // in this state, or tried to pay back
@@ -123,13 +131,15 @@ private:
     auto whileAlive(Function function);
     [[nodiscard]] tl::expected<void, std::string> load();
     [[nodiscard]] bool keep(const ReverseOrderId& id, const Order& order);
+    [[nodiscard]] Money chargedTo(const Order& order) const;
     void quoted(const ReverseWish& wish, const tl::expected<cartographer::Quote, QuoteFailure>& quote,
                 const OfferDone& done);
     void serve(const ReverseOrderId& id);
     void bought(const ReverseOrderId& id, const tl::expected<PurchaseView, BuyRefusal>& result);
     void end(const ReverseOrderId& id);
-    // Once for each `reason`, also after a restart.
-    void payBack(const ReverseOrderId& id, Money rest, const std::string& reason);
+    void payBack(const ReverseOrderId& id);
+    void paidBack(const ReverseOrderId& id, Money amount);
+    void notPaidBack(const ReverseOrderId& id);
     void look();
     [[nodiscard]] ReverseStanding standing(const Order& order) const;
 
