@@ -5,6 +5,7 @@
 
 #include "app/agent/network_json.h"
 #include "app/agent/offer_quality.h"
+#include "app/secretary/quote_json.h"
 #include "app/secretary/router.h"
 
 namespace netpas::agent {
@@ -146,9 +147,9 @@ void Api::Impl::services(const HttpRequest& request, const Reply& reply) {
 // Offers for a destination. What is chosen is bought by its id (POST /v1/purchases with "offer").
 void Api::Impl::quotes(const HttpRequest& request, const Reply& reply) {
     constexpr std::chrono::seconds held{300};
-    constexpr uint64_t film = 5'000'000;  // bits a second: a film in full HD
-    constexpr uint64_t mostStream = 100'000'000'000;
     const json body = json::parse(request.body, nullptr, false);
+    // Sellers are asked by the secretary, whose orders they become.
+    if (body.is_object() && body.value("direction", json()) == "incoming") return context.forward(request, reply);
     const auto text = body.is_object() ? body.find("to") : body.end();
     const bool named = body.is_object() && text != body.end() && text->is_string();
     const auto destination = named ? IpAddress::parse(text->get<std::string>()) : std::nullopt;
@@ -156,15 +157,12 @@ void Api::Impl::quotes(const HttpRequest& request, const Reply& reply) {
         return reply(refusal(400, "INVALID_ARGUMENT", "\"to\" must be an IP address",
                              "POST {\"to\": \"192.0.2.10\", \"stream_bit_per_second\": 5000000}"));
     }
-    uint64_t stream = film;
-    if (const auto wanted = body.find("stream_bit_per_second"); wanted != body.end()) {
-        stream = wanted->is_number_unsigned() ? wanted->get<uint64_t>() : 0;
-        if (stream == 0 || stream > mostStream) {
-            return reply(refusal(400, "INVALID_ARGUMENT", "stream_bit_per_second is a number from 1 to 100000000000",
-                                 "5000000 is a film in full HD"));
-        }
+    const auto stream = secretaryd::streamFromJson(body);
+    if (!stream) {
+        return reply(refusal(400, "INVALID_ARGUMENT", "stream_bit_per_second is a number from 1 to 100000000000",
+                             "5000000 is a film in full HD"));
     }
-    context.cartographer.survey(*destination, [self = shared_from_this(), destination = *destination, stream,
+    context.cartographer.survey(*destination, [self = shared_from_this(), destination = *destination, stream = *stream,
                                                local = request.node.empty(), reply](auto survey) {
         if (!survey) return reply(refusalFor(survey.error()));
         const SystemTime now = self->now();

@@ -105,24 +105,12 @@ json qualityJson(const cartographer::KnownQuality& quality) {
     return object;
 }
 
-// What a minute of the stream costs at most, in packets of full size; nothing when that is beyond what money can say.
-std::optional<Money> perMinute(Money dearest, uint64_t streamBitsPerSecond) {
-    constexpr uint64_t bitsOfPacket = 8 * cartographer::fullPacketBytes;
-    const uint64_t packets = (streamBitsPerSecond * 60 + bitsOfPacket - 1) / bitsOfPacket;
-    const auto cost = checkedMul(dearest, static_cast<int64_t>(packets));
-    return cost ? std::optional(*cost) : std::nullopt;
-}
-
 }  // namespace
 
 json offersJson(const IpAddress& destination, const cartographer::Offers& offers, uint64_t streamBitsPerSecond,
                 SystemTime now) {
     json list = json::array();
-    list.push_back({{"tier", "best effort"},
-                    {"per_minute_at_most", Money::zero().toString()},
-                    {"quality", json::object()},
-                    {"quality_is", "not measured"},
-                    {"change", "none: this is what you have"}});
+    list.push_back(secretaryd::bestEffortOffer());
     for (const cartographer::Offer& offer : offers.offers) {
         json object{{"id", offer.id.toString()},
                     {"tier", nameOf(offer.tier)},
@@ -132,7 +120,7 @@ json offersJson(const IpAddress& destination, const cartographer::Offers& offers
                     {"change", sentenceOf(offer.change)},
                     {"guaranteed", offer.charges.first > Money::zero()},
                     {"valid_until", timeText(offer.id.validUntil)}};
-        const auto packets = perMinute(offer.id.price, streamBitsPerSecond);
+        const auto packets = secretaryd::perMinuteAtMost(offer.id.price, streamBitsPerSecond);
         if (const auto cost = packets ? checkedAdd(*packets, offer.id.charges.minute) : tl::unexpected(MoneyError{})) {
             object["per_minute_at_most"] = cost->toString();
         }

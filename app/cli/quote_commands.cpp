@@ -17,7 +17,24 @@ namespace {
 struct Given {
     std::string to;
     double mbit = 5;
+    bool incoming = false;
+    uint16_t toPort = 0, fromPort = 0;
+    std::string protocol, className, seller, cap;
 };
+
+json bodyOf(const Given& given) {
+    json body{{"to", given.to}, {"stream_bit_per_second", static_cast<uint64_t>(std::llround(given.mbit * 1e6))}};
+    if (!given.incoming) return body;
+    body["direction"] = "incoming";
+    if (given.toPort != 0) body["to_port"] = given.toPort;
+    if (given.fromPort != 0) body["from_port"] = given.fromPort;
+    if (!given.protocol.empty()) body["protocol"] = given.protocol;
+    if (given.protocol.empty() && (given.toPort != 0 || given.fromPort != 0)) body["protocol"] = "tcp";
+    if (!given.className.empty()) body["class"] = given.className;
+    if (!given.seller.empty()) body["seller"] = given.seller;
+    if (!given.cap.empty()) body["cap"] = given.cap;
+    return body;
+}
 
 std::string qualityOf(const json& offer) {
     const json quality = at(offer, {"quality"});
@@ -59,16 +76,22 @@ void show(const Given& given, const json& body) {
     if (const std::string problem = textAt(body, "problem"); !problem.empty())
         print("\n" + problem + "; it stays best effort\n");
     if (offers.size() < 2) return;
-    print("\nPromised is what the ISPs say; measured is the round trip to the last ISP, here. Prices hold until " +
-          textAt(offers.back(), "valid_until") + ".\nnext: netpas buy --to " + given.to + " --cap 0.05 --offer " +
-          textAt(offers[1], "id") + "\n");
+    std::string flow = "--to " + given.to;
+    if (given.incoming) flow += " --incoming";
+    if (given.toPort != 0) flow += " --to-port " + std::to_string(given.toPort);
+    if (given.fromPort != 0) flow += " --from-port " + std::to_string(given.fromPort);
+    if (!given.protocol.empty()) flow += " --proto " + given.protocol;
+    print(std::string(given.incoming
+                          ? "\n"
+                          : "\nPromised is what the ISPs say; measured is the round trip to the last ISP, here. ") +
+          "Prices hold until " + textAt(offers.back(), "valid_until") + ".\nnext: netpas buy " + flow +
+          " --cap 0.05 --offer " + textAt(offers[1], "id") + "\n");
 }
 
 Exit quote(const Client& client, const Given& given, Output output) {
-    const json body{{"to", given.to}, {"stream_bit_per_second", static_cast<uint64_t>(std::llround(given.mbit * 1e6))}};
     const auto answer = [&] {
-        const Progress progress("asking the ISPs for their menus");
-        return client.call("POST", "/v1/quotes", body);
+        const Progress progress(given.incoming ? "asking who sells there" : "asking the ISPs for their menus");
+        return client.call("POST", "/v1/quotes", bodyOf(given));
     }();
     if (!answer) return report(answer.error(), output);
     if (output.json) {
@@ -90,6 +113,16 @@ void addQuoteVerbs(CLI::App& app, Action& chosen) {
     verb->add_option("--mbit", given->mbit,
                      "what the traffic needs, in millions of bits a second; 5 is a film in full HD")
         ->check(CLI::Range(0.001, 100'000.0));
+    CLI::Option* const incoming = verb->add_flag("--incoming", given->incoming,
+                                                 "for packets that come from there: what sellers offer for this flow");
+    const auto forFlow = [&](CLI::Option* option) { option->needs(incoming); };
+    forFlow(verb->add_option("--to-port", given->toPort, "its port")->check(CLI::Range(1, 65535)));
+    forFlow(verb->add_option("--from-port", given->fromPort, "port of this machine")->check(CLI::Range(1, 65535)));
+    forFlow(verb->add_option("--proto", given->protocol, "tcp, udp, icmp or any; with a port tcp, else any")
+                ->check(CLI::IsMember({"tcp", "udp", "icmp", "any"})));
+    forFlow(verb->add_option("--class", given->className, "one class instead of the cheapest and the best"));
+    forFlow(verb->add_option("--cap", given->cap, "the most that will be paid, in dollars; 1 when left out"));
+    forFlow(verb->add_option("--seller", given->seller, "who sells, https://ADDRESS:PORT/#KEY; else the far ISP says"));
 }
 
 }  // namespace netpas::cli

@@ -316,8 +316,9 @@ Expected<Json> netpas(Lab& lab, const std::string& host, const std::vector<std::
 }
 
 Expected<std::string> buy(Lab& lab, const std::string& host, const Purchase& wish) {
-    std::vector<std::string> arguments{
-        "buy", "--to", wish.to, "--proto", wish.protocol, "--class", wish.serviceClass, "--cap", wish.cap};
+    const bool chosen = !wish.offer.empty();
+    std::vector<std::string> arguments{"buy", "--to", wish.to, "--proto", wish.protocol, "--cap", wish.cap};
+    arguments.insert(arguments.end(), {chosen ? "--offer" : "--class", chosen ? wish.offer : wish.serviceClass});
     if (wish.toPort != 0) arguments.insert(arguments.end(), {"--to-port", std::to_string(wish.toPort)});
     if (wish.fromPort != 0) arguments.insert(arguments.end(), {"--from-port", std::to_string(wish.fromPort)});
     if (wish.incoming) arguments.emplace_back("--incoming");

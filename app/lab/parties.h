@@ -49,7 +49,8 @@ struct Purchase {
     uint16_t fromPort = 0;
     std::string serviceClass = "best";
     std::string cap = "1";
-    bool incoming = false;  // for packets that come from `to`
+    bool incoming = false;   // for packets that come from `to`
+    std::string offer = {};  // instead of a class
 };
 // The purchase's identifier, once packets are diverted.
 Expected<std::string> buy(Lab& lab, const std::string& host, const Purchase& wish);

@@ -118,12 +118,17 @@ uint8_t protocolFrom(const std::string& text, JsonFields& fields) {
 
 // What was chosen from /v1/quotes. Its classes are its own.
 void offerFrom(JsonFields& fields, const std::string& text, BuyOrder& order) {
-    order.offer = cartographer::OfferId::parse(text);
-    if (!order.offer) return fields.fail("offer is not the id of one", "take it from POST /v1/quotes");
+    if (order.incoming) {
+        order.prepared = text;
+    } else {
+        order.offer = cartographer::OfferId::parse(text);
+    }
+    if (!order.incoming && !order.offer)
+        return fields.fail("offer is not the id of one", "take it from POST /v1/quotes");
     if (!fields.text("class").empty() || fields.get("per_isp") != nullptr) {
         return fields.fail("an offer says its classes itself", "leave out class and per_isp");
     }
-    order.what = order.offer->request(order.what.destination);
+    if (order.offer) order.what = order.offer->request(order.what.destination);
 }
 
 void choicesFrom(JsonFields& fields, cartographer::QuoteRequest& what) {
@@ -194,19 +199,20 @@ tl::expected<BuyOrder, BadField> orderFromJson(const json& object) {
     } else if (fields.get("duration_s") != nullptr) {
         fields.fail("duration_s must be more than nothing", "leave it out to go on until it is stopped");
     }
-    if (const std::string offer = fields.text("offer"); !offer.empty()) {
-        offerFrom(fields, offer, order);
-    } else {
-        choicesFrom(fields, order.what);
-    }
     const std::string direction = fields.text("direction");
     order.incoming = direction == "incoming";
     if (!direction.empty() && !order.incoming && direction != "outgoing") {
         fields.fail("unknown direction \"" + direction + "\"", "one of outgoing, incoming");
     }
+    if (const std::string offer = fields.text("offer"); !offer.empty()) {
+        offerFrom(fields, offer, order);
+    } else {
+        choicesFrom(fields, order.what);
+    }
     constexpr size_t longestUrl = 256;
     order.seller = fields.text("seller", longestUrl);
     if (!order.seller.empty() && !order.incoming) fields.fail("seller is for direction incoming only");
+    if (!order.seller.empty() && !order.prepared.empty()) fields.fail("an offer says who sells", "leave out seller");
     ledger::Context& context = order.purchase.context;
     context.purpose = fields.text("purpose");
     context.payee = fields.text("payee");

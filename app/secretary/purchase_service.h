@@ -67,6 +67,7 @@ struct BuyOrder {
     // For packets that come here; `seller`: who sells, as a URL with its key; empty: whom the far ISP's menu names.
     bool incoming = false;
     std::string seller = {};
+    std::string prepared = {};  // for packets that come here: an offer of ReverseQuotes
 };
 
 struct BuyRefusal {

@@ -52,4 +52,28 @@ json pricesJson(const std::vector<cartographer::QuotedHop>& path, SystemTime now
     return prices;
 }
 
+json bestEffortOffer() {
+    return {{"tier", "best effort"},
+            {"per_minute_at_most", Money::zero().toString()},
+            {"quality", json::object()},
+            {"quality_is", "not measured"},
+            {"change", "none: this is what you have"}};
+}
+
+std::optional<Money> perMinuteAtMost(Money dearest, uint64_t streamBitsPerSecond) {
+    constexpr uint64_t bitsOfPacket = 8 * cartographer::fullPacketBytes;
+    const uint64_t packets = (streamBitsPerSecond * 60 + bitsOfPacket - 1) / bitsOfPacket;
+    const auto cost = checkedMul(dearest, static_cast<int64_t>(packets));
+    return cost ? std::optional(*cost) : std::nullopt;
+}
+
+std::optional<uint64_t> streamFromJson(const json& body) {
+    constexpr uint64_t film = 5'000'000;
+    constexpr uint64_t most = 100'000'000'000;
+    const auto wanted = body.find("stream_bit_per_second");
+    if (wanted == body.end()) return film;
+    const uint64_t stream = wanted->is_number_unsigned() ? wanted->get<uint64_t>() : 0;
+    return stream == 0 || stream > most ? std::nullopt : std::optional(stream);
+}
+
 }  // namespace netpas::secretaryd

@@ -7,6 +7,7 @@
 #include "app/secretary/purchase_json.h"
 #include "app/secretary/quote_json.h"
 #include "core/crypto/hex.h"
+#include "core/directory/documents.h"
 #include "core/plain_text.h"
 
 namespace netpas::secretaryd {
@@ -90,16 +91,64 @@ tl::expected<ReverseWish, BadField> reverseWishFromJson(const json& object) {
     json rest = object.is_object() ? object : json::object();
     rest.erase("refund");
     if (!rest.contains("from")) fields.fail("from is missing", "the address whose packets are to be served better");
+    // Nothing by which a stranger would stand in the owner's rules and totals as somebody else.
+    for (const char* const foreign : {"offer", "payee", "domain", "purpose", "direction", "seller", "duration_s"}) {
+        if (rest.contains(foreign)) fields.fail(std::string(foreign) + " is not for sellers", "leave it out");
+    }
     // From here on it is a purchase like any other, seen from the sender.
     auto order = orderFromJson(rest);
     if (!order) return tl::unexpected(order.error());
     for (const auto& [name, value] : rest.items()) (void)fields.get(name.c_str());
     if (auto problem = fields.problem()) return tl::unexpected(std::move(*problem));
-    if (order->incoming) return tl::unexpected(BadField{"direction is not for sellers", "leave it out"});
     wish.order = std::move(*order);
     wish.order.purchase.context.purpose = "reverse path";
     wish.order.purchase.fingerprint.clear();
     return wish;
+}
+
+tl::expected<ReverseBuyOrder, BadField> reverseOrderOf(const json& body, const BuyOrder& order) {
+    ReverseBuyOrder wish{order, json::object(), std::nullopt, order.purchase.flow};
+    for (const char* const same : {"protocol", "class", "per_isp", "cap", "cap_per_second"}) {
+        if (body.contains(same)) wish.wish[same] = body[same];
+    }
+    wish.wish["from"] = body["to"];
+    if (body.contains("to_port")) wish.wish["from_port"] = body["to_port"];
+    if (body.contains("from_port")) wish.wish["to_port"] = body["from_port"];
+    if (!order.seller.empty()) {
+        const auto url = directory::parseJoinUrl(order.seller);
+        if (!url) return tl::unexpected(BadField{"the seller's address is not valid", "https://ADDRESS:PORT/#KEY"});
+        wish.seller = SellerAddress{url->directory, url->key};
+    }
+    // In the ledger as the packets go.
+    const FlowMatch& sent = wish.sent;
+    wish.order.purchase.flow = {sent.remote, std::nullopt, sent.protocol, sent.remotePort, sent.localPort};
+    return wish;
+}
+
+json reverseQuotesJson(const IpAddress& from, const std::vector<ReverseQuote>& quotes, uint64_t streamBitsPerSecond,
+                       SystemTime now) {
+    json list = json::array();
+    list.push_back(bestEffortOffer());
+    for (const ReverseQuote& quote : quotes) {
+        const cartographer::Quote& way = quote.offer.quote;
+        json object{{"id", quote.id},
+                    {"tier", quote.tier},
+                    {"path", quotePathJson(way.path, now)},
+                    {"quality", json::object()},
+                    {"quality_is", "not known for what comes from there"},
+                    {"change", "not known: too little is promised"},
+                    {"guaranteed", false},
+                    {"seller", quote.seller.server.toString()},
+                    {"valid_until", timeText(way.validUntil)},
+                    {"price_per_packet",
+                     {{std::to_string(cartographer::fullPacketBytes), quote.offer.pricePerPacket.toString()}}}};
+        if (const auto cost = perMinuteAtMost(quote.offer.pricePerPacket, streamBitsPerSecond))
+            object["per_minute_at_most"] = cost->toString();
+        list.push_back(std::move(object));
+    }
+    return {
+        {"to", from.toString()},     {"direction", "incoming"},       {"stream_bit_per_second", streamBitsPerSecond},
+        {"offers", std::move(list)}, {"worth_having", quotes.size()}, {"currency", "USD"}};
 }
 
 json offerJson(const ReverseOffer& offer, SystemTime now) {

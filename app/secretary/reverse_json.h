@@ -7,9 +7,18 @@
 #include <tl/expected.hpp>
 
 #include "app/secretary/json_fields.h"
-#include "app/secretary/reverse_sales.h"
+#include "app/secretary/reverse_quotes.h"
 
 namespace netpas::secretaryd {
+
+inline constexpr const char* sellersOrders = "/v1/orders";
+
+// A wish to buy for what comes from order.what.destination, as its sender sees it: his end is where the packets come from. Where they go he
+// sees for himself. `body` is the request that `order` was read from.
+[[nodiscard]] tl::expected<ReverseBuyOrder, BadField> reverseOrderOf(const nlohmann::json& body, const BuyOrder& order);
+// What /v1/quotes answers for incoming packets.
+[[nodiscard]] nlohmann::json reverseQuotesJson(const IpAddress& from, const std::vector<ReverseQuote>& quotes,
+                                               uint64_t streamBitsPerSecond, SystemTime now);
 
 // The seller's side. `to` is the address that the request came from, put in by who saw it.
 [[nodiscard]] tl::expected<ReverseWish, BadField> reverseWishFromJson(const nlohmann::json& object);

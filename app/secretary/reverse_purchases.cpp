@@ -16,7 +16,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr const char* ordersPath = "/v1/orders";
 constexpr size_t keptEnded = 32;
 constexpr int endAttempts = 40;  // of asking what was spent in the end
 constexpr std::chrono::milliseconds endEvery{500};
@@ -70,7 +69,10 @@ auto ReversePurchases::whileAlive(Function function) {
 }
 
 ReversePurchases::ReversePurchases(Ports ports, ReversePurchaseSettings settings)
-    : m_ports(std::move(ports)), m_settings(settings), m_alive(std::make_shared<bool>(true)) {}
+    : m_ports(std::move(ports)),
+      m_settings(settings),
+      m_quotes({m_ports.sellers, m_ports.clock, m_ports.refund}),
+      m_alive(std::make_shared<bool>(true)) {}
 
 ReversePurchases::~ReversePurchases() {
     for (auto& [id, entry] : m_open) {
@@ -139,47 +141,20 @@ void ReversePurchases::buy(const ReverseBuyOrder& order, BuyDone done) {
                       EndReason::RefusedBySecretary, denied->why);
     }
     const PurchaseId id = begun->id;
-    if (order.seller) return onSeller(id, *order.seller);
-    m_ports.sellers.find(order.order.what.destination,
-                         whileAlive([this, id](const auto& seller) { onSeller(id, seller); }));
+    if (!order.order.prepared.empty()) return onQuote(id, m_quotes.take(order.order.prepared, order));
+    m_quotes.ask(order, whileAlive([this, id](auto&& quote) { onQuote(id, std::move(quote)); }));
 }
 
-void ReversePurchases::onSeller(PurchaseId id, const tl::expected<SellerAddress, QuoteFailure>& seller) {
+void ReversePurchases::onQuote(PurchaseId id, tl::expected<ReverseQuote, BuyRefusal> quote) {
     Entry* const asked = entry(id);
     if (asked == nullptr || asked->book.state != PurchaseState::Requested) return;
-    if (!seller) {
-        return refuse(*asked, {BuyRefusal::Kind::NoOffer, id, seller.error().message, seller.error().hint, {}},
-                      EndReason::NoOffer);
+    if (!quote) {
+        quote.error().id = id;
+        return refuse(*asked, std::move(quote.error()), EndReason::NoOffer);
     }
-    asked->seller = *seller;
-    json wish = asked->wish.wish;
-    if (const auto refund = m_ports.refund()) {
-        wish["refund"] = {{"payee", refund->payee.hex()}, {"isp", refund->isp.value()}};
-    }
-    m_ports.sellers.call(*seller, "POST", ordersPath, wish.dump(), {},
-                         whileAlive([this, id](const SellerReply& reply) { onOffer(id, reply); }));
-}
-
-void ReversePurchases::onOffer(PurchaseId id, const SellerReply& reply) {
-    Entry* const asked = entry(id);
-    if (asked == nullptr || asked->book.state != PurchaseState::Requested) return;
-    if (reply.status == 0) {
-        return refuse(*asked,
-                      {BuyRefusal::Kind::Unreachable,
-                       id,
-                       "the seller at " + asked->seller.server.toString() + " does not answer",
-                       "try again later",
-                       {}},
-                      EndReason::NoOffer);
-    }
-    auto offer = offerFromJson(reply.status, reply.body, asked->wish.order.what.destination);
-    if (!offer) {
-        return refuse(*asked, {BuyRefusal::Kind::NoOffer, id, offer.error().message, offer.error().hint, {}},
-                      EndReason::NoOffer);
-    }
-    asked->offer = std::move(*offer);
+    asked->seller = quote->seller;
+    asked->offer = std::move(quote->offer);
     asked->quote = asked->offer->quote;
-    asked->quote->validUntil = m_ports.clock.now() + asked->offer->expires;
     const ledger::NewPurchase& request = asked->book.request;
     if (const auto senseless = termsTrouble(request, asked->offer->smallest)) {
         return refuse(*asked, {BuyRefusal::Kind::Invalid, id, senseless->message, senseless->hint, {}},
@@ -203,6 +178,11 @@ void ReversePurchases::onVerdict(PurchaseId id, const Verdict& verdict) {
     if (const auto* denied = std::get_if<Denied>(&verdict)) {
         return refuse(*asked, {BuyRefusal::Kind::Denied, id, denied->sentence, denied->hint, denied->code},
                       EndReason::RefusedBySecretary, denied->why);
+    }
+    if (asked->quote->validUntil <= m_ports.clock.now()) {
+        return refuse(*asked,
+                      {BuyRefusal::Kind::Denied, id, "the offer does not hold any more", "ask again", "EXPIRED"},
+                      EndReason::NoOffer);
     }
     asked->why = std::get<Approved>(verdict).why;
     std::vector<ledger::LedgerHop> hops;
@@ -316,7 +296,7 @@ void ReversePurchases::ask(PurchaseId id) {
     if (known == nullptr || known->book.state != PurchaseState::Active) return;
     const FlowMatch& flow = known->wish.sent;
     const bool counted = flow.protocol == ipproto::tcp && flow.remote && flow.localPort != 0;
-    m_ports.sellers.call(known->seller, "GET", std::string(ordersPath) + "/" + known->offer->order, {},
+    m_ports.sellers.call(known->seller, "GET", std::string(sellersOrders) + "/" + known->offer->order, {},
                          counted ? std::optional(flow) : std::nullopt,
                          whileAlive([this, id](const SellerReply& reply) { onStanding(id, reply); }));
 }
@@ -344,6 +324,9 @@ void ReversePurchases::onStanding(PurchaseId id, const SellerReply& reply) {
     (void)m_ports.ledger.recordUsage({&update, 1});
     if (standing->state == ReverseStanding::State::Ended || standing->state == ReverseStanding::State::Stopping) {
         return beginStop(*known, EndReason::RefusedByIsp, "the seller has ended it: " + standing->trouble);
+    }
+    if (standing->usage.amount > times(known->offer->pricePerPacket, static_cast<int64_t>(standing->usage.packets))) {
+        return beginStop(*known, EndReason::Alarm, "the seller charges more for a packet than it offered");
     }
     if (const auto why = undelivered(*known, reply)) return beginStop(*known, EndReason::Alarm, *why);
     payAhead(id);
@@ -404,7 +387,7 @@ void ReversePurchases::beginStop(Entry& entry, EndReason reason, const std::stri
     m_ports.log(LogLevel::Info,
                 nameOf(id) + " stops: " + std::string(describe(reason)) + (note.empty() ? "" : " (" + note + ")"));
     if (entry.done) answer(entry, tl::unexpected(BuyRefusal{BuyRefusal::Kind::Ended, id, note, {}, {}}));
-    m_ports.sellers.call(entry.seller, "DELETE", std::string(ordersPath) + "/" + entry.offer->order, {}, {},
+    m_ports.sellers.call(entry.seller, "DELETE", std::string(sellersOrders) + "/" + entry.offer->order, {}, {},
                          whileAlive([this, id](const SellerReply&) { askForEnd(id); }));
 }
 
@@ -418,7 +401,7 @@ void ReversePurchases::askForEnd(PurchaseId id) {
         if (++still->endTries >= endAttempts) return settle(*still);
         still->timer = m_ports.timers.after(endEvery, whileAlive([this, id] { askForEnd(id); }));
     };
-    m_ports.sellers.call(known->seller, "GET", std::string(ordersPath) + "/" + known->offer->order, {}, {},
+    m_ports.sellers.call(known->seller, "GET", std::string(sellersOrders) + "/" + known->offer->order, {}, {},
                          whileAlive([this, id, again](const SellerReply& reply) {
                              Entry* const still = entry(id);
                              if (still == nullptr) return;

@@ -15,32 +15,10 @@
 
 #include "app/secretary/payment_service.h"
 #include "app/secretary/purchase_service.h"
-#include "app/secretary/reverse_sales.h"
+#include "app/secretary/reverse_quotes.h"
 #include "core/ledger/ledger.h"
 
 namespace netpas::secretaryd {
-
-// A seller as a signed menu names it, or the user did.
-struct SellerAddress {
-    Endpoint server;
-    PublicKey key;  // of its TLS
-};
-struct SellerReply {
-    uint16_t status = 0;  // of HTTP; 0: it does not answer
-    std::string body;
-    std::optional<uint64_t> receivedBytes;  // of the connection that was asked about
-};
-
-// The network's side, through the agent.
-class Sellers {
-public:
-    virtual ~Sellers() = default;
-    virtual void find(const IpAddress& from, std::function<void(tl::expected<SellerAddress, QuoteFailure>)> done) = 0;
-    // `flow`: TCP, as this machine sends it.
-    virtual void call(const SellerAddress& seller, const std::string& method, const std::string& path,
-                      const std::string& body, const std::optional<FlowMatch>& flow,
-                      std::function<void(SellerReply)> done) = 0;
-};
 
 struct ReversePurchaseSettings {
     std::chrono::milliseconds askEvery{1000};
@@ -54,13 +32,6 @@ struct ReversePurchaseSettings {
     std::chrono::seconds judgeOver{4};
     int leastDeliveredPercent = 50;
     size_t mostOpen = 64;
-};
-
-struct ReverseBuyOrder {
-    BuyOrder order;                       // its flow as the packets come, their destination unknown
-    nlohmann::json wish;                  // what the seller is asked for (REVERSE.md)
-    std::optional<SellerAddress> seller;  // nothing: whom the far ISP's menu names
-    FlowMatch sent = {};                  // the connection as this machine sends on it
 };
 
 class ReversePurchases {
@@ -82,6 +53,8 @@ public:
     ReversePurchases(const ReversePurchases&) = delete;
     ReversePurchases& operator=(const ReversePurchases&) = delete;
 
+    // Orders at sellers to buy from: BuyOrder::prepared.
+    [[nodiscard]] ReverseQuotes& quotes() { return m_quotes; }
     // `done` is called once: when the first slice is paid, a person is asked, or nothing comes of it.
     void buy(const ReverseBuyOrder& order, BuyDone done);
     // False: there is no such open purchase.
@@ -99,8 +72,7 @@ private:
     auto whileAlive(Function function);
     Entry* entry(PurchaseId id);
     [[nodiscard]] PurchaseView view(const Entry& entry) const;
-    void onSeller(PurchaseId id, const tl::expected<SellerAddress, QuoteFailure>& seller);
-    void onOffer(PurchaseId id, const SellerReply& reply);
+    void onQuote(PurchaseId id, tl::expected<ReverseQuote, BuyRefusal> quote);
     void onVerdict(PurchaseId id, const Verdict& verdict);
     void payAhead(PurchaseId id);
     void onPaid(PurchaseId id, const tl::expected<PaymentView, PayRefusal>& result);
@@ -118,6 +90,7 @@ private:
 
     Ports m_ports;
     ReversePurchaseSettings m_settings;
+    ReverseQuotes m_quotes;
     std::map<uint64_t, Entry> m_open;  // and, for a while, what has ended
     std::function<void(PurchaseId)> m_settled;
     std::shared_ptr<bool> m_alive;

@@ -9,12 +9,13 @@
 #include "app/secretary/payment_service.h"
 #include "app/secretary/purchase_json.h"
 #include "app/secretary/purchase_service.h"
+#include "app/secretary/quote_json.h"
+#include "app/secretary/reverse_json.h"
 #include "app/secretary/reverse_purchases.h"
 #include "app/secretary/routes.h"
 #include "app/secretary/spend_terms.h"
 #include "app/secretary/vault_service.h"
 #include "core/crypto/hex.h"
-#include "core/directory/documents.h"
 #include "secretary/budgets/budget.h"
 
 namespace netpas::secretaryd {
@@ -215,33 +216,45 @@ void evidence(const SecretaryState& state, const ApiCall& call, const Reply& rep
     reply(answer({{"id", text}, {"evidence", std::move(list)}}));
 }
 
-// As the seller sees it: his end is where the packets come from. Where they go he sees for himself.
 void buyIncoming(const SecretaryState& state, const ApiCall& call, const BuyOrder& order,
                  PurchaseService::BuyDone done) {
-    const auto no = [&](BuyRefusal::Kind kind, const char* what, const char* hint) {
-        done(tl::unexpected(BuyRefusal{kind, {}, what, hint, {}}));
+    const auto no = [&](BuyRefusal::Kind kind, std::string what, std::string hint) {
+        done(tl::unexpected(BuyRefusal{kind, {}, std::move(what), std::move(hint), {}}));
     };
     if (state.reversePurchases == nullptr)
         return no(BuyRefusal::Kind::Local, "incoming packets cannot be bought for here", "");
-    ReverseBuyOrder wish{order, json::object(), std::nullopt};
-    const json& body = call.body();
-    for (const char* const same : {"protocol", "class", "per_isp", "cap", "cap_per_second"}) {
-        if (body.contains(same)) wish.wish[same] = body[same];
+    auto wish = reverseOrderOf(call.body(), order);
+    if (!wish) return no(BuyRefusal::Kind::Invalid, wish.error().message, wish.error().hint);
+    state.reversePurchases->buy(*wish, std::move(done));
+}
+
+// For packets that come here: what sellers offer (REVERSE.md). For others the agent's cartographer answers.
+void quotes(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
+    json wanted = call.body();
+    if (!wanted.is_object() || wanted.value("direction", json()) != "incoming" || state.reversePurchases == nullptr) {
+        return reply(refusal(404, "NO_OFFER", "offers for outgoing packets are the agent's", "ask the agent's socket"));
     }
-    wish.wish["from"] = body["to"];
-    if (body.contains("to_port")) wish.wish["from_port"] = body["to_port"];
-    if (body.contains("from_port")) wish.wish["to_port"] = body["from_port"];
-    FlowMatch& flow = wish.order.purchase.flow;
-    if (!order.seller.empty()) {
-        const auto url = directory::parseJoinUrl(order.seller);
-        if (!url)
-            return no(BuyRefusal::Kind::Invalid, "the seller's address is not valid", "https://ADDRESS:PORT/#KEY");
-        wish.seller = SellerAddress{url->directory, url->key};
+    const auto stream = streamFromJson(wanted);
+    if (!stream) {
+        return reply(refusal(400, "INVALID_ARGUMENT", "stream_bit_per_second is a number from 1 to 100000000000",
+                             "5000000 is a film in full HD"));
     }
-    // In the ledger as the packets go.
-    wish.sent = flow;
-    flow = {wish.sent.remote, std::nullopt, wish.sent.protocol, wish.sent.remotePort, wish.sent.localPort};
-    state.reversePurchases->buy(wish, std::move(done));
+    wanted.erase("stream_bit_per_second");
+    constexpr const char* usualCap = "1";
+    if (!wanted.contains("cap")) wanted["cap"] = usualCap;
+    auto order = orderFromJson(wanted);
+    if (!order) return reply(refusalFor(order.error()));
+    if (!order->prepared.empty())
+        return reply(refusal(400, "INVALID_ARGUMENT", "an offer cannot be quoted", "buy it: POST /v1/purchases"));
+    order->purchase.uid = call.caller.uid;
+    order->purchase.context.node = call.caller.node;
+    const auto wish = reverseOrderOf(wanted, *order);
+    if (!wish) return reply(refusalFor(wish.error()));
+    state.reversePurchases->quotes().offers(
+        *wish, [&clock = state.clock, reply, from = order->what.destination, stream = *stream](const auto& offers) {
+            if (!offers) return reply(refusalFor(offers.error()));
+            reply(answer(reverseQuotesJson(from, *offers, stream, clock.now())));
+        });
 }
 
 void buy(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
@@ -297,6 +310,7 @@ void addPurchaseRoutes(Router& router, SecretaryState& state) {
     RouteLimits always;
     always.always = true;
     router.add("GET", "/v1/status", Capability::Read, with(status), always);
+    router.add("POST", "/v1/quotes", Capability::Request, with(quotes));
     router.add("GET", "/v1/purchases", Capability::Read, with(list));
     router.add("POST", "/v1/purchases", Capability::Request, with(buy));
     router.add("GET", "/v1/purchases/{id}", Capability::Read, with(one));

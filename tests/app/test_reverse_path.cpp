@@ -130,6 +130,8 @@ private:
 };
 
 struct World {
+    static constexpr uint32_t uid = 1000;
+    static constexpr uint16_t port = 40000;
     World() : line(timers) {
         sellerPayments.payee = Identity::generate();
         restartSeller();
@@ -180,25 +182,46 @@ struct World {
     void deliver() {
         for (const auto& [id, entry] : sellerPayments.entries) {
             if (entry.state != accounting::PaymentState::Confirmed || !delivered.insert(id).second) continue;
-            QVERIFY(sellerBooks.ledger->group([&] { return seller->sales->received(entry.order.order.payment); }));
+            const bool done =
+                sellerBooks.ledger->group([&] { return seller->sales->received(entry.order.order.payment); })
+                    .has_value();
+            seller->sales->written(done);
+            QVERIFY(done);
         }
     }
-    void buy(const char* cap = "0.01") {
+    static ReverseBuyOrder wish(const char* cap, uint32_t uid, uint16_t port) {
         ReverseBuyOrder order;
-        order.order.purchase.uid = 1000;
+        order.order.purchase.uid = uid;
         order.order.purchase.cap = dollars(cap);
         order.order.byPerson = true;
         order.order.what.destination = *IpAddress::parse("203.0.113.5");
         order.sent.remote = IpPrefix::make(order.order.what.destination, 32);
         order.sent.protocol = ipproto::tcp;
         order.sent.remotePort = 80;
-        order.sent.localPort = 40000;
-        order.order.purchase.flow = {order.sent.remote, std::nullopt, ipproto::tcp, 80, 40000};
-        order.wish = {{"from", "203.0.113.5"}, {"from_port", 80}, {"to_port", 40000},
-                      {"protocol", "tcp"},     {"class", "best"}, {"cap", cap}};
-        buyer->buy(order, [this](auto result) { answer = std::move(result); });
-        run(milliseconds(500));
+        order.sent.localPort = port;
+        order.order.purchase.flow = {order.sent.remote, std::nullopt, ipproto::tcp, 80, port};
+        order.wish = {{"from", "203.0.113.5"}, {"from_port", 80}, {"to_port", port}, {"protocol", "tcp"}, {"cap", cap}};
+        return order;
     }
+    [[nodiscard]] tl::expected<std::vector<ReverseQuote>, BuyRefusal> quote() {
+        const auto offers = std::make_shared<std::optional<tl::expected<std::vector<ReverseQuote>, BuyRefusal>>>();
+        buyer->quotes().offers(wish("1", uid, port), [offers](auto found) { *offers = std::move(found); });
+        run(milliseconds(200));
+        return *offers ? **offers : tl::unexpected(BuyRefusal{});
+    }
+    // `offer` empty: the seller is asked now.
+    tl::expected<PurchaseView, BuyRefusal> tryToBuy(const char* cap, const std::string& offer, uint16_t fromPort = port,
+                                                    uint32_t user = uid) {
+        ReverseBuyOrder order = wish(cap, user, fromPort);
+        order.order.prepared = offer;
+        if (offer.empty()) order.wish["class"] = "best";
+        const auto said = std::make_shared<std::optional<tl::expected<PurchaseView, BuyRefusal>>>();
+        buyer->buy(order, [said](auto result) { *said = std::move(result); });
+        run(milliseconds(500));
+        // With payments on hold there is no answer yet.
+        return *said ? **said : tl::unexpected(BuyRefusal{});
+    }
+    void buy(const char* cap = "0.01", const std::string& offer = {}) { answer = tryToBuy(cap, offer); }
     [[nodiscard]] PurchaseView view() const { return *buyer->find(answer->value().book.id); }
     [[nodiscard]] Money sellerSpent() const {
         Money sum;
@@ -340,16 +363,129 @@ private slots:
         const Money paid = world.sellerReceived();
         world.line.cut = true;
         world.restartSeller();
+        // Its agent still holds the keys: nothing goes on with them, or would be paid for by nobody.
+        const size_t keys = world.network.keys.size();
+        const auto held = world.seller->flows.held();
         QVERIFY(world.seller->purchases.recover());
+        world.seller->sales->recovered();
         world.seller->purchases.onSettled([&](PurchaseId id) { world.seller->sales->settled(id); });
-        world.seller->purchases.agentUp({});
+        world.seller->purchases.agentUp(held);
         world.run(seconds(60));
+        QCOMPARE(world.network.keys.size(), keys);
         QCOMPARE(world.buyerPayments.confirmed(), size_t{1});
         QVERIFY(world.buyerPayments.owed() <= minus(paid, world.sellerSpent()));
         world.restartSeller();
         world.run(seconds(60));
         QCOMPARE(world.buyerPayments.confirmed(), size_t{1});
         QVERIFY(world.sellerBooks.ledger->check()->empty());
+    }
+
+    // Paid for while the seller was down: the order is known to the next run, and the money goes back.
+    void whatIsPaidToASellerThatWasKilledComesBack() {
+        World world;
+        world.sellerPayments.holds = true;
+        world.buy();
+        world.line.cut = true;
+        world.restartSeller();
+        world.seller->sales->recovered();
+        world.isp.confirmAll();
+        world.run(seconds(30));
+        QCOMPARE(world.delivered.size(), size_t{1});
+        QCOMPARE(world.buyerPayments.owed(), world.sellerReceived());
+    }
+
+    void aTransactionThatWasUndoneIsNotCounted() {
+        World world;
+        world.buy();
+        const std::string order = [&] {
+            world.run(seconds(2));
+            return world.line.order;
+        }();
+        const Money paid = world.seller->sales->find(order)->paid;
+        const auto& payment = world.sellerPayments.entries.begin()->second.order.order.payment;
+        QVERIFY(world.seller->sales->received(payment));
+        world.seller->sales->written(false);
+        QCOMPARE(world.seller->sales->find(order)->paid, paid);
+    }
+
+    void aBuyerThatWasKilledLeavesNothingOpen() {
+        World world;
+        world.buy();
+        const PurchaseId id = world.view().book.id;
+        world.buyer.reset();
+        fake::Quotes quotes(world.timers, world.kill);
+        fake::FirstIsp isp(world.network, world.timers, world.kill);
+        fake::Flows flows(world.network, world.timers, world.kill);
+        fake::Mint mint(world.kill);
+        PurchaseService next({*world.buyerBooks.ledger, quotes, mint, isp, flows, world.authority, world.timers,
+                              world.clock, Seller::sink(world.buyerBooks)},
+                             {});
+        QVERIFY(next.recover());
+        next.agentUp({});
+        world.run(seconds(5));
+        QVERIFY(next.idle());
+        QCOMPARE(world.buyerBooks.ledger->find(id)->state, PurchaseState::Settled);
+        QCOMPARE(*world.buyerBooks.ledger->find(id)->charged, Money::zero());
+        QVERIFY(world.buyerBooks.ledger->check()->empty());
+    }
+
+    void aRefundThatWasRefusedIsTriedAgain() {
+        World world;
+        world.buy();
+        world.run(seconds(2), 1000);
+        world.buyerPayments.refuses = accounting::PaymentRefusal::PayeeAway;
+        world.buyer->stopAll(EndReason::StoppedByUser);
+        world.run(seconds(5));
+        QCOMPARE(world.buyerPayments.confirmed(), size_t{0});
+        world.buyerPayments.refuses.reset();
+        world.run(seconds(60));
+        QCOMPARE(world.buyerPayments.confirmed(), size_t{1});
+        QCOMPARE(world.buyerPayments.owed(), minus(world.sellerReceived(), world.sellerSpent()));
+        QVERIFY(world.sellerBooks.ledger->check()->empty());
+    }
+
+    // The price is shown, somebody clicks: nothing is asked again, and the same offer is bought once.
+    void anOfferThatWasShownIsBought() {
+        World world;
+        const auto offers = world.quote();
+        QVERIFY(offers && !offers->empty());
+        const int asked = world.line.calls;
+        QCOMPARE(world.quote()->front().id, offers->front().id);  // the same wish, the same offers
+        QCOMPARE(world.line.calls, asked);
+        world.buy("0.01", offers->front().id);
+        QCOMPARE(world.line.calls, asked);
+        world.run(seconds(2), 1000);
+        QCOMPARE(world.view().book.state, PurchaseState::Active);
+        QVERIFY(world.sellerSpent() > Money::zero());
+        const auto again = world.tryToBuy("0.01", offers->front().id);
+        QVERIFY(!again && again.error().code == "EXPIRED");
+    }
+
+    void anOfferIsForItsUserFlowAndCap() {
+        World world;
+        const std::string id = world.quote()->front().id;
+        const auto none = world.tryToBuy("0.01", std::string(32, '0'));
+        QVERIFY(!none && none.error().code == "EXPIRED");
+        QVERIFY(!world.tryToBuy("2", id));  // the seller was told of one dollar
+        QVERIFY(!world.tryToBuy("0.01", id, 40001));
+        QVERIFY(!world.tryToBuy("0.01", id, World::port, 555));
+        QCOMPARE(world.sellerPayments.entries.size(), size_t{0});
+        world.clock.advance(std::chrono::minutes(3));
+        const auto late = world.tryToBuy("0.01", id);
+        QVERIFY(!late && late.error().code == "EXPIRED");
+        QCOMPARE(world.sellerPayments.entries.size(), size_t{0});
+    }
+
+    // What is paid after the seller has given up waiting is the buyer's.
+    void whatIsPaidTooLateComesBack() {
+        World world;
+        world.sellerPayments.holds = true;
+        world.buy();
+        world.line.cut = true;
+        world.run(seconds(130));
+        world.isp.confirmAll();
+        world.run(seconds(30));
+        QCOMPARE(world.buyerPayments.owed(), world.sellerReceived());
     }
 
     void withoutSellerOrAnswerNothingIsPaid() {
@@ -389,7 +525,7 @@ private slots:
         }
         QCOMPARE(offers, 16);  // for one address
         QCOMPARE(refusals, 4);
-        world.run(seconds(32));
+        world.run(seconds(122));
         world.seller->sales->offer(*parsed, [&](const auto& offer) { offers += offer ? 1 : 0; });
         world.run(milliseconds(50));
         QCOMPARE(offers, 17);

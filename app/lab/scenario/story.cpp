@@ -16,6 +16,7 @@
 #include "app/lab/tools/media.h"
 #include "app/lab/tools/payment_meter.h"
 #include "app/lab/tools/player.h"
+#include "tun/watch/tcp_watch.h"
 
 namespace netpas::lab {
 
@@ -175,6 +176,8 @@ Expected<void> Story::buyBetterClass() {
     auto meter = PaymentMeter::start(m_lab, m_context.topology().accessLink(payer())->name, payer());
     if (!meter) return tl::unexpected(meter.error());
     m_meter = std::move(*meter);
+    LAB_TRY(askPrice(m_flow));
+    LAB_TRY(noteRoundTrip());
     m_at.bought = Clock::now();
     const auto bought = order(m_flow);
     if (!bought) return tl::unexpected(bought.error());
@@ -187,6 +190,21 @@ Expected<void> Story::buyBetterClass() {
     m_context.say("  " + fixed(since(m_at.begin, m_at.firstPaid), 1) + " s  the first paid packet leaves");
     m_context.result()["first_paid_packet_seconds"] = rounded(since(m_at.bought, m_at.firstPaid));
     return {};
+}
+
+// Of the film's connection, as its sender's kernel sees it: no paid packet can leave sooner than something comes from the viewer.
+Expected<void> Story::noteRoundTrip() {
+    return inNamespace(m_lab.netns("b"), [&]() -> Expected<void> {
+        const auto watch = tun::TcpWatch::open();
+        if (!watch) return fail(LabErrc::Process, watch.error());
+        constexpr size_t most = 16;
+        for (const TcpCounts& counts :
+             (*watch)->connectionsTo(*IpPrefix::make(m_flow.dst, m_flow.dst.isV6() ? 128 : 32), most)) {
+            if (counts.flow == m_flow)
+                m_context.result()["round_trip_seconds"] = rounded(duration<double>(counts.roundTrip).count());
+        }
+        return {};
+    });
 }
 
 Expected<void> Story::awaitRefill() {

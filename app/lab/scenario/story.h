@@ -35,6 +35,8 @@ protected:
     // Whose access link carries the paid packets, and who is their ISP's customer.
     [[nodiscard]] virtual std::string payer() const { return "b"; }
     // Buys for the server's connection with the viewer, as the server sees it; the answer names the payer's purchase.
+    // Before the clock of the buy begins.
+    virtual Expected<void> askPrice(const FlowKey&) { return {}; }
     virtual Expected<std::string> order(const FlowKey& flow);
     // While the network is quiet.
     virtual Expected<void> beforeTrouble() { return {}; }
@@ -51,6 +53,7 @@ private:
     Expected<void> premiere();
     Expected<void> freeze();
     Expected<void> buyBetterClass();
+    Expected<void> noteRoundTrip();
     Expected<void> awaitRefill();
     Expected<void> watchPaid();
     Expected<void> reconcile();

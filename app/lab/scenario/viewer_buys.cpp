@@ -39,10 +39,26 @@ public:
 protected:
     [[nodiscard]] std::string payer() const override { return accessRouter; }
 
-    // As a player with a button does, which shows what it would cost.
     Expected<void> beforeTrouble() override {
-        LAB_TRY(netpas(m_lab, viewer, {"receive", "on"}));  // what is not spent comes back
-        LAB_TRY(netpas(m_lab, viewer, {"services", "--to", m_context.address("b").toString()}));
+        return netpas(m_lab, viewer, {"receive", "on"}).map([](const Json&) {});  // what is not spent comes back
+    }
+
+    // As a player with a button does, which shows what it would cost.
+    Expected<void> askPrice(const FlowKey& flow) override {
+        const auto asked = std::chrono::steady_clock::now();
+        const auto quote =
+            netpas(m_lab, viewer,
+                   {"quote", flow.src.toString(), "--incoming", "--to-port", std::to_string(flow.srcPort),
+                    "--from-port", std::to_string(flow.dstPort), "--mbit", "2.6"});
+        if (!quote) return tl::unexpected(quote.error());
+        const Json offers = quote->value("offers", Json::array());
+        if (offers.size() < 2) return fail(LabErrc::Evidence, "nobody sells for what comes here: " + quote->dump());
+        m_offer = offers.back().value("id", "");
+        Json& result = m_context.result();
+        result["quote_seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
+        result["price_shown_per_minute"] = offers.back().value("per_minute_at_most", "");
+        m_context.say("The viewer asks what it would cost: at most $" + offers.back().value("per_minute_at_most", "") +
+                      " a minute.");
         return {};
     }
 
@@ -53,21 +69,27 @@ protected:
         wish.toPort = flow.srcPort;
         wish.fromPort = flow.dstPort;
         wish.incoming = true;
+        wish.offer = m_offer;
         const auto asked = std::chrono::steady_clock::now();
-        m_context.say("The viewer's agent buys the best class for what comes: netpas buy --incoming --to " + wish.to +
+        m_context.say("The viewer's agent buys it for what comes: netpas buy --incoming --to " + wish.to +
                       " --to-port " + std::to_string(wish.toPort) + " --from-port " + std::to_string(wish.fromPort) +
-                      " --proto tcp --class best --cap 1");
+                      " --proto tcp --cap 1 --offer " + m_offer);
         const auto bought = buy(m_lab, viewer, wish);
         if (!bought) return tl::unexpected(bought.error());
         m_viewers = *bought;
-        m_context.result()["buy_seconds"] =
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
-        const auto sold = netpas(m_lab, accessRouter, {"purchases"});
-        if (!sold) return tl::unexpected(sold.error());
-        const Json list = sold->value("purchases", Json::array());
-        if (list.size() != 1)
-            return fail(LabErrc::Evidence, "the access router has not one purchase but " + sold->dump());
-        return list[0].value("id", "");
+        const auto since = [&] {
+            return std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
+        };
+        m_context.result()["buy_seconds"] = since();
+        Json sold;
+        LAB_TRY(waitUntil("the access router's purchase", std::chrono::seconds(10), [&] {
+            const auto open = netpas(m_lab, accessRouter, {"purchases"});
+            const Json list = open ? open->value("purchases", Json::array()) : Json::array();
+            if (list.size() == 1) sold = list[0];
+            return sold.is_object() && sold.value("state", "") == "active";
+        }));
+        m_context.result()["seller_active_seconds"] = since();
+        return sold.value("id", "");
     }
 
     Expected<void> endPurchase() override {
@@ -85,7 +107,7 @@ private:
     // Sum of what a host's books have of payments in one direction.
     Expected<Money> sum(const std::string& host, const std::string& verb, const char* list, const char* field);
 
-    std::string m_viewers;
+    std::string m_offer, m_viewers;
 };
 
 Expected<Money> ViewerBuys::sum(const std::string& host, const std::string& verb, const char* list, const char* field) {
