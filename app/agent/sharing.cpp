@@ -82,11 +82,15 @@ public:
                        {"family", segment.v6 ? "ipv6" : "ipv4"},
                        {"classes", classesJson(one.subject)},
                        {"members", 0},
+                       {"heard", 0},
                        {"weight", 0.0}};
             }
-            row[keyOf(one.subject.aspect.metric)] =
-                estimateJson(one.estimate, scaleOf(one.subject.aspect.metric), m_context.clock.steady());
+            json& figure = row[keyOf(one.subject.aspect.metric)];
+            figure = estimateJson(one.estimate, scaleOf(one.subject.aspect.metric), m_context.clock.steady());
+            figure["members"] = one.members;
+            figure["heard"] = one.heard;
             row["members"] = std::max(row["members"].get<size_t>(), one.members);
+            row["heard"] = std::max(row["heard"].get<size_t>(), one.heard);
             row["weight"] = std::max(row["weight"].get<double>(), one.weight);
         }
         for (auto& [key, row] : rows) measurements["measurements"].push_back(std::move(row));

@@ -47,9 +47,13 @@ void boundInfluence(std::vector<double>& weights) {
 std::optional<Combined> combine(const std::vector<Opinion>& opinions, const WeightOf& weightOf) {
     std::vector<const Opinion*> counted;
     std::vector<double> weights;
+    // Else many who are hardly believed would outvote the few who are, since nobody may weigh more than half of the others.
+    constexpr double hardly = 0.1;
+    double largest = 0;
+    for (const Opinion& opinion : opinions) largest = std::max(largest, std::clamp(weightOf(opinion.signer), 0.0, 1.0));
     for (const Opinion& opinion : opinions) {
         const double weight = std::clamp(weightOf(opinion.signer), 0.0, 1.0);
-        if (weight <= 0) continue;
+        if (weight <= 0 || weight < largest * hardly) continue;
         counted.push_back(&opinion);
         weights.push_back(weight);
     }
@@ -71,6 +75,7 @@ std::optional<Combined> combine(const std::vector<Opinion>& opinions, const Weig
     out.high = std::max(medianOf([](const Opinion& one) { return one.high; }), out.value + reach);
     out.weight = std::accumulate(weights.begin(), weights.end(), 0.0);
     out.signers = counted.size();
+    out.heard = opinions.size();
     return out;
 }
 

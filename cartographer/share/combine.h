@@ -25,11 +25,13 @@ struct Combined {
     double value = 0;  // weighted median
     double low = 0;    // weighted medians of the members' intervals, and as far as they scatter around the value
     double high = 0;
-    double weight = 0;  // together, after nobody's is more than half of what the others have
-    size_t signers = 0;
+    double weight = 0;   // together, after nobody's is more than half of what the others have
+    size_t signers = 0;  // who count: all but those who weigh less than a tenth of the most trusted one
+    size_t heard = 0;    // who said something, whether it counts or not
 };
 
-// One opinion of each signer, in any order; the result does not depend on it. Nothing: no opinion has weight.
+// One opinion of each signer, in any order; the result does not depend on it. How many samples or how narrow an interval somebody claims makes the word
+// no heavier: who lies about the value lies about those. Nothing: no opinion has weight.
 [[nodiscard]] std::optional<Combined> combine(const std::vector<Opinion>& opinions, const WeightOf& weightOf);
 
 }  // namespace netpas::share

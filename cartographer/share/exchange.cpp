@@ -271,9 +271,9 @@ std::optional<SharedEstimate> Exchange::estimateOf(const Followed& at, const Asp
     estimate.value = together->value;
     estimate.low = std::max(together->low, 0.0);
     estimate.high = together->high;
-    estimate.samples = middle(samples) * samples.size();
+    estimate.samples = middle(samples) * together->signers;
     estimate.newest = m_clock.steady() - middle(ages);
-    return SharedEstimate{{at.segment, aspect}, estimate, together->signers, together->weight};
+    return SharedEstimate{{at.segment, aspect}, estimate, together->signers, together->heard, together->weight};
 }
 
 }  // namespace netpas::share

@@ -30,8 +30,9 @@ struct OwnEstimate {
 struct SharedEstimate {
     Subject subject;
     measure::Estimate estimate;
-    size_t members = 0;
-    double weight = 0;  // of their words together; three who are wholly believed have 3
+    size_t members = 0;  // whose word counts
+    size_t heard = 0;    // who said something of it
+    double weight = 0;   // of their words together; three who are wholly believed have 3
 };
 
 // Why something that came was not taken.

@@ -48,9 +48,9 @@ void TrustBook::learn(const Opinion& said, const std::vector<Opinion>& others, c
     if (own) {
         wrong = wrongness(said, own->value, (own->high - own->low) / 2, tolerance);
     } else {
-        if (others.size() < enoughOthers) return;
         const auto most = combine(others, [this](const PublicKey& signer) { return weight(signer); });
-        if (!most) return;
+        if (!most || most->signers < enoughOthers) return;
+        if (most->weight < weight(said.signer)) return;  // liars, where few others speak
         wrong = wrongness(said, most->value, (most->high - most->low) / 2, tolerance);
         pace = byOthers;
     }

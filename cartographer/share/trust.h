@@ -23,7 +23,7 @@ public:
     // In (0, 1]; of a stranger: what a newcomer has.
     [[nodiscard]] double weight(const PublicKey& signer) const;
     // `said` is new; `others` are the opinions of all other members on the same; `own` is this host's own.
-    // `said` is judged by `own`, else by the others when at least three are; else nothing is learnt.
+    // `said` is judged by `own`, else by the others when at least three of them count, and together no less than who said it; else nothing is learnt.
     void learn(const Opinion& said, const std::vector<Opinion>& others, const std::optional<Opinion>& own,
                Tolerance tolerance);
     // Forgets everybody else: those who have left the community.

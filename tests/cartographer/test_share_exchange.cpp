@@ -114,6 +114,7 @@ private slots:
         const auto shared = members[0]->exchange.estimates();
         QCOMPARE(shared.size(), size_t{1});
         QCOMPARE(shared[0].members, size_t{8});
+        QCOMPARE(shared[0].heard, size_t{8});
         QCOMPARE(shared[0].estimate.grade, measure::Grade::Good);
         QVERIFY(std::abs(shared[0].estimate.value - 0.02045) < 1e-4);
         QVERIFY(shared[0].estimate.low <= 0.0201 && shared[0].estimate.high >= 0.0208);

@@ -157,10 +157,34 @@ private slots:
 
     void nobodyIsMoreThanHalfOfTheOthers() {
         const std::vector<Opinion> said{opinion(1, 9, 0), opinion(2, 1, 0), opinion(3, 1.1, 0)};
-        const auto weightOf = [](const PublicKey& signer) { return signer.bytes[0] == 1 ? 1.0 : 0.02; };
+        const auto weightOf = [](const PublicKey& signer) { return signer.bytes[0] == 1 ? 1.0 : 0.2; };
         const auto found = combine(said, weightOf);
         QVERIFY(found->value <= 1.1);
-        QVERIFY(found->weight < 0.07);
+        QVERIFY(found->weight < 0.7);
+        QCOMPARE(found->signers, size_t{3});
+    }
+
+    // Where few measure, liars may be the most. Who has been found to lie elsewhere does not outvote those who were right.
+    void theFewWhoAreBelievedAreNotOutvoted() {
+        const std::vector<Opinion> said{opinion(1, 1, 0), opinion(2, 9, 0), opinion(3, 9, 0), opinion(4, 9, 0)};
+        const auto found = combine(said, [](const PublicKey& signer) { return signer.bytes[0] == 1 ? 0.8 : 0.01; });
+        QCOMPARE(found->value, 1.0);
+        QCOMPARE(found->signers, size_t{1});
+        QCOMPARE(found->heard, size_t{4});
+    }
+
+    // Nor do they take away the trust in the only one who speaks besides them.
+    void whoIsBelievedIsNotJudgedByThoseWhoAreNot() {
+        TrustBook book;
+        const std::vector<Opinion> liars{opinion(2, 9, 0.1), opinion(3, 9, 0.1), opinion(4, 9, 0.1)};
+        for (int round = 0; round < 50; ++round) {
+            book.learn(opinion(1, 1, 0.05), {}, opinion(99, 1, 0.05), {});
+            for (const Opinion& liar : liars) book.learn(liar, {}, opinion(99, 1, 0.05), {});
+        }
+        const double trusted = book.weight(key(1));
+        QVERIFY(trusted > 0.9);
+        for (int round = 0; round < 50; ++round) book.learn(opinion(1, 1, 0.05), liars, std::nullopt, {});
+        QCOMPARE(book.weight(key(1)), trusted);
     }
 
     void trustIsLostFasterThanItIsGained() {
