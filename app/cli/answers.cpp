@@ -50,6 +50,15 @@ std::string estimateText(const json& estimate, double scale, int digits) {
     return grade == "scarce" ? "scarce: " + range : "-";
 }
 
+void printFindings(const json& body) {
+    Rows rows{{"", "CHECK", "WHAT"}};
+    for (const json& finding : at(body, {"findings"})) {
+        rows.push_back({textAt(finding, "level"), textAt(finding, "check"), textAt(finding, "message")});
+        if (!textAt(finding, "remedy").empty()) rows.push_back({"", "", "→ " + textAt(finding, "remedy")});
+    }
+    print(table(rows));
+}
+
 Problem usage(std::string message, std::string hint) {
     return {Exit::Usage, "INVALID_ARGUMENT", std::move(message), std::move(hint)};
 }

@@ -20,6 +20,9 @@ void printJson(const nlohmann::json& body);
 // null where the path ends early.
 [[nodiscard]] nlohmann::json at(const nlohmann::json& object, std::initializer_list<const char*> path);
 
+// {"findings": [{level, check, message, remedy}]} as a table.
+void printFindings(const nlohmann::json& body);
+
 // Of an estimate (resources/api/README.md): "23.1 (22.8–23.4)"; what is scarce has no middle, for that would look like a fact; "-" when nothing is
 // known.
 [[nodiscard]] std::string estimateText(const nlohmann::json& estimate, double scale, int digits);

@@ -20,6 +20,7 @@ struct Given {
     bool csv = false;
     std::string by = "app";
     std::string id, label;
+    std::vector<std::string> ids;
 };
 using Shared = std::shared_ptr<Given>;
 
@@ -132,6 +133,44 @@ std::string wayText(const json& way) {
     return text.empty() ? "none" : text;
 }
 
+std::string statementText(const json& said) {
+    return "session key " + textAt(said, "session_key") + ": " + textAt(said, "packets") + " packets, " +
+           textAt(said, "bytes") + " bytes, " + dollars(at(said, {"amount"}));
+}
+
+// What the ISP has signed about purchases, beside what was counted here.
+Exit statements(const Client& client, Output output, const Given& given) {
+    std::vector<std::string> ids = given.ids;
+    if (ids.empty()) {
+        const auto history = client.call("GET", "/v1/history?limit=" + std::to_string(given.limit));
+        if (!history) return report(history.error(), output);
+        for (const json& entry : at(history->body, {"entries"})) {
+            if (at(entry, {"payment"}).is_null()) ids.push_back(textAt(entry, "id"));
+        }
+    }
+    json all = json::array();
+    for (const std::string& id : ids) {
+        const auto kept = client.call("GET", "/v1/purchases/" + net::encodeQueryValue(id) + "/evidence");
+        if (!kept) return report(kept.error(), output);
+        for (const json& one : at(kept->body, {"evidence"})) {
+            if (!at(one, {"said"}).contains("session_key")) continue;
+            json statement = one["said"];
+            statement["purchase"] = id;
+            statement["message"] = textAt(one, "message");
+            statement["signature"] = textAt(one, "signature");
+            all.push_back(std::move(statement));
+        }
+    }
+    if (output.json) return printJson(json{{"statements", std::move(all)}}), Exit::Ok;
+    Rows rows{{"PURCHASE", "SIGNED AT", "SESSION KEY", "PACKETS", "BYTES", "AMOUNT"}};
+    for (const json& one : all) {
+        rows.push_back({textAt(one, "purchase"), textAt(one, "time").substr(0, 19), textAt(one, "session_key"),
+                        textAt(one, "packets"), textAt(one, "bytes"), dollars(at(one, {"amount"}))});
+    }
+    print(rows.size() > 1 ? table(rows) : "no ISP has signed a statement yet: they come when a purchase ends\n");
+    return Exit::Ok;
+}
+
 Exit evidence(const Client& client, Output output, const Given& given) {
     const auto answer = client.call("GET", "/v1/purchases/" + net::encodeQueryValue(given.id) + "/evidence");
     if (!answer) return report(answer.error(), output);
@@ -139,9 +178,10 @@ Exit evidence(const Client& client, Output output, const Given& given) {
     Rows rows{{"AT", "KIND", "WHAT"}};
     for (const json& one : at(answer->body, {"evidence"})) {
         const json said = at(one, {"said"});
-        const std::string what = said.is_object() ? textAt(said, "because") + ": " + wayText(at(said, {"from"})) +
-                                                        " ⇒ " + wayText(at(said, {"to"}))
-                                                  : textAt(one, "message");
+        std::string what = textAt(one, "message");
+        if (said.contains("session_key")) what = statementText(said);
+        if (said.contains("because"))
+            what = textAt(said, "because") + ": " + wayText(at(said, {"from"})) + " ⇒ " + wayText(at(said, {"to"}));
         rows.push_back({textAt(one, "at").substr(0, 19), textAt(one, "kind"), what});
     }
     print(rows.size() > 1 ? table(rows) : "nothing is kept of this purchase\n");
@@ -173,6 +213,13 @@ void addLedgerVerbs(CLI::App& app, Action& chosen) {
         ->capture_default_str();
     period(totalsVerb);
     addVerb(app, chosen, "balance", "what was spent, and what is set aside", balance);
+    CLI::App* const statementsVerb =
+        addVerb(app, chosen, "statements", "what your ISP has signed about your purchases, newest first",
+                [given](const Client& c, Output o) { return statements(c, o, *given); });
+    statementsVerb->add_option("id", given->ids, "numbers of purchases; the newest when left out");
+    statementsVerb->add_option("--limit", given->limit, "at most so many purchases")
+        ->check(CLI::Range(1, 10000))
+        ->capture_default_str();
     CLI::App* const evidenceVerb = addVerb(
         app, chosen, "evidence", "what is kept of a purchase: statements that its ISP signed, ways that changed",
         [given](const Client& c, Output o) { return evidence(c, o, *given); });

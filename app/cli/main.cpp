@@ -8,37 +8,14 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/remote_agent.h"
-#include "app/cli/text.h"
 #include "app/cli/topics.h"
+#include "app/cli/words.h"
 
 namespace {
 
 using namespace netpas::cli;
 
 int exitCode(Exit exit) { return static_cast<int>(exit); }
-
-// What to say about a command line that CLI11 cannot parse. It says that a word is wrong, but not which one was meant.
-Problem problemWith(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
-    std::vector<std::string> names;
-    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-        names.push_back(verb->get_name());
-    }
-    const std::vector<std::string_view> verbs(names.begin(), names.end());
-    Problem problem{Exit::Usage, "INVALID_ARGUMENT", error.what(), "netpas --help"};
-    for (int i = 1; i < argc; ++i) {
-        const std::string_view word = argv[i];
-        if (word == "--socket" || word == "--secretary-socket" || word == "--agent") ++i;
-        if (word.starts_with("-")) continue;
-        if (std::find(verbs.begin(), verbs.end(), word) != verbs.end()) {
-            problem.hint = "netpas " + std::string(word) + " --help";
-            return problem;
-        }
-        problem.message = "there is no \"" + std::string(word) + "\"";
-        if (const auto meant = suggestion(word, verbs)) problem.hint = "netpas " + *meant;
-        return problem;
-    }
-    return problem;
-}
 
 struct Commands {
     std::string socket = "/run/netpas/netpasd.sock";
@@ -105,7 +82,7 @@ Exit runVerb(const CLI::App& app, const Commands& given) {
 
 int main(int argc, char** argv) {
     Commands given;
-    CLI::App app{"Buys better service from the ISPs on the way, packet by packet. See netpas(1)."};
+    CLI::App app{"Buys better service from the ISPs on the way, packet by packet. See netpas(1).", "netpas"};
     app.set_version_flag("--version", std::string("netpas ") + NETPAS_VERSION);
     app.add_option("--socket", given.socket, "the agent's local API")->envname("NETPAS_SOCKET")->capture_default_str();
     app.add_option("--secretary-socket", given.secretarySocket,
@@ -128,6 +105,8 @@ int main(int argc, char** argv) {
     joinVerb->add_option("url", given.url, "https://ADDRESS:PORT/#KEY, from the ISP")->required();
     addTopics(app, given.chosen);
     app.add_subcommand("version", "the version of this program");
+    groupVerbs(app);
+    if (argc < 2) return std::printf("%s", app.help().c_str()), exitCode(Exit::Usage);
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& asked) {
@@ -136,7 +115,7 @@ int main(int argc, char** argv) {
         // The flag counts even when it stands behind the wrong word.
         given.output.json =
             given.output.json || std::find(argv + 1, argv + argc, std::string_view("--json")) != argv + argc;
-        return exitCode(report(problemWith(app, error, argc, argv), given.output));
+        return exitCode(report(problemWith(app, error, {argv + 1, argv + argc}), given.output));
     }
     const Exit ended = runVerb(app, given);
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {

@@ -45,6 +45,30 @@ std::string harmless(std::string_view text) {
     return shown;
 }
 
+namespace {
+
+// Headings stand out on terminals, unless their user does not want that (no-color.org).
+bool coloured() {
+    static const bool wanted = [] {
+        const char* const term = std::getenv("TERM");
+        const char* const none = std::getenv("NO_COLOR");
+        return ::isatty(STDOUT_FILENO) == 1 && term != nullptr && std::string_view(term) != "dumb" &&
+               (none == nullptr || *none == '\0');
+    }();
+    return wanted;
+}
+
+// Tables of names and values have none.
+bool isHeading(const std::vector<std::string>& row) {
+    return std::none_of(row.begin(), row.end(), [](const std::string& cell) {
+        return std::any_of(cell.begin(), cell.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+    });
+}
+
+std::string heading(const std::string& line) { return coloured() ? "\033[1m" + line + "\033[0m" : line; }
+
+}  // namespace
+
 std::string table(const std::vector<std::vector<std::string>>& rows) {
     std::vector<size_t> widths;
     for (const auto& row : rows) {
@@ -58,7 +82,7 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
             line += row[i];
             if (i + 1 < row.size()) line.append(widths[i] - width(row[i]) + 2, ' ');
         }
-        text += line + "\n";
+        text += (&row == &rows.front() && isHeading(row) ? heading(line) : line) + "\n";
     }
     return text;
 }

@@ -23,6 +23,7 @@ inline CLI::App* addVerb(CLI::App& parent, Action& chosen, const std::string& na
 
 void addAuditVerbs(CLI::App& app, Action& chosen);
 void addDecisionVerbs(CLI::App& app, Action& chosen);  // budget, pending, review, mode
+void addCareVerbs(CLI::App& app, Action& chosen);      // log, bugreport, completion, help
 void addContactVerbs(CLI::App& app, Action& chosen);
 void addDeliveryVerbs(CLI::App& app, Action& chosen);
 void addPayeeVerbs(CLI::App& app, Action& chosen);
@@ -32,13 +33,15 @@ void addPathVerbs(CLI::App& app, Action& chosen);
 void addPingVerbs(CLI::App& app, Action& chosen);
 void addMeasurementVerbs(CLI::App& app, Action& chosen);
 void addSpeedTestVerbs(CLI::App& app, Action& chosen);
+void addStandingVerbs(CLI::App& app, Action& chosen);  // up, down, netcheck
 void addRoamVerbs(CLI::App& app, Action& chosen);
 void addQuoteVerbs(CLI::App& app, Action& chosen);
 void addRuleVerbs(CLI::App& app, Action& chosen);
-void addLedgerVerbs(CLI::App& app, Action& chosen);  // history, totals, balance, label
+void addLedgerVerbs(CLI::App& app, Action& chosen);  // history, totals, balance, statements, label
 void addVaultVerbs(CLI::App& app, Action& chosen);  // lock, unlock, passphrase, recovery words, backup, restore, doctor
 
 inline void addTopics(CLI::App& app, Action& chosen) {
+    addStandingVerbs(app, chosen);
     addLedgerVerbs(app, chosen);
     addVaultVerbs(app, chosen);
     addDecisionVerbs(app, chosen);
@@ -55,6 +58,7 @@ inline void addTopics(CLI::App& app, Action& chosen) {
     addQuoteVerbs(app, chosen);
     addRuleVerbs(app, chosen);
     addAuditVerbs(app, chosen);
+    addCareVerbs(app, chosen);
 }
 
 }  // namespace netpas::cli

@@ -296,12 +296,7 @@ Exit doctor(const Client& client, Output output, const Given& given) {
     if (output.json) {
         printJson(body);
     } else {
-        Rows rows{{"", "CHECK", "WHAT"}};
-        for (const json& finding : at(body, {"findings"})) {
-            rows.push_back({textAt(finding, "level"), textAt(finding, "check"), textAt(finding, "message")});
-            if (!textAt(finding, "remedy").empty()) rows.push_back({"", "", "→ " + textAt(finding, "remedy")});
-        }
-        print(table(rows));
+        printFindings(body);
     }
     return textAt(body, "level") == "bad" ? Exit::Failed : Exit::Ok;
 }

@@ -15,6 +15,7 @@
 #include "app/secretary/routes.h"
 #include "app/secretary/spend_terms.h"
 #include "app/secretary/vault_service.h"
+#include "core/accounting/statement_text.h"
 #include "core/crypto/hex.h"
 #include "secretary/budgets/budget.h"
 
@@ -192,6 +193,12 @@ void one(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
                  running && after && !isFinal(after->book.state) ? 202 : 200));
 }
 
+json statementJson(const accounting::UsageStatement& statement) {
+    return {
+        {"session_key", statement.key.value()},  {"packets", statement.packets}, {"bytes", statement.bytes},
+        {"amount", statement.amount.toString()}, {"final", statement.final},     {"time", timeText(statement.time)}};
+}
+
 // What proves what was paid, and why ways and prices changed.
 void evidence(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     const std::string text = call.parameter("id");
@@ -206,6 +213,7 @@ void evidence(const SecretaryState& state, const ApiCall& call, const Reply& rep
     for (const ledger::KeptEvidence& one : *kept) {
         const auto& message = one.evidence.message;
         json said = json::parse(message.begin(), message.end(), nullptr, false);
+        if (const auto kept = accounting::readUsageStatement(message)) said = statementJson(kept->statement);
         list.push_back({{"kind", one.evidence.kind},
                         {"at", timeText(one.at)},
                         {"accepted", one.evidence.accepted},

@@ -536,19 +536,6 @@ Bytes registerKeyMessage(const SessionKey& key, const NodeId& server) {
     return w.take();
 }
 
-Bytes usageStatementMessage(const UsageStatement& statement, const NodeId& customer) {
-    Writer w;
-    writePurpose(w, "NetPaS usage statement 1");
-    w.bytes(customer.bytes());
-    w.u32(statement.key.value());
-    w.u64(statement.packets);
-    w.u64(statement.bytes);
-    writeMoney(w, statement.amount);
-    writeBool(w, statement.final);
-    writeTime(w, statement.time);
-    return w.take();
-}
-
 Bytes invoiceMessage(const Invoice& invoice) {
     Writer w;
     writePurpose(w, "NetPaS invoice 1");

@@ -1,0 +1,239 @@
+#include "app/cli/words.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "app/cli/text.h"
+
+namespace netpas::cli {
+
+namespace {
+
+const auto everySub = [](const CLI::App*) { return true; };
+const auto everyOption = [](const CLI::Option*) { return true; };
+
+// What other programs call it.
+const std::map<std::string_view, std::string_view> synonyms{
+    {"info", "status"},
+    {"state", "status"},
+    {"ls", "purchases"},
+    {"list", "purchases"},
+    {"ps", "purchases"},
+    {"connect", "up"},
+    {"start", "up"},
+    {"enable", "up"},
+    {"disconnect", "down"},
+    {"disable", "down"},
+    {"off", "down"},
+    {"on", "up"},
+    {"price", "quote"},
+    {"prices", "services"},
+    {"menu", "services"},
+    {"offers", "quote"},
+    {"offer", "quote"},
+    {"tiers", "quote"},
+    {"money", "balance"},
+    {"wallet", "balance"},
+    {"account", "balance"},
+    {"spent", "totals"},
+    {"send", "pay"},
+    {"transfer", "pay"},
+    {"approve", "pending"},
+    {"deny", "pending"},
+    {"prompts", "pending"},
+    {"questions", "pending"},
+    {"missed", "review"},
+    {"speed", "speedtest"},
+    {"bandwidth", "speedtest"},
+    {"route", "paths"},
+    {"routes", "paths"},
+    {"traceroute", "paths"},
+    {"cancel", "stop"},
+    {"end", "stop"},
+    {"logs", "log"},
+    {"journal", "log"},
+    {"diagnose", "netcheck"},
+    {"check", "netcheck"},
+    {"test", "netcheck"},
+    {"bug", "bugreport"},
+    {"limit", "budget"},
+    {"limits", "budget"},
+    {"allowance", "budget"},
+    {"policy", "rules"},
+    {"allow", "rules"},
+    {"people", "contacts"},
+    {"register", "join"},
+    {"login", "join"},
+    {"signup", "join"},
+    {"isp", "join"},
+    {"export", "backup"},
+    {"import", "restore"},
+    {"upgrade", "buy"},
+    {"boost", "buy"},
+    {"purchase", "buy"},
+    {"pause", "mode"},
+    {"quiet", "mode"},
+    {"measure", "measurements"},
+    {"stats", "measurements"},
+    {"invoice", "statements"},
+    {"receipts", "history"},
+    {"bill", "statements"},
+};
+
+struct Group {
+    const char* name;
+    std::vector<std::string_view> verbs;
+};
+const std::array groups{
+    Group{"State", {"status", "up", "down", "mode", "lock", "unlock"}},
+    Group{"Network",
+          {"netcheck", "services", "quote", "ping", "paths", "measurements", "speedtest", "statements", "deliveries"}},
+    Group{"Spending", {"buy", "stop", "purchases", "fetch", "pay", "payments", "receive", "received", "roam"}},
+    Group{"Money", {"balance", "budget", "history", "totals", "label", "evidence", "agreements"}},
+    Group{"Policy", {"rules", "contacts", "payees", "pending", "review"}},
+    Group{"Care",
+          {"join", "pair", "passphrase", "recovery-words", "backup", "restore", "doctor", "log", "bugreport", "audit",
+           "completion", "native-messaging", "help", "version"}},
+};
+
+const CLI::App* subOf(const CLI::App& app, std::string_view name) {
+    for (const CLI::App* sub : app.get_subcommands(everySub)) {
+        if (sub->get_name() == name) return sub;
+    }
+    return nullptr;
+}
+
+std::string dashed(const std::string& name, bool isLong) { return (isLong ? "--" : "-") + name; }
+
+const CLI::Option* optionOf(const CLI::App& app, const std::string& word) {
+    for (const CLI::App* at = &app; at != nullptr; at = at->get_parent()) {
+        for (const CLI::Option* option : at->get_options(everyOption)) {
+            for (const auto& [names, isLong] : {std::pair(option->get_lnames(), true), {option->get_snames(), false}}) {
+                for (const std::string& name : names) {
+                    if (dashed(name, isLong) == word) return option;
+                }
+            }
+        }
+    }
+    return nullptr;
+}
+
+std::string pathOf(const CLI::App& app) {
+    return app.get_parent() == nullptr ? "netpas" : pathOf(*app.get_parent()) + " " + app.get_name();
+}
+
+// Before what is wrong with it; the program's own name is said anyway.
+std::string about(const CLI::App& app) {
+    return app.get_parent() == nullptr ? "" : pathOf(app).substr(sizeof "netpas") + ": ";
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
+}
+
+std::vector<std::string> verbsOf(const CLI::App& app) {
+    std::vector<std::string> names;
+    for (const CLI::App* sub : app.get_subcommands(everySub)) names.push_back(sub->get_name());
+    return names;
+}
+
+std::optional<std::string> nearest(const std::string& word, const std::vector<std::string>& known) {
+    const std::vector<std::string_view> views(known.begin(), known.end());
+    return suggestion(word, views);
+}
+
+Problem wrongVerb(const CLI::App& at, const std::string& word) {
+    const std::vector<std::string> verbs = verbsOf(at);
+    Problem problem{Exit::Usage, "INVALID_ARGUMENT", about(at) + "there is no \"" + word + "\"",
+                    pathOf(at) + " --help"};
+    const auto synonym = at.get_parent() == nullptr ? synonyms.find(word) : synonyms.end();
+    if (synonym != synonyms.end() && subOf(at, synonym->second) != nullptr) {
+        problem.hint = pathOf(at) + " " + std::string(synonym->second);
+    } else if (const auto meant = nearest(word, verbs)) {
+        problem.hint = pathOf(at) + " " + *meant;
+    }
+    // Few are listed, many are not.
+    constexpr size_t few = 12;
+    if (verbs.size() <= few) problem.message += "; there are " + joined(verbs);
+    return problem;
+}
+
+Problem wrongOption(const CLI::App& at, const std::string& word) {
+    std::vector<std::string> known;
+    for (const CLI::App* app = &at; app != nullptr; app = app->get_parent()) {
+        for (const CLI::Option* option : app->get_options(everyOption)) {
+            for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+        }
+    }
+    const auto meant = nearest(word, known);
+    return {Exit::Usage, "INVALID_ARGUMENT", about(at) + "there is no option " + word,
+            meant ? pathOf(at) + " " + *meant : pathOf(at) + " --help"};
+}
+
+}  // namespace
+
+bool takesValue(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
+
+std::vector<std::string> choicesOf(const CLI::Option& option) {
+    // CLI11 says it in the type's name only: "TEXT:{tcp,udp}".
+    const std::string type = option.get_type_name();
+    const size_t open = type.find('{'), close = type.rfind('}');
+    std::vector<std::string> choices;
+    if (open == std::string::npos || close == std::string::npos || close < open) return choices;
+    for (size_t at = open + 1; at < close;) {
+        const size_t comma = std::min(type.find(',', at), close);
+        choices.push_back(type.substr(at, comma - at));
+        at = comma + 1;
+    }
+    return choices;
+}
+
+Problem problemWith(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& words) {
+    const CLI::App* at = &app;
+    for (size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+        const std::string& word = words[i];
+        if (word.size() > 1 && word.starts_with("-")) {
+            const std::string name = word.substr(0, word.find('='));
+            const CLI::Option* const option = optionOf(*at, name);
+            if (option == nullptr) return wrongOption(*at, name);
+            if (name == word && takesValue(*option)) ++i;
+            continue;
+        }
+        if (at->get_subcommands(everySub).empty()) continue;
+        const CLI::App* const verb = subOf(*at, word);
+        if (verb == nullptr) return wrongVerb(*at, word);
+        at = verb;
+    }
+    if (const auto verbs = verbsOf(*at); !verbs.empty()) {
+        return {Exit::Usage, "INVALID_ARGUMENT", about(*at) + "say which: " + joined(verbs), pathOf(*at) + " --help"};
+    }
+    return {Exit::Usage, "INVALID_ARGUMENT", about(*at) + error.what(), pathOf(*at) + " --help"};
+}
+
+void groupVerbs(CLI::App& app) {
+    for (CLI::App* const verb : app.get_subcommands([](CLI::App*) { return true; })) {
+        const auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& one) {
+            return std::find(one.verbs.begin(), one.verbs.end(), verb->get_name()) != one.verbs.end();
+        });
+        if (group == groups.end()) throw std::logic_error("no group for " + verb->get_name());
+        verb->group(group->name);
+    }
+}
+
+const CLI::App& verbAt(const CLI::App& app, const std::vector<std::string>& words) {
+    const CLI::App* at = &app;
+    for (const std::string& word : words) {
+        const CLI::App* const next = subOf(*at, word);
+        if (next == nullptr) break;
+        at = next;
+    }
+    return *at;
+}
+
+}  // namespace netpas::cli
