@@ -213,7 +213,7 @@ void evidence(const SecretaryState& state, const ApiCall& call, const Reply& rep
     for (const ledger::KeptEvidence& one : *kept) {
         const auto& message = one.evidence.message;
         json said = json::parse(message.begin(), message.end(), nullptr, false);
-        if (const auto kept = accounting::readUsageStatement(message)) said = statementJson(kept->statement);
+        if (const auto usage = accounting::readUsageStatement(message)) said = statementJson(usage->statement);
         list.push_back({{"kind", one.evidence.kind},
                         {"at", timeText(one.at)},
                         {"accepted", one.evidence.accepted},

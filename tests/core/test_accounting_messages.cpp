@@ -2,6 +2,7 @@
 
 #include <QtTest>
 
+#include "core/accounting/statement_text.h"
 #include "tests/core/accounting_fixture.h"
 
 using namespace netpas;
@@ -181,6 +182,24 @@ private slots:
             bytes.push_back(0);
             QCOMPARE(decode(bytes).error(), DecodeError::Malformed);
         }
+    }
+
+    void aKeptStatementSaysWhatWasSigned() {
+        const NodeId customer = Identity::fromSeed({3}).nodeId();
+        const UsageStatement said{0, SessionKeyId(7), 5, 6, dollars("0.25"), true, SystemTime(std::chrono::seconds(9)),
+                                  {}};
+        const Bytes text = usageStatementMessage(said, customer);
+        const auto kept = readUsageStatement(text);
+        QVERIFY(kept);
+        QCOMPARE(kept->customer, customer);
+        QCOMPARE(usageStatementMessage(kept->statement, kept->customer), text);
+        for (size_t length = 0; length < text.size(); ++length) {
+            QVERIFY(!readUsageStatement(ByteView(text).first(length)));
+        }
+        Bytes longer = text;
+        longer.push_back(0);
+        QVERIFY(!readUsageStatement(longer));
+        QVERIFY(!readUsageStatement(invoiceMessage(Invoice{})));
     }
 
     void registerKeyHasTheDocumentedBytes() {
