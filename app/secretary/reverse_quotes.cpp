@@ -30,8 +30,13 @@ bool sameUser(const ReverseBuyOrder& a, const ReverseBuyOrder& b) {
     return one.uid == other.uid && one.context.node == other.context.node;
 }
 
+// As the packets come: where they go the seller sees for himself.
+bool sameFlow(const ReverseBuyOrder& a, const ReverseBuyOrder& b) {
+    return a.order.purchase.flow == b.order.purchase.flow && a.order.what.destination == b.order.what.destination;
+}
+
 bool sameWish(const ReverseBuyOrder& a, const ReverseBuyOrder& b) {
-    return sameUser(a, b) && a.wish == b.wish && a.order.seller == b.order.seller && a.sent == b.sent;
+    return sameUser(a, b) && a.wish == b.wish && a.order.seller == b.order.seller && sameFlow(a, b);
 }
 
 std::string freshId() {
@@ -157,7 +162,7 @@ tl::expected<ReverseQuote, BuyRefusal> ReverseQuotes::take(const std::string& id
         return tl::unexpected(std::move(gone));
     }
     const ReverseBuyOrder& asked = found->second.order;
-    if (!(asked.sent == order.sent) || asked.order.what.destination != order.order.what.destination) {
+    if (!sameFlow(asked, order)) {
         return tl::unexpected(refusalOf(BuyRefusal::Kind::Invalid, "that offer is for another flow",
                                         "give the addresses and ports that were asked about"));
     }
