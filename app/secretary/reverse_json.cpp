@@ -60,11 +60,10 @@ tl::expected<json, BadField> bodyOf(unsigned status, const std::string& text) {
     if (!body.is_object()) return tl::unexpected(nonsense("no JSON object"));
     constexpr unsigned firstBad = 300;
     if (status < firstBad) return body;
-    const json error = body.value("error", json::object());
     const auto say = [&](const char* name) {
-        const auto found = error.is_object() ? error.find(name) : error.end();
-        return found != error.end() && found->is_string() ? toPlainText(found->get<std::string>(), longestText)
-                                                          : std::string();
+        const auto found = body.find(name);
+        return found != body.end() && found->is_string() ? toPlainText(found->get<std::string>(), longestText)
+                                                         : std::string();
     };
     return tl::unexpected(BadField{"the seller refuses: " + say("message"), say("hint")});
 }

@@ -105,9 +105,9 @@ public:
             json wish = json::parse(body);
             wish["to"] = "192.0.2.10";
             const auto parsed = reverseWishFromJson(wish);
-            if (!parsed) return answer(400, {{"error", {{"message", parsed.error().message}, {"hint", ""}}}});
+            if (!parsed) return answer(400, {{"code", ""}, {"message", parsed.error().message}, {"hint", ""}});
             seller->sales->offer(*parsed, [answer](const auto& offer) {
-                if (!offer) return answer(503, {{"error", {{"message", offer.error().message}, {"hint", ""}}}});
+                if (!offer) return answer(503, {{"code", ""}, {"message", offer.error().message}, {"hint", ""}});
                 answer(201, offerJson(*offer, SystemTime{}));
             });
             return;
@@ -115,7 +115,7 @@ public:
         order = path.substr(path.rfind('/') + 1);
         if (method == "DELETE") (void)seller->sales->stop(order);
         const auto standing = seller->sales->find(order);
-        if (!standing) return answer(404, {{"error", {{"message", "no such order"}, {"hint", ""}}}});
+        if (!standing) return answer(404, {{"code", ""}, {"message", "no such order"}, {"hint", ""}});
         answer(200, standingJson(*standing));
     }
     Seller* seller = nullptr;
@@ -442,6 +442,15 @@ private slots:
         QCOMPARE(world.buyerPayments.confirmed(), size_t{1});
         QCOMPARE(world.buyerPayments.owed(), minus(world.sellerReceived(), world.sellerSpent()));
         QVERIFY(world.sellerBooks.ledger->check()->empty());
+    }
+
+    void aSellersRefusalIsPassedOnInItsOwnWords() {
+        World world;
+        world.seller->receives = false;
+        const auto refused = world.tryToBuy("0.01", {});
+        QVERIFY(!refused);
+        QVERIFY2(refused.error().message.find("takes no payments") != std::string::npos,
+                 refused.error().message.c_str());
     }
 
     // The price is shown, somebody clicks: nothing is asked again, and the same offer is bought once.
