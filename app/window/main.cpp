@@ -1,0 +1,80 @@
+// netpas-secretary: the secretary's window.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <QApplication>
+#include <QLocale>
+#include <QStyleFactory>
+#include <QTimer>
+#include <cstdio>
+#include <string>
+
+#include "secretary/ui/colours.h"
+#include "secretary/ui/desk.h"
+#include "secretary/ui/main_window.h"
+#include "secretary/ui/screenshots.h"
+
+namespace {
+
+struct Given {
+    std::string socket = "/run/netpas/netpasd.sock";
+    std::string secretary;  // empty: beside the other one
+    std::string theme = "system";
+    std::string screenshots;  // a folder
+};
+
+// The secretary in person where this user may use its door, the agent for what only it knows.
+netpas::ui::ApiLink::Route routeOf(const Given& given) {
+    const std::filesystem::path agent = given.socket;
+    const std::filesystem::path secretary =
+        given.secretary.empty() ? agent.parent_path() / "secretary.sock" : std::filesystem::path(given.secretary);
+    return [agent, secretary](const std::string& path) -> netpas::net::HttpTarget {
+        for (const char* const ofAgent : {"/v1/services", "/v1/quotes", "/v1/door", "/v1/measurements"}) {
+            if (path.starts_with(ofAgent)) return netpas::net::UnixTarget{agent};
+        }
+        const bool inPerson = ::access(secretary.c_str(), R_OK | W_OK) == 0;
+        return netpas::net::UnixTarget{inPerson ? secretary : agent};
+    };
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Given given;
+    CLI::App options{"The secretary's window: what is bought, why, what it brings and what it costs.",
+                     "netpas-secretary"};
+    options.set_version_flag("--version", std::string("netpas-secretary ") + NETPAS_VERSION);
+    options.add_option("--socket", given.socket, "the agent's local API")
+        ->envname("NETPAS_SOCKET")
+        ->capture_default_str();
+    options.add_option("--secretary-socket", given.secretary, "the secretary's own door; beside the other one")
+        ->envname("NETPAS_SECRETARY_SOCKET");
+    options.add_option("--theme", given.theme, "light, dark, or as the desktop has it")
+        ->check(CLI::IsMember({"system", "light", "dark"}))
+        ->capture_default_str();
+    options.add_option("--screenshots", given.screenshots, "write pictures of every page into this folder, and end")
+        ->check(CLI::ExistingDirectory);
+    options.allow_extras();  // Qt's own
+    CLI11_PARSE(options, argc, argv);
+    QApplication app(argc, argv);
+    QApplication::setApplicationName("netpas-secretary");
+    if (given.theme != "system") {
+        QApplication::setStyle(QStyleFactory::create("Fusion"));
+        QApplication::setPalette(given.theme == "dark" ? netpas::ui::darkPalette() : netpas::ui::lightPalette());
+    }
+    netpas::ui::ApiLink link(routeOf(given));
+    netpas::ui::Desk desk(link);
+    netpas::ui::MainWindow window(desk);
+    window.show();
+    if (!given.screenshots.empty()) {
+        const QString folder = QString::fromStdString(given.screenshots);
+        const auto ended = [](const QString& trouble) {
+            if (!trouble.isEmpty()) std::fprintf(stderr, "netpas-secretary: %s\n", qPrintable(trouble));
+            QApplication::exit(trouble.isEmpty() ? 0 : 1);
+        };
+        constexpr int untilConnected = 1500;
+        QTimer::singleShot(untilConnected, &window,
+                           [&window, folder, ended] { new netpas::ui::Screenshots(window, folder, ended); });
+    }
+    return QApplication::exec();
+}

@@ -1,0 +1,233 @@
+#include "secretary/ui/overview_page.h"
+
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QTableWidget>
+#include <QTimer>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "secretary/ui/desk.h"
+#include "secretary/ui/live_plot.h"
+#include "secretary/ui/money_text.h"
+
+namespace netpas::ui {
+
+using nlohmann::json;
+
+namespace {
+
+enum Column { To, For, Program, State, Spent, Cap, ColumnCount };
+constexpr int idRole = Qt::UserRole;
+constexpr int addressRole = Qt::UserRole + 1;
+constexpr std::chrono::milliseconds measureEvery{1000};
+
+QString addressOf(const json& purchase) {
+    return textAt(purchase, "flow").section(QStringLiteral("-> "), 1).section(u':', 0, -2);
+}
+
+std::optional<Measured> measuredFrom(const json& estimate) {
+    if (!estimate.is_object() || !estimate.contains("low") || !estimate.contains("high")) return std::nullopt;
+    const json low = estimate["low"], high = estimate["high"], value = at(estimate, {"value"});
+    if (!low.is_number() || !high.is_number()) return std::nullopt;
+    Measured measured{low.get<double>(), high.get<double>(), std::nullopt};
+    if (textAt(estimate, "grade") == QLatin1String("good") && value.is_number()) measured.value = value.get<double>();
+    return measured;
+}
+
+}  // namespace
+
+OverviewPage::OverviewPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk) {
+    auto* const all = new QVBoxLayout(this);
+    const auto label = [&](const char* name) {
+        auto* const made = new QLabel;
+        made->setObjectName(name);
+        made->setTextFormat(Qt::PlainText);
+        made->setWordWrap(true);
+        return made;
+    };
+    all->addWidget(m_isp = label("isp"));
+    auto* const sums = new QHBoxLayout;
+    sums->addWidget(m_today = label("today"));
+    sums->addWidget(m_month = label("month"));
+    all->addLayout(sums);
+    QFont large = m_today->font();
+    large.setPointSizeF(large.pointSizeF() * 1.4);
+    m_today->setFont(large);
+    m_month->setFont(large);
+    m_budgets = new QWidget;
+    m_budgetLayout = new QVBoxLayout(m_budgets);
+    m_budgetLayout->setContentsMargins(0, 0, 0, 0);
+    all->addWidget(m_budgets);
+    m_running = new QTableWidget(0, ColumnCount);
+    m_running->setObjectName("running");
+    m_running->setAccessibleName(tr("what is bought now"));
+    m_running->setHorizontalHeaderLabels({tr("To"), tr("For"), tr("Program"), tr("State"), tr("Spent"), tr("At most")});
+    m_running->verticalHeader()->hide();
+    m_running->horizontalHeader()->setStretchLastSection(true);
+    m_running->setSelectionBehavior(QAbstractItemView::SelectRows);
+    m_running->setSelectionMode(QAbstractItemView::SingleSelection);
+    m_running->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    m_running->setTabKeyNavigation(false);
+    all->addWidget(m_none = label("none"));
+    all->addWidget(m_running, 1);
+    auto* const below = new QHBoxLayout;
+    below->addWidget(m_quality = label("quality"), 1);
+    m_stop = new QPushButton(tr("&Stop"));
+    m_stop->setObjectName("stop");
+    below->addWidget(m_stop);
+    all->addLayout(below);
+    auto* const plots = new QHBoxLayout;
+    plots->addWidget(m_delay = new LivePlot(tr("Round trip"), tr("ms")));
+    plots->addWidget(m_loss = new LivePlot(tr("Lost"), tr("%")));
+    all->addLayout(plots);
+    m_measure = new QTimer(this);
+    m_measure->setInterval(measureEvery);
+    connect(m_measure, &QTimer::timeout, this, &OverviewPage::measure);
+    connect(m_stop, &QPushButton::clicked, this, &OverviewPage::stopSelected);
+    connect(m_running, &QTableWidget::itemSelectionChanged, this, &OverviewPage::measure);
+    connect(&desk, &Desk::standingChanged, this, &OverviewPage::showStanding);
+    connect(&desk, &Desk::budgetsChanged, this, &OverviewPage::showBudgets);
+    connect(&desk, &Desk::purchasesChanged, this, &OverviewPage::showPurchases);
+    showStanding();
+    showPurchases();
+}
+
+void OverviewPage::showEvent(QShowEvent*) {
+    if (m_running->rowCount() > 0) m_measure->start();
+}
+void OverviewPage::hideEvent(QHideEvent*) { m_measure->stop(); }
+
+void OverviewPage::showStanding() {
+    const json& standing = m_desk.standing();
+    const json isp = at(standing, {"isp"});
+    if (!isp.is_object()) {
+        m_isp->setText(tr("No ISP is joined yet: there is nobody to buy from."));
+    } else {
+        const QString name = textAt(isp, "name");
+        m_isp->setText(at(isp, {"connected"}) == json(true) ? tr("%1 is connected.").arg(name)
+                                                            : tr("%1 is not connected: all is best effort.").arg(name));
+    }
+    const auto today = moneyFrom(at(standing, {"spent_today"}));
+    m_today->setText(today ? tr("Today: %1").arg(moneyText(*today, Amount::Cost)) : QString());
+    m_today->setToolTip(today ? exactMoney(*today) : QString());
+    m_desk.link().get("/v1/balance", this, [this](const ApiReply& reply) {
+        const auto month = moneyFrom(at(reply.body, {"spent_this_month"}));
+        m_month->setText(month ? tr("This month: %1").arg(moneyText(*month, Amount::Cost)) : QString());
+        m_month->setToolTip(month ? exactMoney(*month) : QString());
+    });
+}
+
+void OverviewPage::showBudgets() {
+    while (QLayoutItem* const item = m_budgetLayout->takeAt(0)) {
+        delete item->widget();
+        delete item;
+    }
+    for (const json& budget : at(m_desk.budgets(), {"budgets"})) {
+        const auto amount = moneyFrom(at(budget, {"amount"})), spent = moneyFrom(at(budget, {"spent"})),
+                   left = moneyFrom(at(budget, {"left"}));
+        if (!amount || !spent || !left || *amount == Money::zero()) continue;
+        auto* const bar = new QProgressBar;
+        constexpr int whole = 1000;
+        const double part = static_cast<double>(spent->eighths()) / static_cast<double>(amount->eighths());
+        bar->setRange(0, whole);
+        bar->setValue(static_cast<int>(std::clamp(part, 0.0, 1.0) * whole));
+        bar->setFormat(tr("%1 — %2 left").arg(textAt(budget, "sentence"), moneyText(*left, Amount::Credit)));
+        bar->setAccessibleName(bar->format());
+        bar->setToolTip(tr("%1 of %2").arg(exactMoney(*spent), exactMoney(*amount)));
+        m_budgetLayout->addWidget(bar);
+    }
+}
+
+QString OverviewPage::selected() const {
+    const auto rows = m_running->selectionModel()->selectedRows();
+    return rows.isEmpty() ? QString() : rows.front().data(idRole).toString();
+}
+
+void OverviewPage::showPurchases() {
+    const QString chosen = selected();
+    const json& list = m_desk.purchases();
+    m_none->setVisible(list.empty());
+    m_none->setText(tr("Nothing is bought now. Everything travels best effort."));
+    m_running->setVisible(!list.empty());
+    m_running->setRowCount(static_cast<int>(list.size()));
+    for (int row = 0; row < m_running->rowCount(); ++row) {
+        const json& purchase = list[static_cast<size_t>(row)];
+        const auto set = [&](int column, const QString& text) {
+            auto* item = m_running->item(row, column);
+            if (item == nullptr) m_running->setItem(row, column, item = new QTableWidgetItem);
+            if (item->text() != text) item->setText(text);
+            return item;
+        };
+        const QString id = textAt(purchase, "id");
+        QTableWidgetItem* const to = set(To, addressOf(purchase));
+        to->setData(idRole, id);
+        to->setData(addressRole, addressOf(purchase));
+        set(For, textAt(purchase, "purpose"));
+        set(Program, textAt(purchase, "app").section(u'/', -1));
+        const QString trouble = textAt(purchase, "trouble");
+        set(State, trouble.isEmpty() ? textAt(purchase, "state") : trouble);
+        const auto sent = moneyFrom(at(purchase, {"sent", "amount"})), cap = moneyFrom(at(purchase, {"cap"}));
+        set(Spent, sent ? moneyText(*sent, Amount::Cost) : QString())->setToolTip(sent ? exactMoney(*sent) : QString());
+        set(Cap, cap ? moneyText(*cap, Amount::Cost) : QString())->setToolTip(cap ? exactMoney(*cap) : QString());
+        if (id == chosen) m_running->selectRow(row);
+    }
+    if (selected().isEmpty() && !list.empty()) m_running->selectRow(0);
+    m_stop->setEnabled(!list.empty());
+    m_delay->setVisible(!list.empty());
+    m_loss->setVisible(!list.empty());
+    m_quality->setVisible(!list.empty());
+    if (list.empty()) {
+        m_measure->stop();
+    } else if (isVisible()) {
+        m_measure->start();
+    }
+}
+
+void OverviewPage::measure() {
+    const auto rows = m_running->selectionModel()->selectedRows();
+    if (rows.isEmpty()) return;
+    const QString address = rows.front().data(addressRole).toString();
+    if (address != m_plotted) {
+        m_plotted = address;
+        m_delay->clear();
+        m_loss->clear();
+    }
+    m_desk.link().get("/v1/measurements?to=" + encoded(address), this, [this, address](const ApiReply& reply) {
+        if (reply.ok() && address == m_plotted) plot(reply.body);
+    });
+}
+
+// The farthest ISP that answers, as best effort and in what is paid for.
+void OverviewPage::plot(const json& measured) {
+    std::optional<Measured> delay[2], loss[2];
+    for (const json& one : at(measured, {"measurements"})) {
+        if (textAt(one, "source") != QLatin1String("stamp")) continue;
+        const size_t paid = at(one, {"classes"}).empty() ? 0 : 1;
+        if (const auto trip = measuredFrom(at(one, {"round_trip_ms"}))) delay[paid] = trip;
+        if (auto lost = measuredFrom(at(one, {"loss_there"}))) {
+            constexpr double percent = 100;
+            lost->low *= percent;
+            lost->high *= percent;
+            if (lost->value) *lost->value *= percent;
+            loss[paid] = lost;
+        }
+    }
+    m_delay->add(delay[0], delay[1]);
+    m_loss->add(loss[0], loss[1]);
+    m_quality->setText(m_delay->inWords() + QStringLiteral(". ") + m_loss->inWords() + u'.');
+}
+
+void OverviewPage::stopSelected() {
+    const QString id = selected();
+    if (id.isEmpty()) return;
+    m_desk.link().call("DELETE", "/v1/purchases/" + encoded(id), nullptr, this, [this](const ApiReply& reply) {
+        if (!reply.ok()) m_quality->setText(reply.message());
+        m_desk.refresh();
+    });
+}
+
+}  // namespace netpas::ui

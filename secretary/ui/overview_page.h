@@ -1,0 +1,49 @@
+// What is bought now and what it brings, and what was spent. GUI's thread.
+#pragma once
+
+#include <QWidget>
+#include <nlohmann/json.hpp>
+
+class QLabel;
+class QProgressBar;
+class QPushButton;
+class QTableWidget;
+class QTimer;
+class QVBoxLayout;
+
+namespace netpas::ui {
+
+class Desk;
+class LivePlot;
+
+class OverviewPage final : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit OverviewPage(Desk& desk, QWidget* parent = nullptr);
+
+protected:
+    void showEvent(QShowEvent* event) override;
+    void hideEvent(QHideEvent* event) override;
+
+private:
+    void showStanding();
+    void showBudgets();
+    void showPurchases();
+    void measure();
+    void plot(const nlohmann::json& measured);
+    void stopSelected();
+    [[nodiscard]] QString selected() const;
+
+    Desk& m_desk;
+    QLabel *m_isp, *m_today, *m_month, *m_quality, *m_none;
+    QWidget* m_budgets;
+    QVBoxLayout* m_budgetLayout;
+    QTableWidget* m_running;
+    QPushButton* m_stop;
+    LivePlot *m_delay, *m_loss;
+    QTimer* m_measure;
+    QString m_plotted;  // address
+};
+
+}  // namespace netpas::ui

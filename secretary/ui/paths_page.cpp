@@ -1,0 +1,180 @@
+#include "secretary/ui/paths_page.h"
+
+#include <QCheckBox>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QTableWidget>
+#include <QUuid>
+#include <QVBoxLayout>
+
+#include "secretary/ui/desk.h"
+#include "secretary/ui/frontier_plot.h"
+#include "secretary/ui/money_text.h"
+
+namespace netpas::ui {
+
+using nlohmann::json;
+
+namespace {
+
+enum Column { Isp, Class, Price, ColumnCount };
+
+QString qualityText(const json& offer) {
+    QStringList parts;
+    const json quality = at(offer, {"quality"});
+    if (quality.contains("latency_us") && quality["latency_us"].is_number()) {
+        parts << QObject::tr("%1 ms").arg(quality["latency_us"].get<double>() / 1000, 0, 'f', 0);
+    }
+    if (quality.contains("loss_per_million") && quality["loss_per_million"].is_number()) {
+        parts << QObject::tr("%1 % lost").arg(quality["loss_per_million"].get<double>() / 1e4, 0, 'g', 2);
+    }
+    if (quality.contains("rate_bit_per_second") && quality["rate_bit_per_second"].is_number()) {
+        parts << QObject::tr("%1 Mbit/s").arg(quality["rate_bit_per_second"].get<double>() / 1e6, 0, 'f', 0);
+    }
+    return parts.isEmpty() ? QObject::tr("nothing promised") : QObject::tr("promised: %1").arg(parts.join(u", "));
+}
+
+QString priceText(const json& offer) {
+    const auto price = moneyFrom(at(offer, {"per_minute_at_most"}));
+    return price ? QObject::tr("at most %1 a minute").arg(moneyText(*price, Amount::Cost)) : QString();
+}
+
+}  // namespace
+
+PathsPage::PathsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk) {
+    auto* const all = new QVBoxLayout(this);
+    auto* const head = new QHBoxLayout;
+    m_to = new QLineEdit;
+    m_to->setObjectName("to");
+    m_to->setPlaceholderText(tr("Address of the other end, such as 203.0.113.6"));
+    m_to->setAccessibleName(tr("address of the other end"));
+    head->addWidget(m_to, 1);
+    m_incoming = new QCheckBox(tr("for what &comes from there"));
+    m_incoming->setObjectName("incoming");
+    head->addWidget(m_incoming);
+    m_ask = new QPushButton(tr("&Look"));
+    m_ask->setObjectName("ask");
+    head->addWidget(m_ask);
+    all->addLayout(head);
+    m_said = new QLabel;
+    m_said->setObjectName("said");
+    m_said->setWordWrap(true);
+    m_said->setTextFormat(Qt::PlainText);
+    all->addWidget(m_said);
+    m_plot = new FrontierPlot;
+    m_plot->setObjectName("frontier");
+    all->addWidget(m_plot);
+    m_offer = new QLabel;
+    m_offer->setObjectName("offer");
+    m_offer->setWordWrap(true);
+    m_offer->setTextFormat(Qt::PlainText);
+    all->addWidget(m_offer);
+    m_way = new QTableWidget(0, ColumnCount);
+    m_way->setObjectName("way");
+    m_way->setAccessibleName(tr("the way, ISP by ISP"));
+    m_way->setHorizontalHeaderLabels({tr("ISP"), tr("Class"), tr("A full packet")});
+    m_way->verticalHeader()->hide();
+    m_way->horizontalHeader()->setStretchLastSection(true);
+    m_way->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    m_way->setTabKeyNavigation(false);
+    all->addWidget(m_way, 1);
+    auto* const act = new QHBoxLayout;
+    act->addStretch();
+    auto* const most = new QLabel(tr("Never &more than"));
+    act->addWidget(most);
+    m_cap = new QLineEdit(QStringLiteral("5 ¢"));
+    m_cap->setObjectName("cap");
+    m_cap->setMaximumWidth(fontMetrics().averageCharWidth() * 14);
+    most->setBuddy(m_cap);
+    act->addWidget(m_cap);
+    m_buy = new QPushButton(tr("&Buy"));
+    m_buy->setObjectName("buy");
+    m_buy->setEnabled(false);
+    act->addWidget(m_buy);
+    all->addLayout(act);
+    connect(m_ask, &QPushButton::clicked, this, &PathsPage::ask);
+    connect(m_to, &QLineEdit::returnPressed, this, &PathsPage::ask);
+    connect(m_plot, &FrontierPlot::chosenByUser, this, &PathsPage::showWay);
+    connect(m_buy, &QPushButton::clicked, this, &PathsPage::buy);
+}
+
+void PathsPage::ask() {
+    const QString to = m_to->text().trimmed();
+    if (to.isEmpty()) return;
+    m_asked = to;
+    m_askedIncoming = m_incoming->isChecked();
+    m_ask->setEnabled(false);
+    m_said->setText(tr("Asking…"));
+    json body{{"to", to.toStdString()}};
+    if (m_askedIncoming) body["direction"] = "incoming";
+    m_desk.link().call("POST", "/v1/quotes", body, this, [this](const ApiReply& reply) {
+        m_ask->setEnabled(true);
+        if (!reply.ok()) {
+            m_said->setText(reply.hint().isEmpty() ? reply.message() : reply.message() + u'\n' + reply.hint());
+            return showOffers(json::object());
+        }
+        m_said->setText(textAt(reply.body, "problem"));
+        showOffers(reply.body);
+    });
+}
+
+void PathsPage::showOffers(const json& body) {
+    m_offers = at(body, {"offers"});
+    std::vector<FrontierPoint> points;
+    for (const json& offer : m_offers) {
+        FrontierPoint point{textAt(offer, "id"), textAt(offer, "tier"), priceText(offer), 0, 0, false};
+        const auto price = moneyFrom(at(offer, {"per_minute_at_most"}));
+        if (price) point.price = static_cast<double>(price->eighths()) / static_cast<double>(Money::eighthsPerDollar);
+        const json latency = at(offer, {"quality", "latency_us"});
+        point.known = latency.is_number();
+        if (point.known) point.quality = latency.get<double>() / 1000;
+        points.push_back(std::move(point));
+    }
+    m_plot->setPoints(std::move(points));
+    m_plot->setChosen(m_offers.is_array() ? static_cast<int>(m_offers.size()) - 1 : 0);
+    showWay();
+}
+
+void PathsPage::showWay() {
+    const auto index = static_cast<size_t>(m_plot->chosen());
+    const bool any = m_offers.is_array() && index < m_offers.size();
+    const json offer = any ? m_offers[index] : json::object();
+    m_buy->setEnabled(!textAt(offer, "id").isEmpty());
+    m_offer->setText(
+        any ? tr("%1: %2; %3. %4")
+                  .arg(textAt(offer, "tier"), priceText(offer), qualityText(offer), textAt(offer, "change"))
+            : QString());
+    const json way = at(offer, {"path"});
+    m_way->setRowCount(way.is_array() ? static_cast<int>(way.size()) : 0);
+    for (int row = 0; row < m_way->rowCount(); ++row) {
+        const json& hop = way[static_cast<size_t>(row)];
+        const auto price = moneyFrom(at(hop, {"price_per_packet"}));
+        m_way->setItem(row, Isp, new QTableWidgetItem(textAt(hop, "isp") + u' ' + textAt(hop, "name")));
+        m_way->setItem(row, Class, new QTableWidgetItem(textAt(hop, "class") + u' ' + textAt(hop, "class_name")));
+        auto* const cell = new QTableWidgetItem(price ? moneyText(*price, Amount::Cost) : QString());
+        if (price) cell->setToolTip(exactMoney(*price));
+        m_way->setItem(row, Price, cell);
+    }
+}
+
+void PathsPage::buy() {
+    const auto index = static_cast<size_t>(m_plot->chosen());
+    const auto cap = moneyTyped(m_cap->text());
+    if (!m_offers.is_array() || index >= m_offers.size()) return;
+    if (!cap || *cap == Money::zero())
+        return m_said->setText(tr("\"%1\" is no amount: 5 ¢ or $0.05, for example.").arg(m_cap->text()));
+    json body{{"to", m_asked.toStdString()}, {"cap", cap->toString()}, {"offer", m_offers[index].value("id", "")}};
+    if (m_askedIncoming) body["direction"] = "incoming";
+    m_buy->setEnabled(false);
+    m_desk.link().call("POST", "/v1/purchases", body, this, [this](const ApiReply& reply) {
+        m_buy->setEnabled(true);
+        m_said->setText(reply.ok() ? tr("Bought. The overview shows what it brings.")
+                                   : reply.message() + u'\n' + reply.hint());
+        m_desk.refresh();
+    });
+}
+
+}  // namespace netpas::ui

@@ -1,0 +1,143 @@
+#include "secretary/ui/payments_page.h"
+
+#include <QFileDialog>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QInputDialog>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QSaveFile>
+#include <QTableView>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "secretary/ui/desk.h"
+#include "secretary/ui/money_text.h"
+#include "secretary/ui/payments_model.h"
+
+namespace netpas::ui {
+
+void WordFilter::setWords(const QString& text) {
+    m_words = text.toLower().split(u' ', Qt::SkipEmptyParts);
+    invalidateFilter();
+}
+
+bool WordFilter::filterAcceptsRow(int row, const QModelIndex& parent) const {
+    if (m_words.isEmpty()) return true;
+    const QString text = sourceModel()->index(row, 0, parent).data(PaymentsModel::searchRole).toString();
+    return std::all_of(m_words.begin(), m_words.end(), [&](const QString& word) { return text.contains(word); });
+}
+
+PaymentsPage::PaymentsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk) {
+    auto* const all = new QVBoxLayout(this);
+    auto* const head = new QHBoxLayout;
+    m_search = new QLineEdit;
+    m_search->setObjectName("search");
+    m_search->setPlaceholderText(tr("Search: program, purpose, payee, label"));
+    m_search->setAccessibleName(tr("search payments"));
+    m_search->setClearButtonEnabled(true);
+    head->addWidget(m_search, 1);
+    m_export = new QPushButton(tr("&Export as CSV…"));
+    m_export->setObjectName("export");
+    head->addWidget(m_export);
+    all->addLayout(head);
+    m_model = new PaymentsModel(desk.link(), this);
+    m_filter = new WordFilter(this);
+    m_filter->setSourceModel(m_model);
+    m_filter->setSortRole(PaymentsModel::sortRole);
+    m_table = new QTableView;
+    m_table->setObjectName("payments");
+    m_table->setAccessibleName(tr("payments"));
+    m_table->setModel(m_filter);
+    m_table->setSortingEnabled(true);
+    m_table->sortByColumn(PaymentsModel::When, Qt::DescendingOrder);
+    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+    m_table->setTabKeyNavigation(false);
+    m_table->verticalHeader()->hide();
+    // Rows of one height: nobody asks 100,000 of them.
+    m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+    m_table->horizontalHeader()->setStretchLastSection(true);
+    m_table->setWordWrap(false);
+    all->addWidget(m_table, 1);
+    m_sum = new QLabel;
+    m_sum->setObjectName("sum");
+    all->addWidget(m_sum);
+    connect(m_search, &QLineEdit::textChanged, this, [this](const QString& text) {
+        m_filter->setWords(text);
+        showSum();
+    });
+    connect(m_model, &PaymentsModel::loaded, this, &PaymentsPage::showSum);
+    connect(m_export, &QPushButton::clicked, this, &PaymentsPage::askFile);
+    connect(m_table, &QTableView::activated, this, &PaymentsPage::editLabel);
+    connect(&desk, &Desk::purchasesChanged, this, [this] {
+        if (isVisible()) m_model->reload();
+    });
+}
+
+void PaymentsPage::showEvent(QShowEvent*) {
+    if (m_desk.state() == Desk::State::Open) m_model->reload();
+}
+
+void PaymentsPage::showSum() {
+    if (!m_model->trouble().isEmpty()) return m_sum->setText(m_model->trouble());
+    Money sum;
+    for (int row = 0; row < m_filter->rowCount(); ++row) {
+        const QVariant eighths = m_filter->index(row, 0).data(PaymentsModel::moneyRole);
+        if (eighths.isValid()) sum = checkedAdd(sum, Money::fromEighths(eighths.toLongLong())).value_or(Money::max());
+    }
+    m_sum->setText(tr("%n payments", nullptr, m_filter->rowCount()) + QStringLiteral(", ") +
+                   moneyText(sum, Amount::Cost));
+    m_sum->setToolTip(exactMoney(sum));
+}
+
+void PaymentsPage::editLabel(const QModelIndex& index) {
+    const QModelIndex source = m_filter->mapToSource(index);
+    auto* const dialog = new QInputDialog(this);
+    dialog->setObjectName("label");
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setWindowTitle(tr("Label"));
+    dialog->setLabelText(tr("Your own words for this payment:"));
+    dialog->setTextValue(source.siblingAtColumn(PaymentsModel::Label).data().toString());
+    connect(dialog, &QInputDialog::textValueSelected, this,
+            [this, at = QPersistentModelIndex(source)](const QString& text) { m_model->setLabel(at, text); });
+    dialog->open();
+}
+
+void PaymentsPage::askFile() {
+    auto* const dialog =
+        new QFileDialog(this, tr("Export payments"), QStringLiteral("netpas.csv"), tr("Tables (*.csv)"));
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setAcceptMode(QFileDialog::AcceptSave);
+    dialog->setDefaultSuffix("csv");
+    connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
+        m_export->setEnabled(false);
+        exportTo(file, [this, file](const QString& trouble) {
+            m_export->setEnabled(true);
+            m_sum->setText(trouble.isEmpty() ? tr("%1 is written.").arg(file) : trouble);
+        });
+    });
+    dialog->open();
+}
+
+void PaymentsPage::exportTo(const QString& file, std::function<void(const QString&)> done) {
+    fetchCsv({}, {}, file, std::move(done));
+}
+
+void PaymentsPage::fetchCsv(const QString& before, QByteArray sofar, const QString& file,
+                            std::function<void(const QString&)> done) {
+    const QString path = "/v1/history.csv" + (before.isEmpty() ? QString() : "?before=" + before);
+    m_desk.link().get(
+        path, this, [this, sofar = std::move(sofar), file, done = std::move(done)](const ApiReply& reply) mutable {
+            if (!reply.ok() || !reply.body.is_string()) return done(reply.message());
+            sofar += QByteArray::fromStdString(reply.body.get<std::string>());
+            if (const QString next = reply.header("X-Next"); !next.isEmpty()) {
+                return fetchCsv(next, std::move(sofar), file, std::move(done));
+            }
+            QSaveFile out(file);
+            const bool written = out.open(QIODevice::WriteOnly) && out.write(sofar) == sofar.size() && out.commit();
+            done(written ? QString() : tr("%1 cannot be written: %2").arg(file, out.errorString()));
+        });
+}
+
+}  // namespace netpas::ui

@@ -1,0 +1,60 @@
+// Everything that was ever bought: search, labels, sums, CSV. GUI's thread.
+#pragma once
+
+#include <QSortFilterProxyModel>
+#include <QWidget>
+
+class QLabel;
+class QLineEdit;
+class QPushButton;
+class QTableView;
+
+namespace netpas::ui {
+
+class Desk;
+class PaymentsModel;
+
+// Rows that have every typed word somewhere.
+class WordFilter final : public QSortFilterProxyModel {
+    Q_OBJECT
+
+public:
+    using QSortFilterProxyModel::QSortFilterProxyModel;
+    void setWords(const QString& text);
+
+protected:
+    [[nodiscard]] bool filterAcceptsRow(int row, const QModelIndex& parent) const override;
+
+private:
+    QStringList m_words;
+};
+
+class PaymentsPage final : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit PaymentsPage(Desk& desk, QWidget* parent = nullptr);
+
+    // The same bytes as `netpas history --csv`. `done` with a trouble, or empty.
+    void exportTo(const QString& file, std::function<void(const QString&)> done);
+
+protected:
+    void showEvent(QShowEvent* event) override;
+
+private:
+    void showSum();
+    void askFile();
+    void fetchCsv(const QString& before, QByteArray sofar, const QString& file,
+                  std::function<void(const QString&)> done);
+    void editLabel(const QModelIndex& index);
+
+    Desk& m_desk;
+    PaymentsModel* m_model;
+    WordFilter* m_filter;
+    QTableView* m_table;
+    QLineEdit* m_search;
+    QLabel* m_sum;
+    QPushButton* m_export;
+};
+
+}  // namespace netpas::ui

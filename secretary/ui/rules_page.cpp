@@ -1,0 +1,228 @@
+#include "secretary/ui/rules_page.h"
+
+#include <QDateTime>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QLocale>
+#include <QPushButton>
+#include <QTableView>
+#include <QTimeZone>
+#include <QVBoxLayout>
+
+#include "secretary/ui/desk.h"
+#include "secretary/ui/money_text.h"
+#include "secretary/ui/payments_model.h"
+#include "secretary/ui/payments_page.h"
+
+namespace netpas::ui {
+
+using nlohmann::json;
+
+void RulesModel::setRules(const json& rules) {
+    beginResetModel();
+    m_rules.clear();
+    if (rules.is_array()) m_rules.assign(rules.begin(), rules.end());
+    endResetModel();
+}
+
+const json& RulesModel::ruleAt(const QModelIndex& index) const { return m_rules[static_cast<size_t>(index.row())]; }
+
+int RulesModel::rowCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : static_cast<int>(m_rules.size());
+}
+int RulesModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : ColumnCount; }
+
+QVariant RulesModel::data(const QModelIndex& index, int role) const {
+    if (!index.isValid()) return {};
+    const json& rule = ruleAt(index);
+    const auto spent = moneyFrom(at(rule, {"spent"}));
+    if (role == PaymentsModel::searchRole) return textAt(rule, "sentence").toLower();
+    if (role == PaymentsModel::sortRole && index.column() == Spent)
+        return static_cast<qlonglong>(spent.value_or(Money::zero()).eighths());
+    if (role == PaymentsModel::sortRole && index.column() == Hits) return textAt(rule, "hits").toULongLong();
+    if (role == Qt::ToolTipRole && index.column() == Spent && spent) return exactMoney(*spent);
+    if (role != Qt::DisplayRole && role != Qt::ToolTipRole && role != PaymentsModel::sortRole) return {};
+    switch (index.column()) {
+    case Sentence: return textAt(rule, "sentence");
+    case State: return textAt(rule, "state");
+    case Hits: return textAt(rule, "hits");
+    case Spent: return spent ? moneyText(*spent, Amount::Cost) : QString();
+    case LastUsed: {
+        const auto at = QDateTime::fromString(textAt(rule, "last_used"), Qt::ISODate);
+        return at.isValid() ? QLocale().toString(at.toLocalTime(), QLocale::ShortFormat) : tr("never");
+    }
+    default: return {};
+    }
+}
+
+QVariant RulesModel::headerData(int section, Qt::Orientation orientation, int role) const {
+    if (orientation != Qt::Horizontal || role != Qt::DisplayRole) return {};
+    switch (section) {
+    case Sentence: return tr("Rule");
+    case State: return tr("State");
+    case Hits: return tr("Used");
+    case Spent: return tr("Spent");
+    case LastUsed: return tr("Last");
+    default: return {};
+    }
+}
+
+RulesPage::RulesPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk) {
+    auto* const all = new QVBoxLayout(this);
+    m_search = new QLineEdit;
+    m_search->setObjectName("search");
+    m_search->setPlaceholderText(tr("Search rules"));
+    m_search->setAccessibleName(tr("search rules"));
+    m_search->setClearButtonEnabled(true);
+    all->addWidget(m_search);
+    m_model = new RulesModel(this);
+    m_filter = new WordFilter(this);
+    m_filter->setSourceModel(m_model);
+    m_filter->setSortRole(PaymentsModel::sortRole);
+    m_table = new QTableView;
+    m_table->setObjectName("rules");
+    m_table->setAccessibleName(tr("rules"));
+    m_table->setModel(m_filter);
+    m_table->setSortingEnabled(true);
+    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+    m_table->setSelectionMode(QAbstractItemView::SingleSelection);
+    m_table->setTabKeyNavigation(false);
+    m_table->verticalHeader()->hide();
+    m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+    m_table->horizontalHeader()->setSectionResizeMode(RulesModel::Sentence, QHeaderView::Stretch);
+    m_table->setWordWrap(false);
+    all->addWidget(m_table, 1);
+    auto* const act = new QHBoxLayout;
+    act->addStretch();
+    const auto button = [](QLayout* layout, const char* name, const QString& text) {
+        auto* const made = new QPushButton(text);
+        made->setObjectName(name);
+        layout->addWidget(made);
+        return made;
+    };
+    m_switch = button(act, "switch", tr("&Switch off or on"));
+    m_edit = button(act, "edit", tr("&Edit"));
+    m_remove = button(act, "remove", tr("&Remove"));
+    all->addLayout(act);
+    auto* const write = new QHBoxLayout;
+    m_sentence = new QLineEdit;
+    m_sentence->setObjectName("sentence");
+    m_sentence->setPlaceholderText(tr("up to 1c a minute for video in mpv from example.net until today"));
+    m_sentence->setAccessibleName(tr("a rule as a sentence"));
+    write->addWidget(m_sentence, 1);
+    m_keep = button(write, "keep", tr("&Add rule"));
+    m_keep->setEnabled(false);
+    all->addLayout(write);
+    m_meaning = new QLabel;
+    m_meaning->setObjectName("meaning");
+    m_meaning->setWordWrap(true);
+    m_meaning->setTextFormat(Qt::PlainText);
+    all->addWidget(m_meaning);
+    m_said = new QLabel;
+    m_said->setObjectName("said");
+    m_said->setWordWrap(true);
+    m_said->setTextFormat(Qt::PlainText);
+    all->addWidget(m_said);
+    connect(m_search, &QLineEdit::textChanged, m_filter, &WordFilter::setWords);
+    connect(m_sentence, &QLineEdit::textChanged, this, &RulesPage::understand);
+    connect(m_sentence, &QLineEdit::returnPressed, this, &RulesPage::keep);
+    connect(m_keep, &QPushButton::clicked, this, &RulesPage::keep);
+    connect(m_edit, &QPushButton::clicked, this, &RulesPage::edit);
+    connect(m_remove, &QPushButton::clicked, this, &RulesPage::remove);
+    connect(m_switch, &QPushButton::clicked, this, &RulesPage::switchSelected);
+    connect(m_table->selectionModel(), &QItemSelectionModel::selectionChanged, this, [this] {
+        for (QPushButton* const one : {m_edit, m_remove, m_switch}) one->setEnabled(selected().isValid());
+    });
+    for (QPushButton* const one : {m_edit, m_remove, m_switch}) one->setEnabled(false);
+    connect(&desk, &Desk::boardChanged, this, [this] {
+        if (isVisible()) reload();
+    });
+}
+
+void RulesPage::showEvent(QShowEvent*) { reload(); }
+
+QModelIndex RulesPage::selected() const {
+    const auto rows = m_table->selectionModel()->selectedRows();
+    return rows.isEmpty() ? QModelIndex() : m_filter->mapToSource(rows.front());
+}
+
+void RulesPage::reload() {
+    m_desk.link().get("/v1/rules", this, [this](const ApiReply& reply) {
+        if (reply.ok()) return m_model->setRules(at(reply.body, {"rules"}));
+        say(reply, {});
+    });
+}
+
+void RulesPage::say(const ApiReply& reply, const QString& good) {
+    if (reply.ok()) return m_said->setText(good);
+    QString text = reply.message();
+    for (const json& finding : at(reply.body, {"findings"})) text += u'\n' + textAt(finding, "message");
+    if (!reply.hint().isEmpty()) text += u'\n' + reply.hint();
+    m_said->setText(text);
+}
+
+// What the words mean is shown before anything is kept.
+void RulesPage::understand() {
+    const QString sentence = m_sentence->text();
+    m_rule = nullptr;
+    m_keep->setEnabled(false);
+    if (sentence.trimmed().isEmpty()) return m_meaning->clear();
+    const json body{{"sentence", sentence.toStdString()}, {"zone", QTimeZone::systemTimeZoneId().toStdString()}};
+    m_desk.link().call("POST", "/v1/rules/parse", body, this, [this, sentence](const ApiReply& reply) {
+        if (sentence != m_sentence->text()) return;
+        if (!reply.ok()) return m_meaning->setText(reply.message());
+        m_rule = at(reply.body, {"rule"});
+        m_meaning->setText(textAt(reply.body, "sentence"));
+        m_keep->setEnabled(m_rule.is_object());
+    });
+}
+
+void RulesPage::keep() {
+    if (!m_rule.is_object()) return;
+    const bool fresh = m_editing.isEmpty();
+    const QString path = fresh ? QStringLiteral("/v1/rules") : "/v1/rules/" + encoded(m_editing);
+    m_desk.link().call(fresh ? "POST" : "PUT", path, m_rule, this, [this](const ApiReply& reply) {
+        say(reply, tr("The rule is kept."));
+        if (!reply.ok()) return;
+        m_editing.clear();
+        m_sentence->clear();
+        m_keep->setText(tr("&Add rule"));
+        reload();
+    });
+}
+
+void RulesPage::edit() {
+    if (!selected().isValid()) return;
+    const json& rule = m_model->ruleAt(selected());
+    m_editing = textAt(rule, "id");
+    m_sentence->setText(textAt(rule, "sentence"));
+    m_keep->setText(tr("&Keep changes"));
+    m_sentence->setFocus();
+}
+
+void RulesPage::remove() {
+    if (!selected().isValid()) return;
+    const QString id = textAt(m_model->ruleAt(selected()), "id");
+    m_desk.link().call("DELETE", "/v1/rules/" + encoded(id), nullptr, this, [this](const ApiReply& reply) {
+        say(reply, tr("The rule is removed."));
+        reload();
+    });
+}
+
+void RulesPage::switchSelected() {
+    if (!selected().isValid()) return;
+    const json known = m_model->ruleAt(selected());
+    json rule = json::object();
+    for (const char* const part : {"match", "grant", "budget", "lifetime", "priority", "origin", "note", "enabled"}) {
+        if (known.contains(part)) rule[part] = known[part];
+    }
+    rule["enabled"] = !known.value("enabled", true);
+    m_desk.link().call("PUT", "/v1/rules/" + encoded(textAt(known, "id")), rule, this, [this](const ApiReply& reply) {
+        say(reply, {});
+        reload();
+    });
+}
+
+}  // namespace netpas::ui
