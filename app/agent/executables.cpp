@@ -10,11 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 namespace netpas::agent {
 
@@ -46,7 +49,29 @@ std::string verifiedPath(const Question& question) {
     return same ? std::string(path.data(), static_cast<size_t>(length)) : std::string();
 }
 
-[[noreturn]] void helperMain(int socket) {
+// 0: it is gone. The name in parentheses may hold anything; what follows the last of them is the state and the parent.
+pid_t parentOf(pid_t process) {
+    const int file = ::open(("/proc/" + std::to_string(process) + "/stat").c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    std::array<char, 512> text{};
+    const ssize_t length = ::read(file, text.data(), text.size() - 1);
+    ::close(file);
+    const char* const name = length > 0 ? std::strrchr(text.data(), ')') : nullptr;
+    if (name == nullptr || std::strlen(name) < sizeof ") S 1" - 1) return 0;
+    return static_cast<pid_t>(std::strtol(name + sizeof ") S" - 1, nullptr, 10));
+}
+
+Asker askerOf(const Question& question, const std::vector<std::string>& messengers) {
+    const Asker self{verifiedPath(question), question.process};
+    if (std::find(messengers.begin(), messengers.end(), self.executable) == messengers.end()) return self;
+    const pid_t parent = parentOf(question.process);
+    if (parent <= 1) return self;
+    const Asker starter{verifiedPath({question.number, parent, question.user}), parent};
+    // Still its parent: the number was not given to another process meanwhile.
+    return starter.executable.empty() || parentOf(question.process) != parent ? self : starter;
+}
+
+[[noreturn]] void helperMain(int socket, const std::vector<std::string>& messengers) {
     ::prctl(PR_SET_NAME, "netpas-who");
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2}) ::signal(number, SIG_IGN);
     if (socket != helperSocket && ::dup2(socket, helperSocket) < 0) ::_exit(1);
@@ -57,7 +82,9 @@ std::string verifiedPath(const Question& question) {
     Question question{};
     while (::recv(helperSocket, &question, sizeof question, 0) == static_cast<ssize_t>(sizeof question)) {
         std::string answer(reinterpret_cast<const char*>(&question.number), sizeof question.number);
-        answer += verifiedPath(question);
+        const Asker asker = askerOf(question, messengers);
+        answer.append(reinterpret_cast<const char*>(&asker.process), sizeof asker.process);
+        answer += asker.executable;
         (void)::send(helperSocket, answer.data(), answer.size(), MSG_NOSIGNAL);
     }
     ::_exit(0);
@@ -65,7 +92,20 @@ std::string verifiedPath(const Question& question) {
 
 }  // namespace
 
-tl::expected<std::unique_ptr<Executables>, app::PrivilegeFailure> Executables::start() {
+// Beside netpasd, or where an installation keeps what everybody may run.
+std::vector<std::string> Executables::ownCommand() {
+    std::error_code error;
+    const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+    std::vector<std::string> found;
+    for (const auto& place : {folder / "netpas", folder / "../bin/netpas"}) {
+        const auto path = std::filesystem::canonical(place, error);
+        if (!error) found.push_back(path.string());
+    }
+    return found;
+}
+
+tl::expected<std::unique_ptr<Executables>, app::PrivilegeFailure> Executables::start(
+    std::vector<std::string> messengers) {
     int ends[2];
     const auto failed = [] {
         return tl::unexpected(app::PrivilegeFailure{
@@ -74,7 +114,7 @@ tl::expected<std::unique_ptr<Executables>, app::PrivilegeFailure> Executables::s
     };
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return failed();
     const pid_t helper = ::fork();
-    if (helper == 0) helperMain(ends[1]);
+    if (helper == 0) helperMain(ends[1], messengers);
     ::close(ends[1]);
     if (helper < 0) {
         ::close(ends[0]);
@@ -90,19 +130,24 @@ Executables::~Executables() {
     }
 }
 
-std::string Executables::of(pid_t process, uid_t user) {
+Asker Executables::asker(pid_t process, uid_t user) {
+    const Asker unknown{{}, process};
     const Question question{++m_last, process, user};
-    if (::send(m_socket, &question, sizeof question, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return {};
-    std::array<char, sizeof question.number + PATH_MAX> answer{};
+    if (::send(m_socket, &question, sizeof question, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return unknown;
+    constexpr size_t head = sizeof question.number + sizeof(pid_t);
+    std::array<char, head + PATH_MAX> answer{};
     pollfd ready{m_socket, POLLIN, 0};
     while (::poll(&ready, 1, patience) > 0) {
         const ssize_t count = ::recv(m_socket, answer.data(), answer.size(), MSG_DONTWAIT);
-        if (count < static_cast<ssize_t>(sizeof question.number)) return {};
+        if (count < static_cast<ssize_t>(head)) return unknown;
         // An answer that came too late for its question is not this one's.
         if (std::memcmp(answer.data(), &question.number, sizeof question.number) != 0) continue;
-        return std::string(answer.data() + sizeof question.number, static_cast<size_t>(count) - sizeof question.number);
+        Asker asker;
+        std::memcpy(&asker.process, answer.data() + sizeof question.number, sizeof asker.process);
+        asker.executable.assign(answer.data() + head, static_cast<size_t>(count) - head);
+        return asker;
     }
-    return {};
+    return unknown;
 }
 
 }  // namespace netpas::agent

@@ -333,10 +333,11 @@ void SecretaryLink::Impl::forward(const HttpRequest& request, const std::string&
     channel::ApiRequest asked;
     asked.request = m_nextRequest++;
     if (request.peer) {
+        const Asker asker = m_context.executables.asker(request.peer->pid, request.peer->uid);
         asked.caller.uid = request.peer->uid;
-        asked.caller.pid = static_cast<uint32_t>(std::max(request.peer->pid, 0));
-        if (m_peers && node.empty()) m_peers->saw(request.peer->pid);
-        asked.caller.executable = m_context.executables.of(request.peer->pid, request.peer->uid);
+        asked.caller.pid = static_cast<uint32_t>(std::max(asker.process, 0));
+        if (m_peers && node.empty()) m_peers->saw(asker.process);
+        asked.caller.executable = asker.executable;
     }
     asked.caller.node = node;
     asked.method = request.method;

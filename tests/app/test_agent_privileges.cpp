@@ -135,6 +135,75 @@ private slots:
         QCOMPARE(found.at("another user's by now"), std::string("."));
     }
 
+    // The `netpas` of a script: who started it is who asks.
+    void aMessengersParentStandsForIt() {
+        const auto found = inChild([](Findings& findings) {
+            const std::string sleep = std::filesystem::canonical("/bin/sleep").string();
+            auto executables = agent::Executables::start({sleep});
+            if (!executables) return;
+            // This test starts one messenger; `env`'s is started by a shell that becomes it, so that its parent is this test, too.
+            const auto started = [&](const char* program, std::vector<const char*> arguments) {
+                arguments.insert(arguments.begin(), program);
+                arguments.push_back(nullptr);
+                const pid_t child = ::fork();
+                if (child == 0) {
+                    ::execv(program, const_cast<char* const*>(arguments.data()));
+                    ::_exit(1);
+                }
+                for (int i = 0; i < 200; ++i) {
+                    std::error_code ignored;
+                    if (std::filesystem::read_symlink("/proc/" + std::to_string(child) + "/exe", ignored) == sleep)
+                        break;
+                    ::usleep(10000);
+                }
+                return child;
+            };
+            const auto end = [](pid_t child) {
+                ::kill(child, SIGKILL);
+                ::waitpid(child, nullptr, 0);
+            };
+            const pid_t direct = started("/bin/sleep", {"100"});
+            const agent::Asker asker = (*executables)->asker(direct, 0);
+            findings.tell("parent", asker.executable);
+            findings.tell("parent's number", std::to_string(asker.process - ::getpid()));
+            findings.tell("another user's", (*executables)->asker(direct, 1).executable + ".");
+            end(direct);
+            const pid_t shell = started("/bin/sh", {"-c", "exec sleep 100"});
+            findings.tell("through a shell", (*executables)->asker(shell, 0).executable);
+            end(shell);
+            findings.tell("no messenger", (*executables)->asker(::getpid(), 0).executable);
+        });
+        const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+        QCOMPARE(found.at("parent"), self);
+        QCOMPARE(found.at("parent's number"), std::string("0"));
+        QCOMPARE(found.at("another user's"), std::string("."));
+        QCOMPARE(found.at("through a shell"), self);
+        QCOMPARE(found.at("no messenger"), self);
+    }
+
+    // A messenger that root started for another user asks for itself.
+    void anotherUsersParentDoesNotCount() {
+        const auto found = inChild([](Findings& findings) {
+            const std::string sleep = std::filesystem::canonical("/bin/sleep").string();
+            auto executables = agent::Executables::start({sleep});
+            const pid_t child = executables ? ::fork() : -1;
+            if (child == 0) {
+                if (::setuid(1) == 0) ::execl("/bin/sleep", "sleep", "100", nullptr);
+                ::_exit(1);
+            }
+            std::string asker;
+            for (int i = 0; child > 0 && i < 200 && asker.empty(); ++i) {
+                asker = (*executables)->asker(child, 1).executable;
+                ::usleep(10000);
+            }
+            findings.tell("asker", asker);
+            findings.tell("expected", sleep);
+            ::kill(child, SIGKILL);
+            ::waitpid(child, nullptr, 0);
+        });
+        QCOMPARE(found.at("asker"), found.at("expected"));
+    }
+
     // A program that poses as another by mounting itself over it, in a namespace of its own.
     void aPathThatMeansAnotherFileToItsProcessIsNotBelieved() {
         const auto found = inChild([](Findings& findings) {
