@@ -49,6 +49,7 @@ struct ReversePurchases::Entry {
     Timers::Id timer = 0;
     Timers::Id end = 0;
     Timers::Id pay = 0;
+    SteadyTime begun{};  // to pay
     SteadyTime heard{};  // the seller
     Money perSecond;     // between the last two times
     // Since when it is judged, and what had come and been charged for by then.
@@ -162,6 +163,16 @@ void ReversePurchases::onQuote(PurchaseId id, tl::expected<ReverseQuote, BuyRefu
     }
     secretary::SpendRequest terms = spendRequestOf(request, *asked->quote, asked->wish.order.process);
     m_ports.authority.inform(request, terms);
+    if (terms.unit == ledger::PriceUnit::Minute && terms.price < asked->offer->smallest) {
+        return refuse(*asked,
+                      {BuyRefusal::Kind::Invalid,
+                       id,
+                       "A minute at " + terms.price.toString() + " does not pay for the seller's smallest slice of " +
+                           asked->offer->smallest.toString() + ".",
+                       "ask for a larger cap, or for a shorter time",
+                       {}},
+                      EndReason::RefusedBySecretary);
+    }
     keepTerms(terms, asked->book.request.context);
     m_ports.authority.authorize(id, terms, asked->wish.order.byPerson,
                                 whileAlive([this, id](const Verdict& verdict) { onVerdict(id, verdict); }));
@@ -203,7 +214,7 @@ void ReversePurchases::onVerdict(PurchaseId id, const Verdict& verdict) {
     asked->book.why = asked->why;
     asked->book.decidedBy = asked->why.rule;
     asked->book.state = PurchaseState::Active;
-    asked->heard = m_ports.clock.steady();
+    asked->begun = asked->heard = m_ports.clock.steady();
     if (const auto& duration = asked->book.request.duration) {
         asked->end = m_ports.timers.after(std::chrono::duration_cast<std::chrono::milliseconds>(*duration),
                                           whileAlive([this, id] { stop(id, EndReason::DurationOver); }));
@@ -217,6 +228,15 @@ Money ReversePurchases::spentByNow(const Entry& entry) const {
     const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(m_ports.clock.steady() - entry.heard);
     const Money more = Money::fromEighths(times(entry.perSecond, since.count()).eighths() / 1000);
     return plus(entry.book.usage.amount, more);
+}
+
+// What was agreed to for the minutes that have begun, the next one a little early. Sellers are not asked to keep to that: they get no more.
+Money ReversePurchases::grantedByNow(const Entry& entry) const {
+    const ledger::Context& context = entry.book.request.context;
+    if (context.unit != ledger::PriceUnit::Minute || context.unitPrice <= Money::zero()) return Money::max();
+    const auto minutes =
+        std::chrono::floor<std::chrono::minutes>(m_ports.clock.steady() - entry.begun + m_settings.sliceFor);
+    return times(context.unitPrice, minutes.count() + 1);
 }
 
 void ReversePurchases::payOn(PurchaseId id) {
@@ -240,8 +260,9 @@ void ReversePurchases::payAhead(PurchaseId id) {
     const Money feesEach = known->slices == 0
                                ? Money::zero()
                                : Money::fromEighths(feesBefore.eighths() / static_cast<int64_t>(known->slices) + 1);
-    slice = std::min(slice, less(left, feesEach));
+    slice = std::min({slice, less(left, feesEach), less(less(grantedByNow(*known), known->charged), feesEach)});
     if (slice < known->offer->smallest) {
+        if (less(left, feesEach) >= known->offer->smallest) return;  // for this minute; another one comes
         const Money unspent = less(known->sent, known->book.usage.amount);
         if (unspent < known->offer->pricePerPacket) beginStop(*known, EndReason::CapReached, {});
         return;

@@ -78,6 +78,7 @@ private:
     void onPaid(PurchaseId id, const tl::expected<PaymentView, PayRefusal>& result);
     void payOn(PurchaseId id);
     [[nodiscard]] Money spentByNow(const Entry& entry) const;
+    [[nodiscard]] Money grantedByNow(const Entry& entry) const;
     void arm(PurchaseId id);
     void ask(PurchaseId id);
     void onStanding(PurchaseId id, const SellerReply& reply);

@@ -182,6 +182,7 @@ void ReverseSales::written(bool done) {
         const Money arrived = std::exchange(order.arriving, Money::zero());
         if (!done) continue;
         order.paid = checkedAdd(order.paid, arrived).value_or(order.paid);
+        order.heard = m_ports.clock.steady();  // the offer may have lain there for minutes
         m_ports.timers.after(std::chrono::milliseconds(0), whileAlive([this, id = id] {
                                  const auto paid = m_orders.find(id);
                                  if (paid == m_orders.end()) return;

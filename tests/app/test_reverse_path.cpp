@@ -213,6 +213,7 @@ struct World {
     tl::expected<PurchaseView, BuyRefusal> tryToBuy(const char* cap, const std::string& offer, uint16_t fromPort = port,
                                                     uint32_t user = uid) {
         ReverseBuyOrder order = wish(cap, user, fromPort);
+        order.order.purchase.duration = lasts;
         order.order.prepared = offer;
         if (offer.empty()) order.wish["class"] = "best";
         const auto said = std::make_shared<std::optional<tl::expected<PurchaseView, BuyRefusal>>>();
@@ -256,6 +257,7 @@ struct World {
     std::set<payments::PaymentId> delivered;
     std::optional<tl::expected<PurchaseView, BuyRefusal>> answer;
     bool refunds = true;
+    std::optional<seconds> lasts;
 };
 
 }  // namespace
@@ -315,6 +317,49 @@ private slots:
         QCOMPARE(world.view().book.state, PurchaseState::Settled);
         QCOMPARE(world.view().book.reason, EndReason::CapReached);
         world.booksAreGood();
+    }
+
+    // Whatever the packets that come: the price of a minute is for every minute that has begun, the next one a slice early.
+    void aMinuteCostsNoMoreThanItsPrice() {
+        World world;
+        world.lasts = std::chrono::minutes(10);
+        world.buy("0.01");
+        QVERIFY(world.answer);
+        QVERIFY2(world.answer->has_value(), world.answer->has_value() ? "" : world.answer->error().message.c_str());
+        QCOMPARE(world.view().book.request.context.unitPrice, dollars("0.001"));
+        for (int second = 1; second <= 200; ++second) {
+            world.run(seconds(1), 5'000);
+            const int minutes = (second + 9) / 60 + 1;
+            const Money most = *checkedMul(dollars("0.001"), minutes);
+            QVERIFY2(world.view().reverse->charged <= most,
+                     (std::to_string(second) + " s: " + world.view().reverse->charged.toString()).c_str());
+        }
+        // ... and goes on for the next minutes.
+        QVERIFY(world.view().reverse->charged > dollars("0.003"));
+        QCOMPARE(world.view().book.state, PurchaseState::Active);
+        world.booksAreGood();
+    }
+
+    // A button may be looked at for longer than a seller waits for those whom it serves.
+    void whoPaysLongAfterTheOfferIsServed() {
+        World world;
+        const auto offers = world.quote();
+        QVERIFY(offers && !offers->empty());
+        world.run(seconds(25));
+        world.buy("0.01", offers->front().id);
+        QVERIFY2(world.answer->has_value(), world.answer->has_value() ? "" : world.answer->error().message.c_str());
+        world.run(seconds(5), 1000);
+        QVERIFY(world.view().book.usage.packets > 0);
+        QCOMPARE(world.view().book.state, PurchaseState::Active);
+    }
+
+    void aMinuteThatPaysForNoSliceIsRefused() {
+        World world;
+        world.lasts = std::chrono::hours(24);
+        world.buy("0.0001");
+        QVERIFY(world.answer && !world.answer->has_value());
+        QVERIFY(world.answer->error().kind == BuyRefusal::Kind::Invalid);
+        QCOMPARE(world.sellerPayments.confirmed(), size_t{0});
     }
 
     void whoIsNotHeardAnyMoreIsStopped() {
