@@ -81,7 +81,8 @@ const std::filesystem::path& Client::socketFor(std::string_view target) const {
          {"/v1/status", "/v1/services", "/v1/quotes", "/v1/door", "/v1/pairing", "/v1/measurements"}) {
         if (target.starts_with(ofAgent)) return m_socket;
     }
-    return ::access(m_secretary.c_str(), R_OK | W_OK) == 0 ? m_secretary : m_socket;
+    const bool inPerson = !m_asApplication && ::access(m_secretary.c_str(), R_OK | W_OK) == 0;
+    return inPerson ? m_secretary : m_socket;
 }
 
 net::HttpTarget Client::targetFor(std::string_view target) const {
@@ -140,6 +141,10 @@ tl::expected<net::HttpResponse, Problem> Client::callRaw(const std::string& meth
 
 tl::expected<net::HttpResponse, Problem> Client::callInPerson(const std::string& method, const std::string& target,
                                                               const std::string& body) const {
+    if (m_asApplication) {
+        return tl::unexpected(
+            Problem{Exit::Denied, "UNAUTHORIZED", "an application may not do that", "type it without --request"});
+    }
     const bool here = !m_remote && ::access(m_secretary.c_str(), F_OK) == 0;
     if (!here && (m_remote || ::access(m_socket.c_str(), F_OK) == 0)) {
         return tl::unexpected(Problem{Exit::Denied, "UNAUTHORIZED",

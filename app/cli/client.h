@@ -43,6 +43,8 @@ public:
           m_secretary(secretary.empty() ? m_socket.parent_path() / "secretary.sock" : std::move(secretary)) {}
     // An agent on another machine, over TLS.
     explicit Client(RemoteAgent agent) : m_remote(std::move(agent)) {}
+    // As any application asks, whoever types: through the agent, where rules, budgets and answers decide even for the owner.
+    void askAsApplication() { m_asApplication = true; }
     // Where that one listens.
     [[nodiscard]] std::optional<Endpoint> remote() const {
         return m_remote ? std::optional<Endpoint>(m_remote->at) : std::nullopt;
@@ -70,6 +72,7 @@ private:
     std::filesystem::path m_socket;
     std::filesystem::path m_secretary;
     std::optional<RemoteAgent> m_remote;
+    bool m_asApplication = false;
 };
 
 }  // namespace netpas::cli

@@ -1,14 +1,12 @@
 #include "app/cli/commands.h"
 
-#include <netdb.h>
-#include <sys/socket.h>
-
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "app/cli/answers.h"
+#include "app/cli/streams.h"
 #include "app/cli/text.h"
 #include "core/crypto/hex.h"
 #include "core/crypto/identity.h"
@@ -82,14 +80,8 @@ void printTroubles(const json& list) {
 // A name is looked up here, so that the agent needs no resolver.
 std::optional<std::string> addressOf(const std::string& host) {
     if (IpAddress::parse(host)) return host;
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return std::nullopt;
-    char text[NI_MAXHOST] = {};
-    const int failed = ::getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
-    ::freeaddrinfo(found);
-    return failed == 0 ? std::optional<std::string>(text) : std::nullopt;
+    const std::vector<IpAddress> found = addressesOf(host);
+    return found.empty() ? std::nullopt : std::optional(found.front().toString());
 }
 
 std::string freshKey() {
@@ -109,6 +101,8 @@ tl::expected<json, Problem> bodyOf(const BuyWish& wish) {
     if (!wish.from.empty()) body["from"] = wish.from;
     if (wish.incoming) body["direction"] = "incoming";
     if (!wish.seller.empty()) body["seller"] = wish.seller;
+    if (!wish.purpose.empty()) body["purpose"] = wish.purpose;
+    if (!wish.domain.empty()) body["domain"] = wish.domain;
     if (wish.toPort != 0) body["to_port"] = wish.toPort;
     if (wish.fromPort != 0) body["from_port"] = wish.fromPort;
     if (!wish.className.empty()) body["class"] = wish.className;
@@ -348,7 +342,22 @@ Exit stop(const Client& client, Output output, const std::vector<std::string>& i
     return pending ? Exit::Pending : Exit::Ok;
 }
 
-Exit purchases(const Client& client, Output output) {
+namespace {
+
+Exit onePurchase(const Client& client, Output output, const std::string& id) {
+    const auto answer = client.call("GET", "/v1/purchases/" + net::encodeQueryValue(id));
+    if (!answer) return report(answer.error(), output);
+    if (output.json) return printJson(answer->body), Exit::Ok;
+    print(table(purchaseRows(json::array({answer->body}))));
+    printTroubles(json::array({answer->body}));
+    printPath(answer->body);
+    return Exit::Ok;
+}
+
+}  // namespace
+
+Exit purchases(const Client& client, Output output, const std::string& id) {
+    if (!id.empty()) return onePurchase(client, output, id);
     const auto answer = client.call("GET", "/v1/purchases");
     if (!answer) return report(answer.error(), output);
     if (output.json) return printJson(answer->body), Exit::Ok;

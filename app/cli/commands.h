@@ -28,13 +28,16 @@ struct BuyWish {
     std::string duration;
     bool incoming = false;  // for packets that come from there
     std::string seller;     // … who sells that: https://ADDRESS:PORT/#KEY; empty: whom the far ISP names
+    std::string purpose;    // what an application says that it is for
+    std::string domain;     // … and on which site's behalf
 };
 
 [[nodiscard]] Exit status(const Client& client, Output output);
 [[nodiscard]] Exit services(const Client& client, Output output, const std::string& to);
 [[nodiscard]] Exit buy(const Client& client, Output output, const BuyWish& wish);
 [[nodiscard]] Exit stop(const Client& client, Output output, const std::vector<std::string>& ids, bool all);
-[[nodiscard]] Exit purchases(const Client& client, Output output);
+// `id`: this one, also when it is over; empty: what is open.
+[[nodiscard]] Exit purchases(const Client& client, Output output, const std::string& id);
 [[nodiscard]] Exit join(const Client& client, Output output, const std::string& url);
 
 // Prints a problem as `output` says; the answer is its exit status.

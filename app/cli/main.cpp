@@ -24,6 +24,8 @@ struct Commands {
     std::string agent;  // a paired one, on another machine
     std::string to, url;
     BuyWish wish;
+    std::string id;
+    bool asApplication = false;
     std::vector<std::string> ids;
     bool all = false;
     Action chosen;  // of a topic
@@ -47,6 +49,8 @@ void addBuy(CLI::App& app, Commands& given) {
     buy->add_flag("--incoming", given.wish.incoming, "for packets that come from there, not for those sent there");
     buy->add_option("--seller", given.wish.seller,
                     "with --incoming: who sells that, https://ADDRESS:PORT/#KEY; else the far ISP says who");
+    buy->add_option("--purpose", given.wish.purpose, "what it is for, such as video; shown as a claim");
+    buy->add_option("--domain", given.wish.domain, "the site on whose behalf; shown as a claim");
     buy->add_option("--for", given.wish.duration, "stop by itself after 90s, 10m, 2h");
 }
 
@@ -59,12 +63,13 @@ Exit runVerb(const CLI::App& app, const Commands& given) {
         return report({Exit::Usage, "INVALID_ARGUMENT", remote.error(), "netpas pair request URL --name NAME"},
                       given.output);
     }
-    const Client client = remote ? Client(*remote) : Client(given.socket, given.secretarySocket);
+    Client client = remote ? Client(*remote) : Client(given.socket, given.secretarySocket);
+    if (given.asApplication) client.askAsApplication();
     if (given.chosen) return given.chosen(client, given.output);
     if (app.got_subcommand("status")) return status(client, given.output);
     if (app.got_subcommand("services")) return services(client, given.output, given.to);
     if (app.got_subcommand("buy")) return buy(client, given.output, given.wish);
-    if (app.got_subcommand("purchases")) return purchases(client, given.output);
+    if (app.got_subcommand("purchases")) return purchases(client, given.output, given.id);
     if (app.got_subcommand("join")) return join(client, given.output, given.url);
     if (app.got_subcommand("stop")) {
         if (given.all == !given.ids.empty()) {
@@ -91,6 +96,8 @@ int main(int argc, char** argv) {
     app.add_option("--agent", given.agent, "a modem's agent that this machine is paired with, by its name here")
         ->envname("NETPAS_AGENT");
     app.add_flag("--json", given.output.json, "print JSON");
+    app.add_flag("--request", given.asApplication,
+                 "ask as an application does: rules, budgets and answers decide, even for the owner");
     app.require_subcommand(1);
     app.fallthrough();
     app.add_subcommand("status", "whether the agent runs, and what it does now");
@@ -100,7 +107,8 @@ int main(int argc, char** argv) {
     CLI::App* const stopVerb = app.add_subcommand("stop", "end purchases and settle them");
     stopVerb->add_option("id", given.ids, "numbers of purchases");
     stopVerb->add_flag("--all", given.all, "every purchase of yours");
-    app.add_subcommand("purchases", "what is bought at the moment");
+    CLI::App* const purchasesVerb = app.add_subcommand("purchases", "what is bought at the moment");
+    purchasesVerb->add_option("id", given.id, "only this one, also when it is over");
     CLI::App* const joinVerb = app.add_subcommand("join", "buy through this ISP from now on");
     joinVerb->add_option("url", given.url, "https://ADDRESS:PORT/#KEY, from the ISP")->required();
     addTopics(app, given.chosen);

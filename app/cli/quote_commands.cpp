@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "app/cli/answers.h"
+#include "app/cli/streams.h"
 #include "app/cli/text.h"
 #include "app/cli/topics.h"
 
@@ -20,7 +21,31 @@ struct Given {
     bool incoming = false;
     uint16_t toPort = 0, fromPort = 0;
     std::string protocol, className, seller, cap;
+    pid_t process = 0;
+    std::string url, domain;
 };
+
+// The other end, where it is said by a name, or by whose stream it is.
+std::optional<Problem> findOtherEnd(Given& given) {
+    const auto web = webOf(given.url);
+    const std::vector<IpAddress> hosts = addressesOf(web ? web->host : given.to);
+    if (given.process == 0 && given.url.empty()) {
+        if (given.to.empty()) return usage("an address is missing", "netpas quote 192.0.2.10");
+        if (hosts.empty()) return usage("there is no host " + given.to, "netpas quote 192.0.2.10");
+        given.to = hosts.front().toString();
+        return std::nullopt;
+    }
+    auto end = given.process > 0 ? streamAmong(connectionsOf(given.process), web, hosts) : std::nullopt;
+    if (!end && web && hosts.size() == 1) end = Endpoint{hosts.front(), web->port};
+    if (!end) {
+        return Problem{Exit::Failed, "NO_STREAM", "it is not clear where that stream comes from",
+                       "name the other end: netpas quote ADDRESS --incoming"};
+    }
+    given.to = end->address.toString();
+    given.toPort = end->port;
+    if (web && !IpAddress::parse(web->host)) given.domain = web->host;
+    return std::nullopt;
+}
 
 json bodyOf(const Given& given) {
     json body{{"to", given.to}, {"stream_bit_per_second", static_cast<uint64_t>(std::llround(given.mbit * 1e6))}};
@@ -88,13 +113,16 @@ void show(const Given& given, const json& body) {
           " --cap 0.05 --offer " + textAt(offers[1], "id") + "\n");
 }
 
-Exit quote(const Client& client, const Given& given, Output output) {
-    const auto answer = [&] {
+Exit quote(const Client& client, Given given, Output output) {
+    if (const auto unclear = findOtherEnd(given)) return report(*unclear, output);
+    auto answer = [&] {
         const Progress progress(given.incoming ? "asking who sells there" : "asking the ISPs for their menus");
         return client.call("POST", "/v1/quotes", bodyOf(given));
     }();
     if (!answer) return report(answer.error(), output);
     if (output.json) {
+        if (given.process > 0 || !given.url.empty()) answer->body["to_port"] = given.toPort;
+        if (!given.domain.empty()) answer->body["domain"] = given.domain;
         printJson(answer->body);
     } else {
         show(given, answer->body);
@@ -109,7 +137,7 @@ void addQuoteVerbs(CLI::App& app, Action& chosen) {
     CLI::App* const verb =
         addVerb(app, chosen, "quote", "offers for a destination, and what each would change",
                 [given](const Client& client, Output output) { return quote(client, *given, output); });
-    verb->add_option("to", given->to, "address of the other end")->required();
+    verb->add_option("to", given->to, "address or name of the other end");
     verb->add_option("--mbit", given->mbit,
                      "what the traffic needs, in millions of bits a second; 5 is a film in full HD")
         ->check(CLI::Range(0.001, 100'000.0));
@@ -120,6 +148,10 @@ void addQuoteVerbs(CLI::App& app, Action& chosen) {
     forFlow(verb->add_option("--from-port", given->fromPort, "port of this machine")->check(CLI::Range(1, 65535)));
     forFlow(verb->add_option("--proto", given->protocol, "tcp, udp, icmp or any; with a port tcp, else any")
                 ->check(CLI::IsMember({"tcp", "udp", "icmp", "any"})));
+    forFlow(
+        verb->add_option("--process", given->process, "instead of an address: where this process's stream comes from")
+            ->check(CLI::PositiveNumber));
+    forFlow(verb->add_option("--url", given->url, "the stream from this URL"));
     forFlow(verb->add_option("--class", given->className, "one class instead of the cheapest and the best"));
     forFlow(verb->add_option("--cap", given->cap, "the most that will be paid, in dollars; 1 when left out"));
     forFlow(verb->add_option("--seller", given->seller, "who sells, https://ADDRESS:PORT/#KEY; else the far ISP says"));

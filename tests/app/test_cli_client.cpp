@@ -111,6 +111,25 @@ private slots:
         QVERIFY(agent.asked().empty());
     }
 
+    // The owner's player asks as any application does.
+    void requestsGoThroughTheAgentEvenForTheOwner() {
+        Door agent(m_agentSocket, R"({"id":"7","state":"active","flow":"","cap":"1","path":[]})");
+        Door secretary(m_secretarySocket, R"({"id":"7","state":"active","flow":"","cap":"1","path":[]})");
+        QCOMPARE(netpas("--request --json buy --to 192.0.2.1 --cap 1 --purpose video --domain example.net").exit, 0);
+        const auto asked = agent.asked();
+        QVERIFY(mentions(asked, "POST /v1/purchases"));
+        QVERIFY(mentions(asked, R"("purpose":"video")") && mentions(asked, R"("domain":"example.net")"));
+        QCOMPARE(netpas("--json purchases 7 --request").exit, 0);
+        QVERIFY(mentions(agent.asked(), "GET /v1/purchases/7"));
+        QVERIFY(secretary.asked().empty());
+        // ... and has no way to the owner's own door.
+        QCOMPARE(netpas("--request unlock --passphrase-file " + file("p", "open sesame\n")).exit, 4);
+        QVERIFY(secretary.asked().empty());
+        QVERIFY(!mentions(agent.asked(), "open sesame"));
+        QCOMPARE(netpas("--json buy --to 192.0.2.1 --cap 1").exit, 0);
+        QVERIFY(mentions(secretary.asked(), "POST /v1/purchases"));
+    }
+
     void secretsAreNeverToldToAnAgent() {
         Door agent(m_agentSocket, R"({"state":"locked","protection":"passphrase"})");
         const std::string secret = " --passphrase-file " + file("p", "open sesame\n");
