@@ -25,3 +25,7 @@ install(FILES ${resources}/man/netpasd.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man
 install(DIRECTORY ${resources}/topologies DESTINATION ${CMAKE_INSTALL_DATADIR}/netpas)
 install(FILES ${resources}/systemd/netpasd.service DESTINATION lib/systemd/system)
 install(FILES ${resources}/systemd/netpas-users.conf RENAME netpas.conf DESTINATION lib/sysusers.d)
+# Where the players look, whatever the prefix.
+set(NETPAS_MPV_FOLDER /etc/mpv CACHE PATH "mpv's folder for everybody's scripts")
+install(FILES ${resources}/players/mpv/netpas.lua DESTINATION ${NETPAS_MPV_FOLDER}/scripts)
+install(FILES ${resources}/players/mpv/netpas.conf DESTINATION ${NETPAS_MPV_FOLDER}/script-opts)

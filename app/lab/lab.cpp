@@ -33,6 +33,17 @@ std::string programPath(const std::string& name) {
     return name;
 }
 
+std::string resourcePath(const std::string& file) {
+    std::error_code error;
+    const auto folder = fs::read_symlink("/proc/self/exe", error).parent_path();
+    if (const auto shared = (folder / "../share/netpas" / file).lexically_normal(); fs::exists(shared, error))
+        return shared;
+    for (auto above = folder; above.has_relative_path(); above = above.parent_path()) {
+        if (const auto source = above / "resources" / file; fs::exists(source, error)) return source;
+    }
+    return "resources/" + file;
+}
+
 Lab::Lab(std::string name, Topology topology, NetworkPlan plan)
     : m_name(std::move(name)), m_topology(std::move(topology)), m_plan(std::move(plan)) {}
 

@@ -14,6 +14,8 @@ namespace netpas::lab {
 
 // A program beside netpas-lab's own executable, or in the PATH.
 std::string programPath(const std::string& name);
+// A file of resources/, where this program is installed or in the sources; relative when there is none.
+std::string resourcePath(const std::string& file);
 
 class Lab {
 public:

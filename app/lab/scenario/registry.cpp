@@ -11,7 +11,7 @@ const std::vector<Scenario>& scenarios() {
         overlayOnlyScenario(),      scaleScenario(),        paymentFaultsScenario(),  enterpriseScenario(),
         endpointConfirmsScenario(), settlementScenario(),   measureTruthScenario(),   pathFailureScenario(),
         priceRiseScenario(),        sharingScenario(),      roamingScenario(),        viewerBuysScenario(),
-        liarClassScenario(),
+        liarClassScenario(),        mpvButtonScenario(),
     };
     return all;
 }

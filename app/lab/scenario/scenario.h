@@ -32,6 +32,7 @@ struct ScenarioOptions {
     std::string database = "embedded";  // of accounting servers; or "postgres"
     uint64_t honest = 0;                // threats: seeds without attackers
     std::string evidence;               // threats: where it is written
+    std::string screenshots;            // folder for pictures of what is shown; empty: none
     std::string rows;                   // threats: only these, "3,11-14"
     std::string topology;               // another topology than the scenario's own
     bool nat = false;                   // modem: only the household behind address translation, …
@@ -112,6 +113,7 @@ Scenario enterpriseScenario();
 Scenario endpointConfirmsScenario();
 Scenario settlementScenario();
 Scenario viewerBuysScenario();
+Scenario mpvButtonScenario();
 Scenario measureTruthScenario();
 Scenario liarClassScenario();
 Scenario pathFailureScenario();

@@ -103,8 +103,10 @@ Expected<void> Story::premiere() {
         std::ofstream("/proc/sys/net/ipv4/tcp_rmem") << "4096 131072 262144";
         return {};
     }));
+    const auto options = playerOptions();
+    if (!options) return tl::unexpected(options.error());
     auto player = Player::start(
-        m_lab, "a", "http://" + Endpoint{m_context.address("b"), httpPort}.toString() + "/" + film->file, {});
+        m_lab, "a", "http://" + Endpoint{m_context.address("b"), httpPort}.toString() + "/" + film->file, *options);
     if (!player) return tl::unexpected(player.error());
     m_player = std::move(*player);
     LAB_TRY(waitUntil("the picture", seconds(20),

@@ -38,6 +38,8 @@ protected:
     // Before the clock of the buy begins.
     virtual Expected<void> askPrice(const FlowKey&) { return {}; }
     virtual Expected<std::string> order(const FlowKey& flow);
+    // Before the film is opened.
+    virtual Expected<PlayerOptions> playerOptions() { return PlayerOptions{}; }
     // While the network is quiet.
     virtual Expected<void> beforeTrouble() { return {}; }
     // Until everything of it is settled.
@@ -48,6 +50,7 @@ protected:
     ScenarioContext& m_context;
     Lab& m_lab;
     std::string m_purchase;
+    std::unique_ptr<Player> m_player;
 
 private:
     Expected<void> premiere();
@@ -64,7 +67,6 @@ private:
     void farewell();
 
     std::string m_webServer;
-    std::unique_ptr<Player> m_player;
     std::unique_ptr<CrossTraffic> m_cross;
     std::unique_ptr<PaymentMeter> m_meter;
     Phases m_at{};

@@ -1,114 +1,101 @@
-// The story again, but the viewer buys (NetPaS §3.1.3): the server is an ordinary web server and knows nothing of it. The access router of its
-// ISP sells, paid by the viewer in micropayments for a few seconds each.
+#include "app/lab/scenario/viewer_buys.h"
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "app/lab/parties.h"
 #include "app/lab/scenario/reconcile.h"
-#include "app/lab/scenario/story.h"
 
 namespace netpas::lab {
 namespace {
 
-constexpr const char* viewer = "a";
-constexpr const char* accessRouter = "g";
+constexpr const char* seller = "g";
 
 Money plus(Money a, Money b) { return checkedAdd(a, b).value_or(Money::max()); }
 
-// The server's host behind an access router of its ISP, which sells; the viewer with an agent of his own.
-void changeHosts(Topology& topology, const ScenarioOptions&) {
+}  // namespace
+
+void letViewerBuy(Topology& topology, const ScenarioOptions&) {
     for (HostSpec& host : topology.hosts) {
-        if (host.name == viewer) host.agent = host.mayReceive = true;
+        if (host.name == "a") host.agent = host.mayReceive = true;
         if (host.name != "b") continue;
         host.agent = false;
-        host.behind = accessRouter;
+        host.behind = seller;
     }
     HostSpec router;
-    router.name = accessRouter;
+    router.name = seller;
     router.agent = router.sells = router.mayReceive = true;
     topology.hosts.push_back(router);
     for (LinkSpec& link : topology.links)
         std::replace(link.between.begin(), link.between.end(), std::string("b"), router.name);
 }
 
-class ViewerBuys final : public Story {
-public:
-    using Story::Story;
+Expected<void> ViewerBuys::beforeTrouble() {
+    return netpas(m_lab, viewer, {"receive", "on"}).map([](const Json&) {});  // what is not spent comes back
+}
 
-protected:
-    [[nodiscard]] std::string payer() const override { return accessRouter; }
+// As a player with a button does, which shows what it would cost.
+Expected<void> ViewerBuys::askPrice(const FlowKey& flow) {
+    const auto asked = std::chrono::steady_clock::now();
+    const auto quote = netpas(m_lab, viewer,
+                              {"quote", flow.src.toString(), "--incoming", "--to-port", std::to_string(flow.srcPort),
+                               "--from-port", std::to_string(flow.dstPort), "--mbit", "2.6"});
+    if (!quote) return tl::unexpected(quote.error());
+    const Json offers = quote->value("offers", Json::array());
+    if (offers.size() < 2) return fail(LabErrc::Evidence, "nobody sells for what comes here: " + quote->dump());
+    m_offer = offers.back().value("id", "");
+    Json& result = m_context.result();
+    result["quote_seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
+    result["price_shown_per_minute"] = offers.back().value("per_minute_at_most", "");
+    m_context.say("The viewer asks what it would cost: at most $" + offers.back().value("per_minute_at_most", "") +
+                  " a minute.");
+    return {};
+}
 
-    Expected<void> beforeTrouble() override {
-        return netpas(m_lab, viewer, {"receive", "on"}).map([](const Json&) {});  // what is not spent comes back
-    }
+Expected<std::string> ViewerBuys::place(const FlowKey& flow) {
+    Purchase wish;
+    wish.to = flow.src.toString();
+    wish.protocol = "tcp";
+    wish.toPort = flow.srcPort;
+    wish.fromPort = flow.dstPort;
+    wish.incoming = true;
+    wish.offer = m_offer;
+    m_context.say("The viewer's agent buys it for what comes: netpas buy --incoming --to " + wish.to + " --to-port " +
+                  std::to_string(wish.toPort) + " --from-port " + std::to_string(wish.fromPort) +
+                  " --proto tcp --cap 1 --offer " + m_offer);
+    return buy(m_lab, viewer, wish);
+}
 
-    // As a player with a button does, which shows what it would cost.
-    Expected<void> askPrice(const FlowKey& flow) override {
-        const auto asked = std::chrono::steady_clock::now();
-        const auto quote =
-            netpas(m_lab, viewer,
-                   {"quote", flow.src.toString(), "--incoming", "--to-port", std::to_string(flow.srcPort),
-                    "--from-port", std::to_string(flow.dstPort), "--mbit", "2.6"});
-        if (!quote) return tl::unexpected(quote.error());
-        const Json offers = quote->value("offers", Json::array());
-        if (offers.size() < 2) return fail(LabErrc::Evidence, "nobody sells for what comes here: " + quote->dump());
-        m_offer = offers.back().value("id", "");
-        Json& result = m_context.result();
-        result["quote_seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
-        result["price_shown_per_minute"] = offers.back().value("per_minute_at_most", "");
-        m_context.say("The viewer asks what it would cost: at most $" + offers.back().value("per_minute_at_most", "") +
-                      " a minute.");
-        return {};
-    }
+Expected<std::string> ViewerBuys::order(const FlowKey& flow) {
+    const auto asked = std::chrono::steady_clock::now();
+    const auto bought = place(flow);
+    if (!bought) return tl::unexpected(bought.error());
+    m_viewers = *bought;
+    const auto since = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count(); };
+    m_context.result()["buy_seconds"] = since();
+    Json sold;
+    LAB_TRY(waitUntil("the access router's purchase", std::chrono::seconds(10), [&] {
+        const auto open = netpas(m_lab, accessRouter, {"purchases"});
+        const Json list = open ? open->value("purchases", Json::array()) : Json::array();
+        if (list.size() == 1) sold = list[0];
+        return sold.is_object() && sold.value("state", "") == "active";
+    }));
+    m_context.result()["seller_active_seconds"] = since();
+    return sold.value("id", "");
+}
 
-    Expected<std::string> order(const FlowKey& flow) override {
-        Purchase wish;
-        wish.to = flow.src.toString();
-        wish.protocol = "tcp";
-        wish.toPort = flow.srcPort;
-        wish.fromPort = flow.dstPort;
-        wish.incoming = true;
-        wish.offer = m_offer;
-        const auto asked = std::chrono::steady_clock::now();
-        m_context.say("The viewer's agent buys it for what comes: netpas buy --incoming --to " + wish.to +
-                      " --to-port " + std::to_string(wish.toPort) + " --from-port " + std::to_string(wish.fromPort) +
-                      " --proto tcp --cap 1 --offer " + m_offer);
-        const auto bought = buy(m_lab, viewer, wish);
-        if (!bought) return tl::unexpected(bought.error());
-        m_viewers = *bought;
-        const auto since = [&] {
-            return std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
-        };
-        m_context.result()["buy_seconds"] = since();
-        Json sold;
-        LAB_TRY(waitUntil("the access router's purchase", std::chrono::seconds(10), [&] {
-            const auto open = netpas(m_lab, accessRouter, {"purchases"});
-            const Json list = open ? open->value("purchases", Json::array()) : Json::array();
-            if (list.size() == 1) sold = list[0];
-            return sold.is_object() && sold.value("state", "") == "active";
-        }));
-        m_context.result()["seller_active_seconds"] = since();
-        return sold.value("id", "");
-    }
+Expected<Json> ViewerBuys::stopViewers(const std::string& purchase) { return stopPurchase(m_lab, viewer, purchase); }
 
-    Expected<void> endPurchase() override {
-        const auto settled = stopPurchase(m_lab, viewer, m_viewers);
-        if (!settled) return tl::unexpected(settled.error());
-        LAB_TRY(waitUntil("the access router's purchase to settle", std::chrono::seconds(20), [&] {
-            const auto open = netpas(m_lab, accessRouter, {"purchases"});
-            return open && open->value("purchases", Json::array()).empty();
-        }));
-        return judgeSlices(*settled);
-    }
-
-private:
-    Expected<void> judgeSlices(const Json& settled);
-    // Sum of what a host's books have of payments in one direction.
-    Expected<Money> sum(const std::string& host, const std::string& verb, const char* list, const char* field);
-
-    std::string m_offer, m_viewers;
-};
+Expected<void> ViewerBuys::endPurchase() {
+    const auto settled = stopViewers(m_viewers);
+    if (!settled) return tl::unexpected(settled.error());
+    LAB_TRY(waitUntil("the access router's purchase to settle", std::chrono::seconds(20), [&] {
+        const auto open = netpas(m_lab, accessRouter, {"purchases"});
+        return open && open->value("purchases", Json::array()).empty();
+    }));
+    return judgeSlices(*settled);
+}
 
 Expected<Money> ViewerBuys::sum(const std::string& host, const std::string& verb, const char* list, const char* field) {
     const auto said = netpas(m_lab, host, {verb, "--limit", "1000"});
@@ -161,14 +148,12 @@ Expected<void> ViewerBuys::judgeSlices(const Json& settled) {
     return {};
 }
 
-}  // namespace
-
 Scenario viewerBuysScenario() {
     Scenario scenario;
     scenario.name = "viewer-buys";
     scenario.description = "the viewer pays for what an ordinary web server sends; the server's access router sells";
     scenario.topology = "congested-peering";
-    scenario.adjust = changeHosts;
+    scenario.adjust = letViewerBuy;
     scenario.run = [](ScenarioContext& context) { return ViewerBuys(context).run(); };
     return scenario;
 }

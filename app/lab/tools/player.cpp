@@ -175,14 +175,32 @@ Expected<std::unique_ptr<Player>> Player::start(Lab& lab, const std::string& hos
     const std::string control = lab.folder() + "/" + name + ".sock";
     std::error_code error;
     std::filesystem::remove(control, error);
-    // No screen and no loudspeaker, but in real time: the null outputs keep the film's pace.
-    LAB_TRY(lab.startProgram(
-        name, host,
-        {"mpv", "--no-config", "--vo=null", "--ao=null", "--untimed=no", "--load-scripts=no", "--ytdl=no",
-         "--input-terminal=no", "--msg-level=all=warn", "--input-ipc-server=" + control, "--cache=yes",
-         "--cache-pause=yes", "--cache-secs=" + std::to_string(options.readAheadSeconds),
-         "--cache-pause-wait=" + std::to_string(options.refillSeconds), url},
-        {{"HOME", lab.folder()}}));
+    // No loudspeaker and mostly no screen, but in real time: the null outputs keep the film's pace.
+    std::vector<std::string> argv{"mpv",
+                                  "--no-config",
+                                  "--ao=null",
+                                  "--untimed=no",
+                                  "--load-scripts=no",
+                                  "--ytdl=no",
+                                  "--input-terminal=no",
+                                  "--msg-level=all=warn,netpas=info",
+                                  "--input-ipc-server=" + control,
+                                  "--cache=yes",
+                                  "--cache-pause=yes",
+                                  "--cache-secs=" + std::to_string(options.readAheadSeconds),
+                                  "--cache-pause-wait=" + std::to_string(options.refillSeconds)};
+    std::map<std::string, std::string> environment{{"HOME", lab.folder()}};
+    environment.insert(options.environment.begin(), options.environment.end());
+    if (options.display.empty()) {
+        argv.emplace_back("--vo=null");
+    } else {
+        // Drawn by the processor: the display has no graphics card.
+        argv.insert(argv.end(), {"--vo=x11", "--sws-fast=yes", "--geometry=640x360+0+0"});
+        environment["DISPLAY"] = options.display;
+    }
+    if (!options.script.empty()) argv.push_back("--script=" + options.script);
+    argv.push_back(url);
+    LAB_TRY(lab.startProgram(name, host, std::move(argv), std::move(environment)));
     auto watch = std::make_unique<Watch>();
     LAB_TRY(waitUntil("the player", std::chrono::seconds(15), [&] {
         watch->fd = connectTo(control);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,9 @@ struct PlayerReport {
 struct PlayerOptions {
     double readAheadSeconds = 2;  // as players on small devices keep it
     double refillSeconds = 1;     // after a stall it goes on with so much
+    std::string display;          // X server that shows the picture; empty: nobody sees it
+    std::string script;           // a file; empty: none
+    std::map<std::string, std::string> environment = {};
 };
 
 class Player {
