@@ -2,6 +2,7 @@
 // paths and classes. Pure; no clock, no network.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -34,13 +35,27 @@ struct Leg {
     IspId isp;
     std::vector<ClassOption> options;  // at most 64, as the header has it; none: the way cannot be bought
 };
-using Way = std::vector<Leg>;  // in path order, at most 16
+using Way = std::vector<Leg>;  // in path order, at most 16; longer ones are left out
+
+// An index into the options of each leg of a way. There are thousands of these: no memory of their own.
+class Choices {
+public:
+    static constexpr size_t most = 16;
+    void push_back(uint8_t choice) { m_of[m_size++] = choice; }
+    [[nodiscard]] uint8_t operator[](size_t leg) const { return m_of[leg]; }
+    [[nodiscard]] size_t size() const { return m_size; }
+    [[nodiscard]] bool empty() const { return m_size == 0; }
+
+private:
+    std::array<uint8_t, most> m_of{};
+    uint8_t m_size = 0;
+};
 
 struct Combination {
     static constexpr size_t bestEffort = SIZE_MAX;
-    size_t way = bestEffort;       // which of the ways
-    std::vector<uint8_t> choices;  // an index into the options of each leg; none for best effort
-    Money price;                   // of one packet, as it is encoded (§5.1): what the user pays
+    size_t way = bestEffort;  // which of the ways
+    Choices choices;          // none for best effort
+    Money price;              // of one packet, as it is encoded (§5.1): what the user pays
     Quality quality;
 };
 

@@ -29,7 +29,8 @@ bool beats(const Found& a, const Found& b) {
 }
 
 // The price and quality of one combination, from the last ISP backwards (NetPaS §5.1).
-Found valueOf(const Way& way, const std::vector<uint8_t>& choices) {
+template <typename Choices>
+Found valueOf(const Way& way, const Choices& choices) {
     Found value{Money::zero(), {}};
     for (size_t leg = way.size(); leg-- > 0;) {
         const ClassOption& chosen = way[leg].options[choices[leg]];
@@ -42,6 +43,7 @@ Found valueOf(const Way& way, const std::vector<uint8_t>& choices) {
 std::vector<Found> everyCombination(const std::vector<Way>& ways) {
     std::vector<Found> all;
     for (const Way& way : ways) {
+        if (std::any_of(way.begin(), way.end(), [](const Leg& leg) { return leg.options.empty(); })) continue;
         std::vector<uint8_t> choices(way.size(), 0);
         for (bool more = !way.empty(); more;) {
             all.push_back(valueOf(way, choices));
@@ -68,9 +70,49 @@ struct Chance {
         return leg;
     }
 
+    // Each class is dearer than the one before and better in all respects, as those that are sold.
+    Leg ladder(uint16_t isp, uint32_t count) {
+        Leg leg{IspId(isp), {}};
+        int64_t price = 8 + below(16);
+        Quality quality{10'000 + below(20'000), 5'000'000 + below(20'000'000), 2'000'000 + below(4) * 1'000'000};
+        for (uint32_t i = 0; i < count; ++i) {
+            leg.options.push_back(option(static_cast<uint8_t>(i), price, quality, below(2) * 13));
+            price += 4 + below(40);
+            quality.latencyMicroseconds = quality.latencyMicroseconds * (60 + below(35)) / 100;
+            quality.lossPerBillion = quality.lossPerBillion / 100 * (30 + below(50));
+            quality.bitsPerSecond *= 2;
+        }
+        return leg;
+    }
+
 private:
     std::mt19937 m_random;
 };
+
+// Each combination that is found has the value that it should have, none is there twice, and exactly those are left out that another one beats.
+void compareWithEverything(const std::vector<Way>& ways, const Quality& bestEffort) {
+    const Found free{Money::zero(), bestEffort};
+    const auto found = frontier(ways, packet, bestEffort);
+    std::vector<Found> values;
+    for (size_t i = 1; i < found.size(); ++i) {
+        const Found value{found[i].price, found[i].quality};
+        QCOMPARE(found[i].choices.size(), ways[found[i].way].size());
+        QCOMPARE(valueOf(ways[found[i].way], found[i].choices), value);
+        QVERIFY(std::find(values.begin(), values.end(), value) == values.end());
+        QVERIFY(values.empty() || values.back().price <= value.price);
+        values.push_back(value);
+    }
+    const auto all = everyCombination(ways);
+    for (const Found& one : all) {
+        const bool kept = std::find(values.begin(), values.end(), one) != values.end();
+        const bool beatenStrictly =
+            beats(free, one) ||
+            std::any_of(kept ? all.begin() : all.end(), all.end(),
+                        [&](const Found& o) { return beats(o, one) && !(o == one); }) ||
+            (!kept && std::any_of(values.begin(), values.end(), [&](const Found& o) { return beats(o, one); }));
+        QCOMPARE(kept, !beatenStrictly);
+    }
+}
 
 }  // namespace
 
@@ -124,24 +166,65 @@ private slots:
             }
             if (ways.size() > 1) ways[1].back() = ways[0].back();  // ends that are shared
             const Quality bestEffort = seed % 3 == 0 ? chance.quality() : Quality{1'000'000, 1'000'000'000, 0};
-            const Found free{Money::zero(), bestEffort};
-            const auto found = frontier(ways, packet, bestEffort);
-            std::vector<Found> values;
-            for (size_t i = 1; i < found.size(); ++i) {
-                const Found value{found[i].price, found[i].quality};
-                QCOMPARE(valueOf(ways[found[i].way], found[i].choices), value);
-                QVERIFY(std::find(values.begin(), values.end(), value) == values.end());
-                values.push_back(value);
-            }
-            const auto all = everyCombination(ways);
-            for (const Found& one : all) {
-                const bool beatenStrictly =
-                    beats(free, one) ||
-                    std::any_of(all.begin(), all.end(), [&](const Found& o) { return beats(o, one) && !(o == one); });
-                const bool kept = std::find(values.begin(), values.end(), one) != values.end();
-                QCOMPARE(kept, !beatenStrictly);
-            }
+            compareWithEverything(ways, bestEffort);
+            if (QTest::currentTestFailed()) return;
         }
+    }
+
+    // Where what one way offers rules out much of the others, before they are followed to their beginning.
+    void alternatesDoNotLoseWhatIsWorthHaving() {
+        for (uint32_t seed = 1; seed <= 60; ++seed) {
+            Chance chance(seed);
+            std::vector<Way> ways(2 + chance.below(11));
+            const uint32_t legs = 2 + chance.below(4);
+            for (size_t way = 0; way < ways.size(); ++way) {
+                for (uint32_t i = 0; i < legs; ++i) {
+                    const bool shared = way > 0 && i + seed % 3 >= legs;
+                    const auto isp = static_cast<uint16_t>(way * 10 + i);
+                    ways[way].push_back(shared ? ways[0][i] : chance.ladder(isp, legs > 4 ? 3 : 4));
+                }
+            }
+            if (seed % 5 == 0) ways.push_back(ways.front());                          // twice
+            if (seed % 7 == 0) ways.push_back({ways[0].begin() + 1, ways[0].end()});  // its end
+            if (seed % 11 == 0) ways.back().back().options.clear();                   // sells nothing
+            compareWithEverything(ways, {90'000, 60'000'000, 3'000'000});
+            if (QTest::currentTestFailed()) return;
+        }
+    }
+
+    void whatIsOutOfTheOrdinaryIsExact() {
+        constexpr uint64_t ever = UINT64_MAX;
+        const std::vector<Quality> extreme{
+            {0, 0, ever}, {ever, 0, ever}, {0, 1'000'000'000, 1}, {1, 1, 0}, {ever / 2 + 1, 999'999'999, 5}};
+        for (uint32_t seed = 1; seed <= 30; ++seed) {
+            Chance chance(seed);
+            std::vector<Way> ways(1 + chance.below(4));
+            for (Way& way : ways) {
+                for (uint16_t i = 0; i < 3; ++i) {
+                    Leg leg = chance.leg(i, 4);
+                    leg.options[chance.below(4)].quality = extreme[chance.below(5)];
+                    // Dear enough that a surcharge can lead beyond what a code says.
+                    if (chance.below(2) == 0)
+                        leg.options[chance.below(4)].price = {Money::fromEighths(int64_t{1} << (20 + chance.below(14))),
+                                                              Money::zero(), 1024};
+                    way.push_back(std::move(leg));
+                }
+            }
+            compareWithEverything(ways, seed % 2 == 0 ? Quality{ever, 1'000'000'000, 0} : Quality{0, 0, 1});
+            if (QTest::currentTestFailed()) return;
+        }
+    }
+
+    void aWayOfMoreThanTheHeaderHoldsIsLeftOut() {
+        Way longest, tooLong;
+        for (uint16_t i = 0; i < 17; ++i) {
+            if (i < 16) longest.push_back({IspId(i), {option(1, 8, {1, 0, 5})}});
+            tooLong.push_back({IspId(i), {option(1, 8, {0, 0, 9})}});
+        }
+        const std::vector<Way> ways{tooLong, longest};
+        const auto found = frontier(ways, packet, {1'000'000, 0, 0});
+        QCOMPARE(found.size(), size_t{2});
+        QCOMPARE(found[1].way, size_t{1});
     }
 };
 
