@@ -1,5 +1,7 @@
 #include "app/cli/commands.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -98,6 +100,7 @@ tl::expected<json, Problem> bodyOf(const BuyWish& wish) {
     std::string protocol = wish.protocol;
     if (protocol.empty() && (wish.toPort != 0 || wish.fromPort != 0)) protocol = "tcp";
     if (!protocol.empty()) body["protocol"] = protocol;
+    if (wish.attended || ::isatty(STDIN_FILENO) == 1) body["attended"] = true;
     if (!wish.from.empty()) body["from"] = wish.from;
     if (wish.incoming) body["direction"] = "incoming";
     if (!wish.seller.empty()) body["seller"] = wish.seller;

@@ -15,8 +15,9 @@ struct Output {
 };
 
 struct BuyWish {
-    std::string to;    // address or host name
-    std::string from;  // address of this machine's; only behind a modem
+    bool attended = false;  // a person has just asked for it
+    std::string to;         // address or host name
+    std::string from;       // address of this machine's; only behind a modem
     uint16_t toPort = 0;
     uint16_t fromPort = 0;
     std::string protocol;  // tcp, udp, icmp, any; empty: tcp when a port is given, else any

@@ -51,6 +51,9 @@ void addBuy(CLI::App& app, Commands& given) {
                     "with --incoming: who sells that, https://ADDRESS:PORT/#KEY; else the far ISP says who");
     buy->add_option("--purpose", given.wish.purpose, "what it is for, such as video; shown as a claim");
     buy->add_option("--domain", given.wish.domain, "the site on whose behalf; shown as a claim");
+    buy->add_flag(
+        "--attended", given.wish.attended,
+        "a person has just asked for this, so that a question may be shown at once; said anyway on a terminal");
     buy->add_option("--for", given.wish.duration, "stop by itself after 90s, 10m, 2h");
 }
 

@@ -1,4 +1,6 @@
 // netpas pay, payments, receive, received: micropayments.
+#include <unistd.h>
+
 #include <array>
 #include <memory>
 #include <utility>
@@ -50,6 +52,7 @@ tl::expected<json, Problem> feesOf(const std::vector<std::string>& via) {
 
 tl::expected<json, Problem> bodyOf(const Given& given) {
     json body{{"payee", given.payee}, {"amount", given.amount}};
+    if (::isatty(STDIN_FILENO) == 1) body["attended"] = true;
     const std::pair<const char*, const std::string*> texts[] = {{"description", &given.description},
                                                                 {"max_fees", &given.maxFees},
                                                                 {"payee_key", &given.payeeKey},

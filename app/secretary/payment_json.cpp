@@ -204,6 +204,7 @@ tl::expected<PayOrder, BadField> payOrderFromJson(const json& object, IspId home
     }
     ledger::Context& context = order.purchase.context;
     context.payee = terms.payee.hex();
+    order.attended = fields.flag("attended");
     context.purpose = fields.text("purpose");
     context.domain = fields.text("domain");
     context.unit = PriceUnit::Item;

@@ -53,6 +53,7 @@ secretary::SpendRequest spendRequestFor(const PayOrder& order, const std::vector
     request.price = order.purchase.cap;
     request.worstCase = order.purchase.cap;
     request.process = order.process;
+    request.attended = order.attended;
     return request;
 }
 

@@ -48,6 +48,7 @@ struct PayOrder {
     std::optional<std::chrono::seconds> lifetime;
     bool byPerson = false;
     uint32_t process = 0;
+    bool attended = false;  // as in BuyOrder
     // Part of a purchase that was granted already, for this reason: nobody is asked again, and what is paid is taken from what
     // was set aside for it.
     struct Granted {

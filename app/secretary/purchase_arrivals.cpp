@@ -105,6 +105,7 @@ tl::expected<void, ledger::LedgerError> PurchaseService::begin(Arrival& one) {
     fresh.offer = one.order.offer;
     fresh.byPerson = one.order.byPerson;
     fresh.process = one.order.process;
+    fresh.attended = one.order.attended;
     fresh.funded = one.order.funded;
     one.fresh = true;
     return {};

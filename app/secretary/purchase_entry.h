@@ -54,6 +54,7 @@ struct PurchaseService::Entry {
     std::string decision;
     bool byPerson = false;
     uint32_t process = 0;
+    bool attended = false;
     std::optional<Money> funded;    // BuyOrder::funded
     bool judged = false;            // the authority knows of it
     bool suspended = false;         // from an earlier run: goes on if the agent has it

@@ -213,6 +213,7 @@ tl::expected<BuyOrder, BadField> orderFromJson(const json& object) {
     order.seller = fields.text("seller", longestUrl);
     if (!order.seller.empty() && !order.incoming) fields.fail("seller is for direction incoming only");
     if (!order.seller.empty() && !order.prepared.empty()) fields.fail("an offer says who sells", "leave out seller");
+    order.attended = fields.flag("attended");
     ledger::Context& context = order.purchase.context;
     context.purpose = fields.text("purpose");
     context.payee = fields.text("payee");

@@ -161,6 +161,7 @@ void PurchaseService::onQuote(PurchaseId id, tl::expected<cartographer::Quote, Q
     }
     asked->judged = true;
     secretary::SpendRequest terms = spendRequestOf(request, *asked->quote, asked->process);
+    terms.attended = asked->attended;
     m_ports.authority.inform(request, terms);
     keepTerms(terms, asked->book.request.context);
     m_ports.authority.authorize(id, terms, asked->byPerson,

@@ -62,6 +62,7 @@ struct BuyOrder {
     std::optional<cartographer::OfferId> offer{};  // exactly this, or nothing
     bool byPerson = false;                         // the owner asks in person
     uint32_t process = 0;                          // of the local peer; 0: not known
+    bool attended = false;  // the asker says that a person has just acted: a question may be shown at once
     // Paid for by somebody else, who has paid this much so far (fund()): keys are not made for more, whatever the cap.
     std::optional<Money> funded = {};
     // For packets that come here; `seller`: who sells, as a URL with its key; empty: whom the far ISP's menu names.

@@ -91,7 +91,8 @@ tl::expected<ReverseWish, BadField> reverseWishFromJson(const json& object) {
     rest.erase("refund");
     if (!rest.contains("from")) fields.fail("from is missing", "the address whose packets are to be served better");
     // Nothing by which a stranger would stand in the owner's rules and totals as somebody else.
-    for (const char* const foreign : {"offer", "payee", "domain", "purpose", "direction", "seller", "duration_s"}) {
+    for (const char* const foreign :
+         {"offer", "payee", "domain", "purpose", "direction", "seller", "duration_s", "attended"}) {
         if (rest.contains(foreign)) fields.fail(std::string(foreign) + " is not for sellers", "leave it out");
     }
     // From here on it is a purchase like any other, seen from the sender.

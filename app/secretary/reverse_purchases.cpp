@@ -162,6 +162,7 @@ void ReversePurchases::onQuote(PurchaseId id, tl::expected<ReverseQuote, BuyRefu
                       EndReason::RefusedBySecretary);
     }
     secretary::SpendRequest terms = spendRequestOf(request, *asked->quote, asked->wish.order.process);
+    terms.attended = asked->wish.order.attended;
     m_ports.authority.inform(request, terms);
     if (terms.unit == ledger::PriceUnit::Minute && terms.price < asked->offer->smallest) {
         return refuse(*asked,

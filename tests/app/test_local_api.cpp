@@ -222,9 +222,13 @@ private slots:
         QCOMPARE(m_world->authority.requests.at(0).price, *Money::parse("0.05"));
         QCOMPARE(call("GET", "/v1/history").body["entries"][0]["price"], "0.05");
         // A cap per second that allows all of it at once is judged as that.
-        call("POST", "/v1/purchases", alice,
-             "{\"to\":\"192.0.2.12\",\"cap\":\"0.05\",\"duration_s\":60,\"cap_per_second\":\"0.01\"}");
+        call(
+            "POST", "/v1/purchases", alice,
+            "{\"to\":\"192.0.2.12\",\"cap\":\"0.05\",\"duration_s\":60,\"cap_per_second\":\"0.01\",\"attended\":true}");
         QCOMPARE(m_world->authority.requests.at(1).price, *Money::parse("0.6"));
+        // A question may be shown at once only where the asker says that a person has just acted.
+        QVERIFY(!m_world->authority.requests.at(0).attended);
+        QVERIFY(m_world->authority.requests.at(1).attended);
         // The owner in person said the cap, and means it.
         QVERIFY(call("POST", "/v1/purchases", 0, order(",\"duration_s\":60")).body["cap_per_second"].is_null());
         const auto endless = call("POST", "/v1/purchases", alice, order(",\"protocol\":\"tcp\""));
