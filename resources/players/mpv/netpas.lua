@@ -279,7 +279,7 @@ local function buy()
     show("Buying better quality", false)
     local arguments = { "buy", "--incoming", "--to", film.quote.to, "--to-port", tostring(film.quote.to_port),
                         "--proto", "tcp", "--offer", offer.id, "--cap", film.cap, "--for", film.minutes .. "m",
-                        "--purpose", "video" }
+                        "--purpose", "video", "--attended" }
     if film.quote.domain then
         arguments[#arguments + 1] = "--domain"
         arguments[#arguments + 1] = film.quote.domain
