@@ -29,3 +29,5 @@ install(FILES ${resources}/systemd/netpas-users.conf RENAME netpas.conf DESTINAT
 set(NETPAS_MPV_FOLDER /etc/mpv CACHE PATH "mpv's folder for everybody's scripts")
 install(FILES ${resources}/players/mpv/netpas.lua DESTINATION ${NETPAS_MPV_FOLDER}/scripts)
 install(FILES ${resources}/players/mpv/netpas.conf DESTINATION ${NETPAS_MPV_FOLDER}/script-opts)
+install(FILES ${resources}/players/vlc/extensions/netpas.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/vlc/lua/extensions)
+install(FILES ${resources}/players/vlc/intf/netpas.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/vlc/lua/intf)
