@@ -196,7 +196,6 @@ private:
 
     // The ways that probably have most to offer first: what they have rules out much of the others.
     std::vector<size_t> promising() const {
-        Step sum;
         double price = 0, latency = 0, loss = 0;
         for (const Prospect& one : m_prospects) {
             for (const auto& options : one.options) {

@@ -15,6 +15,7 @@
 
 #include "app/agent/agent_process.h"
 #include "app/agent/channel_options.h"
+#include "app/agent/visits.h"
 #include "app/common/listening_socket.h"
 #include "app/common/privileges.h"
 #include "app/secretary/launch.h"
@@ -104,22 +105,6 @@ bool lockState(const Given& given) {
     constexpr mode_t passable = 0711;
     if (::geteuid() == 0) (void)::chmod(given.state.c_str(), passable);
     return true;
-}
-
-// A foreign ISP must not know this machine again (NetPaS §3.1.4): identity, books and menus of the visit before are kept where nothing reads them.
-bool beginVisit(const Given& given) {
-    namespace fs = std::filesystem;
-    const fs::path state = given.state;
-    std::error_code error;
-    if (!fs::exists(state / "secretary", error)) return !error;
-    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(systemClock().now().time_since_epoch());
-    const fs::path past = state / "visits" / std::to_string(now.count());
-    fs::create_directories(past, error);
-    if (!error) fs::permissions(state / "visits", fs::perms::owner_all, error);
-    for (const char* part : {"secretary", "agent"}) {
-        if (!error && fs::exists(state / part, error)) fs::rename(state / part, past / part, error);
-    }
-    return !error;
 }
 
 int showKey(const Given& given) {
@@ -346,7 +331,7 @@ int main(int argc, char** argv) {
     if (!launched && !lockState(given)) {
         return fail("another netpasd uses " + given.state, "stop it, or choose another --state-dir");
     }
-    if (given.visiting && !beginVisit(given))
+    if (given.visiting && !agent::beginVisit(given.state, systemClock().now()))
         return fail("what is in " + given.state + " cannot be put away", "free some disk space");
     if (given.role == "secretary") return runSecretary(given, launched);
     if (given.role == "agent") return runAgent(given);
