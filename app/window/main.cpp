@@ -4,7 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <QApplication>
 #include <QLocale>
-#include <QStyleFactory>
+#include <QSettings>
+#include <QStyle>
 #include <QTimer>
 #include <cstdio>
 #include <string>
@@ -18,8 +19,8 @@ namespace {
 
 struct Given {
     std::string socket = "/run/netpas/netpasd.sock";
-    std::string secretary;  // empty: beside the other one
-    std::string theme = "system";
+    std::string secretary;    // empty: beside the other one
+    std::string theme;        // empty: as in the settings
     std::string screenshots;  // a folder
 };
 
@@ -50,21 +51,27 @@ int main(int argc, char** argv) {
     options.add_option("--secretary-socket", given.secretary, "the secretary's own door; beside the other one")
         ->envname("NETPAS_SECRETARY_SOCKET");
     options.add_option("--theme", given.theme, "light, dark, or as the desktop has it")
-        ->check(CLI::IsMember({"system", "light", "dark"}))
-        ->capture_default_str();
+        ->check(CLI::IsMember({"system", "light", "dark"}));
     options.add_option("--screenshots", given.screenshots, "write pictures of every page into this folder, and end")
         ->check(CLI::ExistingDirectory);
     options.allow_extras();  // Qt's own
     CLI11_PARSE(options, argc, argv);
     QApplication app(argc, argv);
+    QApplication::setOrganizationName("netpas");
     QApplication::setApplicationName("netpas-secretary");
-    if (given.theme != "system") {
-        QApplication::setStyle(QStyleFactory::create("Fusion"));
-        QApplication::setPalette(given.theme == "dark" ? netpas::ui::darkPalette() : netpas::ui::lightPalette());
-    }
+    const QString usualStyle = QApplication::style()->name();
+    const auto wear = [usualStyle](const QString& theme) {
+        const bool own = theme == "light" || theme == "dark";
+        QApplication::setStyle(own ? QStringLiteral("Fusion") : usualStyle);
+        QApplication::setPalette(theme == "dark"    ? netpas::ui::darkPalette()
+                                 : theme == "light" ? netpas::ui::lightPalette()
+                                                    : QApplication::style()->standardPalette());
+    };
+    wear(given.theme.empty() ? QSettings().value("theme", "system").toString() : QString::fromStdString(given.theme));
     netpas::ui::ApiLink link(routeOf(given));
     netpas::ui::Desk desk(link);
     netpas::ui::MainWindow window(desk);
+    QObject::connect(&window, &netpas::ui::MainWindow::themeWanted, wear);
     window.show();
     if (!given.screenshots.empty()) {
         const QString folder = QString::fromStdString(given.screenshots);

@@ -10,6 +10,7 @@
 #include <QVBoxLayout>
 
 #include "secretary/ui/colours.h"
+#include "secretary/ui/contacts_page.h"
 #include "secretary/ui/desk.h"
 #include "secretary/ui/overview_page.h"
 #include "secretary/ui/paths_page.h"
@@ -17,6 +18,7 @@
 #include "secretary/ui/prompter.h"
 #include "secretary/ui/prompts_page.h"
 #include "secretary/ui/rules_page.h"
+#include "secretary/ui/settings_page.h"
 
 namespace netpas::ui {
 
@@ -58,6 +60,10 @@ MainWindow::MainWindow(Desk& desk, QWidget* parent) : QMainWindow(parent), m_des
     addPage(tr("Payments"), new PaymentsPage(desk));
     addPage(tr("Rules"), new RulesPage(desk));
     addPage(tr("Ways and offers"), new PathsPage(desk));
+    addPage(tr("Contacts and payees"), new ContactsPage(desk));
+    auto* const settings = new SettingsPage(desk);
+    addPage(tr("Settings"), settings);
+    connect(settings, &SettingsPage::themeWanted, this, &MainWindow::themeWanted);
     m_list->setFixedWidth(m_list->sizeHintForColumn(0) + 4 * m_list->frameWidth() +
                           fontMetrics().averageCharWidth() * 3);
     connect(prompts, &PromptsPage::wanted, m_prompter.get(), &Prompter::showQuestion);

@@ -25,7 +25,7 @@ public:
     void showPage(int index);
 
 signals:
-    void unlockWanted();
+    void themeWanted(const QString& theme);  // system, light, dark
 
 protected:
     void changeEvent(QEvent* event) override;
