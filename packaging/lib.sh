@@ -16,7 +16,7 @@ optional_packages=(libopendht-dev)
 # To run the lab and the story: namespaces and queues, a file server, a player and what makes its film, routers that speak BGP.
 lab_packages=(iproute2 iputils-ping nftables procps nginx-light ffmpeg mpv bird2)
 # To run the tests and the benchmark besides.
-test_packages=(qt6-base-dev clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools bgpdump gobgpd python3-scapy postgresql xvfb xdotool ccache zsh fish)
+test_packages=(qt6-base-dev clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools bgpdump gobgpd python3-scapy python3-behave python3-jsonschema python3-yaml postgresql xvfb xdotool ccache zsh fish)
 # For `test --long` only.
 long_packages=(clang clang-tidy libclang-rt-14-dev)
 

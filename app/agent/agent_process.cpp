@@ -18,6 +18,7 @@
 #include "app/agent/api.h"
 #include "app/agent/data_plane.h"
 #include "app/agent/executables.h"
+#include "app/agent/front_door.h"
 #include "app/agent/household_door.h"
 #include "app/agent/measurements.h"
 #include "app/agent/neighbours.h"
@@ -71,7 +72,8 @@ public:
         // The capture forks its guard; what needs root comes before it is given up, and threads come after.
         if (!openFolders() || !startHelper() || !openDataPlane()) return EXIT_FAILURE;
         compose();
-        if (!listen() || !dropPrivileges() || !openDoor() || !openReverseDoor() || !openSharing()) return EXIT_FAILURE;
+        if (!listen() || !dropPrivileges() || !openFront() || !openDoor() || !openReverseDoor() || !openSharing())
+            return EXIT_FAILURE;
         if (const auto done = m_plane->start(); !done) return fail(done.error(), "see the system's log");
         m_signals.async_wait([this](const boost::system::error_code& error, int) {
             if (!error) stop();
@@ -187,11 +189,11 @@ private:
     }
 
     bool listen() {
-        net::HttpHandler handler = [this](const net::HttpRequest& request, net::HttpReply reply) {
-            if (m_door && m_door->handleLocal(request, reply)) return;
-            m_api->handle(request, std::move(reply));
-        };
-        m_server = std::make_unique<net::HttpServer>(m_io, std::move(handler));
+        m_server = std::make_unique<net::HttpServer>(
+            m_io, [this](const net::HttpRequest& request, const net::HttpReply& reply) {
+                if (m_front) return m_front->handle(request, reply);
+                reply(net::HttpResponse::error(503, "NOT_READY", "netpasd is starting", "try again in a moment"));
+            });
         std::string group = m_options.group;
         if (!group.empty() && ::getgrnam(group.c_str()) == nullptr) {
             m_log(LogLevel::Warning, "there is no group \"" + group +
@@ -204,6 +206,36 @@ private:
                  "stop the other netpasd, or choose another --socket");
         }
         return listening.has_value();
+    }
+
+    // After privileges are given up: its files are the agent's.
+    bool openFront() {
+        FrontDoorContext context{systemClock(),
+                                 m_timers,
+                                 *m_cartographer,
+                                 m_log,
+                                 m_options.stateFolder,
+                                 m_options.sinkAuthority,
+                                 isOwnAddress,
+                                 {},
+                                 {}};
+        context.inside = [this](const net::HttpRequest& request, net::HttpReply reply) {
+            if (m_door && m_door->handleLocal(request, reply)) return;
+            m_api->handle(request, std::move(reply));
+        };
+        context.secretary = [this](const net::HttpRequest& request, Reply reply) {
+            m_link->forward(request, {}, std::move(reply));
+        };
+        m_front = std::make_unique<FrontDoor>(std::move(context));
+        if (!m_options.listenTcp) return true;
+        const auto port = m_server->listenLoopback(*m_options.listenTcp);
+        if (!port) {
+            return fail("cannot listen on " + m_options.listenTcp->toString() + " (--listen-tcp)",
+                        "give a free port of a loopback address, such as 127.0.0.1:46720") == EXIT_SUCCESS;
+        }
+        m_front->setTcpPort(*port);
+        m_log(LogLevel::Info, "tokens are taken on port " + std::to_string(*port) + " of this machine itself");
+        return true;
     }
 
     // After privileges are given up: the key is the agent's, and what it starts has no rights of its own.
@@ -321,6 +353,7 @@ private:
     std::unique_ptr<Measurements> m_measurements;
     std::unique_ptr<Sharing> m_sharing;  // null: not a member of any community
     std::unique_ptr<Api> m_api;
+    std::unique_ptr<FrontDoor> m_front;
     std::unique_ptr<net::HttpServer> m_server;
     std::unique_ptr<HouseholdDoor> m_door;       // null: no devices behind this machine
     std::unique_ptr<ReverseDoor> m_reverseDoor;  // null: nothing is sold

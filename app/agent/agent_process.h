@@ -31,6 +31,8 @@ struct AgentOptions {
     std::string user = "netpas";      // to become, when started by root
     std::vector<std::string> groups;  // to stay in: "dialout" where the secretary is behind a serial line
     std::string device = "netpas0";
+    std::optional<Endpoint> listenTcp;    // loopback; for holders of tokens on this machine
+    std::filesystem::path sinkAuthority;  // certificates by which sinks are trusted; empty: the system's
     std::optional<Endpoint> listenTls;    // for devices behind this machine
     std::set<std::string> roaming;        // those of them that this machine is a home agent for (NetPaS §3.1.4)
     std::optional<Endpoint> sellReverse;  // for who buys better service for packets that come from here

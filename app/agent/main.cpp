@@ -68,7 +68,9 @@ struct Given {
     std::string channel;    // where its agent comes from, for role secretary
     std::vector<std::string> agentKeys;
     std::string listenTls;  // for devices behind this machine
-    std::string share;      // file of a community
+    std::string listenTcp;  // for holders of tokens on this machine
+    std::string sinkAuthority;
+    std::string share;  // file of a community
     bool showShareKey = false;
     std::vector<std::string> roams;  // devices that this is a home agent for
     bool visiting = false;           // away from home: nobody has seen this one before
@@ -192,6 +194,8 @@ agent::AgentOptions agentOptions(const Given& given) {
     options.measure = {std::chrono::milliseconds(given.measureEvery), given.measurePackets};
     options.roaming = {given.roams.begin(), given.roams.end()};
     options.sellReverse = given.sellReverse.empty() ? std::nullopt : app::endpointFrom(given.sellReverse);
+    options.listenTcp = given.listenTcp.empty() ? std::nullopt : app::endpointFrom(given.listenTcp);
+    options.sinkAuthority = given.sinkAuthority;
     options.listenTls = given.listenTls.empty() ? std::nullopt : app::endpointFrom(given.listenTls);
     return options;
 }
@@ -280,6 +284,14 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
         ->check([](const std::string& text) {
             return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;
         });
+    line.add_option("--listen-tcp", given.listenTcp,
+                    "loopback ADDRESS:PORT where the API is also served, to holders of a token; off unless given")
+        ->check([](const std::string& text) {
+            return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;
+        });
+    line.add_option("--sink-ca", given.sinkAuthority,
+                    "file of certificates by which sinks of CAMARA notifications are trusted; instead of the system's")
+        ->check(CLI::ExistingFile);
     line.add_option("--measure-every", given.measureEvery,
                     "milliseconds between test packets to an ISP on a way in use")
         ->check(CLI::Range(10, 3'600'000))

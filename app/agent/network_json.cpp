@@ -107,6 +107,12 @@ json qualityJson(const cartographer::KnownQuality& quality) {
 
 }  // namespace
 
+std::optional<Money> perMinuteAtMost(const cartographer::Offer& offer, uint64_t streamBitsPerSecond) {
+    const auto packets = secretaryd::perMinuteAtMost(offer.id.price, streamBitsPerSecond);
+    const auto cost = packets ? checkedAdd(*packets, offer.id.charges.minute) : tl::unexpected(MoneyError{});
+    return cost ? std::optional(*cost) : std::nullopt;
+}
+
 json offersJson(const IpAddress& destination, const cartographer::Offers& offers, uint64_t streamBitsPerSecond,
                 SystemTime now) {
     json list = json::array();
@@ -120,10 +126,8 @@ json offersJson(const IpAddress& destination, const cartographer::Offers& offers
                     {"change", sentenceOf(offer.change)},
                     {"guaranteed", offer.charges.first > Money::zero()},
                     {"valid_until", timeText(offer.id.validUntil)}};
-        const auto packets = secretaryd::perMinuteAtMost(offer.id.price, streamBitsPerSecond);
-        if (const auto cost = packets ? checkedAdd(*packets, offer.id.charges.minute) : tl::unexpected(MoneyError{})) {
+        if (const auto cost = perMinuteAtMost(offer, streamBitsPerSecond))
             object["per_minute_at_most"] = cost->toString();
-        }
         object.update(pricesJson(offer.quote.path, now));
         list.push_back(std::move(object));
     }

@@ -38,6 +38,7 @@ void addRoamVerbs(CLI::App& app, Action& chosen);
 void addQuoteVerbs(CLI::App& app, Action& chosen);
 void addRuleVerbs(CLI::App& app, Action& chosen);
 void addLedgerVerbs(CLI::App& app, Action& chosen);  // history, totals, balance, statements, label
+void addTokenVerbs(CLI::App& app, Action& chosen);
 void addVaultVerbs(CLI::App& app, Action& chosen);  // lock, unlock, passphrase, recovery words, backup, restore, doctor
 
 inline void addTopics(CLI::App& app, Action& chosen) {
@@ -57,6 +58,7 @@ inline void addTopics(CLI::App& app, Action& chosen) {
     addRoamVerbs(app, chosen);
     addQuoteVerbs(app, chosen);
     addRuleVerbs(app, chosen);
+    addTokenVerbs(app, chosen);
     addAuditVerbs(app, chosen);
     addCareVerbs(app, chosen);
 }

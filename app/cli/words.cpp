@@ -94,7 +94,7 @@ const std::array groups{
           {"netcheck", "services", "quote", "ping", "paths", "measurements", "speedtest", "statements", "deliveries"}},
     Group{"Spending", {"buy", "stop", "purchases", "fetch", "pay", "payments", "receive", "received", "roam"}},
     Group{"Money", {"balance", "budget", "history", "totals", "label", "evidence", "agreements"}},
-    Group{"Policy", {"rules", "contacts", "payees", "pending", "review"}},
+    Group{"Policy", {"rules", "contacts", "payees", "pending", "review", "token"}},
     Group{"Care",
           {"join", "pair", "passphrase", "recovery-words", "backup", "restore", "doctor", "log", "bugreport", "audit",
            "completion", "native-messaging", "help", "version"}},

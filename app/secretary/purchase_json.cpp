@@ -159,16 +159,15 @@ tl::expected<BuyOrder, BadField> orderFromJson(const json& object) {
     JsonFields fields(object);
     BuyOrder order;
     const std::string to = fields.text("to");
-    // "0.0.0.0/0" and "::/0": everywhere, which is what access is bought for (NetPaS §3.1.4).
-    const auto everywhere = IpPrefix::parse(to);
-    const bool all = everywhere && everywhere->length() == 0;
-    const auto destination = all ? std::optional(everywhere->address()) : IpAddress::parse(to);
+    // A subnet; "0.0.0.0/0" and "::/0" are everywhere, which is what access is bought for (NetPaS §3.1.4).
+    const auto subnet = to.find('/') != std::string::npos ? IpPrefix::parse(to) : std::nullopt;
+    const auto destination = subnet ? std::optional(subnet->address()) : IpAddress::parse(to);
     if (!destination) {
         fields.fail(to.empty() ? "to is missing" : "to is not an IP address: " + to,
                     "an address such as \"192.0.2.10\"");
     } else {
         order.what.destination = *destination;
-        order.purchase.flow.remote = all ? everywhere : IpPrefix::make(*destination, destination->isV6() ? 128 : 32);
+        order.purchase.flow.remote = subnet ? subnet : IpPrefix::make(*destination, destination->isV6() ? 128 : 32);
         order.purchase.flow.protocol = protocolFrom(fields.text("protocol"), fields);
     }
     // The agent has checked whose it is: of a device behind it (requests of its own users have none, see buy()).

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,11 +44,14 @@ struct HttpRequest {
     [[nodiscard]] std::string_view header(std::string_view name) const;
 };
 
+class HttpStream;
+
 struct HttpResponse {
     unsigned status = 200;
     std::string contentType = "application/json";
     std::string body;
     std::vector<HttpHeader> headers;
+    std::shared_ptr<HttpStream> stream = {};  // goes on where `body` would be (http_stream.h); HTTP/1.1 on servers only
 
     [[nodiscard]] std::string_view header(std::string_view name) const;
     // {"code": …, "message": …, "hint": …}, as in the local API.

@@ -22,7 +22,8 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using Unix = asio::local::stream_protocol;
 using UnixStream = beast::basic_stream<Unix>;
-using TlsStream = asio::ssl::stream<beast::tcp_stream>;
+using TcpStream = beast::tcp_stream;
+using TlsStream = asio::ssl::stream<TcpStream>;
 
 HttpRequest toRequest(http::request<http::string_body>&& message, const HttpPeer& peer, bool& wellFormed) {
     HttpRequest request;
@@ -139,6 +140,17 @@ public:
         return port;
     }
 
+    tl::expected<uint16_t, NetError> listenLoopback(const Endpoint& endpoint) {
+        if (!toAsio(endpoint).address().is_loopback()) return tl::unexpected(NetError::CannotListen);
+        auto acceptor = openAcceptor(m_io, endpoint);
+        if (!acceptor) return tl::unexpected(acceptor.error());
+        error_code ignored;
+        const uint16_t port = acceptor->local_endpoint(ignored).port();
+        m_tcp.push_back(std::move(*acceptor));
+        acceptPlain(m_tcp.back());
+        return port;
+    }
+
     void close() {
         if (m_shared->closed) return;
         m_shared->closed = true;
@@ -180,6 +192,19 @@ private:
         });
     }
 
+    void acceptPlain(tcp::acceptor& acceptor) {
+        acceptor.async_accept([self = shared_from_this(), &acceptor](const error_code& error, tcp::socket socket) {
+            if (self->m_shared->closed || error == asio::error::operation_aborted) return;
+            if (error) return self->retryLater(acceptor, [self](tcp::acceptor& a) { self->acceptPlain(a); });
+            error_code gone;
+            const tcp::endpoint at = socket.remote_endpoint(gone);
+            if (HttpPeer peer{{}, fromAsio(at), {}}; !gone && self->hasRoomFor(peer)) {
+                std::make_shared<HttpSession<TcpStream>>(self->m_shared, std::move(peer), std::move(socket))->start();
+            }
+            self->acceptPlain(acceptor);
+        });
+    }
+
     void acceptTls(tcp::acceptor& acceptor) {
         acceptor.async_accept([self = shared_from_this(), &acceptor](const error_code& error, tcp::socket socket) {
             if (self->m_shared->closed || error == asio::error::operation_aborted) return;
@@ -214,6 +239,9 @@ tl::expected<void, NetError> HttpServer::listenInherited(int descriptor) { retur
 tl::expected<uint16_t, NetError> HttpServer::listenTls(const Endpoint& endpoint, const Identity& identity,
                                                        bool clientKeys) {
     return m_impl->listenTls(endpoint, identity, clientKeys);
+}
+tl::expected<uint16_t, NetError> HttpServer::listenLoopback(const Endpoint& endpoint) {
+    return m_impl->listenLoopback(endpoint);
 }
 void HttpServer::close() { m_impl->close(); }
 

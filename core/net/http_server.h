@@ -1,4 +1,4 @@
-// A small HTTP/1.1 server on Unix sockets and over TLS 1.3 with an Ed25519 identity as certificate.
+// A small HTTP/1.1 server on Unix sockets, over TLS 1.3 with an Ed25519 identity as certificate, and on loopback addresses.
 // One thread: the one that runs the io_context.
 #pragma once
 
@@ -53,6 +53,9 @@ public:
     // handler finds it in the request and decides. One kind for all TLS listeners of a server.
     [[nodiscard]] tl::expected<uint16_t, NetError> listenTls(const Endpoint& endpoint, const Identity& identity,
                                                              bool clientKeys = false);
+    // Without TLS, on this machine's own loopback address and no other: anything else is NetError::CannotListen. Who asks is for the
+    // handler to find out.
+    [[nodiscard]] tl::expected<uint16_t, NetError> listenLoopback(const Endpoint& endpoint);
     // Stops accepting, closes every connection, removes the Unix sockets.
     void close();
 

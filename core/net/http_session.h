@@ -1,6 +1,7 @@
 // Inside core/net only: one server connection, the same over a Unix socket and over TLS.
 #pragma once
 
+#include <array>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "core/net/http_server.h"
+#include "core/net/http_stream.h"
 #include "core/net/tls_context.h"
 
 namespace netpas::net {
@@ -44,6 +46,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Stream>> {
     using error_code = boost::system::error_code;
     using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
     using Message = boost::beast::http::response<boost::beast::http::string_body>;
+    using Head = boost::beast::http::response<boost::beast::http::empty_body>;
 
 public:
     template <typename... Args>
@@ -117,6 +120,7 @@ private:
         m_timer.cancel();
         m_waiting = nullptr;
         lowest().close();
+        if (m_source) m_source->end();
     }
 
     void read() {
@@ -180,6 +184,7 @@ private:
         m_answered = true;
         m_timer.cancel();
         m_waiting = nullptr;  // whoever called holds the session meanwhile
+        if (response.stream && m_version >= 11 && !m_headOnly) return beginStream(response);
         write(toMessage(std::move(response), m_version, m_keepAlive, m_headOnly));
     }
 
@@ -200,6 +205,58 @@ private:
                                         });
     }
 
+    // --- answers without an end
+
+    void beginStream(const HttpResponse& response) {
+        namespace http = boost::beast::http;
+        m_keepAlive = false;
+        m_source = response.stream;
+        m_head = std::make_unique<Head>(http::int_to_status(response.status), m_version);
+        m_head->set(http::field::content_type, response.contentType);
+        for (const HttpHeader& header : response.headers) m_head->set(header.name, header.value);
+        m_head->keep_alive(false);
+        m_head->chunked(true);
+        m_serializer = std::make_unique<http::response_serializer<http::empty_body>>(*m_head);
+        watchReader();
+        lowest().expires_after(m_shared->limits.writeTimeout);
+        m_sending = true;
+        http::async_write_header(m_stream, *m_serializer,
+                                 [self = this->shared_from_this()](const error_code& error, size_t) {
+                                     self->m_source->attach([weak = self->weak_from_this()] {
+                                         if (const auto alive = weak.lock()) alive->sendNext();
+                                     });
+                                     self->sent(error);
+                                 });
+    }
+
+    // Whoever reads a stream has nothing more to say: anything that comes is its end.
+    void watchReader() {
+        lowest().expires_never();
+        m_stream.async_read_some(boost::asio::buffer(m_aside),
+                                 [self = this->shared_from_this()](const error_code&, size_t) {
+                                     if (!self->m_done) self->abort();
+                                 });
+    }
+
+    void sent(const error_code& error) {
+        m_sending = false;
+        if (m_done) return;
+        if (error) return abort();
+        sendNext();
+    }
+
+    void sendNext() {
+        if (m_done || m_sending) return;
+        if (m_source->over()) return abort();
+        m_piece = m_source->take();
+        if (m_piece.empty()) return;
+        m_sending = true;
+        lowest().expires_after(m_shared->limits.writeTimeout);
+        boost::asio::async_write(
+            m_stream, boost::beast::http::make_chunk(boost::asio::const_buffer(m_piece.data(), m_piece.size())),
+            [self = this->shared_from_this()](const error_code& error, size_t) { self->sent(error); });
+    }
+
     void hangUp() {
         error_code ignored;
         if constexpr (isTls) {
@@ -215,6 +272,12 @@ private:
     boost::beast::flat_buffer m_buffer;
     std::optional<Parser> m_parser;
     std::unique_ptr<Message> m_message;
+    std::unique_ptr<Head> m_head;
+    std::unique_ptr<boost::beast::http::response_serializer<boost::beast::http::empty_body>> m_serializer;
+    std::shared_ptr<HttpStream> m_source;
+    std::string m_piece;
+    std::array<char, 1> m_aside{};
+    bool m_sending = false;
     std::shared_ptr<HttpShared> m_shared;
     HttpPeer m_peer;
     std::map<std::string, size_t>::iterator m_count;
