@@ -5,6 +5,7 @@
 
 #include "app/agent/token_api.h"
 #include "app/secretary/router.h"
+#include "app/secretary/watch_hub.h"
 
 namespace netpas::agent {
 
@@ -40,17 +41,39 @@ struct FrontDoor::Impl {
           camara({tokens,
                   {context.cartographer, context.clock, context.timers, context.folder / "sessions.json",
                    context.secretary, [this](camara::Event event) { sinks.send(std::move(event)); }},
-                  context.isOwn}) {}
+                  context.isOwn}),
+          watches(context.timers, context.inside) {}
 
     FrontDoorContext context;
     AccessTokens tokens;
     camara::Sinks sinks;
     camara::Camara camara;
+    secretaryd::WatchHub watches;
     uint16_t tcpPort = 0;
 
     [[nodiscard]] std::optional<HttpResponse> strangerOverTcp(HttpRequest& request) const;
     [[nodiscard]] std::optional<HttpResponse> identify(HttpRequest& request) const;
 };
+
+std::vector<std::pair<std::string, std::string>> agentRoutes() {
+    return {{"GET", "/v1/status"},
+            {"GET", "/v1/services"},
+            {"GET", "/v1/measurements"},
+            {"POST", "/v1/quotes"},
+            {"GET", "/v1/quotes/{id}"},
+            {"GET", "/v1/directory/payees/{id}"},
+            {"GET", "/v1/tokens"},
+            {"POST", "/v1/tokens"},
+            {"DELETE", "/v1/tokens/{id}"},
+            {"GET", "/v1/watch"},
+            {"POST", "/quality-on-demand/v1/sessions"},
+            {"GET", "/quality-on-demand/v1/sessions/{sessionId}"},
+            {"DELETE", "/quality-on-demand/v1/sessions/{sessionId}"},
+            {"POST", "/quality-on-demand/v1/sessions/{sessionId}/extend"},
+            {"POST", "/quality-on-demand/v1/retrieve-sessions"},
+            {"POST", "/qos-profiles/v1/retrieve-qos-profiles"},
+            {"GET", "/qos-profiles/v1/qos-profiles/{name}"}};
+}
 
 FrontDoor::FrontDoor(FrontDoorContext context) : m_impl(std::make_unique<Impl>(std::move(context))) {}
 FrontDoor::~FrontDoor() = default;
@@ -97,6 +120,8 @@ void FrontDoor::handle(const HttpRequest& given, const HttpReply& reply) {
         if (auto refused = m_impl->identify(request)) return reply(std::move(*refused));
     }
     if (request.path.starts_with(quotesBelow) && request.method == "GET") return m_impl->camara.quote(request, reply);
+    const bool watching = request.path == secretaryd::watchPath && request.method == "GET";
+    if (watching && request.peer && request.node.empty()) return m_impl->watches.watch(request, reply);
     m_impl->context.inside(request, reply);
 }
 

@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "app/agent/access_tokens.h"
 #include "app/agent/camara/camara.h"
@@ -27,6 +29,9 @@ struct FrontDoorContext {
     // The secretary, for what is bought here.
     std::function<void(const net::HttpRequest& request, std::function<void(net::HttpResponse)> reply)> secretary;
 };
+
+// Method and pattern of everything that the agent answers itself; the rest is the secretary's.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> agentRoutes();
 
 class FrontDoor {
 public:

@@ -77,6 +77,16 @@ void Router::add(std::string method, std::string_view pattern, Capability needed
     route->methods.push_back({std::move(method), needed, std::move(handler), limits});
 }
 
+std::vector<std::pair<std::string, std::string>> Router::routes() const {
+    std::vector<std::pair<std::string, std::string>> all;
+    for (const Route& route : m_routes) {
+        std::string pattern;
+        for (const std::string& segment : route.segments) pattern += "/" + segment;
+        for (const Method& method : route.methods) all.emplace_back(method.name, pattern);
+    }
+    return all;
+}
+
 std::optional<std::map<std::string, std::string>> Router::match(const Route& route,
                                                                 const std::vector<std::string>& segments) {
     if (route.segments.size() != segments.size()) return std::nullopt;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/channel/capability.h"
@@ -76,6 +77,8 @@ public:
     void add(std::string method, std::string_view pattern, Capability needed, Handler handler, RouteLimits limits = {});
     // Asked before every request but those that are answered always: the refusal while the secretary is locked or damaged.
     void setGate(std::function<std::optional<net::HttpResponse>()> gate) { m_gate = std::move(gate); }
+    // Every method and pattern, in the order in which they were added.
+    [[nodiscard]] std::vector<std::pair<std::string, std::string>> routes() const;
     // `request.peer` is not looked at: `caller` is who it is.
     void handle(const net::HttpRequest& request, Caller caller, Reply reply) const;
 

@@ -22,6 +22,7 @@
 #include "app/secretary/routes.h"
 #include "app/secretary/sandbox.h"
 #include "app/secretary/vault_service.h"
+#include "app/secretary/watch_hub.h"
 #include "core/channel/line.h"
 #include "core/net/http_server.h"
 #include "secretary/budgets/budget.h"
@@ -124,14 +125,13 @@ private:
             m_io,
             [this](const net::HttpRequest& request, net::HttpReply reply) {
                 if (!request.peer) return reply(refusal(403, "UNAUTHORIZED", "the caller is not known"));
-                Caller caller;
-                caller.door = Door::Secretary;
-                caller.uid = request.peer->uid;
-                caller.pid = request.peer->pid;
-                caller.may = capabilitiesOf(Door::Secretary, caller.uid, m_options.owner);
-                m_router.handle(request, std::move(caller), std::move(reply));
+                if (request.path != watchPath || request.method != "GET") return atDoor(request, std::move(reply));
+                if (auto refused = refuseBrowser(request)) return reply(std::move(*refused));
+                m_watches->watch(request, reply);
             },
             limits);
+        m_watches = std::make_unique<WatchHub>(
+            m_timers, [this](const net::HttpRequest& request, Reply reply) { atDoor(request, std::move(reply)); });
         int descriptor = m_options.listening;
         if (descriptor < 0) {
             const auto bound = app::listenOnUnix(m_options.socket, 0660, m_options.group);
@@ -140,6 +140,15 @@ private:
         }
         if (m_server->listenInherited(descriptor)) return true;
         return fail({"the socket that was handed over is none", {}}) == EXIT_SUCCESS;
+    }
+
+    void atDoor(const net::HttpRequest& request, Reply reply) {
+        Caller caller;
+        caller.door = Door::Secretary;
+        caller.uid = request.peer->uid;
+        caller.pid = request.peer->pid;
+        caller.may = capabilitiesOf(Door::Secretary, caller.uid, m_options.owner);
+        m_router.handle(request, std::move(caller), std::move(reply));
     }
 
     bool giveUpEverythingElse() {
@@ -223,6 +232,7 @@ private:
     std::unique_ptr<Books> m_books;
     std::unique_ptr<VaultService> m_service;
     std::unique_ptr<net::HttpServer> m_server;
+    std::unique_ptr<WatchHub> m_watches;
     bool m_stopping = false;
     bool m_hungUp = false;
     AsioWorker m_worker{m_io};  // the first to end
