@@ -255,7 +255,9 @@ tl::expected<void, CustodyFailure> Books::makePayments(Open& open) {
         PaymentSettings{});
     const auto onTaken = [&open](const payments::Payment& payment) { return open.sales->received(payment); };
     auto receiving = ReceivingDesk::open({*open.ledger, documents, *open.wallet, *open.isp, m_parts.timers, clock,
-                                          m_parts.log, onTaken, [&open](bool done) { open.sales->written(done); }});
+                                          m_parts.log, onTaken, [&open](bool done) {
+                                              if (open.sales) open.sales->written(done);  // it ends before this one
+                                          }});
     if (!receiving) return tl::unexpected(failed(receiving.error(), "netpas doctor"));
     open.receiving = std::move(*receiving);
     return {};
