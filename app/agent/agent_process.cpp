@@ -38,6 +38,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::seconds refreshEvery{30};
+constexpr uint32_t requestsPerSecond = 500;  // of one user; what comes faster waits
 
 // Tells the service manager that the API answers; without one, nothing.
 void notifyReady() {
@@ -189,11 +190,15 @@ private:
     }
 
     bool listen() {
+        net::HttpLimits limits;
+        limits.perSecond = requestsPerSecond;
         m_server = std::make_unique<net::HttpServer>(
-            m_io, [this](const net::HttpRequest& request, const net::HttpReply& reply) {
+            m_io,
+            [this](const net::HttpRequest& request, const net::HttpReply& reply) {
                 if (m_front) return m_front->handle(request, reply);
                 reply(net::HttpResponse::error(503, "NOT_READY", "netpasd is starting", "try again in a moment"));
-            });
+            },
+            limits);
         std::string group = m_options.group;
         if (!group.empty() && ::getgrnam(group.c_str()) == nullptr) {
             m_log(LogLevel::Warning, "there is no group \"" + group +

@@ -1,6 +1,7 @@
 #include "app/agent/front_door.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "app/agent/token_api.h"
@@ -50,7 +51,9 @@ struct FrontDoor::Impl {
     camara::Camara camara;
     secretaryd::WatchHub watches;
     uint16_t tcpPort = 0;
+    std::map<std::string, SteadyTime> quoteDue;  // by user and device, as HttpShared::due
 
+    [[nodiscard]] bool quotesTooFast(const HttpRequest& request);
     [[nodiscard]] std::optional<HttpResponse> strangerOverTcp(HttpRequest& request) const;
     [[nodiscard]] std::optional<HttpResponse> identify(HttpRequest& request) const;
 };
@@ -106,6 +109,20 @@ std::optional<HttpResponse> FrontDoor::Impl::identify(HttpRequest& request) cons
     return std::nullopt;
 }
 
+// Each of them is some milliseconds of reckoning. Root is trusted with that.
+bool FrontDoor::Impl::quotesTooFast(const HttpRequest& request) {
+    constexpr std::chrono::milliseconds interval{100};
+    constexpr int burst = 20;
+    constexpr size_t mostKept = 1024;
+    if (!request.peer || request.peer->uid == 0) return false;
+    const SteadyTime now = context.clock.steady();
+    if (quoteDue.size() >= mostKept) std::erase_if(quoteDue, [&](const auto& one) { return one.second < now; });
+    auto& next = quoteDue.try_emplace(std::to_string(request.peer->uid) + "/" + request.node, now).first->second;
+    if (next > now + interval * burst) return true;
+    next = std::max(next, now) + interval;
+    return false;
+}
+
 void FrontDoor::handle(const HttpRequest& given, const HttpReply& reply) {
     HttpRequest request = given;
     const bool tcp = !request.peer && request.remote;
@@ -120,6 +137,8 @@ void FrontDoor::handle(const HttpRequest& given, const HttpReply& reply) {
         if (auto refused = m_impl->identify(request)) return reply(std::move(*refused));
     }
     if (request.path.starts_with(quotesBelow) && request.method == "GET") return m_impl->camara.quote(request, reply);
+    if (request.path == "/v1/quotes" && m_impl->quotesTooFast(request))
+        return reply(refusal(429, "RATE_LIMITED", "too many quotes in a second", "ask again in a moment"));
     const bool watching = request.path == secretaryd::watchPath && request.method == "GET";
     if (watching && request.peer && request.node.empty()) return m_impl->watches.watch(request, reply);
     m_impl->context.inside(request, reply);

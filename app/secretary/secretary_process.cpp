@@ -36,6 +36,7 @@ namespace asio = boost::asio;
 
 constexpr size_t largestBody = size_t{4} << 20;  // imports of rules and contacts; what a route takes, it says itself
 constexpr std::chrono::milliseconds hangUpPatience{500};
+constexpr uint32_t requestsPerSecond = 500;  // of one user; what comes faster waits
 
 // A line that there is no other of: its end is told.
 class LastLine final : public channel::LineSource {
@@ -121,6 +122,7 @@ private:
     bool listen() {
         net::HttpLimits limits;
         limits.maxBody = largestBody;
+        limits.perSecond = requestsPerSecond;
         m_server = std::make_unique<net::HttpServer>(
             m_io,
             [this](const net::HttpRequest& request, net::HttpReply reply) {

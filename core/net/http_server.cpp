@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core/basic_stream.hpp>
@@ -57,6 +58,19 @@ http::response<http::string_body> toMessage(HttpResponse response, unsigned vers
 std::string HttpPeer::name() const {
     if (credentials) return "uid " + std::to_string(credentials->uid);
     return remote ? remote->address.toString() : std::string{};
+}
+
+std::chrono::steady_clock::duration HttpShared::turn(const HttpPeer& peer) {
+    using Clock = std::chrono::steady_clock;
+    const bool root = peer.credentials && peer.credentials->uid == 0;
+    if (limits.perSecond == 0 || root) return Clock::duration::zero();
+    constexpr size_t mostKept = 1024;
+    const auto now = Clock::now();
+    if (due.size() >= mostKept) std::erase_if(due, [&](const auto& one) { return one.second < now; });
+    const auto interval = std::chrono::duration_cast<Clock::duration>(std::chrono::seconds(1)) / limits.perSecond;
+    auto& next = due.try_emplace(peer.name(), now).first->second;
+    next = std::max(next, now) + interval;
+    return next - interval * limits.burst - now;
 }
 
 namespace {

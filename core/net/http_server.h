@@ -25,8 +25,12 @@ namespace netpas::net {
 struct HttpLimits {
     size_t maxHeader = 8192;  // bytes of the request line and the headers
     size_t maxBody = 65536;
-    size_t maxConnections = 256;                     // more are closed at once
-    size_t maxPerPeer = 64;                          // of one user, or of one address: the others keep their share
+    size_t maxConnections = 256;  // more are closed at once
+    size_t maxPerPeer = 64;       // of one user, or of one address: the others keep their share
+    // Requests a second of one user other than root, or of one address; 0: any number. What comes faster waits, unread, for its turn, after
+    // a burst of `burst`: it costs only who sends it.
+    uint32_t perSecond = 0;
+    uint32_t burst = 200;
     std::chrono::milliseconds readTimeout{10000};    // a request must be complete by then; also the idle time
     std::chrono::milliseconds answerTimeout{60000};  // the handler must have answered by then, else 504
     std::chrono::milliseconds writeTimeout{10000};

@@ -17,9 +17,15 @@
 
 namespace netpas::net {
 
+struct HttpPeer;
+
 struct HttpShared {
     HttpHandler handler;
     HttpLimits limits;
+    // When the next request of each peer would be due, were they evenly spaced: those in the past mean nothing (GCRA).
+    std::map<std::string, std::chrono::steady_clock::time_point> due;
+    // How long this peer's next request has to wait; it counts from now on.
+    [[nodiscard]] std::chrono::steady_clock::duration turn(const HttpPeer& peer);
     size_t connections = 0;
     std::map<std::string, size_t> ofPeer;  // connections by HttpPeer::name(); no zeros
     bool closed = false;
@@ -124,6 +130,16 @@ private:
     }
 
     void read() {
+        if (m_shared->closed) return;
+        const auto wait = m_shared->turn(m_peer);
+        if (wait <= std::chrono::steady_clock::duration::zero()) return readNow();
+        m_timer.expires_after(wait);
+        m_timer.async_wait([self = this->shared_from_this()](const error_code& error) {
+            if (!error && !self->m_done) self->readNow();
+        });
+    }
+
+    void readNow() {
         if (m_shared->closed) return;
         m_parser.emplace();
         m_parser->header_limit(static_cast<uint32_t>(m_shared->limits.maxHeader));
