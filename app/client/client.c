@@ -42,6 +42,7 @@ const char* netpas_describe(netpas_status status) {
     case NETPAS_OK: return "done";
     case NETPAS_PENDING: return "somebody is asked";
     case NETPAS_DENIED: return "refused by the user's rules or answer";
+    case NETPAS_UNANSWERED: return "nobody was there to be asked";
     case NETPAS_OVER_BUDGET: return "more than the user's limits allow";
     case NETPAS_NO_OFFER: return "nothing is sold on that way";
     case NETPAS_EXPIRED: return "the offer holds no more";
@@ -223,7 +224,7 @@ static netpas_status refusal(netpas_client* client, const answer* heard) {
                  {"INVALID_ARGUMENT", NETPAS_INVALID},   {"CONFLICT", NETPAS_INVALID},
                  {"LOCKED", NETPAS_DENIED},              {"RESTRICTED", NETPAS_DENIED},
                  {"PAUSED", NETPAS_DENIED},              {"NOT_FOUND", NETPAS_NOT_FOUND},
-                 {"UNAUTHORIZED", NETPAS_NOT_ALLOWED}};
+                 {"NO_AGENT", NETPAS_UNANSWERED}, {"UNAUTHORIZED", NETPAS_NOT_ALLOWED}};
     np_json error = np_json_member(heard->body, "error");
     if (error.begin == NULL) error = heard->body;
     np_json_text(np_json_member(error, "code"), client->code, sizeof client->code);
@@ -408,6 +409,7 @@ netpas_status netpas_buy(netpas_client* client, const netpas_flow* flow, const c
         np_write_text(&writer, "purpose", claim->purpose);
         np_write_text(&writer, "domain", claim->domain);
         np_write_text(&writer, "payee", claim->payee);
+        if (claim->attended) np_write_true(&writer, "attended");
     }
     if (!np_write_end(&writer)) return senseless(client, "the request is too long");
     answer heard;

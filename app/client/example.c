@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
     char cap[32], key[32];
     snprintf(cap, sizeof cap, "%.12f", 10 * atof(offers[count - 1].per_minute));
     snprintf(key, sizeof key, "example-%d", (int)getpid());
-    netpas_claim claim = {.purpose = "video"};
+    netpas_claim claim = {.purpose = "video", .attended = 1};
     netpas_purchase bought;
     done = netpas_buy(agent, &film, offers[count - 1].id, cap, 10, &claim, key, &bought);
     while (done == NETPAS_OK || done == NETPAS_PENDING) {

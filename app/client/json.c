@@ -278,6 +278,11 @@ void np_write_count(np_writer* writer, const char* name, uint64_t value) {
     put(writer, digits, (size_t)snprintf(digits, sizeof digits, "%llu", (unsigned long long)value));
 }
 
+void np_write_true(np_writer* writer, const char* name) {
+    put_name(writer, name);
+    put(writer, "true", 4);
+}
+
 bool np_write_end(np_writer* writer) {
     put(writer, "}", 1);
     if (writer->used < writer->size) writer->out[writer->used] = '\0';

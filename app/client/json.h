@@ -41,6 +41,7 @@ void np_write_begin(np_writer* writer, char* out, size_t size);
 /* A null value writes nothing. */
 void np_write_text(np_writer* writer, const char* name, const char* value);
 void np_write_count(np_writer* writer, const char* name, uint64_t value);
+void np_write_true(np_writer* writer, const char* name);
 /* Closes the object and ends the text. */
 bool np_write_end(np_writer* writer);
 

@@ -86,14 +86,14 @@ static void quotes_are_read(netpas_client* agent) {
 
 static void purchases_are_made(netpas_client* agent) {
     netpas_purchase bought;
-    const netpas_claim claim = {.purpose = "video \"x\"\n\\", .domain = "example.net"};
+    const netpas_claim claim = {.purpose = "video \"x\"\n\\", .domain = "example.net", .attended = 1};
     say(200, PURCHASE("active", ""));
     CHECK(netpas_buy(agent, &film, "26-1_108_18", "0.004", 10, &claim, "key-1", &bought) == NETPAS_OK);
     CHECK(strcmp(bought.id, "17") == 0 && bought.state == NETPAS_RUNS && bought.packets == 12 && bought.best_effort == 3);
     CHECK(strcmp(bought.spent, "0.0000003") == 0 && bought.charged[0] == '\0');
     CHECK(strstr(asked, "\r\nIdempotency-Key: key-1\r\n") != NULL);
     CHECK(strstr(asked, "\"offer\":\"26-1_108_18\",\"cap\":\"0.004\",\"duration_s\":600,"
-                        "\"purpose\":\"video \\\"x\\\"\\u000a\\\\\",\"domain\":\"example.net\"}") != NULL);
+                        "\"purpose\":\"video \\\"x\\\"\\u000a\\\\\",\"domain\":\"example.net\",\"attended\":true}") != NULL);
     say(202, "{\"id\":\"18\",\"state\":\"requested\",\"sent\":{\"packets\":0,\"amount\":\"0\"},\"best_effort_packets\":0,\"decision\":\"5\"}");
     CHECK(netpas_buy(agent, &film, NULL, "0.004", 10, NULL, "key-2", &bought) == NETPAS_PENDING);
     CHECK(strcmp(bought.decision, "5") == 0 && bought.state == NETPAS_WAITS);
@@ -117,7 +117,7 @@ static void refusals_have_meanings(netpas_client* agent) {
                {404, "NO_OFFER", NETPAS_NO_OFFER},          {409, "NOT_JOINED", NETPAS_NO_OFFER},
                {404, "NOT_FOUND", NETPAS_NOT_FOUND},        {429, "RATE_LIMITED", NETPAS_TOO_OFTEN},
                {400, "INVALID_ARGUMENT", NETPAS_INVALID},   {403, "UNAUTHORIZED", NETPAS_NOT_ALLOWED},
-               {500, "LOCAL_FAILURE", NETPAS_FAILED},       {503, "SOMETHING_NEW", NETPAS_FAILED}};
+               {409, "NO_AGENT", NETPAS_UNANSWERED}, {500, "LOCAL_FAILURE", NETPAS_FAILED},       {503, "SOMETHING_NEW", NETPAS_FAILED}};
     for (size_t i = 0; i < sizeof all / sizeof *all; ++i) {
         char body[256];
         netpas_purchase untouched, before;

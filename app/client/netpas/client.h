@@ -31,6 +31,7 @@ typedef enum netpas_status {
     NETPAS_OK = 0,
     NETPAS_PENDING,     /* somebody is asked; the answer shows in netpas_state() */
     NETPAS_DENIED,      /* by the user's rules, answer or pause; do not ask again for the same */
+    NETPAS_UNANSWERED,  /* nobody was there to be asked: best effort. The user finds the question among those missed */
     NETPAS_OVER_BUDGET, /* more than the user's limits allow now */
     NETPAS_NO_OFFER,    /* nothing is sold on that way, or no ISP was joined */
     NETPAS_EXPIRED,     /* that offer holds no more: ask for a new one, and show its price */
@@ -77,8 +78,8 @@ typedef struct netpas_flow {
 typedef struct netpas_claim {
     const char* purpose; /* "video", "video-call", "game" */
     const char* domain;  /* on which site's behalf: "example.net" */
-    const char*
-        payee; /* whom it is with, as a node's identifier: 64 hexadecimal digits. The user's contacts have its name */
+    const char* payee;   /* whom it is with, as a node's identifier (64 hexadecimal digits), which contacts may name */
+    int attended;        /* not 0: a person has just asked for it, so that a question may be shown at once */
 } netpas_claim;
 
 typedef struct netpas_offer {

@@ -127,7 +127,7 @@ local function buy()
     if offer.url ~= film() then return askPrice() end
     forgetOffer()
     show("Buying better quality")
-    local purchase, why = ask("buy --incoming --proto tcp --purpose video --to " .. quoted(quote.to) .. " --to-port "
+    local purchase, why = ask("buy --incoming --attended --proto tcp --purpose video --to " .. quoted(quote.to) .. " --to-port "
         .. quoted(quote.to_port) .. " --offer " .. quoted(one.id) .. " --cap " .. quoted(one.cap) .. " --for "
         .. quoted(one.minutes .. "m") .. (quote.domain and " --domain " .. quoted(quote.domain) or ""))
     if not purchase then
