@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,15 +56,16 @@ struct PurchaseService::Entry {
     bool byPerson = false;
     uint32_t process = 0;
     bool attended = false;
-    std::optional<Money> funded;    // BuyOrder::funded
-    bool judged = false;            // the authority knows of it
-    bool suspended = false;         // from an earlier run: goes on if the agent has it
-    bool resuming = false;          // waits for a quote to go on with
-    std::vector<SoldClass> failed;  // did not deliver: not for this purchase any more
-    bool replacing = false;         // is being quoted without them
-    bool following = false;         // is being quoted again
-    bool renewalDue = false;        // by age, or because its way changed
-    bool uncounted = false;         // usage that the ledger does not have yet
+    std::optional<Money> funded;          // BuyOrder::funded
+    bool judged = false;                  // the authority knows of it
+    bool suspended = false;               // from an earlier run: goes on if the agent has it
+    bool resuming = false;                // waits for a quote to go on with
+    std::vector<SoldClass> failed;        // did not deliver: not for this purchase any more
+    bool replacing = false;               // is being quoted without them
+    bool following = false;               // is being quoted again
+    std::deque<SteadyTime> changes = {};  // of the way, lately
+    bool renewalDue = false;              // by age, or because its way changed
+    bool uncounted = false;               // usage that the ledger does not have yet
     Timers::Id end = 0;
     Timers::Id renewal = 0;
     std::chrono::milliseconds renewalDelay{0};

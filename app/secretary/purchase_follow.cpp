@@ -146,8 +146,18 @@ void PurchaseService::onFollowed(PurchaseId id, tl::expected<cartographer::Quote
         return beginStop(*known, EndReason::NoOffer, what + ", and that costs more than what was agreed to");
     }
     if (const auto objection = objectionTo(*known, *quote)) return beginStop(*known, EndReason::NoOffer, *objection);
+    if (!sameRoute && changesTooOften(*known)) {
+        return beginStop(*known, EndReason::NoOffer, "the way changes too often: " + what);
+    }
     m_ports.log(LogLevel::Info, nameOf(id) + ": " + what);
     takeWay(*known, std::move(*quote), *now, std::max(dearest->total, charges->first));
+}
+
+bool PurchaseService::changesTooOften(Entry& entry) const {
+    const SteadyTime now = m_ports.clock.steady();
+    while (!entry.changes.empty() && now - entry.changes.front() > m_settings.waysCounted) entry.changes.pop_front();
+    entry.changes.push_back(now);
+    return entry.changes.size() > m_settings.mostWays;
 }
 
 // Between two packets; other ISPs need another key, because a key names those who may be paid with it.

@@ -50,6 +50,9 @@ struct PurchaseSettings {
     std::chrono::seconds drainPatience{10};
     // How often a running purchase is quoted again, so that routes and prices are followed.
     std::chrono::milliseconds followEvery{2000};
+    // A way that changes more often than so many times in such a time is no way: best effort carries the flow then.
+    size_t mostWays = 6;
+    std::chrono::seconds waysCounted{120};
     // What is not delivered is paid for so long at most until something else is found.
     std::chrono::milliseconds replacePatience{2000};
     // Without an agent for so long, purchases end.
@@ -224,6 +227,7 @@ private:
     // Routes and prices that change (purchase_follow.cpp)
     void armFollow();
     void followNext();
+    [[nodiscard]] bool changesTooOften(Entry& entry) const;
     void onFollowed(PurchaseId id, tl::expected<cartographer::Quote, QuoteFailure> quote);
     [[nodiscard]] std::optional<std::string> objectionTo(const Entry& entry, const cartographer::Quote& next) const;
     bool keepWay(const Entry& entry, const std::vector<cartographer::QuotedHop>& to, const std::string& because);

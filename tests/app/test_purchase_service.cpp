@@ -130,6 +130,24 @@ private slots:
         QCOMPARE(int(book(id).state), int(PurchaseState::Settled));
     }
 
+    void aWayThatFlapsIsLeftForBestEffort() {
+        Agent agent(*m_ledger, m_isp, m_clock);
+        agent.up();
+        agent.buy(order());
+        agent.timers.run(milliseconds(20));
+        const PurchaseId id = agent.bought();
+        int changes = 0;
+        while (book(id).state == PurchaseState::Active && changes < 40) {
+            agent.quotes.way[1].first = ++changes % 2 == 1 ? uint16_t{23} : uint16_t{25};
+            agent.timers.run(milliseconds(2500));
+        }
+        QCOMPARE(changes, 7);
+        QCOMPARE(int(book(id).reason), int(EndReason::NoOffer));
+        agent.timers.run(milliseconds(5000));
+        QCOMPARE(int(book(id).state), int(PurchaseState::Settled));
+        QVERIFY(agent.plane.flows.empty());
+    }
+
     void aWayThatTheRulesDoNotAllowIsNotTaken() {
         Agent agent(*m_ledger, m_isp, m_clock);
         agent.up();
