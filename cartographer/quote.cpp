@@ -4,6 +4,8 @@
 #include <charconv>
 #include <chrono>
 
+#include "core/wire/reservation.h"
+
 namespace netpas::cartographer {
 
 ClassChoice ClassChoice::parse(std::string_view text) {
@@ -48,9 +50,10 @@ std::vector<uint16_t> boundaries(std::span<const QuotedHop> path) {
 // One packet without payload that pays `charge` of each guarantee beside its own price.
 template <typename Charge>
 tl::expected<Money, MoneyError> chargePacket(std::span<const QuotedHop> path, uint16_t minute, Charge charge) {
+    constexpr uint32_t bytes = chargePacketBytes + reservationQuestionSize;  // an IP header, and the question behind it
     Money total;
     for (size_t i = path.size(); i-- > 0;) {
-        Money price = path[i].prices.modelAt(minute).cost(chargePacketBytes, total);
+        Money price = path[i].prices.modelAt(minute).cost(bytes, total);
         if (path[i].guarantee) {
             const auto more = checkedAdd(price, charge(*path[i].guarantee));
             if (!more) return tl::unexpected(more.error());

@@ -30,6 +30,12 @@ SessionKey keyOf(const AgentFlow& flow) {
     return key;
 }
 
+Money encoded(int64_t nanodollars) { return PriceCode::roundUp(nano(nanodollars))->value(); }
+// What packets without payload pay on the way of World.
+const Money asking = nano(12);
+const Money setUp = *checkedAdd(encoded(6010), nano(2));
+const Money minuteCharge = *checkedAdd(encoded(1010), nano(2));
+
 // An agent whose datagrams go into a router of ISP 25.
 struct World {
     World() : router(guarded()) {
@@ -40,29 +46,74 @@ struct World {
         flow.reservation = std::make_shared<ReservationClock>();
         router.install(keyOf(flow));
     }
-    void advance(std::chrono::seconds by) {
+    void advance(std::chrono::milliseconds by) {
         rig.clock.advance(by);
         router.advance(by);
     }
-    // What left since the last call, and what the router said to each.
+    // What left since the last call, and what the router said to each; its answers reach the agent.
     std::vector<std::pair<agentrig::Datagram, Verdict>> carried() {
-        rig.pollAll();
         std::vector<std::pair<agentrig::Datagram, Verdict>> all;
-        for (const agentrig::Datagram& one : rig.arrived()) {
-            std::array<uint8_t, customerShimSize> shim{};
-            encodeCustomerShim(one.shim, shim);
-            all.emplace_back(one, router.verdict(edgetest::join({shim, one.header, one.inner})));
+        for (;;) {
+            rig.pollAll();
+            const auto arrived = rig.arrived();
+            if (arrived.empty()) return all;
+            for (const agentrig::Datagram& one : arrived) {
+                if (loseNext > 0 && isPayloadFree(one.inner) && one.paid() > nano(1000)) {
+                    --loseNext;
+                    continue;
+                }
+                std::array<uint8_t, customerShimSize> shim{};
+                encodeCustomerShim(one.shim, shim);
+                all.emplace_back(one, router.verdict(edgetest::join({shim, one.header, one.inner})));
+            }
+            for (const EdgeProcessor::Notice& notice : router.processor.takeNotices()) {
+                if (deaf) continue;
+                const auto bytes = encodeReservation(notice.answer);
+                tell(bytes, notice.to);
+            }
         }
-        return all;
+    }
+    void tell(std::span<const uint8_t> bytes, const Endpoint& to) {
+        if (!answers) {
+            UdpOptions options;
+            options.local = {edgetest::ip("198.51.100.25"), dataPort};
+            answers = std::move(*rig.network().open(options));
+        }
+        OutgoingTrain train;
+        train.data = bytes;
+        train.segmentSize = static_cast<uint16_t>(bytes.size());
+        train.to = to;
+        answers->send({&train, 1});
+    }
+    // Of packets without payload: what they paid, in order.
+    static std::vector<Money> payments(const std::vector<std::pair<agentrig::Datagram, Verdict>>& all) {
+        std::vector<Money> paid;
+        for (const auto& [datagram, verdict] : all) {
+            if (isPayloadFree(datagram.inner)) paid.push_back(datagram.paid());
+        }
+        return paid;
+    }
+    // Reserved, and a packet has been carried.
+    void begin() {
+        QVERIFY(rig.publish({flow}));
+        data();
+        QCOMPARE(payments(carried()), (std::vector<Money>{asking, setUp}));
+        data();
+        QCOMPARE(carried().at(0).second, Verdict::Forwarded);
     }
     void data() { rig.push(edgetest::innerPacket({})); }
+
+    uint64_t unpaid(BestEffortReason why, uint64_t purchase = 1) {
+        return agentrig::Rig::unpaid(rig.plane().counters(PurchaseId(purchase)), why);
+    }
 
     agentrig::Rig rig;
     Router router;
     AgentFlow flow;
+    std::unique_ptr<UdpSocket> answers;
+    int loseNext = 0;   // so many charges are lost on the way
+    bool deaf = false;  // so are answers
 };
-
-Money encoded(int64_t nanodollars) { return PriceCode::roundUp(nano(nanodollars))->value(); }
 
 }  // namespace
 
@@ -70,32 +121,29 @@ class TestGuarantee : public QObject {
     Q_OBJECT
 
 private slots:
-    void theFirstPacketOnlyPaysAndSoDoesOneEachMinute() {
+    // First it asks, then it pays; its packets wait for neither: they go best effort until it is reserved.
+    void whatIsFreeIsReservedAndKeptWithNothingToSend() {
         World w;
         QVERIFY(w.rig.publish({w.flow}));
         w.data();
         auto all = w.carried();
+        QCOMPARE(World::payments(all), (std::vector<Money>{asking, setUp}));
         QCOMPARE(all.size(), size_t{2});
-        QVERIFY(isPayloadFree(all[0].first.inner) && !isPayloadFree(all[1].first.inner));
-        QCOMPARE(all[0].first.paid(), *checkedAdd(encoded(6010), nano(2)));
-        QCOMPARE(all[1].first.paid(), nano(12));
-        QCOMPARE(all[0].second, Verdict::Forwarded);
-        QCOMPARE(all[1].second, Verdict::Forwarded);
+        QCOMPARE(w.unpaid(BestEffortReason::NotReserved), uint64_t{1});
+        for (const auto& [datagram, verdict] : all) QCOMPARE(verdict, Verdict::Forwarded);
         w.advance(49s);
         w.data();
         all = w.carried();
         QCOMPARE(all.size(), size_t{1});
+        QCOMPARE(all[0].first.paid(), nano(12));
         QCOMPARE(all[0].second, Verdict::Forwarded);
-        // Nothing to send: the reservation is kept all the same, for three minutes.
-        for (const auto wait : {1s, 60s, 60s}) {
+        for (const auto wait : {2s, 60s, 60s}) {
             w.advance(wait);
             all = w.carried();
-            QCOMPARE(all.size(), size_t{1});
-            QVERIFY(isPayloadFree(all[0].first.inner));
-            QCOMPARE(all[0].first.paid(), *checkedAdd(encoded(1010), nano(2)));
-            QCOMPARE(all[0].second, Verdict::Forwarded);
+            QCOMPARE(World::payments(all), (std::vector<Money>{asking, minuteCharge}));
+            for (const auto& [datagram, verdict] : all) QCOMPARE(verdict, Verdict::Forwarded);
         }
-        w.advance(59s);
+        w.advance(49s);
         w.data();
         QCOMPARE(w.carried().at(0).second, Verdict::Forwarded);
         // The books hold exactly what was carried.
@@ -106,22 +154,120 @@ private slots:
         QCOMPARE(report.keys[0].counters.packets, counters.packets);
     }
 
+    // The agent slept: it finds out before it pays for anything, and sets up again.
     void whoStopsPayingLosesTheReservation() {
         World w;
+        w.begin();
+        w.advance(61s);
+        w.data();
+        auto all = w.carried();
+        QCOMPARE(World::payments(all), (std::vector<Money>{asking, setUp}));
+        QCOMPARE(all.size(), size_t{2});
+    }
+
+    void aLostChargeIsPaidAgainAndALostAnswerIsNot() {
+        World w;
+        w.begin();
+        w.loseNext = 1;
+        w.advance(51s);
+        QCOMPARE(World::payments(w.carried()), std::vector<Money>{asking});
+        w.advance(1100ms);  // no answer came: it asks, and hears that nothing was paid
+        QCOMPARE(World::payments(w.carried()), (std::vector<Money>{asking, minuteCharge}));
+
+        w.advance(58s);
+        QCOMPARE(World::payments(w.carried()), (std::vector<Money>{asking, minuteCharge}));
+        w.deaf = true;
+        w.advance(61s);
+        QCOMPARE(World::payments(w.carried()), std::vector<Money>{asking});  // and does not pay unheard
+        w.deaf = false;
+        w.advance(1100ms);
+        QCOMPARE(World::payments(w.carried()), (std::vector<Money>{asking, minuteCharge}));
+        w.data();
+        QCOMPARE(w.carried().at(0).second, Verdict::Forwarded);
+    }
+
+    // Only the answer to the charge is lost.
+    void aChargeIsNotPaidTwice() {
+        ReservationClock clock;
+        const std::vector<ReservationClock::Hop> way{{0, IspId(25), ServiceClass(1), rate}};
+        using Place = ReservationAnswer::Place;
+        SteadyTime now{100s};
+        auto task = clock.take(way, now);
+        QVERIFY(task.send && task.charges == HopCharges{});
+        clock.heard({task.nonce + 1, IspId(25), ServiceClass(1), Place::Held, 60}, now);
+        QVERIFY2(clock.admit(100, now) == ReservationClock::Admission::NotYet, "somebody else's answer");
+        clock.heard({task.nonce, IspId(25), ServiceClass(1), Place::Free, 0}, now);
+        task = clock.take(way, now);
+        QCOMPARE(task.charges[0], HopCharge::First);
+        now += 1100ms;
+        task = clock.take(way, now);
+        QVERIFY(task.send && task.charges == HopCharges{});
+        clock.heard({task.nonce, IspId(25), ServiceClass(1), Place::Held, 58}, now);
+        QVERIFY(!clock.take(way, now).send);
+        QVERIFY(clock.admit(100, now) == ReservationClock::Admission::Yes);
+    }
+
+    // A router that takes charges and reserves nothing is not fed for long.
+    void chargesInVainEnd() {
+        ReservationClock clock;
+        const std::vector<ReservationClock::Hop> way{{0, IspId(25), ServiceClass(1), rate}};
+        SteadyTime now{100s};
+        int paid = 0;
+        for (int i = 0; i < 200; ++i, now += 100ms) {
+            const auto task = clock.take(way, now);
+            if (!task.send) continue;
+            if (task.charges[0] != HopCharge::None) ++paid;
+            clock.heard({task.nonce, IspId(25), ServiceClass(1), ReservationAnswer::Place::Free, 0}, now);
+        }
+        QVERIFY2(paid > 0 && paid <= 6, std::to_string(paid).c_str());
+    }
+
+    void aRouterThatForgotIsNoticedBeforeItIsPaidForAnotherMinute() {
+        World w;
+        w.begin();
+        w.router.processor = EdgeProcessor(w.router.config, w.router.now.steady);
+        w.router.install(keyOf(w.flow));
+        w.advance(51s);
+        QCOMPARE(World::payments(w.carried()), (std::vector<Money>{asking, setUp}));
+    }
+
+    void whereThereIsNoPlaceNothingIsPaid() {
+        World w;
+        const SessionKey other = edgetest::sessionKey(77);
+        w.router.install(other);
+        const Bytes pays = edgetest::header({edgetest::hop(25, 6010, 3), edgetest::hop(24, 2)});
+        QCOMPARE(w.router.verdict(edgetest::customer(other, 0, pays, edgetest::innerPacket({.src = "192.0.2.6"}))),
+                 Verdict::Forwarded);
         QVERIFY(w.rig.publish({w.flow}));
         w.data();
-        QCOMPARE(w.carried().size(), size_t{2});
-        w.router.advance(61s);  // the agent is asleep
         w.data();
-        QCOMPARE(w.carried().at(0).second, Verdict::NotReserved);
-        QCOMPARE(w.router.report().keys[0].counters.packets, uint64_t{2});
+        QCOMPARE(World::payments(w.carried()), std::vector<Money>{asking});
+        w.data();
+        QVERIFY(w.carried().empty());
+        QCOMPARE(w.unpaid(BestEffortReason::NoPlace), uint64_t{1});
+        QCOMPARE(w.rig.plane().counters(PurchaseId(1)).amount, asking);
+        // Once the other one has gone it is its turn.
+        w.advance(62s);
+        QCOMPARE(World::payments(w.carried()), (std::vector<Money>{asking, setUp}));
+        w.data();
+        QCOMPARE(w.carried().at(0).second, Verdict::Forwarded);
+    }
+
+    // What is more than was reserved is neither paid for nor lost.
+    void theRestGoesBestEffort() {
+        World w;
+        w.begin();
+        w.advance(1s);
+        for (int i = 0; i < 100; ++i) w.data();  // 128 bytes each; half a second of 10,000 bytes a second
+        const auto all = w.carried();
+        for (const auto& [datagram, verdict] : all) QCOMPARE(verdict, Verdict::Forwarded);
+        QCOMPARE(all.size(), size_t{39});
+        QCOMPARE(w.unpaid(BestEffortReason::OverReserved), uint64_t{61});
     }
 
     void anotherKeyOfThePurchaseDoesNotSetUpAgain() {
         World w;
-        QVERIFY(w.rig.publish({w.flow}));
-        w.data();
-        QCOMPARE(w.carried().size(), size_t{2});
+        w.begin();
         AgentFlow next = w.flow;
         next.key = SessionKeyId(99);
         next.purchase = PurchaseId(2);
@@ -132,12 +278,25 @@ private slots:
         auto all = w.carried();
         QCOMPARE(all.size(), size_t{1});
         QCOMPARE(all[0].second, Verdict::Forwarded);
-        // Another way is.
+        // Another way is: this router is not asked.
         next.path[0].guarantee.reset();
         next.path[1].guarantee = guarantee;
         QVERIFY(w.rig.publish({next}));
         w.data();
-        QCOMPARE(w.carried().size(), size_t{2});
+        QCOMPARE(World::payments(w.carried()), std::vector<Money>{asking});
+    }
+
+    // Another agent process, or another purchase: what is held is not set up twice.
+    void whatIsHeldAlreadyIsOnlyKept() {
+        World w;
+        w.begin();
+        AgentFlow next = w.flow;
+        next.reservation = std::make_shared<ReservationClock>();
+        QVERIFY(w.rig.publish({next}));
+        w.data();
+        QCOMPARE(World::payments(w.carried()), std::vector<Money>{asking});
+        w.data();
+        QCOMPARE(w.carried().at(0).second, Verdict::Forwarded);
     }
 
     void whatTheKeyCannotPayIsTriedAgain() {
@@ -145,13 +304,11 @@ private slots:
         w.flow.gate = agentrig::Rig::gate(nano(100));
         QVERIFY(w.rig.publish({w.flow}));
         w.data();
-        auto all = w.carried();
-        QCOMPARE(all.size(), size_t{1});
-        QCOMPARE(all[0].second, Verdict::NotReserved);
-        w.flow.gate = agentrig::Rig::gate();
+        QCOMPARE(World::payments(w.carried()), std::vector<Money>{asking});
+        w.flow.gate = agentrig::Rig::gate(nano(1'000'000), {}, 10);  // the router knows the numbers before
         QVERIFY(w.rig.publish({w.flow}));
-        w.data();
-        QCOMPARE(w.carried().size(), size_t{2});
+        w.advance(1100ms);
+        QCOMPARE(World::payments(w.carried()), (std::vector<Money>{asking, setUp}));
     }
 
     void thereIsRoomForSoMany() {
@@ -217,22 +374,56 @@ private slots:
         for (const bool v6 : {false, true}) {
             World w;
             w.flow.path = {{IspId(25), ServiceClass(1), ExitPoint(0), {{nano(10), {}, 0}, {}}, guarantee}};
+            const auto push = [&] {
+                w.rig.push(v6 ? edgetest::innerPacket({.src = "2001:db8:c::5", .dst = "2001:db8:a::9"})
+                              : edgetest::innerPacket({}));
+            };
             QVERIFY(w.rig.publish({w.flow}));
-            w.rig.push(v6 ? edgetest::innerPacket({.src = "2001:db8:c::5", .dst = "2001:db8:a::9"})
-                          : edgetest::innerPacket({}));
+            push();
+            QCOMPARE(w.carried().size(), size_t{2});
+            push();
             w.rig.pollAll();
             const auto sent = w.rig.arrived();
-            QCOMPARE(sent.size(), size_t{2});
-            for (size_t i = 0; i < sent.size(); ++i) {
-                std::array<uint8_t, customerShimSize> shim{};
-                encodeCustomerShim(sent[i].shim, shim);
-                Bytes packet = edgetest::join({shim, sent[i].header, sent[i].inner});
-                const EdgeResult result = w.router.process(packet);
-                QCOMPARE(result.verdict, Verdict::Delivered);
-                QCOMPARE(result.leaves, i == 1);
-            }
-            QCOMPARE(w.router.report().delivered.packets, uint64_t{2});
+            QCOMPARE(sent.size(), size_t{1});
+            std::array<uint8_t, customerShimSize> shim{};
+            encodeCustomerShim(sent[0].shim, shim);
+            Bytes packet = edgetest::join({shim, sent[0].header, sent[0].inner});
+            const EdgeResult result = w.router.process(packet);
+            QCOMPARE(result.verdict, Verdict::Delivered);
+            QVERIFY(result.leaves);
+            QCOMPARE(w.router.report().delivered.packets, uint64_t{3});
         }
+    }
+
+    // Who only asks is no burden to those who have reserved.
+    void questionsWithoutAReservationTravelLikeBestEffort() {
+        Router router(guarded());
+        const SessionKey key = edgetest::sessionKey();
+        router.install(key);
+        Bytes inner(48);
+        inner[0] = 0x45;
+        inner[3] = 48;
+        inner[8] = 64;
+        inner[9] = noNextHeader;
+        inner[12] = 192;
+        inner[14] = 2;
+        inner[15] = 5;
+        inner[16] = 203;
+        inner[18] = 113;
+        inner[19] = 9;
+        storeIpv4HeaderChecksum(std::span(inner).first<20>());
+        const auto asked = encodeReservation(ReservationQuestion{7, {edgetest::ip("192.0.2.5"), 4711}});
+        std::copy(asked.begin(), asked.end(), inner.begin() + 20);
+        Bytes packet =
+            edgetest::customer(key, 0, edgetest::header({edgetest::hop(25, 10, 3), edgetest::hop(24, 2)}), inner);
+        const EdgeResult result = router.process(packet);
+        QCOMPARE(result.verdict, Verdict::Forwarded);
+        QCOMPARE(result.dscp, uint8_t{0});
+        const auto notices = router.processor.takeNotices();
+        QCOMPARE(notices.size(), size_t{1});
+        QVERIFY(notices[0].to == (Endpoint{edgetest::ip("192.0.2.5"), 4711}));
+        QVERIFY(notices[0].answer ==
+                (ReservationAnswer{7, IspId(25), ServiceClass(1), ReservationAnswer::Place::Free, 0}));
     }
 };
 

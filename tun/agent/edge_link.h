@@ -38,6 +38,8 @@ public:
     // When update() has something to do even without traffic; SteadyTime::max() if never.
     [[nodiscard]] SteadyTime nextEvent() const noexcept;
     [[nodiscard]] int pollHandle() const noexcept { return m_socket ? m_socket->pollHandle() : -1; }
+    // What this machine is called on the way there; port 0 and no address while there is no socket.
+    [[nodiscard]] IpAddress localAddress() const { return m_socket ? m_socket->localEndpoint().address : IpAddress{}; }
     [[nodiscard]] const EdgeStatus& status() const noexcept { return *m_status; }
 
 private:

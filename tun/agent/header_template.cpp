@@ -6,23 +6,23 @@ namespace netpas::tun {
 
 namespace {
 
-Money chargeOf(const AgentHop& hop, ReservationClock::Due charge) {
-    using Due = ReservationClock::Due;
-    if (!hop.guarantee || charge == Due::Nothing) return Money::zero();
-    const Money setUp = charge == Due::First ? hop.guarantee->setUp : Money::zero();
+Money chargeOf(const AgentHop& hop, HopCharge charge) {
+    if (!hop.guarantee || charge == HopCharge::None) return Money::zero();
+    const Money setUp = charge == HopCharge::First ? hop.guarantee->setUp : Money::zero();
     return checkedAdd(hop.guarantee->perMinute, setUp).value_or(Money::max());
 }
 
 }  // namespace
 
 std::optional<AccountingHeader> priceHeader(std::span<const AgentHop> path, uint32_t innerLength, uint16_t minute,
-                                            ReservationClock::Due charge) {
+                                            const HopCharges& charges) {
     if (path.empty() || path.size() > AccountingHeader::maxHops) return std::nullopt;
     std::array<HopBlock, AccountingHeader::maxHops> blocks;
     Money downstream;
     for (size_t i = path.size(); i-- > 0;) {
         const AgentHop& hop = path[i];
-        const auto cost = checkedAdd(hop.prices.modelAt(minute).cost(innerLength, downstream), chargeOf(hop, charge));
+        const auto cost =
+            checkedAdd(hop.prices.modelAt(minute).cost(innerLength, downstream), chargeOf(hop, charges[i]));
         const auto price = cost ? PriceCode::roundUp(*cost) : tl::unexpected(cost.error());
         if (!price) return std::nullopt;
         const bool last = i + 1 == path.size();

@@ -24,10 +24,9 @@ struct HeaderTemplate {
 
 // The header for a packet of `innerLength` bytes at a minute of the day: each ISP's price is computed from its model and the encoded prices of the
 // ISPs behind it, from the last one backwards, and encoded rounding up. Nothing when a price is too high to be encoded. The path is valid.
-// `charge`: of the guarantees on the way, beside the price.
-[[nodiscard]] std::optional<AccountingHeader> priceHeader(
-    std::span<const AgentHop> path, uint32_t innerLength, uint16_t minute,
-    ReservationClock::Due charge = ReservationClock::Due::Nothing);
+// `charges`: of guarantees, by position on the path, beside the price.
+[[nodiscard]] std::optional<AccountingHeader> priceHeader(std::span<const AgentHop> path, uint32_t innerLength,
+                                                          uint16_t minute, const HopCharges& charges = {});
 
 // The recently used templates of one flow. One packet thread.
 class HeaderTemplates {

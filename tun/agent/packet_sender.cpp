@@ -32,15 +32,13 @@ BestEffortReason reasonOf(SpendLimit limit) {
     return BestEffortReason::CapReached;
 }
 
-// Differs between ways on which other guarantees are to be set up; 0: there are none.
-uint64_t nameOfGuarantees(std::span<const AgentHop> path) {
-    uint64_t name = 0;
-    for (const AgentHop& hop : path) {
-        if (!hop.guarantee) continue;
-        name = (name ^ (uint64_t{hop.isp.value()} << 8 | hop.service.value())) * 0x9e3779b97f4a7c15U;
-        name |= 1;
+std::vector<ReservationClock::Hop> guaranteesOn(std::span<const AgentHop> path) {
+    std::vector<ReservationClock::Hop> hops;
+    for (size_t i = 0; i < path.size(); ++i) {
+        if (!path[i].guarantee) continue;
+        hops.push_back({static_cast<uint8_t>(i), path[i].isp, path[i].service, path[i].guarantee->bitsPerSecond});
     }
-    return name;
+    return hops;
 }
 
 // To a multicast group of the link. Nothing of the kind is ever diverted: it is the kernel speaking for the device itself, as it does on
@@ -65,7 +63,7 @@ PacketSender::Flow::Flow(const PaidFlow& flow, EdgeLink& link, CounterCell& cell
       edge(&link),
       counters(&cell),
       headroom(customerShimSize + templates.headerSize()) {
-    if (flow.flow.reservation) guarantees = nameOfGuarantees(flow.flow.path);
+    if (flow.flow.reservation) guarantees = guaranteesOn(flow.flow.path);
 }
 
 PacketSender::PacketSender(const Environment& environment, unsigned queue, const SnapshotCell<PlaneState>& state,
@@ -90,6 +88,7 @@ PacketSender::Round PacketSender::round() {
     }
     const auto read = m_environment.device.readBatch(m_queue, m_slots);
     beginRound();
+    hearAnswers();
     payGuarantees();
     if (!read) return Round::Gone;
     if (*read == 0) return Round::Idle;
@@ -114,6 +113,9 @@ SteadyTime PacketSender::nextEvent() const noexcept {
 void PacketSender::appendPollHandles(std::vector<int>& handles) const {
     for (const auto& [endpoint, edge] : m_edges) {
         if (const int handle = edge->pollHandle(); handle >= 0) handles.push_back(handle);
+    }
+    for (const auto& socket : m_answers) {
+        if (socket && socket->pollHandle() >= 0) handles.push_back(socket->pollHandle());
     }
 }
 
@@ -191,9 +193,13 @@ void PacketSender::planPaid(const ReadSlot& slot, const PacketView& packet, Flow
         planUnpaid(slot, packet, entry.flow, BestEffortReason::TooLong, entry.translated);
         return;
     }
-    if (flow.guarantees != 0) {
+    if (!flow.guarantees.empty()) {
         m_ends.insert_or_assign(flow.paid->flow.reservation, entry.identity);
         payGuarantee(flow, entry.identity);
+        if (const auto why = unguaranteed(flow, segmenter->packetBytes(0, segmenter->count()))) {
+            planUnpaid(slot, packet, entry.flow, *why, entry.translated);
+            return;
+        }
     }
     if (segmenter->exceeds() || cutsAnew(slot.vnet, packet, *segmenter))
         reportTooBig(packet, flow, entry.identity.hash());

@@ -1,11 +1,13 @@
 // The packet thread of the agent: reads diverted packets from one queue of the TUN device, pays, and sends.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "core/clock.h"
@@ -52,7 +54,7 @@ public:
     [[nodiscard]] Round round();
     // When round() has something to do without packets.
     [[nodiscard]] SteadyTime nextEvent() const noexcept;
-    // Descriptors that poll readable when reports about edges have arrived.
+    // Descriptors that poll readable when reports about edges or answers about reservations have arrived.
     void appendPollHandles(std::vector<int>& handles) const;
 
 private:
@@ -62,8 +64,7 @@ private:
         EdgeLink* edge = nullptr;
         CounterCell* counters = nullptr;
         size_t headroom = 0;
-        // Of guarantees on the way; 0: there are none.
-        uint64_t guarantees = 0;
+        std::vector<ReservationClock::Hop> guarantees;  // on the way; nothing unless they are paid for
 
         Flow(const PaidFlow& flow, EdgeLink& link, CounterCell& cell);
         // Bytes of the longest packet that needs no fragmentation.
@@ -81,10 +82,14 @@ private:
                     bool translated);
     void reportTooBig(const PacketView& packet, const Flow& flow, uint64_t flowHash);
 
-    // Guarantees (NetPaS §3.1.1): pays for one by a packet without payload, when that is due.
+    // Guarantees (NetPaS §3.1.1): asks and pays for them by packets without payload, when that is due.
     void payGuarantees();
     void payGuarantee(const Flow& flow, const TagIdentity& ends);
-    [[nodiscard]] bool sendCharge(const Flow& flow, const TagIdentity& ends, ReservationClock::Due what);
+    [[nodiscard]] bool sendQuestion(const Flow& flow, const TagIdentity& ends, const ReservationClock::Task& what);
+    // Why packets of `bytes` cannot leave under the guarantees of the flow's way now; nothing: they can.
+    [[nodiscard]] std::optional<BestEffortReason> unguaranteed(const Flow& flow, uint64_t bytes);
+    void hearAnswers();
+    [[nodiscard]] UdpSocket* answerSocket(bool v6);
 
     void carryOut();
     void carryOutTrain(const Train& train);
@@ -114,6 +119,7 @@ private:
     TrainPlan m_plan;
     // Whose packets went last under each clock: packets that only pay go between the same addresses.
     std::map<std::shared_ptr<ReservationClock>, TagIdentity> m_ends;
+    std::array<std::unique_ptr<UdpSocket>, 2> m_answers;  // IPv4, IPv6; once there is something to ask
 
     std::vector<uint8_t> m_arena;  // what is being sent
     size_t m_used = 0;

@@ -13,6 +13,9 @@ std::string_view describe(BestEffortReason reason) noexcept {
     case BestEffortReason::PriceTooHigh: return "the price is higher than can be written";
     case BestEffortReason::TooLong: return "too long for a datagram with header";
     case BestEffortReason::NotUnderstood: return "not a valid IP packet";
+    case BestEffortReason::NotReserved: return "the guarantee is not reserved yet";
+    case BestEffortReason::NoPlace: return "no place is left in a class with a guarantee";
+    case BestEffortReason::OverReserved: return "it is more than was reserved";
     }
     return "unknown reason";
 }

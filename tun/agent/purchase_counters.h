@@ -21,8 +21,11 @@ enum class BestEffortReason : uint8_t {
     PriceTooHigh,     // no price code is large enough
     TooLong,          // with shim and header it is no UDP datagram any more
     NotUnderstood,    // no valid IP packet; sent as it is if it can be sent at all
+    NotReserved,      // a guarantee on the way is not reserved yet, or its charge is not acknowledged
+    NoPlace,          // all places in a class with a guarantee are taken
+    OverReserved,     // more than is reserved
 };
-inline constexpr size_t bestEffortReasons = 9;
+inline constexpr size_t bestEffortReasons = 12;
 [[nodiscard]] std::string_view describe(BestEffortReason reason) noexcept;
 
 struct PurchaseCounters {

@@ -254,6 +254,23 @@ void EdgeEngine::processTrains(const Port& port, size_t trains) {
     for (size_t i = 0; i < m_packets.size(); ++i) {
         if (m_results[i].leaves) route(m_packets[i], m_results[i]);
     }
+    sendNotices();
+}
+
+// From an address where customers may send: links have addresses that others may have no route to.
+void EdgeEngine::sendNotices() {
+    for (const EdgeProcessor::Notice& notice : m_processor->takeNotices()) {
+        const auto port = std::find_if(m_ports.begin(), m_ports.end(), [&](const Port& one) {
+            return one.customers && one.socket->localEndpoint().address.isV6() == notice.to.address.isV6();
+        });
+        if (port == m_ports.end()) continue;
+        const auto bytes = encodeReservation(notice.answer);
+        OutgoingTrain train;
+        train.data = bytes;
+        train.segmentSize = static_cast<uint16_t>(bytes.size());
+        train.to = notice.to;
+        port->socket->send({&train, 1});
+    }
 }
 
 void EdgeEngine::route(const EdgePacket& packet, const EdgeResult& result) {

@@ -111,6 +111,8 @@ private:
     void processTrains(const Port& port, size_t trains);
     [[nodiscard]] Source sourceOf(const Port& port, const Endpoint& from) const;
     void route(const EdgePacket& packet, const EdgeResult& result);
+    // To whoever asked about reservations.
+    void sendNotices();
     void flush();
     void flushKernel();
 

@@ -143,6 +143,7 @@ void EdgeProcessor::read(Work& work, const EdgeTables& tables) {
     work.pending = true;
     work.key = nullptr;
     work.exit = ExitPoint(0);
+    work.unreserved = false;
     if (work.packet->source == EdgePacket::unknownSource) {
         refuse(work, work.packet->arrival == Arrival::Customer ? Verdict::UnknownSource : Verdict::WrongNeighbour);
         return;
@@ -319,7 +320,7 @@ void EdgeProcessor::charge(Work& work) {
 void EdgeProcessor::fillIn(Work& work) {
     EdgeResult& result = *work.result;
     result.leaves = true;
-    result.dscp = work.service->dscp;
+    result.dscp = work.unreserved ? uint8_t{0} : work.service->dscp;
     result.target = work.target;
     if (work.exit.value() != 0) header_bytes::setExit(work.header, work.own, work.exit);
     ShimKind kind = ShimKind::Transit;

@@ -87,6 +87,12 @@ public:
     [[nodiscard]] SampleOutbox& samples() { return m_samples; }
     // Picks that wait for the end of their stratum leave now; before the router stops.
     void flushSamples();
+    // Answers to who asked about reservations since the last call, some hundreds at most.
+    struct Notice {
+        Endpoint to;
+        ReservationAnswer answer;
+    };
+    [[nodiscard]] std::vector<Notice> takeNotices() { return std::exchange(m_notices, {}); }
     [[nodiscard]] uint64_t verdictCounter(Verdict verdict) const { return m_verdicts[static_cast<size_t>(verdict)]; }
 
     // Before tables with this counter are published.
@@ -118,7 +124,8 @@ private:
         int64_t downstream;  // all ISPs after this one
         const EdgeTables::ClassEntry* service;
         EdgeTables::Target target;
-        ExitPoint exit;  // chosen here, 0 = none
+        ExitPoint exit;   // chosen here, 0 = none
+        bool unreserved;  // asks about a reservation and has none: leaves like best effort
     };
     // The last customer packet whose tag was right: the others of its burst carry the same bytes.
     struct ProvenTag {
@@ -143,12 +150,13 @@ private:
     bool tagIsRight(const Work& work);
 
     // The eight steps of NetPaS §5.1. False: refused, and the verdict is set.
-    void sampleUpstream(Work& work);                                     // 1
-    bool checkBlacklist(Work& work, const EdgeTables& tables);           // 2
-    bool checkBucket(Work& work);                                        // 3
-    bool lookUpForwarding(Work& work, const EdgeTables& tables);         // 4
-    bool checkPrice(Work& work, const EdgeTables& tables);               // 5
-    bool checkReservation(Work& work, const EdgeTables& tables);         // 5, with a guarantee
+    void sampleUpstream(Work& work);                              // 1
+    bool checkBlacklist(Work& work, const EdgeTables& tables);    // 2
+    bool checkBucket(Work& work);                                 // 3
+    bool lookUpForwarding(Work& work, const EdgeTables& tables);  // 4
+    bool checkPrice(Work& work, const EdgeTables& tables);        // 5
+    bool checkReservation(Work& work, const EdgeTables& tables);  // 5, with a guarantee
+    void answer(const Work& work, const ReservationQuestion& question);
     void countService(const Work& work);                                 // 6
     void countDownstream(const Work& work, const EdgeTables& tables);    // 7
     void countInvestigated(const Work& work, const EdgeTables& tables);  // 8
@@ -167,6 +175,7 @@ private:
 
     KeyTable m_keys;
     Reservations m_reservations;
+    std::vector<Notice> m_notices;
     std::vector<uint16_t> m_neighbourOfLink;
     std::vector<IspId> m_neighbourIsps;
     std::vector<MoneyBucket> m_customerBuckets;

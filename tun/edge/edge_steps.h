@@ -114,12 +114,27 @@ inline bool EdgeProcessor::checkReservation(Work& work, const EdgeTables& tables
     const auto outcome =
         m_reservations.take(header_bytes::service(work.header, work.own), {work.inner, work.innerSize}, extra,
                             *work.service->guarantee, work.service->reservations, m_steadyMicros);
+    const auto question = questionIn({work.inner, work.innerSize});
+    if (question) answer(work, *question);
     if (outcome == Reservations::Outcome::Holds) return true;
+    if (question && extra < work.service->guarantee->perMinute.eighths()) {
+        work.unreserved = true;  // ISPs further on have to hear it too
+        return true;
+    }
     switch (tables.underpaid()) {
     case UnderpaidAction::Drop: return refuse(work, Verdict::NotReserved);
     case UnderpaidAction::BestEffort: return toKernelUncharged(work, Verdict::NotReservedBestEffort);
     }
     return refuse(work, Verdict::NotReserved);
+}
+
+inline void EdgeProcessor::answer(const Work& work, const ReservationQuestion& question) {
+    constexpr size_t mostWaiting = 256;
+    if (m_notices.size() >= mostWaiting) return;
+    const ServiceClass service = header_bytes::service(work.header, work.own);
+    const auto [place, secondsLeft] =
+        m_reservations.standing(service, {work.inner, work.innerSize}, work.service->reservations, m_steadyMicros);
+    m_notices.push_back({question.answerTo, {question.nonce, m_isp, service, place, secondsLeft}});
 }
 
 inline void EdgeProcessor::sampleOwn(const Work& work) {

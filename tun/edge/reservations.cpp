@@ -9,7 +9,6 @@ namespace {
 constexpr int64_t minute = std::chrono::microseconds(guaranteedFor).count();
 constexpr int64_t longest = 10 * minute;  // paid in advance
 constexpr int64_t sweepEvery = 1'000'000;
-constexpr uint8_t noNextHeader = 59;
 
 // Empty: no whole IP header.
 std::string keyOf(ServiceClass service, std::span<const uint8_t> inner) {
@@ -24,9 +23,25 @@ std::string keyOf(ServiceClass service, std::span<const uint8_t> inner) {
 
 }  // namespace
 
+namespace {
+
+// Behind the header of a packet that carries nothing for its destination.
+std::optional<std::span<const uint8_t>> behindHeader(std::span<const uint8_t> inner) {
+    if (inner.size() >= 20 && inner[0] == 0x45 && inner[9] == noNextHeader) return inner.subspan(20);
+    if (inner.size() >= 40 && inner[0] >> 4 == 6 && inner[6] == noNextHeader) return inner.subspan(40);
+    return std::nullopt;
+}
+
+}  // namespace
+
 bool isPayloadFree(std::span<const uint8_t> inner) {
-    if (inner.size() == 20) return inner[0] == 0x45 && inner[9] == noNextHeader;
-    return inner.size() == 40 && inner[0] >> 4 == 6 && inner[6] == noNextHeader;
+    const auto rest = behindHeader(inner);
+    return rest && (rest->empty() || rest->size() == reservationQuestionSize);
+}
+
+std::optional<ReservationQuestion> questionIn(std::span<const uint8_t> inner) {
+    const auto rest = behindHeader(inner);
+    return rest ? decodeReservationQuestion(*rest) : std::nullopt;
 }
 
 void Reservations::sweep(int64_t nowMicros) {
@@ -54,6 +69,7 @@ Reservations::Outcome Reservations::take(ServiceClass service, std::span<const u
         found->second = {nowMicros + minute, 0};
     } else if (extra >= guarantee.perMinute.eighths()) {
         found->second.until = std::min(found->second.until + minute, nowMicros + longest);
+        if (isPayloadFree(inner)) return Outcome::Holds;  // what was paid for is not refused
     }
     // A token bucket of one second, as the time at which it is full again.
     if (guarantee.bitsPerSecond == 0) return Outcome::OverRate;
@@ -63,6 +79,17 @@ Reservations::Outcome Reservations::take(ServiceClass service, std::span<const u
     if (full - now > 1'000'000'000) return Outcome::OverRate;
     found->second.full = full;
     return Outcome::Holds;
+}
+
+Reservations::Standing Reservations::standing(ServiceClass service, std::span<const uint8_t> inner, uint32_t most,
+                                              int64_t nowMicros) {
+    using Place = ReservationAnswer::Place;
+    if (nowMicros - m_swept >= sweepEvery) sweep(nowMicros);
+    const auto found = m_entries.find(keyOf(service, inner));
+    if (found != m_entries.end() && found->second.until > nowMicros)
+        return {Place::Held, static_cast<uint16_t>((found->second.until - nowMicros) / 1'000'000)};
+    const bool room = found != m_entries.end() || m_held[service.value()] < most;
+    return {room ? Place::Free : Place::None, 0};
 }
 
 }  // namespace netpas::tun

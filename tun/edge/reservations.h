@@ -1,22 +1,26 @@
 // Who has reserved what in classes with a guarantee (NetPaS §3.1.1): admission, and policing at the edge. A reservation belongs to a pair of
 // addresses in a class. It is made by a packet that pays the set-up charge and the first minute beside its own price, and goes on for a minute
-// for each packet that pays a minute. One packet thread.
+// for each packet that pays a minute. Whoever asks by a packet without payload is told. One packet thread.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
 
 #include "core/guarantee.h"
 #include "core/ids.h"
+#include "core/wire/reservation.h"
 
 namespace netpas::tun {
 
-// An IP header and nothing behind it, protocol 59 ("no next header", RFC 8200): pays and is not delivered. `inner` is a whole packet.
+// An IP header with protocol 59 ("no next header", RFC 8200), and nothing or a question behind it: pays and is not delivered. `inner` is a
+// whole packet.
 [[nodiscard]] bool isPayloadFree(std::span<const uint8_t> inner);
+[[nodiscard]] std::optional<ReservationQuestion> questionIn(std::span<const uint8_t> inner);
 
 class Reservations {
 public:
@@ -25,6 +29,13 @@ public:
     // `inner`: a whole IP packet. `extra`: eighths that it pays beyond its own price, ≥ 0. `most`: reservations of the class at once.
     [[nodiscard]] Outcome take(ServiceClass service, std::span<const uint8_t> inner, int64_t extra,
                                const Guarantee& guarantee, uint32_t most, int64_t nowMicros);
+    // What holds between these addresses now.
+    struct Standing {
+        ReservationAnswer::Place place{};
+        uint16_t secondsLeft = 0;
+    };
+    [[nodiscard]] Standing standing(ServiceClass service, std::span<const uint8_t> inner, uint32_t most,
+                                    int64_t nowMicros);
     [[nodiscard]] size_t held(ServiceClass service) const { return m_held[service.value()]; }
 
 private:
