@@ -47,6 +47,14 @@ void writePrice(std::ostream& out, const Price& price) {
         << "\nsurcharge_1024ths = " << price.surcharge1024ths << "\n";
 }
 
+void writeGuarantee(std::ostream& out, const ServiceClassSpec& spec) {
+    if (!spec.guarantee) return;
+    out << "guarantee = { set_up = " << quoted(spec.guarantee->setUp.toString())
+        << ", per_minute = " << quoted(spec.guarantee->perMinute.toString())
+        << ", rate_mbit = " << spec.guarantee->rate.bitsPerSecond / 1'000'000
+        << ", reservations = " << spec.guarantee->reservations << " }\n";
+}
+
 void writePeriods(std::ostream& out, const ServiceClassSpec& spec) {
     for (const PricePeriod& period : spec.periods) {
         out << "[[class.period]]\nfrom = " << minute(period.fromMinuteUtc) << "\nto = " << minute(period.toMinuteUtc)
@@ -252,6 +260,7 @@ std::string edgeConfig(const PartyInput& input, const IspSpec& isp, const std::s
         out << "\n[[class]]\nid = " << int{spec.id} << "\nname = " << quoted(spec.name) << "\ndscp = " << int{spec.dscp}
             << "\n";
         writePrice(out, spec.price);
+        writeGuarantee(out, spec);
         writePeriods(out, spec);
     }
     writeCustomers(out, input, isp, true);
@@ -320,6 +329,7 @@ std::string directoryConfig(const PartyInput& input, const IspSpec& isp) {
         if (spec.loss) promise("loss", static_cast<double>(spec.loss->millionths) / 1e6);
         if (spec.rate) promise("rate_mbit", static_cast<double>(spec.rate->bitsPerSecond) / 1e6);
         out << " }\n";
+        writeGuarantee(out, spec);
         writePeriods(out, spec);
     }
     for (const Exit& exit : exitsOf(input, isp)) {

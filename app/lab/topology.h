@@ -32,6 +32,15 @@ struct PricePeriod {
     bool operator==(const PricePeriod&) const = default;
 };
 
+// A class that carries only what was reserved (NetPaS §3.1.1).
+struct GuaranteeSpec {
+    Money setUp = Money::zero();
+    Money perMinute = Money::zero();
+    BitRate rate{1'000'000};    // of one reservation
+    uint32_t reservations = 1;  // at once, at each router
+    bool operator==(const GuaranteeSpec&) const = default;
+};
+
 struct ServiceClassSpec {
     std::string name;
     std::string description;
@@ -45,6 +54,7 @@ struct ServiceClassSpec {
     std::optional<std::chrono::microseconds> latency;
     std::optional<Fraction> loss;
     std::optional<BitRate> rate;
+    std::optional<GuaranteeSpec> guarantee{};
     bool operator==(const ServiceClassSpec&) const = default;
 };
 

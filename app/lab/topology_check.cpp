@@ -33,6 +33,13 @@ bool overlap(const IpPrefix& a, const IpPrefix& b) {
     return a.address().isV4() == b.address().isV4() && (a.contains(b.address()) || b.contains(a.address()));
 }
 
+// The dearest packet that pays for a guarantee.
+bool chargesFit(const GuaranteeSpec& spec, const Price& price) {
+    const auto charge = checkedAdd(spec.setUp, spec.perMinute);
+    const auto all = charge ? checkedAdd(*charge, price.perPacket) : charge;
+    return all && PriceCode::roundUp(*all).has_value();
+}
+
 class Checker {
 public:
     Checker(RawTopology raw, const std::string& file) : m_raw(std::move(raw)), m_file(file) {}
@@ -142,6 +149,10 @@ private:
         if (!PriceCode::roundUp(spec.price.perPacket)) {
             fail(line, "the price of class '" + spec.name +
                            "' is above the largest price code (about $4 a packet); lower 'per_packet'");
+        }
+        if (spec.guarantee && !chargesFit(*spec.guarantee, spec.price)) {
+            fail(line, "the charges of class '" + spec.name +
+                           "' are above the largest price code (about $4 a packet); lower 'set_up' or 'per_minute'");
         }
         if (spec.share.millionths < 1000) fail(line, "class '" + spec.name + "' has a share below 0.1%; raise 'share'");
     }

@@ -55,6 +55,12 @@ void writeClass(std::ostream& out, const ServiceClassSpec& spec) {
     if (spec.latency) out << "latency = " << tomlString(toString(*spec.latency)) << "\n";
     if (spec.loss) out << "loss = " << tomlString(toString(*spec.loss)) << "\n";
     if (spec.rate) out << "rate = " << tomlString(toString(*spec.rate)) << "\n";
+    if (spec.guarantee) {
+        out << "guarantee = { set_up = " << tomlString(spec.guarantee->setUp.toString())
+            << ", per_minute = " << tomlString(spec.guarantee->perMinute.toString())
+            << ", rate_mbit = " << spec.guarantee->rate.bitsPerSecond / 1'000'000
+            << ", reservations = " << spec.guarantee->reservations << " }\n";
+    }
     for (const PricePeriod& period : spec.periods) {
         out << "[[isp.class.period]]\nfrom = " << minute(period.fromMinuteUtc)
             << "\nto = " << minute(period.toMinuteUtc) << "\n";

@@ -234,6 +234,16 @@ Price readPrice(TableReader& in, const Price& fallback) {
     return price;
 }
 
+GuaranteeSpec readGuarantee(TableReader in) {
+    GuaranteeSpec spec;
+    spec.setUp = in.quantity("set_up", spec.setUp, parsePrice, priceExample);
+    spec.perMinute = in.quantity("per_minute", spec.perMinute, parsePrice, priceExample);
+    spec.rate.bitsPerSecond = in.integer("rate_mbit", 1, 1, 100'000) * 1'000'000;
+    spec.reservations = static_cast<uint32_t>(in.integer("reservations", std::nullopt, 1, 1'000'000));
+    in.finish();
+    return spec;
+}
+
 ServiceClassSpec readClass(TableReader& in) {
     ServiceClassSpec spec;
     spec.id = static_cast<uint8_t>(in.integer("id", std::nullopt, 1, 63));
@@ -246,6 +256,8 @@ ServiceClassSpec readClass(TableReader& in) {
     spec.latency = in.optionalQuantity<std::chrono::microseconds>("latency", parseDelay, "\"20ms\"");
     spec.loss = in.optionalQuantity<Fraction>("loss", parsePercent, "\"0.1%\"");
     spec.rate = in.optionalQuantity<BitRate>("rate", parseBitRate, "\"10mbit\"");
+    if (const toml::table* table = in.table("guarantee"))
+        spec.guarantee = readGuarantee(TableReader(in.context(), *table, "guarantee"));
     for (const toml::table* table : in.tables("period")) {
         TableReader period(in.context(), *table, "[[isp.class.period]]");
         PricePeriod entry;

@@ -11,7 +11,7 @@ const std::vector<Scenario>& scenarios() {
         overlayOnlyScenario(),      scaleScenario(),        paymentFaultsScenario(),  enterpriseScenario(),
         endpointConfirmsScenario(), settlementScenario(),   measureTruthScenario(),   pathFailureScenario(),
         priceRiseScenario(),        sharingScenario(),      roamingScenario(),        viewerBuysScenario(),
-        liarClassScenario(),        mpvButtonScenario(),
+        liarClassScenario(),        mpvButtonScenario(),    guaranteeScenario(),
     };
     return all;
 }

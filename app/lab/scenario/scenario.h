@@ -120,5 +120,6 @@ Scenario pathFailureScenario();
 Scenario priceRiseScenario();
 Scenario sharingScenario();
 Scenario roamingScenario();
+Scenario guaranteeScenario();
 
 }  // namespace netpas::lab

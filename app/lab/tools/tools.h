@@ -29,6 +29,8 @@ void printResult(const Json& result);
 
 int udpSendTool(const ToolArguments& arguments);
 int udpSinkTool(const ToolArguments& arguments);
+int roundTripTool(const ToolArguments& arguments);
+int echoTool(const ToolArguments& arguments);
 int tcpSendTool(const ToolArguments& arguments);
 int tcpSinkTool(const ToolArguments& arguments);
 int agentThiefTool(const ToolArguments& arguments);
