@@ -225,6 +225,8 @@ void EdgeService::Impl::restoreLevels() {
             if (edge.neighbours[i].isp == isp) m_engine->processor().restoreNeighbourLevel(i, level);
         }
     }
+    const tun::EdgeTime now{m_parts.clock.steady(), m_parts.clock.now()};
+    for (const tun::HeldPlace& place : m_restored.places) m_engine->processor().restorePlace(place, now);
     m_engine->processor().harvest(m_last.report, 0);
 }
 
@@ -522,6 +524,7 @@ bool EdgeService::Impl::saveState(bool ended) {
         const auto& bucket = m_last.report.neighbours[i];
         if (bucket.limited) state.neighbourLevels.emplace_back(edge.neighbours[i].isp, bucket.level);
     }
+    state.places = m_last.report.places;
     state.lifetime = m_books->lifetime();
     state.tail = ended ? m_books->unsent() : m_books->inheritedTail();
     state.nextSequences = m_sequences;

@@ -208,6 +208,18 @@ Expected<Json> askJson(const std::vector<std::string>& argv) {
 }  // namespace
 
 std::string agentProgram(const std::string& host) { return "netpasd-" + host; }
+Expected<void> crashEdge(Lab& lab, const std::string& isp, const std::string& router) {
+    Process* const edge = lab.program(edgeProgram(router));
+    edge->signal(SIGKILL);
+    if (const auto ended = edge->wait(std::chrono::seconds(5)); !ended) return tl::unexpected(ended.error());
+    const std::string config = ispFolder(lab.name(), isp) + "/edge-" + router + ".toml";
+    LAB_TRY(lab.startProgram(edgeProgram(router), router, {programPath("netpas-isp"), "edge", "--config", config}));
+    return waitUntil("the edge router " + router + " to be back", std::chrono::seconds(15), [&] {
+        const auto counters = edgeCounters(lab, router);
+        return counters && counters->value("accounting", Json::object()).value("connected", false);
+    });
+}
+
 std::string edgeProgram(const std::string& router) { return "edge-" + router; }
 std::string accountingProgram(const std::string& isp) { return "accounting-" + isp; }
 std::string directoryProgram(const std::string& isp) { return "directory-" + isp; }

@@ -21,6 +21,8 @@ Expected<void> startAgent(Lab& lab, const std::string& host, const std::vector<s
 // The same without waiting: for agents that are not expected to come up well.
 Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::string, std::string> environment = {},
                            const std::vector<std::string>& more = {});
+// kill -9 of an edge router, which is started again and waited for.
+Expected<void> crashEdge(Lab& lab, const std::string& isp, const std::string& router);
 
 // Names under which the programs run in Lab::program().
 std::string agentProgram(const std::string& host);

@@ -36,6 +36,7 @@ EdgeState someState() {
     state.lifetime = someTotals(1000);
     state.tail = someTotals(3);
     state.nextSequences = {{SessionKeyId(7), 42}, {SessionKeyId(8), UINT64_MAX}};
+    state.places = {{ServiceClass(1), Bytes(8, 7), 123'456'789}, {ServiceClass(2), Bytes(32, 9), INT64_MAX}};
     return state;
 }
 

@@ -231,6 +231,26 @@ private slots:
         QCOMPARE(World::payments(w.carried()), (std::vector<Money>{asking, setUp}));
     }
 
+    // A router that was started again knows who has paid; time that has passed is over.
+    void placesOutliveTheRouter() {
+        const Bytes plainPrice = edgetest::header({edgetest::hop(25, 10, 3), edgetest::hop(24, 2)});
+        const Bytes pays = edgetest::header({edgetest::hop(25, 6010, 3), edgetest::hop(24, 2)});
+        const Bytes inner = edgetest::innerPacket({});
+        for (const auto& [away, verdict] : {std::pair{30s, Verdict::Forwarded}, std::pair{61s, Verdict::NotReserved}}) {
+            Router before(guarded());
+            before.install(edgetest::sessionKey());
+            QCOMPARE(before.verdict(edgetest::customer(edgetest::sessionKey(), 0, pays, inner)), Verdict::Forwarded);
+            const std::vector<HeldPlace> places = before.report().places;
+            QCOMPARE(places.size(), size_t{1});
+            Router after(guarded());
+            after.now.wall = before.now.wall + away;
+            after.now.steady = SteadyTime{7s};  // a machine that was started again
+            after.install(edgetest::sessionKey());
+            for (const HeldPlace& place : places) after.processor.restorePlace(place, after.now);
+            QCOMPARE(after.verdict(edgetest::customer(edgetest::sessionKey(), 1, plainPrice, inner)), verdict);
+        }
+    }
+
     void whereThereIsNoPlaceNothingIsPaid() {
         World w;
         const SessionKey other = edgetest::sessionKey(77);

@@ -16,6 +16,12 @@ void EdgeProcessor::restoreCustomerLevel(size_t index, Money level) { m_customer
 
 void EdgeProcessor::restoreNeighbourLevel(size_t index, Money level) { m_neighbourBuckets[index].restore(level); }
 
+void EdgeProcessor::restorePlace(const HeldPlace& place, EdgeTime now) {
+    m_steadyMicros = MoneyBucket::micros(now.steady);
+    m_wallMicros = now.wall.time_since_epoch().count();
+    m_reservations.restore(place, m_wallMicros - m_steadyMicros, m_steadyMicros);
+}
+
 void EdgeProcessor::markAllKeys() {
     m_dirtyKeys.clear();
     m_keys.forEach([this](KeyRecord& key) {
@@ -56,6 +62,8 @@ void EdgeProcessor::harvest(EdgeReport& report, size_t keyLimit) {
     report.neighbours.clear();
     for (const MoneyBucket& bucket : m_neighbourBuckets)
         report.neighbours.push_back({bucket.level(), bucket.limited()});
+    report.places.clear();
+    m_reservations.appendTo(report.places, m_wallMicros - m_steadyMicros);
     report.keys.clear();
     while (!m_dirtyKeys.empty() && report.keys.size() < keyLimit) {
         const SessionKeyId id = m_dirtyKeys.back();

@@ -72,6 +72,14 @@ private:
     std::vector<IspId> m_touched;
 };
 
+// A place in a class with a guarantee (NetPaS §3.1.1) that somebody has paid for.
+struct HeldPlace {
+    ServiceClass service{0};
+    std::vector<uint8_t> ends;  // source and destination address: 8 or 32 bytes
+    int64_t untilMicros = 0;    // since the epoch, by the wall clock
+    friend bool operator==(const HeldPlace&, const HeldPlace&) = default;
+};
+
 // An exact cut through all counters between two batches. Everything is cumulative; the keys are those that changed.
 struct EdgeReport {
     struct Ingress {
@@ -105,6 +113,7 @@ struct EdgeReport {
     std::vector<InvestigationCounters> investigations;  // by slot; empty when nothing is investigated
     std::vector<Bucket> customers;                      // likewise
     std::vector<Bucket> neighbours;
+    std::vector<HeldPlace> places;
     std::vector<Key> keys;
     bool moreKeys = false;  // harvest again for the rest
     uint64_t keysInstalled = 0;

@@ -101,6 +101,8 @@ public:
     // Levels of before a restart, by index in EdgeConfig; before the first packet.
     void restoreCustomerLevel(size_t index, Money level);
     void restoreNeighbourLevel(size_t index, Money level);
+    // Likewise; what is over by now is not restored.
+    void restorePlace(const HeldPlace& place, EdgeTime now);
 
 private:
     // One packet of the batch in work.

@@ -14,7 +14,8 @@ namespace netpas::tun {
 namespace {
 
 constexpr uint32_t magic = 0x4e504553;  // "NPES"
-constexpr uint8_t version = 1;
+constexpr uint8_t version = 2;
+constexpr uint8_t withoutPlaces = 1;  // the version before
 constexpr size_t checksumSize = 32;
 constexpr uint32_t entryLimit = 1U << 24;
 
@@ -178,6 +179,12 @@ Bytes encodeState(const EdgeState& state) {
         out.u32(id.value());
         out.u64(sequence);
     }
+    out.u32(static_cast<uint32_t>(state.places.size()));
+    for (const HeldPlace& place : state.places) {
+        out.u8(place.service.value());
+        out.blob16(place.ends);
+        out.u64(static_cast<uint64_t>(place.untilMicros));
+    }
     const auto checksum = blake2b256(out.data());
     out.bytes(checksum);
     return out.take();
@@ -190,7 +197,9 @@ tl::expected<EdgeState, StateError> decodeState(ByteView bytes) {
     if (!std::equal(checksum.begin(), checksum.end(), bytes.end() - checksumSize))
         return tl::unexpected(StateError::Damaged);
     Reader in(content);
-    if (in.u32() != magic || in.u8() != version) return tl::unexpected(StateError::Damaged);
+    if (in.u32() != magic) return tl::unexpected(StateError::Damaged);
+    const uint8_t written = in.u8();
+    if (written != version && written != withoutPlaces) return tl::unexpected(StateError::Damaged);
     EdgeState state;
     state.incarnation = in.u64();
     state.ended = in.u8() == 1;
@@ -207,6 +216,14 @@ tl::expected<EdgeState, StateError> decodeState(ByteView bytes) {
     for (uint32_t n = count(in, 12); n > 0; --n) {
         const SessionKeyId id(in.u32());
         state.nextSequences[id] = in.u64();
+    }
+    for (uint32_t n = written == withoutPlaces ? 0 : count(in, 19); n > 0; --n) {
+        HeldPlace place;
+        place.service = ServiceClass(in.u8());
+        const ByteView ends = in.blob16(32);
+        place.ends.assign(ends.begin(), ends.end());
+        place.untilMicros = static_cast<int64_t>(in.u64());
+        state.places.push_back(std::move(place));
     }
     if (!in.finished()) return tl::unexpected(StateError::Damaged);
     return state;

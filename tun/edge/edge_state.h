@@ -1,5 +1,5 @@
 // What an edge router remembers over a restart: token levels (NetPaS §5.1 step 3), counters, which sequence numbers are
-// spent, and which incarnation this is.
+// spent, which places are paid for (§3.1.1), and which incarnation this is.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,7 @@ struct EdgeState {
     EdgeTotals lifetime;  // without keys
     EdgeTotals tail;      // counted, and never sent to the accounting server
     std::unordered_map<SessionKeyId, uint64_t> nextSequences;
+    std::vector<HeldPlace> places;  // in classes with a guarantee
 
     friend bool operator==(const EdgeState&, const EdgeState&) = default;
 };

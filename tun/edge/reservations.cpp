@@ -81,6 +81,22 @@ Reservations::Outcome Reservations::take(ServiceClass service, std::span<const u
     return Outcome::Holds;
 }
 
+void Reservations::appendTo(std::vector<HeldPlace>& places, int64_t ahead) const {
+    for (const auto& [key, entry] : m_entries) {
+        places.push_back(
+            {ServiceClass(static_cast<uint8_t>(key[0])), {key.begin() + 1, key.end()}, entry.until + ahead});
+    }
+}
+
+void Reservations::restore(const HeldPlace& place, int64_t ahead, int64_t nowMicros) {
+    const int64_t until = std::min(place.untilMicros - ahead, nowMicros + longest);
+    const bool addresses = place.ends.size() == 8 || place.ends.size() == 32;
+    if (!addresses || place.service.value() >= m_held.size() || until <= nowMicros) return;
+    std::string key(1, static_cast<char>(place.service.value()));
+    key.append(place.ends.begin(), place.ends.end());
+    if (m_entries.insert_or_assign(std::move(key), Entry{until, 0}).second) ++m_held[place.service.value()];
+}
+
 Reservations::Standing Reservations::standing(ServiceClass service, std::span<const uint8_t> inner, uint32_t most,
                                               int64_t nowMicros) {
     using Place = ReservationAnswer::Place;

@@ -14,6 +14,7 @@
 #include "core/guarantee.h"
 #include "core/ids.h"
 #include "core/wire/reservation.h"
+#include "tun/edge/edge_counters.h"
 
 namespace netpas::tun {
 
@@ -36,6 +37,9 @@ public:
     };
     [[nodiscard]] Standing standing(ServiceClass service, std::span<const uint8_t> inner, uint32_t most,
                                     int64_t nowMicros);
+    // What is held, and the same in another life of the router: `ahead` is what the wall clock says more than `nowMicros`.
+    void appendTo(std::vector<HeldPlace>& places, int64_t ahead) const;
+    void restore(const HeldPlace& place, int64_t ahead, int64_t nowMicros);
     [[nodiscard]] size_t held(ServiceClass service) const { return m_held[service.value()]; }
 
 private:

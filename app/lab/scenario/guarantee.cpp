@@ -125,6 +125,7 @@ private:
     Expected<void> compare();
     Expected<void> silence();
     Expected<void> noPlace();
+    Expected<void> crash();
     Expected<void> police();
     Expected<void> handOver();
     Expected<void> judgeBooks(Payer& payer);
@@ -282,6 +283,21 @@ Expected<void> GuaranteeShow::noPlace() {
     return {};
 }
 
+// Who has paid keeps the place, whatever happens to the router.
+Expected<void> GuaranteeShow::crash() {
+    const Charges before = m_b.watch->now();
+    m_context.say("Y's router is killed and started again.");
+    LAB_TRY(crashEdge(m_lab, "Y", "y1"));
+    const auto again = flow("b", rate, 2, 5);
+    if (!again) return tl::unexpected(again.error());
+    const Charges after = m_b.watch->now();
+    m_result["after_crash"] = Json{{"flow", *again}, {"set_ups", after.setUps - before.setUps}};
+    m_context.expect(after.setUps == before.setUps && after.data > before.data,
+                     "the router forgot what was paid for when it was killed");
+    m_context.expect(again->value("lost", 1) == 0, "after the router's restart reserved packets were lost");
+    return {};
+}
+
 // More than twice what is reserved: the rest neither enters the class nor is paid for.
 Expected<void> GuaranteeShow::police() {
     const double time = std::max(3.0, m_seconds / 2);
@@ -374,6 +390,7 @@ Expected<void> GuaranteeShow::run() {
     LAB_TRY(reserve());
     LAB_TRY(compare());
     LAB_TRY(noPlace());
+    LAB_TRY(crash());
     LAB_TRY(police());
     if (!m_short) LAB_TRY(silence());
     const auto stopped = stopPurchase(m_lab, "b", m_b.purchase);
