@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "app/secretary/content_desk.h"
 #include "app/secretary/decision_desk.h"
 #include "app/secretary/device_desk.h"
 #include "app/secretary/home_desk.h"
@@ -110,6 +111,7 @@ struct Books::Open {
     std::unique_ptr<PurchaseService> purchases;
     std::optional<ledger::PaymentJournal> journal;
     std::unique_ptr<PaymentService> payments;
+    std::unique_ptr<ContentDesk> content;
     std::unique_ptr<ReceivingDesk> receiving;
     std::unique_ptr<ReverseSales> sales;
     std::unique_ptr<ReversePurchases> reverse;
@@ -253,6 +255,10 @@ tl::expected<void, CustodyFailure> Books::makePayments(Open& open) {
         PaymentService::Ports{*open.ledger, *open.journal, *open.wallet, *open.isp, *open.authority, m_parts.timers,
                               clock, m_parts.log, keyOf},
         PaymentSettings{});
+    auto content =
+        ContentDesk::open({*open.ledger, *open.payments, documents, *open.contacts, *open.payees, clock, m_parts.log});
+    if (!content) return tl::unexpected(failed(content.error(), "netpas doctor"));
+    open.content = std::move(*content);
     const auto onTaken = [&open](const payments::Payment& payment) { return open.sales->received(payment); };
     auto receiving = ReceivingDesk::open({*open.ledger, documents, *open.wallet, *open.isp, m_parts.timers, clock,
                                           m_parts.log, onTaken, [&open](bool done) {
@@ -297,6 +303,7 @@ void Books::publish() {
     state.documents = open != nullptr ? &open->ledger->documents() : nullptr;
     state.purchases = open != nullptr ? open->purchases.get() : nullptr;
     state.payments = open != nullptr ? open->payments.get() : nullptr;
+    state.content = open != nullptr ? open->content.get() : nullptr;
     state.receiving = open != nullptr ? open->receiving.get() : nullptr;
     state.reversePurchases = open != nullptr ? open->reverse.get() : nullptr;
     state.reverseSales = open != nullptr ? open->sales.get() : nullptr;
@@ -374,6 +381,7 @@ void Books::finish() {
     last->reverse.reset();
     last->sales.reset();
     last->receiving.reset();
+    last->content.reset();
     last->payments.reset();
     last->purchases.reset();
 }

@@ -54,6 +54,7 @@ secretary::SpendRequest spendRequestFor(const PayOrder& order, const std::vector
     request.worstCase = order.purchase.cap;
     request.process = order.process;
     request.attended = order.attended;
+    if (order.payBefore) request.quoteExpires = *order.payBefore;
     return request;
 }
 
@@ -253,6 +254,9 @@ void PaymentService::onNewFees(PurchaseId id, const Fees& fees) {
 void PaymentService::promise(Entry& entry) {
     const SystemTime now = m_ports.clock.now();
     const PurchaseId id = entry.book.id;
+    if (entry.wish.payBefore && now > *entry.wish.payBefore) {
+        return refuse(entry, {"EXPIRED", "the offer has expired", "ask for it again", id}, EndReason::NoOffer);
+    }
     const ledger::PaymentTerms& terms = *entry.book.request.payment;
     payments::PaymentOrder order;
     order.payer = m_ports.wallet.identity().nodeId();

@@ -10,6 +10,7 @@ void addContactRoutes(Router& router, SecretaryState& state);
 void addPayeeRoutes(Router& router, SecretaryState& state);
 void addDecisionRoutes(Router& router, SecretaryState& state);  // pending, mode, budget
 void addPaymentRoutes(Router& router, SecretaryState& state);   // micropayments, made and received
+void addContentRoutes(Router& router, SecretaryState& state);   // what is sold with status 402
 void addPurchaseRoutes(Router& router, SecretaryState& state);  // status, purchases, join
 void addLedgerRoutes(Router& router, SecretaryState& state);    // history, totals, balance, labels
 void addVaultRoutes(Router& router, SecretaryState& state);     // lock, passphrase, recovery words, backup, doctor
@@ -22,6 +23,7 @@ void addHouseholdRoutes(Router& router, SecretaryState& state);  // devices behi
 inline void addRoutes(Router& router, SecretaryState& state) {
     addPurchaseRoutes(router, state);
     addPaymentRoutes(router, state);
+    addContentRoutes(router, state);
     addContactRoutes(router, state);
     addPayeeRoutes(router, state);
     addDecisionRoutes(router, state);

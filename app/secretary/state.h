@@ -33,6 +33,7 @@ class PayeeBook;
 
 namespace netpas::secretaryd {
 
+class ContentDesk;
 class DecisionDesk;
 class DeviceDesk;
 class PaymentService;
@@ -87,6 +88,7 @@ struct SecretaryState {
     ledger::Ledger* ledger = nullptr;
     PurchaseService* purchases = nullptr;
     PaymentService* payments = nullptr;
+    ContentDesk* content = nullptr;
     ReceivingDesk* receiving = nullptr;
     ReversePurchases* reversePurchases = nullptr;
     ReverseSales* reverseSales = nullptr;
