@@ -26,6 +26,7 @@ void addDecisionVerbs(CLI::App& app, Action& chosen);  // budget, pending, revie
 void addCareVerbs(CLI::App& app, Action& chosen);      // log, bugreport, completion, help
 void addContactVerbs(CLI::App& app, Action& chosen);
 void addDeliveryVerbs(CLI::App& app, Action& chosen);
+void addFetchVerbs(CLI::App& app, Action& chosen);
 void addPayeeVerbs(CLI::App& app, Action& chosen);
 void addPaymentVerbs(CLI::App& app, Action& chosen);  // pay, payments, receive, received
 void addPairVerbs(CLI::App& app, Action& chosen);
@@ -50,6 +51,7 @@ inline void addTopics(CLI::App& app, Action& chosen) {
     addDeliveryVerbs(app, chosen);
     addPayeeVerbs(app, chosen);
     addPaymentVerbs(app, chosen);
+    addFetchVerbs(app, chosen);
     addPairVerbs(app, chosen);
     addPathVerbs(app, chosen);
     addPingVerbs(app, chosen);
