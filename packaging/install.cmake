@@ -1,6 +1,6 @@
 # What a package of a distribution would hold.
 include(GNUInstallDirs)
-install(TARGETS netpasd netpas netpas-isp netpas-lab RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS netpasd netpas netpas-isp netpas-payee netpas-lab RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 if(TARGET netpas-dht)
   install(TARGETS netpas-dht RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
@@ -21,7 +21,7 @@ install(FILES ${CMAKE_BINARY_DIR}/completions/netpas.fish
 set(resources ${PROJECT_SOURCE_DIR}/resources)
 install(FILES ${resources}/man/netpas.1 ${resources}/man/netpas-isp.1 ${resources}/man/netpas-lab.1
   DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
-install(FILES ${resources}/man/netpasd.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+install(FILES ${resources}/man/netpasd.8 ${resources}/man/netpas-payee.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 install(DIRECTORY ${resources}/topologies DESTINATION ${CMAKE_INSTALL_DATADIR}/netpas)
 install(FILES ${resources}/systemd/netpasd.service DESTINATION lib/systemd/system)
 install(FILES ${resources}/systemd/netpas-users.conf RENAME netpas.conf DESTINATION lib/sysusers.d)

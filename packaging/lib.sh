@@ -103,12 +103,12 @@ available_packages() {
 create_users() {
   local name
   getent group netpas >/dev/null || groupadd --system netpas || return 0
-  for name in netpas netpas-secretary; do
+  for name in netpas netpas-secretary netpas-payee; do
     getent passwd "$name" >/dev/null && continue
     say "Creating the system user $name"
     local group=(--gid netpas)
-    # The secretary is in no group with anybody.
-    [ "$name" = netpas-secretary ] && group=(--user-group)
+    # The secretary and a payee are in no group with anybody.
+    [ "$name" != netpas ] && group=(--user-group)
     useradd --system "${group[@]}" --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$name" ||
       say "The user $name could not be created: netpasd will run as root without root's capabilities."
   done
@@ -142,7 +142,7 @@ compile() {
 link_programs() {
   local program link
   [ "${NETPAS_NO_LINKS:-}" = 1 ] && return
-  for program in bin/{netpas,netpasd,netpas-isp,netpas-lab} tests/{netpas-secretary-sim,netpas-secretary-population}; do
+  for program in bin/{netpas,netpasd,netpas-isp,netpas-lab,netpas-payee} tests/{netpas-secretary-sim,netpas-secretary-population}; do
     [ -e "$build/$program" ] || continue
     link=/usr/local/bin/${program##*/}
     if [ -L "$link" ] || [ ! -e "$link" ]; then

@@ -54,8 +54,11 @@ bool allow(int ruleset, const std::filesystem::path& path, uint64_t rights) {
     return done;
 }
 
-bool fillAndEnforce(int ruleset, uint64_t rights, const std::vector<std::filesystem::path>& readWrite) {
+bool fillAndEnforce(int ruleset, uint64_t rights, const std::vector<std::filesystem::path>& readWrite,
+                    const std::vector<std::filesystem::path>& readable) {
     for (const char* const path : publicFiles)
+        if (!allow(ruleset, path, readOnly & rights)) return false;
+    for (const auto& path : readable)
         if (!allow(ruleset, path, readOnly & rights)) return false;
     for (const auto& path : readWrite)
         if (!allow(ruleset, path, rights & ~uint64_t{LANDLOCK_ACCESS_FS_EXECUTE})) return false;
@@ -64,13 +67,14 @@ bool fillAndEnforce(int ruleset, uint64_t rights, const std::vector<std::filesys
 
 }  // namespace
 
-bool restrictFiles(const std::vector<std::filesystem::path>& readWrite) {
+bool restrictFiles(const std::vector<std::filesystem::path>& readWrite,
+                   const std::vector<std::filesystem::path>& readable, Network network) {
     const long version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 1) return false;
     Ruleset wanted{allRights(version), 0, 0};
     size_t size = sizeof wanted.files;
     if (version >= 4) {
-        wanted.network = bindTcp | connectTcp;
+        if (network == Network::None) wanted.network = bindTcp | connectTcp;
         size = offsetof(Ruleset, scoped);
     }
     if (version >= 6) {
@@ -79,7 +83,7 @@ bool restrictFiles(const std::vector<std::filesystem::path>& readWrite) {
     }
     const auto ruleset = static_cast<int>(::syscall(SYS_landlock_create_ruleset, &wanted, size, 0));
     if (ruleset < 0) return false;
-    const bool done = fillAndEnforce(ruleset, wanted.files, readWrite);
+    const bool done = fillAndEnforce(ruleset, wanted.files, readWrite, readable);
     ::close(ruleset);
     return done;
 }

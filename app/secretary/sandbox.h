@@ -2,6 +2,7 @@
 // calls that it has no use for. Linux only; before any other thread runs.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -31,8 +32,11 @@ struct SandboxReport {
 [[nodiscard]] tl::expected<SandboxReport, app::PrivilegeFailure> enterSandbox(const SandboxOptions& options);
 
 // The two parts that the kernel may not have; false with errno. enterSandbox() calls them.
-// From now on only these folders can be written, and what is public read.
-[[nodiscard]] bool restrictFiles(const std::vector<std::filesystem::path>& readWrite);
+// From now on only these folders can be written, and these and what is public read.
+enum class Network : uint8_t { None, Kept };
+[[nodiscard]] bool restrictFiles(const std::vector<std::filesystem::path>& readWrite,
+                                 const std::vector<std::filesystem::path>& readable = {},
+                                 Network network = Network::None);
 // From now on only the system calls that a secretary needs work, others fail with EPERM: no new socket, no program, no debugging.
 [[nodiscard]] bool restrictSystemCalls();
 

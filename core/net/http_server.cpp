@@ -156,6 +156,10 @@ public:
 
     tl::expected<uint16_t, NetError> listenLoopback(const Endpoint& endpoint) {
         if (!toAsio(endpoint).address().is_loopback()) return tl::unexpected(NetError::CannotListen);
+        return listenPlain(endpoint);
+    }
+
+    tl::expected<uint16_t, NetError> listenPlain(const Endpoint& endpoint) {
         auto acceptor = openAcceptor(m_io, endpoint);
         if (!acceptor) return tl::unexpected(acceptor.error());
         error_code ignored;
@@ -256,6 +260,9 @@ tl::expected<uint16_t, NetError> HttpServer::listenTls(const Endpoint& endpoint,
 }
 tl::expected<uint16_t, NetError> HttpServer::listenLoopback(const Endpoint& endpoint) {
     return m_impl->listenLoopback(endpoint);
+}
+tl::expected<uint16_t, NetError> HttpServer::listenPlain(const Endpoint& endpoint) {
+    return m_impl->listenPlain(endpoint);
 }
 void HttpServer::close() { m_impl->close(); }
 

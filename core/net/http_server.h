@@ -60,6 +60,8 @@ public:
     // Without TLS, on this machine's own loopback address and no other: anything else is NetError::CannotListen. Who asks is for the
     // handler to find out.
     [[nodiscard]] tl::expected<uint16_t, NetError> listenLoopback(const Endpoint& endpoint);
+    // Without encryption: on loopback, or where a proxy in front has it. Port 0 as above.
+    [[nodiscard]] tl::expected<uint16_t, NetError> listenPlain(const Endpoint& endpoint);
     // Stops accepting, closes every connection, removes the Unix sockets.
     void close();
 
