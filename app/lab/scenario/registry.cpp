@@ -1,4 +1,5 @@
 #include "app/lab/scenario/scenario.h"
+#include "app/lab/scenario/x402.h"
 
 namespace netpas::lab {
 
@@ -11,7 +12,7 @@ const std::vector<Scenario>& scenarios() {
         overlayOnlyScenario(),      scaleScenario(),        paymentFaultsScenario(),  enterpriseScenario(),
         endpointConfirmsScenario(), settlementScenario(),   measureTruthScenario(),   pathFailureScenario(),
         priceRiseScenario(),        sharingScenario(),      roamingScenario(),        viewerBuysScenario(),
-        liarClassScenario(),        mpvButtonScenario(),    guaranteeScenario(),
+        liarClassScenario(),        mpvButtonScenario(),    guaranteeScenario(), x402Scenario(),
     };
     return all;
 }
