@@ -100,7 +100,8 @@ tl::expected<void, std::string> Cashier::Impl::open() {
         boost::asio::post(io, whileAlive([id = payment.id](Impl& self) { self.came(id); }));
         return {};
     };
-    auto opened = ReceivingDesk::open({ledger, ledger.documents(), wallet, link, timers, clock, log, onTaken});
+    auto opened = ReceivingDesk::open({ledger, ledger.documents(), wallet, link, timers, clock, log, onTaken,
+                                       [this](bool done) { proofs->written(done); }});
     if (!opened) return tl::unexpected(opened.error());
     desk = std::move(*opened);
     link.listen({[this] { enrol(); },

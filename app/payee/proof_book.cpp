@@ -1,6 +1,7 @@
 #include "app/payee/proof_book.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "core/crypto/hex.h"
@@ -59,7 +60,15 @@ tl::expected<void, store::StoreError> ProofBook::keep(const payments::PaymentId&
 
 tl::expected<void, store::StoreError> ProofBook::paid(const payments::Payment& payment) {
     if (m_entries.contains(payment.id)) return {};
-    return keep(payment.id, Entry{payment.time, payment.amount, {}, 0});
+    if (auto done = keep(payment.id, Entry{payment.time, payment.amount, {}, 0}); !done) return done;
+    m_arriving.push_back(payment.id);
+    return {};
+}
+
+void ProofBook::written(bool done) {
+    for (const payments::PaymentId& id : std::exchange(m_arriving, {})) {
+        if (!done) m_entries.erase(id);
+    }
 }
 
 tl::expected<void, store::StoreError> ProofBook::takenBack(const payments::PaymentId& id) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -48,6 +49,8 @@ public:
 
     // The ISP owes it from now on. Again: nothing changes. Call inside the transaction that records it.
     [[nodiscard]] tl::expected<void, store::StoreError> paid(const payments::Payment& payment);
+    // The end of that transaction; false: it was undone, and so is what was paid in it.
+    void written(bool done);
     // The payer took it back.
     [[nodiscard]] tl::expected<void, store::StoreError> takenBack(const payments::PaymentId& id);
     // Would it be taken? Nothing changes.
@@ -73,6 +76,7 @@ private:
     store::Documents* m_documents;
     ProofRules m_rules;
     std::unordered_map<payments::PaymentId, Entry, payments::PaymentIdHash> m_entries;
+    std::vector<payments::PaymentId> m_arriving;  // in a transaction that has not ended
 };
 
 }  // namespace netpas::payee

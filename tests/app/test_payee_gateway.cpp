@@ -67,6 +67,17 @@ private slots:
         QCOMPARE(book.totals().amount, *Money::parse("0.05"));
     }
 
+    void aPaymentWhoseTransactionWasUndoneIsNone() {
+        store::MemoryDocuments documents;
+        auto book = *ProofBook::open(documents, {});
+        QVERIFY(book.paid(payment(1)));
+        book.written(true);
+        QVERIFY(book.paid(payment(2)));
+        book.written(false);
+        QCOMPARE(int(book.judge(payment(1), "a", now)), int(ProofVerdict::First));
+        QCOMPARE(int(book.judge(payment(2), "a", now)), int(ProofVerdict::NotPaid));
+    }
+
     void aRestartForgetsNothing() {
         store::MemoryDocuments documents;
         {

@@ -12,7 +12,7 @@ const std::vector<Scenario>& scenarios() {
         overlayOnlyScenario(),      scaleScenario(),        paymentFaultsScenario(),  enterpriseScenario(),
         endpointConfirmsScenario(), settlementScenario(),   measureTruthScenario(),   pathFailureScenario(),
         priceRiseScenario(),        sharingScenario(),      roamingScenario(),        viewerBuysScenario(),
-        liarClassScenario(),        mpvButtonScenario(),    guaranteeScenario(), x402Scenario(),
+        liarClassScenario(),        mpvButtonScenario(),    guaranteeScenario(),      x402Scenario(),
     };
     return all;
 }
