@@ -22,6 +22,7 @@ struct Transfer {
     bool begun = false;
     bool tooLong = false;
     bool notKept = false;
+    bool headEnded = false;  // libcurl takes a connection that ends within the headers for a reply without content
     WebReply reply;
 
     [[nodiscard]] bool success() {
@@ -36,9 +37,11 @@ size_t onHeader(char* data, size_t, size_t size, void* context) {
     std::string_view line(data, size);
     if (line.starts_with("HTTP/")) {
         transfer.reply = {};
+        transfer.headEnded = false;
         transfer.reply.framed = line.starts_with("HTTP/2") || line.starts_with("HTTP/3");
         return size;
     }
+    if (line == "\r\n" || line == "\n") transfer.headEnded = true;
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos) return size;
     const std::string_view name = line.substr(0, colon);
@@ -114,6 +117,7 @@ tl::expected<WebReply, WebFailure> webGet(const WebRequest& request, Content& co
     }
     if (transfer.notKept) return tl::unexpected(WebFailure{"the content cannot be written", false});
     if (code != CURLE_OK) return tl::unexpected(WebFailure{curl_easy_strerror(code), mayPass(code)});
+    if (!transfer.headEnded) return tl::unexpected(WebFailure{"the reply broke off within its headers"});
     curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &transfer.reply.status);
     char* redirect = nullptr;
     curl_easy_getinfo(curl.get(), CURLINFO_REDIRECT_URL, &redirect);

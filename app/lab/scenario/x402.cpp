@@ -38,7 +38,7 @@ constexpr size_t longestItem = 12'000;
 constexpr int runsOfOne = 12;  // of `netpas fetch` for the same order
 constexpr uint16_t sitePort = 9402, expressPort = 9403, facilitatorPort = 4021;
 constexpr uint16_t siteDoor = 8402, expressDoor = 8403;  // through the proxies
-constexpr const char* price = "0.05";
+constexpr const char* price = "0.01";  // a thousand of them are within what an ISP lends a customer in a day
 
 // Who buys from whom.
 enum class Pair : uint8_t { OursOurs, OursOfficial, OfficialOurs, OfficialOfficial, OfficialOursVersion1 };

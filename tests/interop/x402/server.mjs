@@ -10,7 +10,7 @@ const server = new x402ResourceServer(new HTTPFacilitatorClient({ url: facilitat
   .register(networks, new NetpasServer());
 const app = express();
 app.use(paymentMiddleware(
-  { "GET /item/*": { accepts: { scheme: "batch-settlement", network: `netpas:${isp}`, payTo, price: "$0.05" }, description: "an item" } },
+  { "GET /item/*": { accepts: { scheme: "batch-settlement", network: `netpas:${isp}`, payTo, price: "$0.01" }, description: "an item" } },
   server));
 app.use(express.static(folder, { etag: false }));
 app.listen(Number(port), address, () => console.log("listening"));
