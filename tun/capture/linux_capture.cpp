@@ -10,7 +10,6 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <nftables/libnftables.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +17,7 @@
 
 #include "tun/capture/guard.h"
 #include "tun/capture/nft_rules.h"
+#include "tun/capture/nftables.h"
 #include "tun/capture/route_socket.h"
 
 namespace netpas::tun {
@@ -82,31 +82,6 @@ private:
 
     int m_descriptor;
     std::string m_path;  // empty: not ours to remove
-};
-
-class Nftables {
-public:
-    [[nodiscard]] bool open() {
-        m_context.reset(nft_ctx_new(NFT_CTX_DEFAULT));
-        if (!m_context) return false;
-        nft_ctx_buffer_error(m_context.get());
-        nft_ctx_buffer_output(m_context.get());
-        return true;
-    }
-    [[nodiscard]] bool run(const std::string& commands) {
-        return nft_run_cmd_from_buffer(m_context.get(), commands.c_str()) == 0;
-    }
-    // The first line of libnftables' complaint about the last run().
-    [[nodiscard]] std::string complaint() const {
-        const std::string text = nft_ctx_get_error_buffer(m_context.get());
-        return text.substr(0, text.find('\n'));
-    }
-
-private:
-    struct Free {
-        void operator()(nft_ctx* context) const { nft_ctx_free(context); }
-    };
-    std::unique_ptr<nft_ctx, Free> m_context;
 };
 
 class LinuxCapture final : public Capture {

@@ -1,0 +1,85 @@
+// The forwarding rule as text, and what may be in it.
+#include <QtTest>
+
+#include "tun/forwarding/forwarding_rules.h"
+
+using namespace netpas;
+using namespace netpas::tun;
+
+namespace {
+
+ForwardingNeighbour neighbour(uint8_t last, const std::string& interface = "wlan0") {
+    ForwardingNeighbour one;
+    one.interface = interface;
+    one.link = {2, 0, 0, 0, 0, last};
+    one.nextHops = {*IpAddress::parse("10.0.0." + std::to_string(last)),
+                    *IpAddress::parse("fe80::" + std::to_string(last))};
+    return one;
+}
+
+ForwardingState state(std::vector<ForwardingNeighbour> neighbours) {
+    return {{"wlan0"}, {"eth0"}, std::move(neighbours)};
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+class TestForwarding : public QObject {
+    Q_OBJECT
+
+private slots:
+    void changesAreDifferences() {
+        const LinuxForwardingOptions options;
+        ForwardingState before = state({neighbour(1), neighbour(2)});
+        ForwardingState after = before;
+        QCOMPARE(nftChangeForwarding(options, before, after), std::string());
+        after.neighbours[0].paysUpstream = true;
+        after.neighbours[1].paysDownstream = true;
+        const std::string text = nftChangeForwarding(options, before, after);
+        QVERIFY(has(text, "add element inet netpas_mesh upstream { \"wlan0\" . 02:00:00:00:00:01 }"));
+        QVERIFY(has(text, "add element inet netpas_mesh downstream4 { \"wlan0\" . 10.0.0.2 }"));
+        QVERIFY(has(text, "add element inet netpas_mesh downstream6 { \"wlan0\" . fe80::2 }"));
+        // Whoever stays keeps its counters.
+        QVERIFY(!has(text, "arrived") && !has(text, "sent4") && !has(text, "flush"));
+    }
+
+    void whoIsGoneIsNowhere() {
+        const LinuxForwardingOptions options{"t", 1000};
+        ForwardingState before = state({neighbour(1)});
+        before.neighbours[0].paysUpstream = before.neighbours[0].free = true;
+        const std::string text = nftChangeForwarding(options, before, state({}));
+        for (const char* set : {"arrived", "taken", "upstream", "free", "sent4", "sent6", "free4", "free6"})
+            QVERIFY2(has(text, std::string("delete element inet t ") + set + " "), set);
+        QVERIFY(!has(text, "add"));
+    }
+
+    void nothingThatIsNoNameGetsIn() {
+        const auto error = [](auto change) {
+            ForwardingState bad = state({neighbour(1), neighbour(2)});
+            change(bad);
+            const auto valid = validate(bad);
+            return valid ? std::optional<ForwardingError>() : valid.error();
+        };
+        QVERIFY(!error([](ForwardingState&) {}));
+        QCOMPARE(error([](ForwardingState& s) { s.mesh.insert("a\" }; flush ruleset"); }), ForwardingError::BadName);
+        QCOMPARE(error([](ForwardingState& s) { s.uplinks.insert(""); }), ForwardingError::BadName);
+        QCOMPARE(error([](ForwardingState& s) { s.neighbours[0].interface = "sixteen-letters-"; }),
+                 ForwardingError::BadName);
+        QCOMPARE(error([](ForwardingState& s) { s.neighbours[1].link = s.neighbours[0].link; }),
+                 ForwardingError::TwiceThere);
+        QCOMPARE(error([](ForwardingState& s) { s.neighbours[1].nextHops = s.neighbours[0].nextHops; }),
+                 ForwardingError::TwiceThere);
+        QCOMPARE(error([](ForwardingState& s) { s.neighbours[0].nextHops = {IpAddress()}; }),
+                 ForwardingError::BadAddress);
+        QCOMPARE(error([](ForwardingState& s) { s.neighbours[0].nextHops = {*IpAddress::parse("ff02::1")}; }),
+                 ForwardingError::BadAddress);
+        QCOMPARE(error([](ForwardingState& s) { s.neighbours.resize(maxForwardingNeighbours + 1); }),
+                 ForwardingError::TooMany);
+        // The same link-layer address on another interface is somebody else.
+        QVERIFY(!error([](ForwardingState& s) { s.neighbours.push_back(neighbour(1, "wlan1")); }));
+    }
+};
+
+QTEST_APPLESS_MAIN(TestForwarding)
+#include "test_forwarding.moc"
