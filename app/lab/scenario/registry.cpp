@@ -1,3 +1,4 @@
+#include "app/lab/scenario/player_kit.h"
 #include "app/lab/scenario/scenario.h"
 #include "app/lab/scenario/x402.h"
 
@@ -13,6 +14,7 @@ const std::vector<Scenario>& scenarios() {
         endpointConfirmsScenario(), settlementScenario(),   measureTruthScenario(),   pathFailureScenario(),
         priceRiseScenario(),        sharingScenario(),      roamingScenario(),        viewerBuysScenario(),
         liarClassScenario(),        mpvButtonScenario(),    guaranteeScenario(),      x402Scenario(),
+        vlcButtonScenario(),
     };
     return all;
 }

@@ -14,8 +14,8 @@
 #include "app/lab/scenario/story.h"
 #include "app/lab/tools/cross_traffic.h"
 #include "app/lab/tools/media.h"
+#include "app/lab/tools/mpv.h"
 #include "app/lab/tools/payment_meter.h"
-#include "app/lab/tools/player.h"
 #include "tun/watch/tcp_watch.h"
 
 namespace netpas::lab {
@@ -39,6 +39,7 @@ constexpr seconds bestEffortLimit{60};  // at most, while fewer stalls than want
 constexpr seconds refillLimit{15};
 constexpr double paidSeconds = 28;
 constexpr double refilledSeconds = 1.5;  // of film ahead: the player's cache is as good as full
+constexpr seconds playedOn{3};
 
 double since(PlayerTime from, PlayerTime to) { return duration<double>(to - from).count(); }
 
@@ -89,10 +90,12 @@ void Story::tellPicture() {
     m_toldStalls = report.stalls.size();
 }
 
+Expected<std::unique_ptr<Player>> Story::openFilm(const std::string& url) { return startMpv(m_lab, "a", url, {}); }
+
 Expected<void> Story::premiere() {
     m_context.say("Making a film of " + std::to_string(filmKilobits / 1000) + "." +
                   std::to_string(filmKilobits % 1000 / 100) +
-                  " Mbit/s; host b offers it over HTTP (nginx), host a plays it (mpv).");
+                  " Mbit/s; host b offers it over HTTP (nginx), host a plays it.");
     const auto film = makeFilm(m_lab.folder() + "/film", {seconds(130), filmKilobits});
     if (!film) return tl::unexpected(film.error());
     auto server = startWebServer(m_lab, "b", *film, httpPort);
@@ -103,16 +106,13 @@ Expected<void> Story::premiere() {
         std::ofstream("/proc/sys/net/ipv4/tcp_rmem") << "4096 131072 262144";
         return {};
     }));
-    const auto options = playerOptions();
-    if (!options) return tl::unexpected(options.error());
-    auto player = Player::start(
-        m_lab, "a", "http://" + Endpoint{m_context.address("b"), httpPort}.toString() + "/" + film->file, *options);
+    auto player = openFilm("http://" + Endpoint{m_context.address("b"), httpPort}.toString() + "/" + film->file);
     if (!player) return tl::unexpected(player.error());
     m_player = std::move(*player);
     LAB_TRY(waitUntil("the picture", seconds(20),
                       [&] { return m_player->report().firstPicture || m_player->report().ended; }));
     if (!m_player->report().firstPicture)
-        return fail(LabErrc::Process, "mpv does not play: " + m_lab.program("mpv-a")->logTail());
+        return fail(LabErrc::Process, "the player does not play: " + m_lab.program(m_player->program())->logTail());
     m_at.begin = *m_player->report().firstPicture;
     m_context.say("The network is quiet, the film plays.");
     LAB_TRY(beforeTrouble());
@@ -137,7 +137,8 @@ Expected<void> Story::freeze() {
         const auto passed = Clock::now() - m_at.cross;
         if (passed >= bestEffortTime && report.stalls.size() >= stallsWanted && report.stalledNow()) break;
         if (passed >= bestEffortLimit) break;
-        if (!playerWorks()) return fail(LabErrc::Process, "the player ended: " + m_lab.program("mpv-a")->logTail());
+        if (!playerWorks())
+            return fail(LabErrc::Process, "the player ended: " + m_lab.program(m_player->program())->logTail());
         std::this_thread::sleep_for(milliseconds(20));
     }
     bytes = bytesToViewer();
@@ -214,8 +215,12 @@ Expected<void> Story::awaitRefill() {
         tellPicture();
         const PlayerReport report = m_player->report();
         if (report.ended) return true;
-        return !report.stalledNow() && !report.samples.empty() && report.samples.back().at > m_at.firstPaid &&
-               report.samples.back().cached >= refilledSeconds;
+        if (report.stalledNow() || report.samples.empty() || report.samples.back().at <= m_at.firstPaid) return false;
+        if (const auto cached = report.samples.back().cached) return *cached >= refilledSeconds;
+        // Of a player that does not say it: it has played on for a while.
+        const PlayerTime now = Clock::now(), from = now - playedOn;
+        return from > m_at.firstPaid && report.stalledByPosition(from, now) == milliseconds(0) &&
+               report.played(from, now) > 0;
     };
     LAB_TRY(waitUntil("the player's cache to fill from paid packets", refillLimit, refilled));
     m_at.refilled = Clock::now();
@@ -231,7 +236,8 @@ Expected<void> Story::watchPaid() {
     const auto end = m_at.refilled + std::chrono::duration_cast<Clock::duration>(duration<double>(length));
     while (Clock::now() < end) {
         tellPicture();
-        if (!playerWorks()) return fail(LabErrc::Process, "the player ended: " + m_lab.program("mpv-a")->logTail());
+        if (!playerWorks())
+            return fail(LabErrc::Process, "the player ended: " + m_lab.program(m_player->program())->logTail());
         std::this_thread::sleep_for(milliseconds(50));
     }
     m_at.end = Clock::now();

@@ -38,8 +38,8 @@ protected:
     // Before the clock of the buy begins.
     virtual Expected<void> askPrice(const FlowKey&) { return {}; }
     virtual Expected<std::string> order(const FlowKey& flow);
-    // Before the film is opened.
-    virtual Expected<PlayerOptions> playerOptions() { return PlayerOptions{}; }
+    // Starts the viewer's player; mpv without a screen unless said otherwise.
+    virtual Expected<std::unique_ptr<Player>> openFilm(const std::string& url);
     // While the network is quiet.
     virtual Expected<void> beforeTrouble() { return {}; }
     // Until everything of it is settled.

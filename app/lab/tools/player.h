@@ -1,21 +1,13 @@
-// A real player (mpv, without a screen) on a host of the lab, and what it says about its stalls.
-//
-// Two witnesses, both the player's own properties: the transitions of paused-for-cache, and the position in the film,
-// which stands still while the picture is frozen. Time is of the machine's steady clock.
+// A real player on a host of the lab, and what it says about its stalls. Time is of the machine's steady clock.
 #pragma once
 
 #include <chrono>
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "app/lab/error.h"
-
 namespace netpas::lab {
-
-class Lab;
 
 using PlayerTime = std::chrono::steady_clock::time_point;
 
@@ -27,8 +19,8 @@ struct Stall {
 
 struct PositionSample {
     PlayerTime at;
-    double position = 0;  // seconds of film
-    double cached = 0;    // seconds of film ahead of it
+    double position = 0;                // seconds of film
+    std::optional<double> cached = {};  // seconds of film ahead of it, if it says so
 };
 
 struct PlayerReport {
@@ -47,29 +39,34 @@ struct PlayerReport {
     [[nodiscard]] double played(PlayerTime from, PlayerTime to) const;
 };
 
-struct PlayerOptions {
-    double readAheadSeconds = 2;  // as players on small devices keep it
-    double refillSeconds = 1;     // after a stall it goes on with so much
-    std::string display;          // X server that shows the picture; empty: nobody sees it
-    std::string script;           // a file; empty: none
-    std::map<std::string, std::string> environment = {};
+// The report of a player that says where it is and not when it stalls: the picture is frozen while the position stands still.
+class PositionRecord {
+public:
+    // In the order of time, a few per second; while it does not play (paused, opening) nothing stalls.
+    void take(const PositionSample& sample, bool playing);
+    void end() { m_report.ended = true; }
+    [[nodiscard]] const PlayerReport& report() const { return m_report; }
+
+private:
+    PlayerReport m_report;
+    PlayerTime m_moved;
 };
 
 class Player {
 public:
-    // Returns when the player answers on its control socket; the film is being opened then.
-    static Expected<std::unique_ptr<Player>> start(Lab& lab, const std::string& host, const std::string& url,
-                                                   const PlayerOptions& options);
-    ~Player();
+    virtual ~Player() = default;
     Player(const Player&) = delete;
     Player& operator=(const Player&) = delete;
 
-    [[nodiscard]] PlayerReport report() const;  // a copy; from any thread
+    [[nodiscard]] virtual PlayerReport report() const = 0;  // a copy; from any thread
+    // Its name among the lab's programs.
+    [[nodiscard]] const std::string& program() const { return m_program; }
+
+protected:
+    explicit Player(std::string program) : m_program(std::move(program)) {}
 
 private:
-    struct Watch;
-    explicit Player(std::unique_ptr<Watch> watch);
-    std::unique_ptr<Watch> m_watch;
+    std::string m_program;
 };
 
 }  // namespace netpas::lab

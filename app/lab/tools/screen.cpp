@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <map>
+#include <sstream>
 
 #include "app/lab/command.h"
 #include "app/lab/lab.h"
@@ -113,6 +115,24 @@ Expected<void> Screen::xdotool(const std::vector<std::string>& arguments) const 
     const auto done = requireCommand(argv);
     if (!done) return tl::unexpected(done.error());
     return {};
+}
+
+Expected<Area> Screen::window(const std::string& title) const {
+    const auto said =
+        requireCommand({"timeout", "15", "env", "DISPLAY=" + m_display, "xdotool", "search", "--sync", "--onlyvisible",
+                        "--limit", "1", "--name", title, "getwindowgeometry", "--shell"});
+    if (!said) return tl::unexpected(said.error());
+    std::map<std::string, int> numbers;
+    std::istringstream lines(*said);
+    for (std::string line; std::getline(lines, line);) {
+        const size_t equals = line.find('=');
+        if (equals != std::string::npos) numbers[line.substr(0, equals)] = std::atoi(line.c_str() + equals + 1);
+    }
+    const int left = numbers["X"], top = numbers["Y"];
+    const Area area{left, top, left + numbers["WIDTH"], top + numbers["HEIGHT"]};
+    if (area.width() <= 0 || area.height() <= 0)
+        return fail(LabErrc::Evidence, "there is no window \"" + title + "\": " + *said);
+    return area;
 }
 
 Expected<void> Screen::click(int x, int y) const {

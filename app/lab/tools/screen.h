@@ -41,6 +41,8 @@ public:
 
     [[nodiscard]] const std::string& display() const { return m_display; }
     Expected<Picture> look() const;
+    // Where the window is whose title has this text; waits for it.
+    Expected<Area> window(const std::string& title) const;
     // A PNG file; its folder is made.
     Expected<void> save(const std::filesystem::path& file) const;
     // The pointer goes there and the left button is pressed and released, by the X server's XTEST extension: programs cannot tell it from a mouse.

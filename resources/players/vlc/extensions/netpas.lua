@@ -65,15 +65,33 @@ end
 
 -- What the film needs, in bits a second, and for how many minutes.
 
+-- Seconds of film that were shown since it was opened, wherever in it. In other languages the rate has another name; then the place in the
+-- film has to do, which is right as long as nobody has sought.
+local function shown(item, stats)
+    for _, stream in pairs(item:info() or {}) do
+        local perSecond = tonumber(stream["Frame rate"] or "")
+        local pictures = (stats.displayed_pictures or 0) + (stats.lost_pictures or 0)
+        if perSecond and perSecond > 0 and pictures > 0 then return pictures / perSecond end
+    end
+    local input = vlc.object.input()
+    return input and vlc.var.get(input, "time") / 1e6 or 0
+end
+
+-- Not the rate at which it comes now: that is too low, and why somebody asks.
+local function rateOf(item)
+    local stats = item:stats() or {}
+    local seconds = shown(item, stats)
+    local rate = seconds >= 1 and (stats.demux_read_bytes or 0) * 8 / seconds or 0
+    return rate >= 1e5 and rate or FALLBACK
+end
+
 local function film()
     local item = vlc.input.item()
     if not item then return nil end
     local url = item:uri()
     if not url:match("^https?://") then return nil end
-    local stats, length = item:stats() or {}, item:duration() or -1
-    local rate = math.max((stats.input_bitrate or 0), (stats.demux_bitrate or 0)) * 8000 * 1000
-    if rate < 1e5 then rate = FALLBACK end
-    return url, rate, length > 0 and math.ceil(length / 60 * 1.25) + 5 or MINUTES
+    local length = item:duration() or -1
+    return url, rateOf(item), length > 0 and math.ceil(length / 60 * 1.25) + 5 or MINUTES
 end
 
 local function forgetOffer()
