@@ -1,0 +1,150 @@
+// Counts, and how agreements end.
+#include <algorithm>
+
+#include "core/crypto/hex.h"
+#include "secretary/agreements/engine.h"
+
+namespace netpas::secretary::agreements {
+
+using namespace agreement;
+
+namespace {
+
+// What may still be on the link, or behind the last reading, when a count is compared with what was sent.
+constexpr uint64_t underWay = 65'536;
+constexpr uint64_t whole = 1024;
+
+Money moreCharged(Money charged, Money before, Money now) {
+    const Money more = checkedSub(now, before).value_or(Money::zero());
+    return checkedAdd(charged, std::max(more, Money::zero())).value_or(Money::max());
+}
+
+}  // namespace
+
+void Engine::charge(Agreement& one, uint64_t bytes, uint64_t packets) {
+    const Money before = one.charge();
+    one.bytes = bytes;
+    one.packets = packets;
+    Pair& pair = pairOf(one.peer());
+    Account& account = one.buying ? pair.mine : pair.theirs;
+    account.charged = moreCharged(account.charged, before, one.charge());
+}
+
+// As the receiving end.
+void Engine::makeCount(Agreement& one, bool final) {
+    charge(one, one.arrivedBytes, one.arrivedPackets);
+    ++one.number;
+    one.final = final;
+    (void)keep({&one}, &pairOf(one.peer()));
+}
+
+void Engine::sayCount(const Agreement& one) {
+    if (m_broken) return;
+    say(one, Count{one.terms.id, one.number, one.packets, one.bytes, one.final});
+}
+
+tl::expected<void, Ignored> Engine::onCount(Agreement& one, const Count& count) {
+    if (!one.sends()) return tl::unexpected(Ignored::Stranger);
+    if (one.state == State::Ended) {
+        if (count.final) say(one, Ended{one.terms.id, count.number});
+        return tl::unexpected(Ignored::Stale);
+    }
+    // The answer to an offer was lost: it comes again.
+    if (one.state == State::Offered || count.number <= one.number) return tl::unexpected(Ignored::Stale);
+    Pair& pair = pairOf(one.peer());
+    const uint64_t more = count.bytes > one.bytes ? count.bytes - one.bytes : 0;
+    uint64_t sentMore = pair.out.sent - std::min(pair.out.sent, pair.out.agreed);
+    if (pair.gap && more > sentMore) {  // some of what was sent is not known any more
+        pair.out.sent = pair.out.agreed + more;
+        sentMore = more;
+    }
+    pair.gap = false;
+    const uint64_t taken = std::min(more, sentMore);
+    pair.out.agreed += taken;
+    charge(one, one.bytes + taken, std::max(one.packets, count.packets));
+    one.number = count.number;
+    // A buyer that receives may not call lost what was not.
+    Going& at = going(one);
+    const uint64_t least = at.sentThen / whole * (whole - one.terms.allowance1024ths);
+    const bool tooLittle = !one.buying && pair.out.agreed + underWay < least;
+    at.sentThen = pair.out.sent;
+    if (count.final) {
+        if (more > taken) one.why = EndReason::Disagreement;
+        one.why = one.why.value_or(EndReason::Wish);
+        finished(one);
+        if (!m_broken) say(one, Ended{one.terms.id, count.number});
+        return {};
+    }
+    if (!keep({&one}, &pair)) return tl::unexpected(Ignored::Storage);
+    if (more > taken || tooLittle) startEnding(one, EndReason::Disagreement);
+    return {};
+}
+
+void Engine::closing(Agreement& one, EndReason reason) {
+    if (!one.running()) return;
+    one.state = State::Ending;
+    one.why = reason;
+    if (!one.sends()) {
+        charge(one, one.arrivedBytes, one.arrivedPackets);
+        ++one.number;
+        one.final = true;
+    }
+    Going& at = going(one);
+    at.until = m_ports.clock.steady() + m_options.endPatience;
+    at.nextSay = m_ports.clock.steady() + m_options.repeatEvery;
+}
+
+void Engine::startEnding(Agreement& one, EndReason reason) {
+    if (!one.running()) return;
+    closing(one, reason);
+    if (!keep({&one}, &pairOf(one.peer()))) return;
+    say(one, End{one.terms.id, reason});
+    if (one.final) sayCount(one);
+}
+
+bool Engine::end(const AgreementId& id, EndReason reason) {
+    const auto at = m_agreements.find(id);
+    if (at == m_agreements.end() || at->second.state == State::Ended) return false;
+    startEnding(at->second, reason);
+    return true;
+}
+
+tl::expected<void, Ignored> Engine::onEnd(Agreement& one, const End& end) {
+    if (one.state == State::Ended || one.state == State::Ending) {
+        // What the other end waits for was lost.
+        if (one.final && !one.sends()) sayCount(one);
+        if (one.state == State::Ended && one.sends()) say(one, Ended{one.terms.id, one.number});
+        return tl::unexpected(Ignored::Stale);
+    }
+    closing(one, end.reason);
+    if (!keep({&one}, &pairOf(one.peer()))) return tl::unexpected(Ignored::Storage);
+    if (one.final) sayCount(one);
+    return {};
+}
+
+tl::expected<void, Ignored> Engine::onEnded(Agreement& one, const Ended& ended) {
+    if (one.sends()) return tl::unexpected(Ignored::Stranger);
+    if (one.state != State::Ending || ended.number < one.number) return tl::unexpected(Ignored::Stale);
+    finished(one);
+    return {};
+}
+
+void Engine::finished(Agreement& one) {
+    one.state = State::Ended;
+    if (keep({&one}, &pairOf(one.peer()))) m_going.erase(one.terms.id);
+}
+
+void Engine::forgetOld() {
+    if (m_agreements.size() <= m_going.size() + m_options.maxRemembered) return;
+    const Agreement* oldest = nullptr;
+    for (const auto& [id, one] : m_agreements) {
+        const auto& paying = pairOf(one.peer()).paying;
+        if (one.state != State::Ended || (paying && paying->agreement == id)) continue;
+        if (oldest == nullptr || one.since < oldest->since) oldest = &one;
+    }
+    if (oldest == nullptr) return;
+    m_broken = !m_ports.documents.erase("agreement", toHex(oldest->terms.id)).has_value();
+    m_agreements.erase(AgreementId(oldest->terms.id));
+}
+
+}  // namespace netpas::secretary::agreements

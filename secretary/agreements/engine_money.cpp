@@ -1,0 +1,137 @@
+// Payments, and what a neighbour may have forwarded on credit.
+#include <algorithm>
+
+#include "secretary/agreements/engine.h"
+
+namespace netpas::secretary::agreements {
+
+using namespace agreement;
+
+namespace {
+
+// Payments that came to nothing use up a number each; a seller looks so many ahead.
+constexpr uint32_t numbersAhead = 64;
+constexpr int longestPause = 64;
+
+Money plus(Money a, Money b) { return checkedAdd(a, b).value_or(Money::max()); }
+
+}  // namespace
+
+Money Engine::exposure(const Pair& pair) const {
+    Account theirs = pair.theirs;
+    for (const auto& [id, going] : m_going) {
+        const Agreement& one = m_agreements.at(id);
+        if (one.buying || one.peer() != pair.peer || one.final) continue;
+        // What came after the last count: as the receiving end this node knows it, as the sending end it is what was sent since.
+        const uint64_t bytes =
+            one.sends() ? one.bytes + (pair.out.sent - std::min(pair.out.sent, going.sentThen)) : one.arrivedBytes;
+        const Money charge = chargeFor(bytes, one.terms.perKb, one.terms.limit);
+        theirs.charged = plus(theirs.charged, checkedSub(charge, one.charge()).value_or(Money::zero()));
+        if (one.sends() && one.running()) break;  // what was sent is owed once
+    }
+    return due(theirs, pair.mine);
+}
+
+Standing Engine::standing(const PublicKey& neighbour) const {
+    Standing standing;
+    const auto at = m_pairs.find(neighbour);
+    if (at == m_pairs.end() || m_broken) return standing;
+    standing.exposure = exposure(at->second);
+    const auto paying = m_paying.find(neighbour);
+    const bool promised = paying != m_paying.end() && m_ports.clock.steady() < paying->second.heldUntil;
+    for (const auto& [id, going] : m_going) {
+        const Agreement& one = m_agreements.at(id);
+        if (one.buying || one.peer() != neighbour || one.state != State::Active) continue;
+        const bool above = standing.exposure > one.terms.closeAt;
+        if (above && promised) standing.held = true;
+        if (above && !promised) continue;
+        (one.terms.direction == Direction::Upstream ? standing.paysUpstream : standing.paysDownstream) = true;
+    }
+    return standing;
+}
+
+void Engine::settle(Pair& pair) {
+    const SteadyTime now = m_ports.clock.steady();
+    Paying& at = m_paying[pair.peer];
+    if (pair.paying) {
+        if (!at.ordered) order(pair);
+        if (pair.paying && now >= at.nextSay) sayPaying(pair);
+        return;
+    }
+    const Money amount = due(pair.mine, pair.theirs);
+    if (amount <= Money::zero() || now < at.again) return;
+    Agreement* newest = nullptr;
+    Money threshold = m_options.smallest;
+    for (auto& [id, one] : m_agreements) {
+        if (!one.buying || one.peer() != pair.peer || one.number == 0) continue;
+        if (newest == nullptr || one.since >= newest->since) newest = &one;
+        if (one.state == State::Active) threshold = std::max(threshold, one.terms.payAt);
+    }
+    if (newest == nullptr || amount < threshold) return;
+    pair.paying = Settlement{newest->terms.id, ++newest->payments, amount};
+    if (!keep({newest}, &pair)) return;
+    order(pair);
+    if (pair.paying) sayPaying(pair);
+}
+
+void Engine::order(const Pair& pair) {
+    m_paying[pair.peer].ordered = true;
+    const Settlement& paying = *pair.paying;
+    m_ports.pay({paymentId(paying.agreement, paying.number), pair.peer, paying.amount, paying.agreement});
+}
+
+void Engine::sayPaying(const Pair& pair) {
+    m_paying[pair.peer].nextSay = m_ports.clock.steady() + m_options.repeatEvery;
+    const Settlement& paying = *pair.paying;
+    sayTo(pair.peer, agreement::Paying{paying.agreement, paying.number, paying.amount,
+                                       paymentId(paying.agreement, paying.number)});
+}
+
+void Engine::paymentEnded(const payments::PaymentId& id, bool posted) {
+    for (auto& [peer, pair] : m_pairs) {
+        if (!pair.paying || paymentId(pair.paying->agreement, pair.paying->number) != id) continue;
+        if (posted) pair.mine.paid = plus(pair.mine.paid, pair.paying->amount);
+        pair.paying.reset();
+        if (!keep({}, &pair)) return;
+        Paying& at = m_paying[peer];
+        at.ordered = false;
+        at.nextSay = {};
+        at.pause = posted ? std::chrono::milliseconds(0)
+                          : std::clamp(at.pause * 2, m_options.payAgainAfter, m_options.payAgainAfter * longestPause);
+        at.again = m_ports.clock.steady() + at.pause;
+        return;
+    }
+}
+
+bool Engine::paymentReceived(const payments::PaymentId& id, Money amount) {
+    if (m_broken || amount <= Money::zero()) return false;
+    for (auto& [agreementId, one] : m_agreements) {
+        if (one.buying) continue;
+        // From behind as well: the same payment may be told again.
+        const uint32_t first = one.payments - std::min(one.payments, numbersAhead);
+        for (uint32_t number = first + 1; number <= one.payments + numbersAhead; ++number) {
+            if (paymentId(agreementId, number) != id) continue;
+            if (number <= one.payments) return true;
+            one.payments = number;
+            Pair& pair = pairOf(one.peer());
+            pair.theirs.paid = plus(pair.theirs.paid, amount);
+            Paying& at = m_paying[pair.peer];
+            at.announced = {};
+            at.heldUntil = {};
+            return keep({&one}, &pair);
+        }
+    }
+    return false;
+}
+
+tl::expected<void, Ignored> Engine::onPaying(Agreement& one, const agreement::Paying& paying) {
+    if (one.buying) return tl::unexpected(Ignored::Stranger);
+    Paying& at = m_paying[one.peer()];
+    // A promise that was not kept is not followed by another one: first something must arrive.
+    if (paying.number <= one.payments || at.announced != payments::PaymentId{}) return tl::unexpected(Ignored::Stale);
+    at.announced = paying.payment;
+    at.heldUntil = m_ports.clock.steady() + m_options.heldFor;
+    return {};
+}
+
+}  // namespace netpas::secretary::agreements

@@ -1,0 +1,326 @@
+// Agreements between two neighbours: what is charged, paid and forwarded, step by step.
+#include <QtTest>
+
+#include "agreement_world.h"
+
+using namespace world;
+
+namespace {
+
+// Until nothing is under way: no traffic, everything ended.
+void windUp(World& world) {
+    world.calm();
+    for (size_t i = 0; i < 2; ++i) {
+        std::vector<AgreementId> running;
+        for (const auto& [id, one] : world.engine(i).agreements()) {
+            if (one.running()) running.push_back(id);
+        }
+        for (const auto& id : running) world.at(i, [&](Engine& engine) { engine.end(id, EndReason::Wish); });
+    }
+    for (int i = 0; i < 600; ++i) world.step();
+}
+
+const Pair* pairAt(World& world, size_t i) {
+    const auto& pairs = world.engine(i).pairs();
+    const auto at = pairs.find(world.key(1 - i));
+    return at == pairs.end() ? nullptr : &at->second;
+}
+
+// Why the two books are not one; empty: they are.
+std::string disagreement(World& world) {
+    for (size_t i = 0; i < 2; ++i) {
+        for (const auto& [id, one] : world.engine(i).agreements()) {
+            if (one.state != State::Ended) return "an agreement has not ended: " + std::string(name(one.state));
+        }
+    }
+    const Pair* const a = pairAt(world, 0);
+    const Pair* const b = pairAt(world, 1);
+    if (a == nullptr || b == nullptr) return a == b ? "" : "only one knows the other";
+    for (const auto& [mine, theirs, payer] :
+         {std::tuple(a->mine, b->theirs, size_t{0}), std::tuple(b->mine, a->theirs, size_t{1})}) {
+        if (mine.charged != theirs.charged)
+            return "charged " + mine.charged.toString() + " and " + theirs.charged.toString();
+        if (mine.paid != theirs.paid) return "paid " + mine.paid.toString() + " and " + theirs.paid.toString();
+        if (mine.paid != world.posted(payer)) return "the world knows of other payments";
+    }
+    if (a->paying || b->paying) return "a payment is still under way";
+    const Money left = std::max(due(a->mine, a->theirs), due(b->mine, b->theirs));
+    if (left >= EngineOptions{}.smallest) return "still due: " + left.toString();
+    if (world.payingTwice()) return "one payment was ordered with two amounts";
+    if (world.paidTooMuch()) return "more was paid than charged";
+    return {};
+}
+
+// A buys both directions from B, B one from A for what the other way leaves open; traffic both ways.
+void life(World& world, int steps) {
+    const auto offer = [&](size_t buyer, const Wish& what) { (void)world.offers(buyer, what); };
+    for (int i = 0; i < steps; ++i) {
+        if (i % 60 == 0) offer(0, wish(Direction::Upstream, 800));
+        if (i % 60 == 20) offer(1, wish(Direction::Upstream, 300));
+        if (i % 60 == 45) offer(0, wish(Direction::Upstream, 900));  // before the end of the one that runs
+        world.traffic(0, 100);
+        world.traffic(1, 150);
+        world.step();
+    }
+}
+
+}  // namespace
+
+class TestAgreementEngine : public QObject {
+    Q_OBJECT
+
+private slots:
+    void initTestCase() { QVERIFY(initCrypto()); }
+
+    void whatIsSentUpstreamIsChargedToTheLastUnit() {
+        World world(1, {});
+        QVERIFY(world.offers(0, wish(Direction::Upstream, 801)).has_value());
+        for (int i = 0; i < 4; ++i) world.step();
+        QVERIFY(world.engine(1).standing(world.key(0)).paysUpstream);
+        QVERIFY(!world.engine(1).standing(world.key(0)).paysDownstream);
+        for (int i = 0; i < 20; ++i) {
+            world.traffic(0, 37);
+            world.traffic(1, 37);  // nobody pays for that
+            world.step();
+        }
+        windUp(world);
+        QCOMPARE(disagreement(world), std::string());
+        QCOMPARE(world.carried(1), uint64_t{0});
+        QCOMPARE(world.carried(0), uint64_t{20 * 37 * 1000});
+        const Money all = agreement::chargeFor(world.carried(0), Money::fromEighths(801), Money::max());
+        QCOMPARE(pairAt(world, 0)->mine.charged, all);
+        QCOMPARE(world.posted(0), all);
+        QCOMPARE(world.posted(1), Money::zero());
+    }
+
+    void whatComesDownstreamIsChargedToTheLastUnit() {
+        World world(1, {});
+        QVERIFY(world.offers(0, wish(Direction::Downstream, 801)).has_value());
+        for (int i = 0; i < 4; ++i) world.step();
+        QVERIFY(world.engine(1).standing(world.key(0)).paysDownstream);
+        for (int i = 0; i < 20; ++i) {
+            world.traffic(1, 41);
+            world.step();
+        }
+        windUp(world);
+        QCOMPARE(disagreement(world), std::string());
+        const Money all = agreement::chargeFor(world.carried(1), Money::fromEighths(801), Money::max());
+        QVERIFY(world.carried(1) > 0);
+        QCOMPARE(world.posted(0), all);
+    }
+
+    void onlyTheDifferenceIsPaid() {
+        World world(1, {});
+        QVERIFY(world.offers(0, wish(Direction::Upstream, 800)).has_value());
+        QVERIFY(world.offers(1, wish(Direction::Upstream, 800)).has_value());
+        for (int i = 0; i < 60; ++i) {
+            world.traffic(0, 50);
+            world.traffic(1, 50);
+            world.step();
+        }
+        windUp(world);
+        QCOMPARE(disagreement(world), std::string());
+        QVERIFY(world.carried(0) == world.carried(1) && world.carried(0) > 0);
+        // Equal services: not a cent went round.
+        QCOMPARE(world.payments().size(), size_t{0});
+    }
+
+    void aFlowIsSoldOnce() {
+        World world(1, {});
+        QVERIFY(world.offers(0, wish(Direction::Upstream, 800)).has_value());
+        for (int i = 0; i < 4; ++i) world.step();
+        // The same packets, paid by the other one.
+        QVERIFY(!world.offers(1, wish(Direction::Downstream, 800)).has_value());
+        QVERIFY(world.offers(0, wish(Direction::Downstream, 800)).has_value());
+    }
+
+    void whoDoesNotPayIsCutAndServedAgainWhenItPays() {
+        Weather weather;
+        weather.failedPayments = 100;
+        World world(1, weather);
+        QVERIFY(world.offers(0, wish(Direction::Upstream, 800)).has_value());
+        for (int i = 0; i < 4; ++i) world.step();
+        bool cut = false;
+        for (int i = 0; i < 100 && !cut; ++i) {
+            world.traffic(0, 50);
+            world.step();
+            cut = !world.engine(1).standing(world.key(0)).paysUpstream;
+        }
+        QVERIFY(cut);
+        const Money owed = world.engine(1).standing(world.key(0)).exposure;
+        QVERIFY(owed > wish(Direction::Upstream, 800).closeAt);
+        const uint64_t before = world.carried(0);
+        world.traffic(0, 50);
+        QCOMPARE(world.carried(0), before);
+        world.calm();  // payments succeed again
+        for (int i = 0; i < 20; ++i) world.step();
+        QVERIFY(world.engine(1).standing(world.key(0)).paysUpstream);
+        windUp(world);
+        QCOMPARE(disagreement(world), std::string());
+    }
+
+    // At most the close threshold and what passes while a promised payment is waited for.
+    void aPromiseHoldsOnce() {
+        Weather weather;
+        weather.failedPayments = 100;
+        World world(1, weather);
+        QVERIFY(world.offers(0, wish(Direction::Upstream, 800)).has_value());
+        for (int i = 0; i < 110; ++i) {
+            world.traffic(0, 20);
+            world.step();
+        }
+        QVERIFY(!world.engine(1).standing(world.key(0)).paysUpstream);
+        const uint64_t then = world.carried(0);
+        for (int i = 0; i < 50; ++i) {
+            world.traffic(0, 20);
+            world.step();
+        }
+        QCOMPARE(world.carried(0), then);  // whatever it promises
+    }
+
+    void anOverPaymentIsACreditAndNeverADebt() {
+        const Account nothing{}, over{Money::fromEighths(10), Money::fromEighths(100)},
+            owing{Money::fromEighths(50), Money::fromEighths(20)};
+        QCOMPARE(due(over, nothing), Money::zero());
+        QCOMPARE(due(nothing, over), Money::zero());  // nobody pays it back
+        QCOMPARE(due(owing, over), Money::fromEighths(30));
+        QCOMPARE(due(owing, owing), Money::zero());
+        QCOMPARE(due(nothing, owing), Money::fromEighths(-30));
+    }
+
+    void whoCountsTooMuchGetsWhatWasSentAndNoMore() {
+        World world(1, {});
+        const auto id = world.offers(0, wish(Direction::Upstream, 800));
+        QVERIFY(id.has_value());
+        for (int i = 0; i < 4; ++i) world.step();
+        world.traffic(0, 10);
+        world.engine(0).meter(world.key(1), {1, 10'000, 0, 0, 0, 0});
+        const Identity bob = Identity::fromSeed({2});
+        const Bytes lie = sign(agreement::Count{*id, 1, 1000, 1'000'000, false}, bob);
+        QVERIFY(world.engine(0).receive(world.key(1), lie).has_value());
+        QCOMPARE(pairAt(world, 0)->mine.charged, agreement::chargeFor(10'000, Money::fromEighths(800), Money::max()));
+        const Agreement& one = world.engine(0).agreements().at(*id);
+        QVERIFY(one.state == State::Ending && one.why == EndReason::Disagreement);
+    }
+
+    void whoCountsTooLittleIsLeft() {
+        World world(1, {});
+        const auto id = world.offers(0, wish(Direction::Downstream, 100));
+        QVERIFY(id.has_value());
+        for (int i = 0; i < 4; ++i) world.step();
+        // B sends ten times what A admits.
+        const Identity alice = Identity::fromSeed({1});
+        uint64_t sent = 0;
+        for (uint32_t number = 1; number <= 3; ++number) {
+            sent += 1'000'000;
+            world.engine(1).meter(world.key(0), {2, sent, 0, 0, 0, 0});
+            (void)world.engine(1).receive(
+                world.key(0), sign(agreement::Count{*id, number, 100 * number, 100'000 * number, false}, alice));
+        }
+        const Agreement& one = world.engine(1).agreements().at(*id);
+        QVERIFY(one.state == State::Ending && one.why == EndReason::Disagreement);
+    }
+
+    void strangersAndForgersChangeNothing() {
+        World world(1, {});
+        const auto id = world.offers(0, wish(Direction::Upstream, 800));
+        for (int i = 0; i < 4; ++i) world.step();
+        Engine& engine = world.engine(1);
+        const Pair before = *pairAt(world, 1);
+        const Identity mallory = Identity::fromSeed({66});
+        const Bytes end = sign(agreement::End{*id, EndReason::Wish}, mallory);
+        QCOMPARE(engine.receive(world.key(0), end).error(), Ignored::Forged);
+        QCOMPARE(engine.receive(mallory.publicKey(), end).error(), Ignored::Stranger);
+        QCOMPARE(engine.receive(world.key(0), Bytes{1, 2, 3}).error(), Ignored::Malformed);
+        // An offer in A's name, and one that names another seller.
+        Terms terms = engine.agreements().at(*id).terms;
+        terms.id = {1};
+        QCOMPARE(engine.receive(mallory.publicKey(), sign(agreement::Offer{terms}, alice())).error(), Ignored::Forged);
+        QVERIFY(engine.receive(mallory.publicKey(), sign(agreement::Offer{terms}, mallory)).has_value());
+        QCOMPARE(engine.agreements().size(), size_t{1});
+        QVERIFY(*pairAt(world, 1) == before);
+        QVERIFY(!engine.paymentReceived({9}, Money::fromEighths(1)));
+    }
+
+    void aPaymentCountsOnce() {
+        World world(1, {});
+        const auto id = world.offers(0, wish(Direction::Upstream, 800));
+        for (int i = 0; i < 4; ++i) world.step();
+        const auto payment = agreement::paymentId(*id, 3);  // two before it came to nothing
+        QVERIFY(world.engine(1).paymentReceived(payment, Money::fromEighths(500)));
+        QVERIFY(world.engine(1).paymentReceived(payment, Money::fromEighths(500)));
+        QCOMPARE(pairAt(world, 1)->theirs.paid, Money::fromEighths(500));
+    }
+
+    void clocksMayJumpAndCountersMayBeginAnew() {
+        World world(3, {});
+        QVERIFY(world.offers(0, wish(Direction::Upstream, 800)).has_value());
+        for (int i = 0; i < 100; ++i) {
+            if (i == 20) world.wallJumps(0, 600s);
+            if (i == 30) world.wallJumps(1, -1200s);
+            if (i == 40) world.restartMeter(0);
+            if (i == 50) world.restartMeter(1);
+            world.traffic(0, 20);
+            world.step();
+        }
+        for (const auto& [id, one] : world.engine(0).agreements()) QVERIFY(one.state == State::Active);
+        windUp(world);
+        QCOMPARE(disagreement(world), std::string());
+    }
+
+    // Every effect of either engine is once its last, before and after it happened.
+    void killedAtEveryStep() {
+        World quiet(7, {});
+        life(quiet, 100);
+        windUp(quiet);
+        QCOMPARE(disagreement(quiet), std::string());
+        QVERIFY(quiet.payments().size() > 3);
+        const uint64_t most = std::max(quiet.effects(0), quiet.effects(1));
+        uint64_t kills = 0;
+        for (size_t victim = 0; victim < 2; ++victim) {
+            for (uint64_t at = 1; at <= std::min<uint64_t>(most, 400); ++at) {
+                Weather weather;
+                weather.victim = victim;
+                weather.killAt = static_cast<int>(at);
+                World world(7, weather);
+                life(world, 100);
+                kills += world.kills();
+                windUp(world);
+                const std::string why = disagreement(world);
+                QVERIFY2(why.empty(),
+                         qPrintable(QString("killed %1 at %2: ").arg(victim).arg(at) + QString::fromStdString(why)));
+            }
+        }
+        QVERIFY(kills >= 400);
+    }
+
+    void bothBooksAgreeInAnyWeather() {
+        uint64_t kills = 0, payments = 0;
+        for (uint64_t seed = 1; seed <= 60; ++seed) {
+            Weather weather;
+            weather.lostMessages = 25;
+            weather.doubled = 10;
+            weather.late = 20;
+            weather.lostPackets = 2;
+            weather.failedPayments = 30;
+            weather.killed = 10;
+            World world(seed, weather);
+            life(world, 200);
+            kills += world.kills();
+            windUp(world);
+            payments += world.payments().size();
+            const std::string why = disagreement(world);
+            QVERIFY2(why.empty(), qPrintable(QString("seed %1: ").arg(seed) + QString::fromStdString(why)));
+        }
+        QVERIFY(kills > 60 && payments > 60);
+    }
+
+private:
+    static const Identity& alice() {
+        static const Identity identity = Identity::fromSeed({1});
+        return identity;
+    }
+};
+
+QTEST_APPLESS_MAIN(TestAgreementEngine)
+#include "test_agreement_engine.moc"
