@@ -6,7 +6,7 @@ build=$root/build/dev
 
 # To build the programs.
 build_packages=(
-  g++ cmake ninja-build pkg-config
+  g++ lld cmake ninja-build pkg-config
   libboost-dev libssl-dev libsodium-dev libsqlcipher-dev libpq-dev libnftables-dev libmnl-dev
   nlohmann-json3-dev libtomlplusplus-dev libspdlog-dev libcli11-dev libexpected-dev
   zlib1g-dev libbz2-dev libcurl4-openssl-dev
