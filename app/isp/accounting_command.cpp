@@ -1,8 +1,6 @@
 #include <sys/resource.h>
 
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -12,6 +10,7 @@
 #include "app/isp/books_admin.h"
 #include "app/isp/server_commands.h"
 #include "app/isp/server_configs.h"
+#include "app/isp/server_program.h"
 #include "core/net/http_server.h"
 #include "core/store/postgres/postgres.h"
 
@@ -156,7 +155,7 @@ private:
     AccountingServer& m_server;
 };
 
-int serve(const AccountingSettings& settings) {
+int serve(const AccountingSettings& settings, const std::string&) {
     makeRoomForConnections(settings.server.maxConnections);
     if (!initCrypto()) return fail("libsodium does not start", 1);
     const auto identity = Identity::load(settings.identity);
@@ -208,27 +207,9 @@ int serve(const AccountingSettings& settings) {
 }  // namespace
 
 int runAccounting(const std::vector<std::string>& arguments) {
-    CLI::App app("An ISP's accounting server: session keys, counters, confirmations, books", "netpas-isp accounting");
-    std::string file;
-    std::string level = "info";
-    bool check = false;
-    app.add_option("--config", file, "the server's configuration (TOML)")->required();
-    app.add_flag("--check", check, "only say whether the configuration is good");
-    app.add_option("--log-level", level, "trace, debug, info, warn, error or off");
-    try {
-        app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
-    }
-    spdlog::set_default_logger(spdlog::stderr_logger_mt("accounting"));
-    spdlog::set_level(spdlog::level::from_str(level));
-    const auto settings = readAccountingConfig(file);
-    if (!settings) {
-        for (const ConfigProblem& problem : settings.error()) std::fprintf(stderr, "%s\n", problem.toString().c_str());
-        return 2;
-    }
-    if (check) return std::printf("%s is good\n", file.c_str()) > 0 ? 0 : 1;
-    return serve(*settings);
+    const ServerProgram program{
+        "accounting", "An ISP's accounting server: session keys, counters, confirmations, books", "the server's"};
+    return runServer(program, arguments, readAccountingConfig, serve);
 }
 
 }  // namespace netpas::isp

@@ -1,6 +1,4 @@
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -12,6 +10,7 @@
 
 #include "app/isp/server_commands.h"
 #include "app/isp/server_configs.h"
+#include "app/isp/server_program.h"
 #include "core/net/http_server.h"
 
 namespace netpas::isp {
@@ -143,27 +142,9 @@ int serve(DirectorySettings settings, const std::string& file) {
 }  // namespace
 
 int runDirectory(const std::vector<std::string>& arguments) {
-    CLI::App app("An ISP's directory: descriptor, menu, keys and paths over HTTPS", "netpas-isp directory");
-    std::string file;
-    std::string level = "info";
-    bool check = false;
-    app.add_option("--config", file, "the directory's configuration (TOML)")->required();
-    app.add_flag("--check", check, "only say whether the configuration is good");
-    app.add_option("--log-level", level, "trace, debug, info, warn, error or off");
-    try {
-        app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
-    }
-    spdlog::set_default_logger(spdlog::stderr_logger_mt("directory"));
-    spdlog::set_level(spdlog::level::from_str(level));
-    auto settings = readDirectoryConfig(file);
-    if (!settings) {
-        for (const ConfigProblem& problem : settings.error()) std::fprintf(stderr, "%s\n", problem.toString().c_str());
-        return 2;
-    }
-    if (check) return std::printf("%s is good\n", file.c_str()) > 0 ? 0 : 1;
-    return serve(std::move(*settings), file);
+    const ServerProgram program{"directory", "An ISP's directory: descriptor, menu, keys and paths over HTTPS",
+                                "the directory's"};
+    return runServer(program, arguments, readDirectoryConfig, serve);
 }
 
 }  // namespace netpas::isp

@@ -1,8 +1,6 @@
 #include "app/isp/edge_command.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
@@ -11,6 +9,7 @@
 
 #include "app/isp/edge_config.h"
 #include "app/isp/edge_service.h"
+#include "app/isp/server_program.h"
 #include "app/isp/visitor_gate.h"
 #include "tun/device/linux_tun.h"
 #include "tun/udp/linux_udp_socket.h"
@@ -106,27 +105,9 @@ int serve(const EdgeSettings& settings, const std::string& file) {
 }  // namespace
 
 int runEdge(const std::vector<std::string>& arguments) {
-    CLI::App app("An edge router: checks, counts and forwards packets that pay for their service", "netpas-isp edge");
-    std::string file;
-    std::string level = "info";
-    bool check = false;
-    app.add_option("--config", file, "the router's configuration (TOML)")->required();
-    app.add_flag("--check", check, "only say whether the configuration is good");
-    app.add_option("--log-level", level, "trace, debug, info, warn, error or off");
-    try {
-        app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
-    }
-    spdlog::set_default_logger(spdlog::stderr_logger_mt("edge"));
-    spdlog::set_level(spdlog::level::from_str(level));
-    const auto settings = readEdgeConfig(file);
-    if (!settings) {
-        for (const ConfigProblem& problem : settings.error()) std::fprintf(stderr, "%s\n", problem.toString().c_str());
-        return 2;
-    }
-    if (check) return std::printf("%s is good\n", file.c_str()) > 0 ? 0 : 1;
-    return serve(*settings, file);
+    const ServerProgram program{
+        "edge", "An edge router: checks, counts and forwards packets that pay for their service", "the router's"};
+    return runServer(program, arguments, readEdgeConfig, serve);
 }
 
 }  // namespace netpas::isp
