@@ -9,7 +9,9 @@
 #include <boost/beast/http.hpp>
 #include <memory>
 #include <optional>
+#include <utility>
 
+#include "core/net/http_lines.h"
 #include "core/net/tls_context.h"
 
 namespace netpas::net {
@@ -56,6 +58,12 @@ public:
         if (call.method == "HEAD") m_parser.skip(true);
     }
 
+    // A good answer comes in lines, and has no end.
+    void expectLines(HttpLines lines) {
+        m_lines = std::move(lines);
+        m_parser.body_limit(boost::none);
+    }
+
     Stream& stream() { return m_stream; }
 
     void send() {
@@ -72,15 +80,37 @@ public:
 private:
     // Beast 1.74 lets a response's announced length pass its own limit: it is checked before the body is read.
     void receive() {
-        http::async_read_header(m_stream, m_buffer, m_parser,
-                                [self = this->shared_from_this()](const error_code& error, size_t) {
-                                    if (error) return self->finish(tl::unexpected(toError(error)));
-                                    const auto length = self->m_parser.content_length();
-                                    if (length && *length > self->m_maxBody) {
-                                        return self->finish(tl::unexpected(NetError::TooLarge));
-                                    }
-                                    self->receiveBody();
-                                });
+        http::async_read_header(
+            m_stream, m_buffer, m_parser, [self = this->shared_from_this()](const error_code& error, size_t) {
+                if (error) return self->finish(tl::unexpected(toError(error)));
+                const auto length = self->m_parser.content_length();
+                if (length && *length > self->m_maxBody) {
+                    return self->finish(tl::unexpected(NetError::TooLarge));
+                }
+                const bool stream = self->m_lines && self->m_parser.get().result() == http::status::ok;
+                stream ? self->receiveLines() : self->receiveBody();
+            });
+    }
+
+    void receiveLines() {
+        beast::get_lowest_layer(m_stream).expires_after(m_lines->longestSilence);
+        http::async_read_some(m_stream, m_buffer, m_parser,
+                              [self = this->shared_from_this()](const error_code& error, size_t) {
+                                  if (error) return self->finish(tl::unexpected(toError(error)));
+                                  self->takeLines();
+                              });
+    }
+
+    void takeLines() {
+        std::string& text = m_parser.get().body();
+        size_t start = 0;
+        for (size_t end; (end = text.find('\n', start)) != std::string::npos; start = end + 1) {
+            m_lines->line(text.substr(start, end - start));
+        }
+        text.erase(0, start);
+        if (text.size() > m_lines->longestLine) return finish(tl::unexpected(NetError::TooLarge));
+        if (m_parser.is_done()) return finish(tl::unexpected(NetError::Closed));
+        receiveLines();
     }
 
     void receiveBody() {
@@ -105,10 +135,14 @@ private:
     http::request<http::string_body> m_request;
     http::response_parser<http::string_body> m_parser;
     beast::flat_buffer m_buffer;
+    std::optional<HttpLines> m_lines;
 };
 
-void callUnix(asio::io_context& io, const UnixTarget& target, const HttpCall& call, Done done) {
+using Lines = std::optional<HttpLines>;
+
+void callUnix(asio::io_context& io, const UnixTarget& target, const HttpCall& call, Lines lines, Done done) {
     auto exchange = std::make_shared<Exchange<UnixStream>>(call, std::move(done), io);
+    if (lines) exchange->expectLines(std::move(*lines));
     if (target.socket.string().size() >= sizeof(sockaddr_un{}.sun_path)) {
         asio::post(io, [exchange] { exchange->finish(tl::unexpected(NetError::CannotConnect)); });
         return;
@@ -131,10 +165,11 @@ struct TlsParts {
     KeyCheck check;
 };
 
-void callTls(asio::io_context& io, const TlsTarget& target, const HttpCall& call, Done done) {
+void callTls(asio::io_context& io, const TlsTarget& target, const HttpCall& call, Lines lines, Done done) {
     auto parts = std::make_shared<TlsParts>(target.key, target.client);
     auto withParts = [parts, done = std::move(done)](HttpAnswer answer) { done(std::move(answer)); };
     auto exchange = std::make_shared<Exchange<TlsStream>>(call, withParts, io, parts->context);
+    if (lines) exchange->expectLines(std::move(*lines));
     setKeyCheck(exchange->stream().native_handle(), &parts->check);
     exchange->stream().next_layer().expires_after(call.timeout);
     exchange->stream().next_layer().async_connect(toAsio(target.server), [exchange, parts](const error_code& error) {
@@ -152,15 +187,27 @@ void callTls(asio::io_context& io, const TlsTarget& target, const HttpCall& call
     });
 }
 
+void callAny(asio::io_context& io, const HttpTarget& target, const HttpCall& call, Lines lines, Done done) {
+    if (const auto* unixTarget = std::get_if<UnixTarget>(&target)) {
+        callUnix(io, *unixTarget, call, std::move(lines), std::move(done));
+    } else {
+        callTls(io, std::get<TlsTarget>(target), call, std::move(lines), std::move(done));
+    }
+}
+
 }  // namespace
 
 void httpCall(asio::io_context& io, const HttpTarget& target, const HttpCall& call,
               std::function<void(HttpAnswer)> done) {
-    if (const auto* unixTarget = std::get_if<UnixTarget>(&target)) {
-        callUnix(io, *unixTarget, call, std::move(done));
-    } else {
-        callTls(io, std::get<TlsTarget>(target), call, std::move(done));
-    }
+    callAny(io, target, call, std::nullopt, std::move(done));
+}
+
+void httpLines(asio::io_context& io, const HttpTarget& target, HttpLines lines) {
+    HttpCall call;
+    call.target = lines.target;
+    call.timeout = lines.toBegin;
+    auto ended = std::exchange(lines.ended, nullptr);
+    callAny(io, target, call, std::move(lines), std::move(ended));
 }
 
 HttpAnswer httpCall(const HttpTarget& target, const HttpCall& call) {

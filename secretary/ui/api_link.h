@@ -1,6 +1,7 @@
 // The local API, asynchronously. Made, called and answered on the GUI's thread; the network has a thread of its own inside.
 #pragma once
 
+#include <QByteArray>
 #include <QObject>
 #include <QString>
 #include <chrono>
@@ -16,8 +17,9 @@ namespace netpas::ui {
 
 struct ApiReply {
     unsigned status = 0;  // of HTTP; 0: nobody answered
-    nlohmann::json body;  // or a text
+    nlohmann::json body;  // or a text; when nobody answered, why and what to type, as of a refusal
     std::vector<net::HttpHeader> headers = {};
+    QByteArray bytes = {};  // instead of the body, of what is neither
     [[nodiscard]] bool ok() const { return status >= 200 && status < 300; }
     [[nodiscard]] QString header(const char* name) const;
     // Of a refusal, for people.
@@ -44,9 +46,16 @@ public:
     }
     // For answers that are due when something changes.
     void waitFor(const QString& path, std::chrono::milliseconds patience, QObject* context, Done done);
+    // Bytes as they are.
+    void put(const QString& path, const QByteArray& body, QObject* context, Done done);
+    // An answer without an end: each line as it comes, unless `context` is gone; `ended` once, with what was said instead or why it is over.
+    void follow(const QString& path, QObject* context, std::function<void(const nlohmann::json&)> line, Done ended);
 
 private:
     void send(net::HttpCall call, QObject* context, Done done);
+    // For the network's thread: brings an answer to this one.
+    [[nodiscard]] std::function<void(const net::HttpAnswer&)> bringing(const net::HttpTarget& from, QObject* context,
+                                                                       Done done);
     struct Network;
     std::unique_ptr<Network> m_network;
     Route m_route;

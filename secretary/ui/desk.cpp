@@ -12,100 +12,142 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds whileRunning{1000};
-constexpr milliseconds whileQuiet{5000};
+constexpr milliseconds pollEvery{2000};
 constexpr milliseconds firstRetry{500};
 constexpr int mostDoublings = 5;
 constexpr milliseconds boardPatience{60000};  // the secretary answers after 25 s at the latest
+constexpr milliseconds budgetsAtMostEvery{1000};
 
 }  // namespace
 
 Desk::Desk(ApiLink& link, QObject* parent)
     : QObject(parent), m_link(link), m_frontEnd("window-" + QUuid::createUuid().toString(QUuid::Id128).left(12)) {
-    m_timer.setSingleShot(true);
-    connect(&m_timer, &QTimer::timeout, this, &Desk::askStanding);
-    QTimer::singleShot(0, this, &Desk::askStanding);
+    m_retry.setSingleShot(true);
+    m_budgetsDue.setSingleShot(true);
+    m_budgetsDue.setInterval(budgetsAtMostEvery);
+    m_poll.setInterval(pollEvery);
+    connect(&m_retry, &QTimer::timeout, this, &Desk::follow);
+    connect(&m_budgetsDue, &QTimer::timeout, this, &Desk::askBudgets);
+    connect(&m_poll, &QTimer::timeout, this, &Desk::poll);
+    QTimer::singleShot(0, this, &Desk::follow);
 }
 
 bool Desk::isOwner() const { return textAt(m_standing, "role") == QLatin1String("admin"); }
 
-void Desk::setWatched(bool watched) {
-    if (m_watched == watched) return;
-    m_watched = watched;
-    if (watched) {
-        refresh();
-    } else {
-        schedule();
-    }
+int Desk::questions() const {
+    const json pending = at(m_board, {"pending"});
+    return static_cast<int>(std::count_if(pending.begin(), pending.end(), [](const json& question) {
+        return textAt(question, "state") == QLatin1String("waiting");
+    }));
 }
+
+bool Desk::isPaused() const { return textAt(m_board, "mode") == QLatin1String("pause"); }
 
 void Desk::refresh() {
-    m_timer.stop();
-    askStanding();
-}
-
-// Nobody looks and nothing is wrong: questions come by themselves, the rest can wait.
-void Desk::schedule() {
-    if (m_asking) return;
-    if (m_state != State::Open) {
-        m_timer.start(firstRetry * (1 << std::min(m_failures, mostDoublings)));
-    } else if (m_watched) {
-        m_timer.start(m_purchases.empty() ? whileQuiet : whileRunning);
-    } else {
-        m_timer.stop();
+    if (m_retry.isActive()) {
+        m_retry.stop();
+        return follow();
     }
+    if (m_state == State::Connecting || m_state == State::Lost) return;  // somebody is being asked
+    poll();
 }
 
-void Desk::setState(State state, const QString& trouble) {
+void Desk::setState(State state, const QString& trouble, const QString& remedy) {
     const bool changed = m_state != state || m_trouble != trouble;
     m_state = state;
     m_trouble = trouble;
+    m_remedy = remedy;
     if (changed) emit stateChanged();
 }
 
-void Desk::askStanding() {
-    if (m_asking) return;
-    m_asking = true;
+// Everything that changes comes by itself from here on; nothing is asked for while nothing happens.
+void Desk::follow() {
+    m_link.follow(
+        "/v1/watch", this, [this](const json& event) { take(event); },
+        [this](const ApiReply& reply) {
+            const bool spokenOf = reply.status == 0 || reply.status >= 500;
+            if (spokenOf) return lose(reply);
+            // A door without that, such as a paired machine's.
+            m_poll.start();
+            poll();
+        });
+}
+
+void Desk::take(const json& event) {
+    const QString kind = textAt(event, "event");
+    const json trouble = at(event, {"trouble"});
+    if (trouble.is_object()) setState(State::Lost, textAt(trouble, "message"), textAt(trouble, "hint"));
+    const json standing = at(event, {"status"});
+    if (standing.is_object()) takeStanding(standing);
+    if (kind == QLatin1String("snapshot")) return takePurchases(at(event, {"purchases"}));
+    const json one = at(event, {"purchase"});
+    const json id = one.is_object() ? at(one, {"id"}) : at(event, {"id"});
+    if (id.is_null()) return;
+    json list = m_purchases;
+    const auto known =
+        std::find_if(list.begin(), list.end(), [&](const json& entry) { return at(entry, {"id"}) == id; });
+    if (known != list.end()) {
+        one.is_object() ? void(*known = one) : void(list.erase(known));
+    } else if (one.is_object()) {
+        list.push_back(one);
+    }
+    takePurchases(std::move(list));
+}
+
+void Desk::lose(const ApiReply& reply) {
+    m_poll.stop();
+    setState(State::Lost, reply.message(), reply.hint());
+    m_retry.start(firstRetry * (1 << std::min(m_failures++, mostDoublings)));
+}
+
+void Desk::poll() {
     m_link.get("/v1/status", this, [this](const ApiReply& reply) {
-        m_asking = false;
-        if (!reply.ok()) {
-            ++m_failures;
-            setState(State::Lost, reply.message());
-            return schedule();
-        }
-        m_failures = 0;
-        const bool changed = m_standing != reply.body;
-        m_standing = reply.body;
-        const QString ledger = textAt(m_standing, "ledger");
-        if (ledger == QLatin1String("locked")) {
-            setState(State::Locked);
-        } else if (ledger != QLatin1String("ok")) {
-            setState(State::Broken, tr("Its ledger cannot be used. `netpas doctor` says what to do."));
-        } else {
-            setState(State::Open);
-        }
-        if (changed) emit standingChanged();
-        if (m_state == State::Open) askBoard();
-        schedule();
+        if (reply.ok()) return takeStanding(reply.body);
+        if (m_poll.isActive()) lose(reply);
+    });
+    if (m_state == State::Open) askPurchases();
+}
+
+void Desk::takeStanding(const json& standing) {
+    m_failures = 0;
+    const bool changed = m_standing != standing, wasOpen = m_state == State::Open;
+    m_standing = standing;
+    const QString ledger = textAt(m_standing, "ledger");
+    if (ledger == QLatin1String("locked")) {
+        setState(State::Locked);
+    } else if (ledger != QLatin1String("ok")) {
+        setState(State::Broken, tr("The secretary's ledger cannot be used: nothing is spent."),
+                 QStringLiteral("netpas doctor"));
+    } else {
+        setState(State::Open);
+    }
+    if (changed) emit standingChanged();
+    if (m_state != State::Open) return;
+    if (!wasOpen && m_poll.isActive()) askPurchases();
+    if (changed && isOwner()) askBudgets();
+    if (isOwner() && !m_waiting) waitForBoard();
+}
+
+void Desk::takePurchases(json list) {
+    if (!list.is_array()) list = json::array();
+    if (list == m_purchases) return;
+    m_purchases = std::move(list);
+    emit purchasesChanged();
+    if (isOwner() && !m_budgetsDue.isActive()) m_budgetsDue.start();
+}
+
+void Desk::askPurchases() {
+    m_link.get("/v1/purchases", this, [this](const ApiReply& reply) {
+        if (reply.ok()) takePurchases(at(reply.body, {"purchases"}));
     });
 }
 
-void Desk::askBoard() {
-    m_link.get("/v1/purchases", this, [this](const ApiReply& reply) {
-        if (!reply.ok()) return;
-        json list = at(reply.body, {"purchases"});
-        if (!list.is_array()) list = json::array();
-        const bool same = list == m_purchases;
-        m_purchases = std::move(list);
-        if (!same) emit purchasesChanged();
-    });
-    if (!isOwner()) return;
+void Desk::askBudgets() {
     m_link.get("/v1/budget", this, [this](const ApiReply& reply) {
         if (!reply.ok() || reply.body == m_budgets) return;
         m_budgets = reply.body;
         emit budgetsChanged();
     });
-    if (!m_waiting) waitForBoard();
 }
 
 // Answers at once when the board differs from what is known here, else when it changes.
@@ -118,14 +160,15 @@ void Desk::waitForBoard() {
         if (!reply.ok()) {
             m_board = nullptr;
             emit boardChanged();
-            return refresh();
+            // … and else once the secretary says that it is open.
+            QTimer::singleShot(pollEvery, this, [this] {
+                if (m_state == State::Open && !m_waiting) waitForBoard();
+            });
+            return;
         }
         const bool changed = m_board != reply.body;
         m_board = reply.body;
-        if (changed) {
-            emit boardChanged();
-            askStanding();
-        }
+        if (changed) emit boardChanged();
         waitForBoard();
     });
 }

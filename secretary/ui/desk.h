@@ -19,18 +19,19 @@ public:
 
     [[nodiscard]] ApiLink& link() { return m_link; }
     [[nodiscard]] State state() const { return m_state; }
-    // Why it is Lost or Broken, for people.
+    // Why it is Lost or Broken, for people, and what to type.
     [[nodiscard]] const QString& trouble() const { return m_trouble; }
+    [[nodiscard]] const QString& remedy() const { return m_remedy; }
     [[nodiscard]] bool isOwner() const;  // may answer, and change rules and budgets
     [[nodiscard]] const nlohmann::json& standing() const { return m_standing; }    // GET /v1/status
     [[nodiscard]] const nlohmann::json& board() const { return m_board; }          // GET /v1/pending
     [[nodiscard]] const nlohmann::json& purchases() const { return m_purchases; }  // its list
     [[nodiscard]] const nlohmann::json& budgets() const { return m_budgets; }      // GET /v1/budget
+    [[nodiscard]] int questions() const;                                           // that wait for an answer
+    [[nodiscard]] bool isPaused() const;
     // This window's name at the secretary, which counts windows.
     [[nodiscard]] const QString& frontEnd() const { return m_frontEnd; }
 
-    // Somebody looks: what changes is asked for more often.
-    void setWatched(bool watched);
     // After something was changed.
     void refresh();
 
@@ -42,20 +43,25 @@ signals:
     void budgetsChanged();
 
 private:
-    void askStanding();
-    void askBoard();
+    void follow();
+    void take(const nlohmann::json& event);
+    void lose(const ApiReply& reply);
+    void poll();
+    void takeStanding(const nlohmann::json& standing);
+    void takePurchases(nlohmann::json list);
+    void askPurchases();
+    void askBudgets();
     void waitForBoard();
-    void setState(State state, const QString& trouble = {});
-    void schedule();
+    void setState(State state, const QString& trouble = {}, const QString& remedy = {});
 
     ApiLink& m_link;
     State m_state = State::Connecting;
-    QString m_trouble;
+    QString m_trouble, m_remedy;
     nlohmann::json m_standing, m_board, m_purchases = nlohmann::json::array(), m_budgets;
     QString m_frontEnd;
-    QTimer m_timer;
-    bool m_watched = false;
-    bool m_asking = false;
+    QTimer m_retry;  // while nobody answers
+    QTimer m_poll;   // where changes are not told by themselves
+    QTimer m_budgetsDue;
     bool m_waiting = false;
     int m_failures = 0;
 };

@@ -1,17 +1,23 @@
 #include "secretary/ui/main_window.h"
 
+#include <QCloseEvent>
 #include <QEvent>
 #include <QHBoxLayout>
 #include <QInputDialog>
+#include <QKeySequence>
 #include <QLabel>
 #include <QListWidget>
 #include <QPushButton>
+#include <QSettings>
+#include <QShortcut>
 #include <QStackedWidget>
 #include <QVBoxLayout>
 
+#include "secretary/ui/backup_page.h"
 #include "secretary/ui/colours.h"
 #include "secretary/ui/contacts_page.h"
 #include "secretary/ui/desk.h"
+#include "secretary/ui/mark.h"
 #include "secretary/ui/overview_page.h"
 #include "secretary/ui/paths_page.h"
 #include "secretary/ui/payments_page.h"
@@ -19,6 +25,8 @@
 #include "secretary/ui/prompts_page.h"
 #include "secretary/ui/rules_page.h"
 #include "secretary/ui/settings_page.h"
+#include "secretary/ui/setup_dialog.h"
+#include "secretary/ui/tray.h"
 
 namespace netpas::ui {
 
@@ -54,26 +62,30 @@ MainWindow::MainWindow(Desk& desk, QWidget* parent) : QMainWindow(parent), m_des
     all->addLayout(body, 1);
     setCentralWidget(middle);
     m_prompter = std::make_unique<Prompter>(desk, this);
-    auto* const prompts = new PromptsPage(desk);
-    addPage(tr("Overview"), new OverviewPage(desk));
-    addPage(tr("Questions"), prompts);
-    addPage(tr("Payments"), new PaymentsPage(desk));
-    addPage(tr("Rules"), new RulesPage(desk));
-    addPage(tr("Ways and offers"), new PathsPage(desk));
-    addPage(tr("Contacts and payees"), new ContactsPage(desk));
-    auto* const settings = new SettingsPage(desk);
-    addPage(tr("Settings"), settings);
+    auto* const overview = addPage<OverviewPage>(tr("Overview"));
+    connect(overview, &OverviewPage::setupWanted, this, &MainWindow::setUp);
+    m_questions = m_list->count();
+    auto* const prompts = addPage<PromptsPage>(tr("Questions"));
+    addPage<PaymentsPage>(tr("Payments"));
+    addPage<RulesPage>(tr("Rules"));
+    addPage<PathsPage>(tr("Ways and offers"));
+    addPage<ContactsPage>(tr("Contacts and payees"));
+    addPage<BackupPage>(tr("Backup"));
+    auto* const settings = addPage<SettingsPage>(tr("Settings"));
     connect(settings, &SettingsPage::themeWanted, this, &MainWindow::themeWanted);
     m_list->setFixedWidth(m_list->sizeHintForColumn(0) + 4 * m_list->frameWidth() +
                           fontMetrics().averageCharWidth() * 3);
     connect(prompts, &PromptsPage::wanted, m_prompter.get(), &Prompter::showQuestion);
     connect(m_list, &QListWidget::currentRowChanged, m_pages, &QStackedWidget::setCurrentIndex);
     connect(m_unlock, &QPushButton::clicked, this, &MainWindow::unlock);
-    connect(m_pause, &QPushButton::clicked, this,
-            [this] { setMode(textAt(m_desk.board(), "mode") == QLatin1String("pause") ? "ask" : "pause"); });
+    connect(m_pause, &QPushButton::clicked, this, &MainWindow::switchPause);
     connect(&desk, &Desk::stateChanged, this, &MainWindow::showState);
     connect(&desk, &Desk::standingChanged, this, &MainWindow::showState);
     connect(&desk, &Desk::boardChanged, this, &MainWindow::showState);
+    connect(&desk, &Desk::budgetsChanged, this, &MainWindow::setUpAtFirst);
+    auto* const quit = new QShortcut(QKeySequence::Quit, this);
+    connect(quit, &QShortcut::activated, this, &MainWindow::quitWanted);
+    addTray();
     m_list->setCurrentRow(0);
     resize(1000, 680);
     showState();
@@ -81,10 +93,44 @@ MainWindow::MainWindow(Desk& desk, QWidget* parent) : QMainWindow(parent), m_des
 
 MainWindow::~MainWindow() = default;
 
-void MainWindow::addPage(const QString& name, QWidget* page) {
-    m_list->addItem(name);
+template <typename Page>
+Page* MainWindow::addPage(const QString& name) {
+    auto* const page = new Page(m_desk);
     page->setAccessibleName(name);
+    m_list->addItem(name);
     m_pages->addWidget(page);
+    return page;
+}
+
+void MainWindow::addTray() {
+    setWindowIcon(mark());
+    m_tray = new Tray(m_desk, this);
+    connect(m_tray, &Tray::opened, this, &MainWindow::present);
+    connect(m_tray, &Tray::questionsWanted, this, [this] {
+        showPage(m_questions);
+        present();
+    });
+    connect(m_tray, &Tray::pauseWanted, this, &MainWindow::switchPause);
+    connect(m_tray, &Tray::quitWanted, this, &MainWindow::quitWanted);
+    connect(m_tray, &Tray::lost, this, &QWidget::showMinimized);
+}
+
+void MainWindow::setUp() {
+    QSettings().setValue("setUpSeen", true);
+    (new SetupDialog(m_desk, this))->open();
+}
+
+// Once, and only where there is something to set up.
+void MainWindow::setUpAtFirst() {
+    const bool joined = at(m_desk.standing(), {"isp"}).is_object();
+    if (joined || !isVisible() || m_desk.state() != Desk::State::Open || !m_desk.isOwner()) return;
+    if (!QSettings().value("setUpSeen", false).toBool()) setUp();
+}
+
+void MainWindow::present() {
+    isMinimized() ? showNormal() : show();
+    raise();
+    activateWindow();
 }
 
 QStringList MainWindow::pageNames() const {
@@ -100,32 +146,34 @@ void MainWindow::showState() {
     switch (m_desk.state()) {
     case Desk::State::Connecting: text = tr("Looking for the secretary…"); break;
     case Desk::State::Lost:
-        text = tr("%1 Nothing new is bought; what is running goes on as long as it is paid for. This window "
-                  "tries again by itself.")
+        text = tr("%1 Until it is back everything travels best effort and nothing is spent; this window finds it again "
+                  "by itself.")
                    .arg(m_desk.trouble());
         break;
     case Desk::State::Locked: text = tr("The secretary is locked: nothing is spent."); break;
     case Desk::State::Broken: text = m_desk.trouble(); break;
     case Desk::State::Open: text = textAt(m_desk.standing(), "alarm"); break;
     }
-    const bool paused = textAt(m_desk.board(), "mode") == QLatin1String("pause");
+    const bool paused = m_desk.isPaused(), open = m_desk.state() == Desk::State::Open;
+    if (!open && !m_desk.remedy().isEmpty()) text += u'\n' + tr("What helps: %1").arg(m_desk.remedy());
     if (text.isEmpty() && paused) text = tr("Spending is paused: everything is best effort.");
     m_trouble->setText(text);
     QPalette colours = palette();
     colours.setColor(QPalette::WindowText, warningColour(palette()));
     m_trouble->setPalette(colours);
     m_banner->setVisible(!text.isEmpty());
-    m_unlock->setVisible(m_desk.state() == Desk::State::Locked);
+    m_unlock->setVisible(m_desk.state() == Desk::State::Locked && m_desk.isOwner());
     m_pause->setVisible(m_desk.isOwner());
-    m_pause->setEnabled(m_desk.state() == Desk::State::Open);
+    m_pause->setEnabled(open);
     m_pause->setText(paused ? tr("&Go on spending") : tr("&Pause spending"));
-    m_pages->setEnabled(m_desk.state() == Desk::State::Open);
-    const nlohmann::json pending = at(m_desk.board(), {"pending"});
-    const auto waiting = pending.is_array() ? pending.size() : 0;
-    m_list->item(1)->setText(waiting == 0 ? tr("Questions") : tr("Questions (%1)").arg(waiting));
+    // A ledger that cannot be used is replaced by a backup.
+    m_pages->setEnabled(open || m_desk.state() == Desk::State::Broken);
+    const int waiting = m_desk.questions();
+    m_list->item(m_questions)->setText(waiting == 0 ? tr("Questions") : tr("Questions (%1)").arg(waiting));
 }
 
-void MainWindow::setMode(const char* mode) {
+void MainWindow::switchPause() {
+    const char* const mode = m_desk.isPaused() ? "ask" : "pause";
     m_desk.link().call("PUT", "/v1/mode", {{"mode", mode}}, this, [this](const ApiReply& reply) {
         if (!reply.ok()) m_trouble->setText(reply.message());
         m_desk.refresh();
@@ -150,11 +198,17 @@ void MainWindow::unlock() {
 }
 
 void MainWindow::changeEvent(QEvent* event) {
-    if (event->type() == QEvent::WindowStateChange) m_desk.setWatched(isVisible() && !isMinimized());
     if (event->type() == QEvent::PaletteChange) showState();
     QMainWindow::changeEvent(event);
 }
-void MainWindow::showEvent(QShowEvent*) { m_desk.setWatched(true); }
-void MainWindow::hideEvent(QHideEvent*) { m_desk.setWatched(false); }
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    if (m_tray->keepsWindow()) {
+        event->ignore();
+        return hide();
+    }
+    QMainWindow::closeEvent(event);
+    emit quitWanted();
+}
 
 }  // namespace netpas::ui

@@ -13,6 +13,7 @@ namespace netpas::ui {
 
 class Desk;
 class Prompter;
+class Tray;
 
 class MainWindow final : public QMainWindow {
     Q_OBJECT
@@ -24,24 +25,34 @@ public:
     [[nodiscard]] QStringList pageNames() const;  // as in the list
     void showPage(int index);
 
+    // In front of the others, because somebody wants it.
+    void present();
+
 signals:
     void themeWanted(const QString& theme);  // system, light, dark
+    void quitWanted();                       // it was closed, and does not stay in the tray
 
 protected:
     void changeEvent(QEvent* event) override;
-    void showEvent(QShowEvent* event) override;
-    void hideEvent(QHideEvent* event) override;
+    void closeEvent(QCloseEvent* event) override;
 
 private:
-    void addPage(const QString& name, QWidget* page);
+    // A page is a widget and a name; where it stands in the list is where it is added.
+    template <typename Page>
+    Page* addPage(const QString& name);
+    void addTray();
+    void setUp();
+    void setUpAtFirst();
     void showState();
     void unlock();
-    void setMode(const char* mode);
+    void switchPause();
 
     Desk& m_desk;
     std::unique_ptr<Prompter> m_prompter;
+    Tray* m_tray;
     QListWidget* m_list;
     QStackedWidget* m_pages;
+    int m_questions = 0;  // the page's place in the list
     QWidget* m_banner;
     QLabel* m_trouble;
     QPushButton *m_unlock, *m_pause;

@@ -49,7 +49,13 @@ OverviewPage::OverviewPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
         made->setWordWrap(true);
         return made;
     };
-    all->addWidget(m_isp = label("isp"));
+    auto* const head = new QHBoxLayout;
+    head->addWidget(m_isp = label("isp"), 1);
+    m_setup = new QPushButton(tr("Set &up…"));
+    m_setup->setObjectName("setup");
+    head->addWidget(m_setup);
+    all->addLayout(head);
+    connect(m_setup, &QPushButton::clicked, this, &OverviewPage::setupWanted);
     auto* const sums = new QHBoxLayout;
     sums->addWidget(m_today = label("today"));
     sums->addWidget(m_month = label("month"));
@@ -104,6 +110,7 @@ void OverviewPage::hideEvent(QHideEvent*) { m_measure->stop(); }
 void OverviewPage::showStanding() {
     const json& standing = m_desk.standing();
     const json isp = at(standing, {"isp"});
+    m_setup->setVisible(standing.is_object() && !isp.is_object() && m_desk.isOwner());
     if (!isp.is_object()) {
         m_isp->setText(tr("No ISP is joined yet: there is nobody to buy from."));
     } else {

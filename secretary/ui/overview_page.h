@@ -22,6 +22,9 @@ class OverviewPage final : public QWidget {
 public:
     explicit OverviewPage(Desk& desk, QWidget* parent = nullptr);
 
+signals:
+    void setupWanted();
+
 protected:
     void showEvent(QShowEvent* event) override;
     void hideEvent(QHideEvent* event) override;
@@ -40,7 +43,7 @@ private:
     QWidget* m_budgets;
     QVBoxLayout* m_budgetLayout;
     QTableWidget* m_running;
-    QPushButton* m_stop;
+    QPushButton *m_stop, *m_setup;
     LivePlot *m_delay, *m_loss;
     QTimer* m_measure;
     QString m_plotted;  // address

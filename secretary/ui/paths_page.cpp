@@ -2,17 +2,17 @@
 
 #include <QCheckBox>
 #include <QHBoxLayout>
-#include <QHeaderView>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
-#include <QTableWidget>
-#include <QUuid>
+#include <QScrollArea>
+#include <QTimer>
 #include <QVBoxLayout>
 
 #include "secretary/ui/desk.h"
 #include "secretary/ui/frontier_plot.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/way_view.h"
 
 namespace netpas::ui {
 
@@ -20,7 +20,7 @@ using nlohmann::json;
 
 namespace {
 
-enum Column { Isp, Class, Price, ColumnCount };
+constexpr std::chrono::milliseconds measureEvery{2000};
 
 QString qualityText(const json& offer) {
     QStringList parts;
@@ -72,15 +72,13 @@ PathsPage::PathsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk
     m_offer->setWordWrap(true);
     m_offer->setTextFormat(Qt::PlainText);
     all->addWidget(m_offer);
-    m_way = new QTableWidget(0, ColumnCount);
+    m_way = new WayView;
     m_way->setObjectName("way");
-    m_way->setAccessibleName(tr("the way, ISP by ISP"));
-    m_way->setHorizontalHeaderLabels({tr("ISP"), tr("Class"), tr("A full packet")});
-    m_way->verticalHeader()->hide();
-    m_way->horizontalHeader()->setStretchLastSection(true);
-    m_way->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    m_way->setTabKeyNavigation(false);
-    all->addWidget(m_way, 1);
+    auto* const scroll = new QScrollArea;
+    scroll->setWidget(m_way);
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    all->addWidget(scroll, 1);
     auto* const act = new QHBoxLayout;
     act->addStretch();
     auto* const most = new QLabel(tr("Never &more than"));
@@ -95,6 +93,9 @@ PathsPage::PathsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk
     m_buy->setEnabled(false);
     act->addWidget(m_buy);
     all->addLayout(act);
+    m_measure = new QTimer(this);
+    m_measure->setInterval(measureEvery);
+    connect(m_measure, &QTimer::timeout, this, &PathsPage::measure);
     connect(m_ask, &QPushButton::clicked, this, &PathsPage::ask);
     connect(m_to, &QLineEdit::returnPressed, this, &PathsPage::ask);
     connect(m_plot, &FrontierPlot::chosenByUser, this, &PathsPage::showWay);
@@ -106,6 +107,7 @@ void PathsPage::ask() {
     if (to.isEmpty()) return;
     m_asked = to;
     m_askedIncoming = m_incoming->isChecked();
+    m_measured = nullptr;
     m_ask->setEnabled(false);
     m_said->setText(tr("Asking…"));
     json body{{"to", to.toStdString()}};
@@ -118,6 +120,8 @@ void PathsPage::ask() {
         }
         m_said->setText(textAt(reply.body, "problem"));
         showOffers(reply.body);
+        measure();
+        m_measure->start();
     });
 }
 
@@ -147,17 +151,42 @@ void PathsPage::showWay() {
         any ? tr("%1: %2; %3. %4")
                   .arg(textAt(offer, "tier"), priceText(offer), qualityText(offer), textAt(offer, "change"))
             : QString());
-    const json way = at(offer, {"path"});
-    m_way->setRowCount(way.is_array() ? static_cast<int>(way.size()) : 0);
-    for (int row = 0; row < m_way->rowCount(); ++row) {
-        const json& hop = way[static_cast<size_t>(row)];
-        const auto price = moneyFrom(at(hop, {"price_per_packet"}));
-        m_way->setItem(row, Isp, new QTableWidgetItem(textAt(hop, "isp") + u' ' + textAt(hop, "name")));
-        m_way->setItem(row, Class, new QTableWidgetItem(textAt(hop, "class") + u' ' + textAt(hop, "class_name")));
-        auto* const cell = new QTableWidgetItem(price ? moneyText(*price, Amount::Cost) : QString());
-        if (price) cell->setToolTip(exactMoney(*price));
-        m_way->setItem(row, Price, cell);
+    // Best effort takes a way, too: the one that the others pay on.
+    json way = at(offer, {"path"});
+    const bool bought = way.is_array() && !way.empty();
+    for (const json& other : m_offers) {
+        if (way.is_array() && !way.empty()) break;
+        way = at(other, {"path"});
     }
+    std::vector<WayStop> stops;
+    if (way.is_array() && !way.empty()) stops.push_back({tr("This machine"), {}, {}, WayStop::Quality::Unknown});
+    for (size_t hop = 0; hop < (way.is_array() ? way.size() : 0); ++hop) {
+        WayStop stop;
+        stop.name = textAt(way[hop], "isp") + u' ' + textAt(way[hop], "name");
+        const auto price = moneyFrom(at(way[hop], {"price_per_packet"}));
+        const QString name = textAt(way[hop], "class_name");
+        stop.bought = bought ? name : tr("best effort");
+        if (bought && price) stop.bought += tr(", %1 a packet").arg(moneyText(*price, Amount::Cost));
+        addMeasured(stop, m_measured, way, hop, bought);
+        if (stop.measured.isEmpty()) stop.measured = tr("not measured yet");
+        stops.push_back(std::move(stop));
+    }
+    if (!stops.empty()) stops.push_back({m_asked, {}, {}, WayStop::Quality::Unknown});
+    m_way->setStops(std::move(stops));
+}
+
+void PathsPage::showEvent(QShowEvent*) {
+    if (!m_asked.isEmpty()) m_measure->start();
+}
+void PathsPage::hideEvent(QHideEvent*) { m_measure->stop(); }
+
+void PathsPage::measure() {
+    const QString to = m_asked;
+    m_desk.link().get("/v1/measurements?to=" + encoded(to), this, [this, to](const ApiReply& reply) {
+        if (!reply.ok() || to != m_asked) return;
+        m_measured = reply.body;
+        showWay();
+    });
 }
 
 void PathsPage::buy() {

@@ -8,12 +8,13 @@ class QCheckBox;
 class QLabel;
 class QLineEdit;
 class QPushButton;
-class QTableWidget;
+class QTimer;
 
 namespace netpas::ui {
 
 class Desk;
 class FrontierPlot;
+class WayView;
 
 class PathsPage final : public QWidget {
     Q_OBJECT
@@ -21,8 +22,13 @@ class PathsPage final : public QWidget {
 public:
     explicit PathsPage(Desk& desk, QWidget* parent = nullptr);
 
+protected:
+    void showEvent(QShowEvent* event) override;
+    void hideEvent(QHideEvent* event) override;
+
 private:
     void ask();
+    void measure();
     void showOffers(const nlohmann::json& body);
     void showWay();
     void buy();
@@ -33,8 +39,9 @@ private:
     QPushButton *m_ask, *m_buy;
     QLabel *m_said, *m_offer;
     FrontierPlot* m_plot;
-    QTableWidget* m_way;
-    nlohmann::json m_offers;
+    WayView* m_way;
+    QTimer* m_measure;
+    nlohmann::json m_offers, m_measured;
     QString m_asked;
     bool m_askedIncoming = false;
 };

@@ -1,5 +1,7 @@
 #include "secretary/ui/payments_page.h"
 
+#include <QComboBox>
+#include <QDateTime>
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QHeaderView>
@@ -15,6 +17,7 @@
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
 #include "secretary/ui/payments_model.h"
+#include "secretary/ui/spending_plot.h"
 
 namespace netpas::ui {
 
@@ -42,6 +45,7 @@ PaymentsPage::PaymentsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     m_export->setObjectName("export");
     head->addWidget(m_export);
     all->addLayout(head);
+    addPlot(all);
     m_model = new PaymentsModel(desk.link(), this);
     m_filter = new WordFilter(this);
     m_filter->setSourceModel(m_model);
@@ -71,12 +75,51 @@ PaymentsPage::PaymentsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     connect(m_export, &QPushButton::clicked, this, &PaymentsPage::askFile);
     connect(m_table, &QTableView::activated, this, &PaymentsPage::editLabel);
     connect(&desk, &Desk::purchasesChanged, this, [this] {
-        if (isVisible()) m_model->reload();
+        if (isVisible()) reload();
     });
 }
 
-void PaymentsPage::showEvent(QShowEvent*) {
-    if (m_desk.state() == Desk::State::Open) m_model->reload();
+void PaymentsPage::addPlot(QVBoxLayout* all) {
+    auto* const line = new QHBoxLayout;
+    auto* const label = new QLabel(tr("&Spent in the last 30 days"));
+    line->addWidget(label);
+    m_by = new QComboBox;
+    m_by->setObjectName("by");
+    m_by->addItem(tr("by day"), "day");
+    m_by->addItem(tr("by application"), "app");
+    m_by->addItem(tr("by payee"), "payee");
+    m_by->addItem(tr("by purpose"), "purpose");
+    label->setBuddy(m_by);
+    line->addWidget(m_by);
+    line->addStretch();
+    all->addLayout(line);
+    m_plot = new SpendingPlot;
+    m_plot->setObjectName("spending");
+    all->addWidget(m_plot);
+    connect(m_by, &QComboBox::currentIndexChanged, this, &PaymentsPage::plot);
+}
+
+void PaymentsPage::showEvent(QShowEvent*) { reload(); }
+
+void PaymentsPage::reload() {
+    if (m_desk.state() != Desk::State::Open) return;
+    m_model->reload();
+    plot();
+}
+
+// The secretary adds up, over all that was ever bought; its days are those of UTC.
+void PaymentsPage::plot() {
+    constexpr int days = 30;
+    constexpr size_t mostNames = 6;
+    const QDate today = QDateTime::currentDateTimeUtc().date(), first = today.addDays(1 - days);
+    const QString by = m_by->currentData().toString();
+    const QString path = "/v1/totals?by=" + by + "&since=" + first.toString(Qt::ISODate) + "T00:00:00Z";
+    m_desk.link().get(path, this, [this, by, first, today](const ApiReply& reply) {
+        if (!reply.ok() || by != m_by->currentData().toString()) return;
+        const bool inTime = by == QLatin1String("day");
+        m_plot->setBars(inTime ? SpendingPlot::Kind::Days : SpendingPlot::Kind::Names,
+                        inTime ? spendingByDay(reply.body, first, today) : spendingByName(reply.body, mostNames));
+    });
 }
 
 void PaymentsPage::showSum() {

@@ -4,15 +4,18 @@
 #include <QSortFilterProxyModel>
 #include <QWidget>
 
+class QComboBox;
 class QLabel;
 class QLineEdit;
 class QPushButton;
 class QTableView;
+class QVBoxLayout;
 
 namespace netpas::ui {
 
 class Desk;
 class PaymentsModel;
+class SpendingPlot;
 
 // Rows that have every typed word somewhere.
 class WordFilter final : public QSortFilterProxyModel {
@@ -42,6 +45,9 @@ protected:
     void showEvent(QShowEvent* event) override;
 
 private:
+    void addPlot(QVBoxLayout* all);
+    void reload();
+    void plot();
     void showSum();
     void askFile();
     void fetchCsv(const QString& before, QByteArray sofar, const QString& file,
@@ -54,6 +60,8 @@ private:
     QTableView* m_table;
     QLineEdit* m_search;
     QLabel* m_sum;
+    QComboBox* m_by;
+    SpendingPlot* m_plot;
     QPushButton* m_export;
 };
 

@@ -10,6 +10,7 @@
 
 #include "secretary/ui/api_link.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/question_text.h"
 #include "secretary/ui/rule_sentence.h"
 
 namespace netpas::ui {
@@ -30,11 +31,6 @@ QLabel* plainLabel(QVBoxLayout* layout, const char* name) {
     label->setFocusPolicy(Qt::NoFocus);
     layout->addWidget(label);
     return label;
-}
-
-QString perText(const json& question) {
-    return textAt(at(question, {"cost"}), "per") == QLatin1String("minute") ? QObject::tr("a minute")
-                                                                            : QObject::tr("once");
 }
 
 }  // namespace
@@ -129,23 +125,11 @@ void PromptDialog::setQuestion(const json& question) {
 }
 
 void PromptDialog::showWho(const json& question) {
-    const json who = at(question, {"who"}), claim = at(question, {"claim"});
-    QString name = textAt(who, "name");
-    if (name.isEmpty()) name = tr("A program");
-    if (const QString node = textAt(who, "node"); !node.isEmpty()) name = tr("%1 on %2").arg(name, node);
-    m_who->setText(tr("%1 asks for better quality").arg(name));
-    const QString path = textAt(who, "executable");
+    m_who->setText(whatIsAsked(question));
+    const QString path = textAt(at(question, {"who"}), "executable");
     m_verified->setText(path.isEmpty() ? tr("The program could not be identified.")
                                        : tr("Verified program: %1").arg(path));
-    QString what = textAt(claim, "purpose");
-    what = what.isEmpty() ? tr("It does not say what for.") : tr("It says: for %1").arg(what);
-    for (const char* const part : {"contact", "domain", "payee"}) {
-        if (const QString text = textAt(claim, part); !text.isEmpty()) {
-            what += tr(", from %1").arg(text);
-            break;
-        }
-    }
-    m_what->setText(what);
+    m_what->setText(whatItSays(question));
     QStringList facts;
     for (const json& fact : at(question, {"facts"})) {
         if (fact.is_string()) facts << QString::fromStdString(fact.get<std::string>());
@@ -156,11 +140,8 @@ void PromptDialog::showWho(const json& question) {
 
 void PromptDialog::showCost(const json& question) {
     const json cost = at(question, {"cost"});
-    const auto price = moneyFrom(at(cost, {"price"})), worst = moneyFrom(at(cost, {"worst_case"}));
-    QString text =
-        price ? tr("%1 %2").arg(moneyText(*price, Amount::Cost), perText(question)) : tr("The price is not known.");
-    if (worst) text += tr(", at most %1").arg(moneyText(*worst, Amount::Cost));
-    m_cost->setText(text);
+    const auto price = moneyFrom(at(cost, {"price"}));
+    m_cost->setText(whatItCosts(question));
     m_cost->setToolTip(price ? exactMoney(*price) : QString());
     const json tiers = at(cost, {"tiers"});
     m_tiers->setVisible(tiers.is_array() && !tiers.empty());

@@ -1,4 +1,4 @@
-// Shows the one question that is to be shown now, and carries its answer. GUI's thread.
+// Shows the one question that is to be shown now, as a notification or as a dialog, and carries its answer. GUI's thread.
 #pragma once
 
 #include <QObject>
@@ -9,6 +9,7 @@ class QWidget;
 namespace netpas::ui {
 
 class Desk;
+class Notifier;
 class PromptDialog;
 
 class Prompter final : public QObject {
@@ -21,19 +22,16 @@ public:
     void showQuestion(qulonglong id);
     [[nodiscard]] PromptDialog* dialog() { return m_dialog; }
 
-signals:
-    // For a notification: a question became visible.
-    void asked(const QString& title, const QString& text);
-
 private:
     void showBoard();
+    void showDialog(const nlohmann::json& question);
     void send(qulonglong id, const nlohmann::json& answer);
     [[nodiscard]] nlohmann::json question(qulonglong id) const;
 
     Desk& m_desk;
     PromptDialog* m_dialog;
-    qulonglong m_wanted = 0;  // by a click in the list
-    qulonglong m_told = 0;
+    Notifier* m_notifier;
+    qulonglong m_wanted = 0;  // by a click in the list or on a notification
 };
 
 }  // namespace netpas::ui

@@ -11,6 +11,7 @@
 
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/question_text.h"
 
 namespace netpas::ui {
 
@@ -18,92 +19,170 @@ using nlohmann::json;
 
 namespace {
 
-enum Column { Since, Who, For, From, Price, State, ColumnCount };
+enum Column { Since, Who, For, From, Price, Why, ColumnCount };
 constexpr int idRole = Qt::UserRole;
+
+QTableWidget* makeTable(const char* name, const QString& accessible, const QString& last) {
+    auto* const table = new QTableWidget(0, ColumnCount);
+    table->setObjectName(name);
+    table->setAccessibleName(accessible);
+    table->setHorizontalHeaderLabels({PromptsPage::tr("Since"), PromptsPage::tr("Who"), PromptsPage::tr("For"),
+                                      PromptsPage::tr("From"), PromptsPage::tr("Price"), last});
+    table->verticalHeader()->hide();
+    table->horizontalHeader()->setStretchLastSection(true);
+    table->setSelectionBehavior(QAbstractItemView::SelectRows);
+    table->setSelectionMode(QAbstractItemView::SingleSelection);
+    table->setEditTriggers(QAbstractItemView::NoEditTriggers);
+    table->setTabKeyNavigation(false);
+    return table;
+}
+
+qulonglong selectedIn(const QTableWidget* table) {
+    const auto rows = table->selectionModel()->selectedRows();
+    return rows.isEmpty() ? 0 : rows.front().data(idRole).toULongLong();
+}
+
+QString whyMissed(const json& question) {
+    const QString why = textAt(question, "missed");
+    if (why == QLatin1String("no-window")) return PromptsPage::tr("no window was there");
+    if (why == QLatin1String("not-now")) return PromptsPage::tr("you had said not now");
+    if (why == QLatin1String("restarted")) return PromptsPage::tr("the secretary was restarted");
+    if (why == QLatin1String("queue-full")) return PromptsPage::tr("too many questions waited");
+    return PromptsPage::tr("the offer ran out");
+}
 
 }  // namespace
 
 PromptsPage::PromptsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk) {
     auto* const all = new QVBoxLayout(this);
-    m_none = new QLabel;
-    m_none->setObjectName("none");
-    m_none->setWordWrap(true);
-    all->addWidget(m_none);
-    m_table = new QTableWidget(0, ColumnCount);
-    m_table->setObjectName("questions");
-    m_table->setAccessibleName(tr("questions"));
-    m_table->setHorizontalHeaderLabels({tr("Since"), tr("Who"), tr("For"), tr("From"), tr("Price"), tr("State")});
-    m_table->verticalHeader()->hide();
-    m_table->horizontalHeader()->setStretchLastSection(true);
-    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
-    m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-    m_table->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    m_table->setTabKeyNavigation(false);
-    all->addWidget(m_table, 1);
-    auto* const buttons = new QHBoxLayout;
-    buttons->addStretch();
-    buttons->addWidget(m_dismiss = new QPushButton(tr("&Forget")));
-    buttons->addWidget(m_answer = new QPushButton(tr("&Decide…")));
-    m_dismiss->setObjectName("dismiss");
-    m_answer->setObjectName("answer");
-    all->addLayout(buttons);
-    connect(m_answer, &QPushButton::clicked, this, [this] { emit wanted(selected()); });
-    connect(m_table, &QTableWidget::activated, this, [this] { emit wanted(selected()); });
-    connect(m_dismiss, &QPushButton::clicked, this, &PromptsPage::dismissSelected);
+    const auto label = [&](const char* name) {
+        auto* const made = new QLabel;
+        made->setObjectName(name);
+        made->setTextFormat(Qt::PlainText);
+        made->setWordWrap(true);
+        all->addWidget(made);
+        return made;
+    };
+    const auto button = [](QLayout* layout, const char* name, const QString& text) {
+        auto* const made = new QPushButton(text);
+        made->setObjectName(name);
+        layout->addWidget(made);
+        return made;
+    };
+    m_none = label("none");
+    all->addWidget(m_waiting = makeTable("questions", tr("questions that wait"), tr("Asked")), 1);
+    auto* const answer = new QHBoxLayout;
+    answer->addStretch();
+    m_answer = button(answer, "answer", tr("&Decide…"));
+    all->addLayout(answer);
+    m_missedTitle = label("missedTitle");
+    m_missedTitle->setText(
+        tr("Missed: nothing was paid, and everything went best effort. One click decides for the next time."));
+    all->addWidget(m_missed = makeTable("missed", tr("missed questions"), tr("Why")), 1);
+    m_meaning = label("meaning");
+    m_ofMissed = new QWidget;
+    auto* const act = new QHBoxLayout(m_ofMissed);
+    act->setContentsMargins(0, 0, 0, 0);
+    auto* const forget = button(act, "dismiss", tr("&Forget"));
+    act->addStretch();
+    auto* const never = button(act, "neverAgain", tr("&Refuse from now on"));
+    auto* const next = button(act, "nextTime", tr("Approve &next time"));
+    auto* const always = button(act, "fromNowOn", tr("&Approve from now on"));
+    auto* const more = button(act, "decideMissed", tr("Decide &in detail…"));
+    all->addWidget(m_ofMissed);
+    const auto want = [this](const QTableWidget* table) { emit wanted(selectedIn(table)); };
+    connect(m_answer, &QPushButton::clicked, this, [this, want] { want(m_waiting); });
+    connect(m_waiting, &QTableWidget::activated, this, [this, want] { want(m_waiting); });
+    connect(m_missed, &QTableWidget::activated, this, [this, want] { want(m_missed); });
+    connect(more, &QPushButton::clicked, this, [this, want] { want(m_missed); });
+    connect(m_missed, &QTableWidget::itemSelectionChanged, this, &PromptsPage::showMeaning);
+    connect(forget, &QPushButton::clicked, this, &PromptsPage::dismissSelected);
+    connect(never, &QPushButton::clicked, this, [this] { decide("refuse", "always"); });
+    connect(next, &QPushButton::clicked, this, [this] { decide("approve_once", "once"); });
+    connect(always, &QPushButton::clicked, this, [this] { decide("approve_rule", "always"); });
     connect(&desk, &Desk::boardChanged, this, &PromptsPage::showBoard);
     connect(&desk, &Desk::standingChanged, this, &PromptsPage::showBoard);
     showBoard();
 }
 
-qulonglong PromptsPage::selected() const {
-    const auto rows = m_table->selectionModel()->selectedRows();
-    return rows.isEmpty() ? 0 : rows.front().data(idRole).toULongLong();
+json PromptsPage::question(qulonglong id) const {
+    for (const json& one : at(m_desk.board(), {"pending"})) {
+        if (textAt(one, "id").toULongLong() == id) return one;
+    }
+    return nullptr;
 }
 
 void PromptsPage::showBoard() {
-    const qulonglong chosen = selected();
-    const json pending = at(m_desk.board(), {"pending"});
-    const size_t count = pending.is_array() ? pending.size() : 0;
-    m_none->setVisible(count == 0);
+    std::vector<json> waiting, missed;
+    for (const json& one : at(m_desk.board(), {"pending"})) {
+        (textAt(one, "state") == QLatin1String("waiting") ? waiting : missed).push_back(one);
+    }
+    m_none->setVisible(waiting.empty());
     m_none->setText(m_desk.isOwner() ? tr("No questions. Rules and budgets decide; what is unsure is asked here.")
                                      : tr("Questions are shown to the owner of the secretary only."));
-    m_table->setVisible(count > 0);
-    m_table->setRowCount(static_cast<int>(count));
-    for (size_t i = 0; i < count; ++i) {
-        const json& question = pending[i];
-        const int row = static_cast<int>(i);
+    m_waiting->setVisible(!waiting.empty());
+    m_answer->setVisible(!waiting.empty());
+    fill(m_waiting, waiting);
+    m_missedTitle->setVisible(!missed.empty());
+    m_missed->setVisible(!missed.empty());
+    m_ofMissed->setVisible(!missed.empty());
+    m_meaning->setVisible(!missed.empty());
+    fill(m_missed, missed);
+    showMeaning();
+}
+
+void PromptsPage::fill(QTableWidget* table, const std::vector<json>& questions) {
+    const qulonglong chosen = selectedIn(table);
+    const QSignalBlocker quiet(table);
+    table->setRowCount(static_cast<int>(questions.size()));
+    for (int row = 0; row < table->rowCount(); ++row) {
+        const json& one = questions[static_cast<size_t>(row)];
         const auto set = [&](int column, const QString& text) {
             auto* const item = new QTableWidgetItem(text);
-            m_table->setItem(row, column, item);
+            item->setToolTip(text);
+            table->setItem(row, column, item);
             return item;
         };
-        const json claim = at(question, {"claim"}), cost = at(question, {"cost"});
-        const auto since = QDateTime::fromString(textAt(question, "since"), Qt::ISODate).toLocalTime();
-        set(Since, QLocale().toString(since, QLocale::ShortFormat))
-            ->setData(idRole, textAt(question, "id").toULongLong());
-        set(Who, textAt(at(question, {"who"}), "name"))->setToolTip(textAt(at(question, {"who"}), "executable"));
-        set(For, textAt(claim, "purpose"));
-        QString from;
-        for (const char* const part : {"contact", "domain", "payee"}) {
-            if (from.isEmpty()) from = textAt(claim, part);
-        }
-        set(From, from);
-        const auto price = moneyFrom(at(cost, {"price"}));
-        QTableWidgetItem* const shown = set(Price, price ? moneyText(*price, Amount::Cost) : QString());
-        if (price) shown->setToolTip(exactMoney(*price));
-        set(State, textAt(question, "state") == QLatin1String("waiting") ? tr("waits for you") : tr("missed"));
-        if (textAt(question, "id").toULongLong() == chosen) m_table->selectRow(row);
+        const qulonglong id = textAt(one, "id").toULongLong();
+        const auto since = QDateTime::fromString(textAt(one, "since"), Qt::ISODateWithMs).toLocalTime();
+        set(Since, QLocale().toString(since, QLocale::ShortFormat))->setData(idRole, id);
+        set(Who, whoAsks(one))->setToolTip(textAt(at(one, {"who"}), "executable"));
+        set(For, textAt(at(one, {"claim"}), "purpose"));
+        set(From, fromWhom(one));
+        set(Price, whatItCosts(one));
+        const int requests = textAt(one, "requests").toInt();
+        set(Why, table == m_missed ? whyMissed(one) : tr("%n times", nullptr, requests));
+        if (id == chosen) table->selectRow(row);
     }
-    if (selected() == 0 && count > 0) m_table->selectRow(0);
-    m_answer->setEnabled(count > 0);
-    m_dismiss->setEnabled(count > 0);
+    if (selectedIn(table) == 0 && !questions.empty()) table->selectRow(0);
+}
+
+// What the buttons would make, before one is pressed.
+void PromptsPage::showMeaning() {
+    const QString sentence = textAt(at(question(selectedIn(m_missed)), {"suggestion"}), "sentence");
+    m_meaning->setText(sentence.isEmpty() ? QString() : tr("The rule would be: %1").arg(sentence));
 }
 
 void PromptsPage::dismissSelected() {
-    const qulonglong id = selected();
+    const qulonglong id = selectedIn(m_missed);
     if (id == 0) return;
     m_desk.link().call("DELETE", "/v1/pending/" + QString::number(id), nullptr, this,
                        [this](const ApiReply&) { m_desk.refresh(); });
+}
+
+void PromptsPage::decide(const char* verdict, const char* lifetime) {
+    const json missed = question(selectedIn(m_missed));
+    if (missed.is_null()) return;
+    const json body{{"answer", verdict},
+                    {"lifetime", lifetime},
+                    {"revision", at(missed, {"revision"})},
+                    {"front_end", m_desk.frontEnd().toStdString()}};
+    m_desk.link().call("POST", "/v1/pending/" + textAt(missed, "id"), body, this, [this](const ApiReply& reply) {
+        if (!reply.ok()) return m_meaning->setText(reply.message() + u'\n' + reply.hint());
+        const QString rule = textAt(at(reply.body, {"rule"}), "sentence");
+        if (!rule.isEmpty()) m_meaning->setText(tr("The rule is kept: %1").arg(rule));
+        m_desk.refresh();
+    });
 }
 
 }  // namespace netpas::ui

@@ -3,6 +3,7 @@
 
 #include <QWidget>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 class QLabel;
 class QPushButton;
@@ -23,13 +24,17 @@ signals:
 
 private:
     void showBoard();
+    void showMeaning();
+    void fill(QTableWidget* table, const std::vector<nlohmann::json>& questions);
     void dismissSelected();
-    [[nodiscard]] qulonglong selected() const;
+    void decide(const char* verdict, const char* lifetime);
+    [[nodiscard]] nlohmann::json question(qulonglong id) const;
 
     Desk& m_desk;
-    QLabel* m_none;
-    QTableWidget* m_table;
-    QPushButton *m_answer, *m_dismiss;
+    QLabel *m_none, *m_missedTitle, *m_meaning;
+    QTableWidget *m_waiting, *m_missed;
+    QPushButton* m_answer;
+    QWidget* m_ofMissed;
 };
 
 }  // namespace netpas::ui

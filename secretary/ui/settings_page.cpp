@@ -1,5 +1,6 @@
 #include "secretary/ui/settings_page.h"
 
+#include <QCheckBox>
 #include <QComboBox>
 #include <QFormLayout>
 #include <QGroupBox>
@@ -9,6 +10,7 @@
 #include <QLineEdit>
 #include <QPushButton>
 #include <QSettings>
+#include <QSystemTrayIcon>
 #include <QTableWidget>
 #include <QVBoxLayout>
 
@@ -149,6 +151,12 @@ void SettingsPage::addLooks(QVBoxLayout* all) {
     m_theme->setCurrentIndex(std::max(m_theme->findData(QSettings().value("theme", "system")), 0));
     line->addRow(tr("&Theme"), m_theme);
     all->addLayout(line);
+    auto* const stay = new QCheckBox(tr("stay in the &tray when the window is closed"));
+    stay->setObjectName("stayInTray");
+    stay->setChecked(QSettings().value("stayInTray", true).toBool());
+    stay->setVisible(QSystemTrayIcon::isSystemTrayAvailable());
+    all->addWidget(stay);
+    connect(stay, &QCheckBox::toggled, this, [](bool on) { QSettings().setValue("stayInTray", on); });
     connect(m_theme, &QComboBox::activated, this, [this] {
         QSettings().setValue("theme", m_theme->currentData());
         emit themeWanted(m_theme->currentData().toString());
