@@ -127,7 +127,12 @@ void WatchHub::Impl::look(uint32_t uid) {
         get(feed->second, "/v1/purchases", [this, uid, next](const HttpResponse& listed, json list) mutable {
             const auto all = list.is_object() ? list.find("purchases") : list.end();
             if (listed.status == 200 && list.is_object() && all != list.end()) {
-                for (json& one : *all) next.purchases[one.value("id", "")] = std::move(one);
+                for (json& one : *all) {
+                    if (!one.is_object()) continue;
+                    // Named before it is moved away: of an assignment the right side comes first.
+                    const std::string id = one.value("id", "");
+                    next.purchases[id] = std::move(one);
+                }
             }
             looked(uid, std::move(next));
         });
