@@ -1268,6 +1268,14 @@
         <source>The passphrase is set: from now on the secretary starts locked.</source>
         <translation type="unfinished"></translation>
     </message>
+    <message>
+        <source>Lan&amp;guage</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The window speaks it from its next start on.</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>netpas::ui::SetupDialog</name>

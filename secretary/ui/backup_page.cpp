@@ -89,7 +89,7 @@ BackupPage::BackupPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(de
 void BackupPage::showState() {
     const bool idle = !m_progress->isVisibleTo(this);
     for (QPushButton* const one : {m_make, m_restore, m_words, m_fromWords}) one->setEnabled(idle && m_desk.isOwner());
-    if (!m_desk.isOwner()) {
+    if (m_desk.standing().is_object() && !m_desk.isOwner()) {
         m_said->setText(
             tr("Only the owner may do this, and where the secretary runs: secrets are told to nobody in between."));
     }

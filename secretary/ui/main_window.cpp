@@ -12,6 +12,7 @@
 #include <QShortcut>
 #include <QStackedWidget>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "secretary/ui/backup_page.h"
 #include "secretary/ui/colours.h"
@@ -73,8 +74,9 @@ MainWindow::MainWindow(Desk& desk, QWidget* parent) : QMainWindow(parent), m_des
     addPage<BackupPage>(tr("Backup"));
     auto* const settings = addPage<SettingsPage>(tr("Settings"));
     connect(settings, &SettingsPage::themeWanted, this, &MainWindow::themeWanted);
-    m_list->setFixedWidth(m_list->sizeHintForColumn(0) + 4 * m_list->frameWidth() +
-                          fontMetrics().averageCharWidth() * 3);
+    int widest = 0;  // with a number behind it
+    for (const QString& name : pageNames()) widest = std::max(widest, fontMetrics().horizontalAdvance(name + "  (9)"));
+    m_list->setFixedWidth(widest + 2 * m_list->frameWidth() + fontMetrics().averageCharWidth() * 3);
     connect(prompts, &PromptsPage::wanted, m_prompter.get(), &Prompter::showQuestion);
     connect(m_list, &QListWidget::currentRowChanged, m_pages, &QStackedWidget::setCurrentIndex);
     connect(m_unlock, &QPushButton::clicked, this, &MainWindow::unlock);
@@ -98,6 +100,8 @@ Page* MainWindow::addPage(const QString& name) {
     auto* const page = new Page(m_desk);
     page->setAccessibleName(name);
     m_list->addItem(name);
+    QListWidgetItem* const item = m_list->item(m_list->count() - 1);
+    item->setSizeHint({item->sizeHint().width(), fontMetrics().height() * 2});
     m_pages->addWidget(page);
     return page;
 }

@@ -90,6 +90,7 @@ OverviewPage::OverviewPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     plots->addWidget(m_delay = new LivePlot(tr("Round trip"), tr("ms")));
     plots->addWidget(m_loss = new LivePlot(tr("Lost"), tr("%")));
     all->addLayout(plots);
+    all->addStretch();  // while there is no list to fill the page
     m_measure = new QTimer(this);
     m_measure->setInterval(measureEvery);
     connect(m_measure, &QTimer::timeout, this, &OverviewPage::measure);
@@ -111,7 +112,9 @@ void OverviewPage::showStanding() {
     const json& standing = m_desk.standing();
     const json isp = at(standing, {"isp"});
     m_setup->setVisible(standing.is_object() && !isp.is_object() && m_desk.isOwner());
-    if (!isp.is_object()) {
+    if (!standing.is_object()) {
+        m_isp->clear();
+    } else if (!isp.is_object()) {
         m_isp->setText(tr("No ISP is joined yet: there is nobody to buy from."));
     } else {
         const QString name = textAt(isp, "name");
@@ -183,7 +186,7 @@ void OverviewPage::showPurchases() {
         if (id == chosen) m_running->selectRow(row);
     }
     if (selected().isEmpty() && !list.empty()) m_running->selectRow(0);
-    m_stop->setEnabled(!list.empty());
+    m_stop->setVisible(!list.empty());
     m_delay->setVisible(!list.empty());
     m_loss->setVisible(!list.empty());
     m_quality->setVisible(!list.empty());

@@ -90,6 +90,7 @@ PromptsPage::PromptsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(
     auto* const always = button(act, "fromNowOn", tr("&Approve from now on"));
     auto* const more = button(act, "decideMissed", tr("Decide &in detail…"));
     all->addWidget(m_ofMissed);
+    all->addStretch();  // while there is no list to fill the page
     const auto want = [this](const QTableWidget* table) { emit wanted(selectedIn(table)); };
     connect(m_answer, &QPushButton::clicked, this, [this, want] { want(m_waiting); });
     connect(m_waiting, &QTableWidget::activated, this, [this, want] { want(m_waiting); });
@@ -118,8 +119,9 @@ void PromptsPage::showBoard() {
         (textAt(one, "state") == QLatin1String("waiting") ? waiting : missed).push_back(one);
     }
     m_none->setVisible(waiting.empty());
-    m_none->setText(m_desk.isOwner() ? tr("No questions. Rules and budgets decide; what is unsure is asked here.")
-                                     : tr("Questions are shown to the owner of the secretary only."));
+    m_none->setText(!m_desk.standing().is_object() ? QString()
+                    : m_desk.isOwner() ? tr("No questions. Rules and budgets decide; what is unsure is asked here.")
+                                       : tr("Questions are shown to the owner of the secretary only."));
     m_waiting->setVisible(!waiting.empty());
     m_answer->setVisible(!waiting.empty());
     fill(m_waiting, waiting);

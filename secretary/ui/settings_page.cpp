@@ -13,6 +13,7 @@
 #include <QSystemTrayIcon>
 #include <QTableWidget>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
@@ -150,6 +151,17 @@ void SettingsPage::addLooks(QVBoxLayout* all) {
     m_theme->addItem(tr("dark"), "dark");
     m_theme->setCurrentIndex(std::max(m_theme->findData(QSettings().value("theme", "system")), 0));
     line->addRow(tr("&Theme"), m_theme);
+    auto* const language = new QComboBox;
+    language->setObjectName("language");
+    language->addItem(tr("as the desktop"), "system");
+    language->addItem(QStringLiteral("English"), "en");
+    language->addItem(QStringLiteral("Deutsch"), "de");
+    language->setCurrentIndex(std::max(language->findData(QSettings().value("language", "system")), 0));
+    line->addRow(tr("Lan&guage"), language);
+    connect(language, &QComboBox::activated, this, [this, language] {
+        QSettings().setValue("language", language->currentData());
+        m_said->setText(tr("The window speaks it from its next start on."));
+    });
     all->addLayout(line);
     auto* const stay = new QCheckBox(tr("stay in the &tray when the window is closed"));
     stay->setObjectName("stayInTray");
