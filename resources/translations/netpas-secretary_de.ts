@@ -5,1571 +5,1571 @@
     <name>QObject</name>
     <message>
         <source>%1 ms</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 ms</translation>
     </message>
     <message>
         <source>%1 % lost</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 % verloren</translation>
     </message>
     <message>
         <source>%1 Mbit/s</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 Mbit/s</translation>
     </message>
     <message>
         <source>nothing promised</source>
-        <translation type="unfinished"></translation>
+        <translation>nichts versprochen</translation>
     </message>
     <message>
         <source>promised: %1</source>
-        <translation type="unfinished"></translation>
+        <translation>versprochen: %1</translation>
     </message>
     <message>
         <source>at most %1 a minute</source>
-        <translation type="unfinished"></translation>
+        <translation>höchstens %1 pro Minute</translation>
     </message>
 </context>
 <context>
     <name>Question</name>
     <message>
         <source>A program</source>
-        <translation type="unfinished"></translation>
+        <translation>Ein Programm</translation>
     </message>
     <message>
         <source>%1 on %2</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 auf %2</translation>
     </message>
     <message>
         <source>%1 asks for better quality</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 bittet um bessere Qualität</translation>
     </message>
     <message>
         <source>It does not say what for.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wofür, sagt es nicht.</translation>
     </message>
     <message>
         <source>It says: from %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Es sagt: von %1</translation>
     </message>
     <message>
         <source>It says: for %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Es sagt: für %1</translation>
     </message>
     <message>
         <source>It says: for %1, from %2</source>
-        <translation type="unfinished"></translation>
+        <translation>Es sagt: für %1, von %2</translation>
     </message>
     <message>
         <source>The price is not known.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Preis ist nicht bekannt.</translation>
     </message>
     <message>
         <source>%1 a minute</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 pro Minute</translation>
     </message>
     <message>
         <source>%1 once</source>
-        <translation type="unfinished"></translation>
+        <translation>einmalig %1</translation>
     </message>
     <message>
         <source>%1, at most %2</source>
-        <translation type="unfinished"></translation>
+        <translation>%1, höchstens %2</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::ApiLink</name>
     <message>
         <source>Who answers at %1 is not the agent that this machine was paired with.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wer unter %1 antwortet, ist nicht der Agent, mit dem dieser Rechner gekoppelt wurde.</translation>
     </message>
     <message>
         <source>netpasd broke the connection off.</source>
-        <translation type="unfinished"></translation>
+        <translation>netpasd hat die Verbindung abgebrochen.</translation>
     </message>
     <message>
         <source>The agent at %1 does not answer.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Agent unter %1 antwortet nicht.</translation>
     </message>
     <message>
         <source>on that machine: systemctl status netpasd</source>
-        <translation type="unfinished"></translation>
+        <translation>auf jenem Rechner: systemctl status netpasd</translation>
     </message>
     <message>
         <source>You may not use %1.</source>
-        <translation type="unfinished"></translation>
+        <translation>Sie dürfen %1 nicht benutzen.</translation>
     </message>
     <message>
         <source>sudo adduser &quot;$USER&quot; netpas, then log in again</source>
-        <translation type="unfinished"></translation>
+        <translation>sudo adduser "$USER" netpas, dann neu anmelden</translation>
     </message>
     <message>
         <source>netpasd is not running.</source>
-        <translation type="unfinished"></translation>
+        <translation>netpasd läuft nicht.</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::BackupDownload</name>
     <message>
         <source>%1 cannot be written: %2</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 kann nicht geschrieben werden: %2</translation>
     </message>
     <message>
         <source>The backup ended early. Make it once more.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Sicherung brach zu früh ab. Bitte noch einmal sichern.</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::BackupPage</name>
     <message>
         <source>A backup file restores what you decided and what happened</source>
-        <translation type="unfinished"></translation>
+        <translation>Eine Sicherung stellt wieder her, was Sie entschieden haben und was geschah</translation>
     </message>
     <message>
         <source>Rules, contacts, budgets, agreements, what was learnt, the history, and payments that are not settled yet. It is sealed with a passphrase of its own. Your identity is in it only if you ask for that.</source>
-        <translation type="unfinished"></translation>
+        <translation>Regeln, Kontakte, Budgets, Vereinbarungen, Gelerntes, den Verlauf und noch nicht abgerechnete Zahlungen. Sie ist mit einer eigenen Passphrase versiegelt. Ihre Identität enthält sie nur, wenn Sie das wünschen.</translation>
     </message>
     <message>
         <source>&amp;Make a backup…</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Sichern…</translation>
     </message>
     <message>
         <source>&amp;Restore a backup…</source>
-        <translation type="unfinished"></translation>
+        <translation>Sicherung &amp;wiederherstellen…</translation>
     </message>
     <message>
         <source>Recovery words restore who you are</source>
-        <translation type="unfinished"></translation>
+        <translation>Wiederherstellungswörter stellen Ihre Identität wieder her</translation>
     </message>
     <message>
         <source>By your identity your ISP knows its customer, and payees know you. The words, on paper, bring it back on any machine, and nothing else: no rules, no history, no money. Whoever reads them can be you.</source>
-        <translation type="unfinished"></translation>
+        <translation>An der Identität erkennt Ihr Anbieter seinen Kunden und erkennen Empfänger Sie. Die Wörter auf Papier bringen sie auf jedem Rechner zurück, und sonst nichts: keine Regeln, keinen Verlauf, kein Geld. Wer sie liest, kann sich für Sie ausgeben.</translation>
     </message>
     <message>
         <source>&amp;Show recovery words…</source>
-        <translation type="unfinished"></translation>
+        <translation>Wiederherstellungswörter &amp;zeigen…</translation>
     </message>
     <message>
         <source>Restore the &amp;identity from words…</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Identität aus Wörtern wiederherstellen…</translation>
     </message>
     <message>
         <source>progress</source>
-        <translation type="unfinished"></translation>
+        <translation>Fortschritt</translation>
     </message>
     <message>
         <source>&amp;Cancel</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Abbrechen</translation>
     </message>
     <message>
         <source>Only the owner may do this, and where the secretary runs: secrets are told to nobody in between.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das darf nur der Besitzer, und nur dort, wo der Sekretär läuft: Geheimnisse erfährt niemand dazwischen.</translation>
     </message>
     <message>
         <source>Cancelled: nothing was changed.</source>
-        <translation type="unfinished"></translation>
+        <translation>Abgebrochen: Nichts wurde geändert.</translation>
     </message>
     <message>
         <source>Make a backup</source>
-        <translation type="unfinished"></translation>
+        <translation>Sichern</translation>
     </message>
     <message>
         <source>A passphrase for this backup. Without it nobody can restore the backup, not even you.</source>
-        <translation type="unfinished"></translation>
+        <translation>Eine Passphrase für diese Sicherung. Ohne sie kann niemand die Sicherung wiederherstellen, auch Sie nicht.</translation>
     </message>
     <message>
         <source>with my &amp;identity: then the file and the passphrase are all that is needed to be me</source>
-        <translation type="unfinished"></translation>
+        <translation>mit meiner &amp;Identität: Dann genügen Datei und Passphrase, um sich für mich auszugeben</translation>
     </message>
     <message>
         <source>Backups (*.backup)</source>
-        <translation type="unfinished"></translation>
+        <translation>Sicherungen (*.backup)</translation>
     </message>
     <message>
         <source>%1 is written. Your identity is in it.</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 ist geschrieben. Ihre Identität ist darin.</translation>
     </message>
     <message>
         <source>%1 is written. Your identity is not in it: the recovery words restore that.</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 ist geschrieben. Ihre Identität ist nicht darin: Die stellen die Wiederherstellungswörter wieder her.</translation>
     </message>
     <message>
         <source>Restore</source>
-        <translation type="unfinished"></translation>
+        <translation>Wiederherstellen</translation>
     </message>
     <message>
         <source>&amp;Replace it</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Ersetzen</translation>
     </message>
     <message>
         <source>Restore a backup</source>
-        <translation type="unfinished"></translation>
+        <translation>Sicherung wiederherstellen</translation>
     </message>
     <message>
         <source>Backups (*.backup);;All files (*)</source>
-        <translation type="unfinished"></translation>
+        <translation>Sicherungen (*.backup);;Alle Dateien (*)</translation>
     </message>
     <message>
         <source>The passphrase of this backup:</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Passphrase dieser Sicherung:</translation>
     </message>
     <message>
         <source>Nothing was changed.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nichts wurde geändert.</translation>
     </message>
     <message>
         <source>Shall what is here now be replaced by the backup?</source>
-        <translation type="unfinished"></translation>
+        <translation>Soll ersetzt werden, was jetzt hier ist?</translation>
     </message>
     <message>
         <source>The state of %1 is restored.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Stand vom %1 ist wiederhergestellt.</translation>
     </message>
     <message numerus="yes">
         <source>%n purchases</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>%n Kauf</numerusform>
+            <numerusform>%n Käufe</numerusform>
         </translation>
     </message>
     <message numerus="yes">
         <source>%n of them were not settled then: the ISP is asked about them before anything else.</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>%n davon war damals nicht abgerechnet: Danach wird der Anbieter zuallererst gefragt.</numerusform>
+            <numerusform>%n davon waren damals nicht abgerechnet: Danach wird der Anbieter zuallererst gefragt.</numerusform>
         </translation>
     </message>
     <message>
         <source>The identity is the one that was here.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Identität ist die, die hier war.</translation>
     </message>
     <message>
         <source>The identity is a new one; another comes back from its recovery words.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Identität ist eine neue; eine andere kommt aus ihren Wiederherstellungswörtern zurück.</translation>
     </message>
     <message>
         <source>Recovery words</source>
-        <translation type="unfinished"></translation>
+        <translation>Wiederherstellungswörter</translation>
     </message>
     <message>
         <source>The words are shown once your passphrase has been given. Nobody should look on.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Wörter erscheinen nach Eingabe Ihrer Passphrase. Niemand sollte zusehen.</translation>
     </message>
     <message>
         <source>Restore the identity</source>
-        <translation type="unfinished"></translation>
+        <translation>Identität wiederherstellen</translation>
     </message>
     <message>
         <source>The recovery words, in their order:</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Wiederherstellungswörter in ihrer Reihenfolge:</translation>
     </message>
     <message>
         <source>The identity is restored. Rules, contacts and history come from a backup.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Identität ist wiederhergestellt. Regeln, Kontakte und Verlauf kommen aus einer Sicherung.</translation>
     </message>
     <message>
         <source>Shall the identity that is here now be replaced?</source>
-        <translation type="unfinished"></translation>
+        <translation>Soll die Identität, die jetzt hier ist, ersetzt werden?</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::BackupUpload</name>
     <message>
         <source>%1 cannot be read: %2</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 kann nicht gelesen werden: %2</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::ContactsPage</name>
     <message>
         <source>Contacts</source>
-        <translation type="unfinished"></translation>
+        <translation>Kontakte</translation>
     </message>
     <message>
         <source>contacts</source>
-        <translation type="unfinished"></translation>
+        <translation>Kontakte</translation>
     </message>
     <message>
         <source>Name</source>
-        <translation type="unfinished"></translation>
+        <translation>Name</translation>
     </message>
     <message>
         <source>Groups</source>
-        <translation type="unfinished"></translation>
+        <translation>Gruppen</translation>
     </message>
     <message>
         <source>Sites</source>
-        <translation type="unfinished"></translation>
+        <translation>Websites</translation>
     </message>
     <message>
         <source>Addresses</source>
-        <translation type="unfinished"></translation>
+        <translation>Adressen</translation>
     </message>
     <message>
         <source>Note</source>
-        <translation type="unfinished"></translation>
+        <translation>Notiz</translation>
     </message>
     <message>
         <source>Site, such as example.net</source>
-        <translation type="unfinished"></translation>
+        <translation>Website, etwa example.net</translation>
     </message>
     <message>
         <source>Group, such as family</source>
-        <translation type="unfinished"></translation>
+        <translation>Gruppe, etwa Familie</translation>
     </message>
     <message>
         <source>&amp;Add</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Hinzufügen</translation>
     </message>
     <message>
         <source>&amp;Remove</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Entfernen</translation>
     </message>
     <message>
         <source>Payees with a certificate</source>
-        <translation type="unfinished"></translation>
+        <translation>Empfänger mit Zertifikat</translation>
     </message>
     <message>
         <source>payees</source>
-        <translation type="unfinished"></translation>
+        <translation>Empfänger</translation>
     </message>
     <message>
         <source>Classes</source>
-        <translation type="unfinished"></translation>
+        <translation>Klassen</translation>
     </message>
     <message>
         <source>May be paid</source>
-        <translation type="unfinished"></translation>
+        <translation>Darf bezahlt werden</translation>
     </message>
     <message>
         <source>Identifier</source>
-        <translation type="unfinished"></translation>
+        <translation>Kennung</translation>
     </message>
     <message>
         <source>yes</source>
-        <translation type="unfinished"></translation>
+        <translation>ja</translation>
     </message>
     <message>
         <source>The contact is kept.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Kontakt ist gespeichert.</translation>
     </message>
     <message>
         <source>The contact is removed.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Kontakt ist entfernt.</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::Desk</name>
     <message>
         <source>The secretary&apos;s ledger cannot be used: nothing is spent.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Kassenbuch des Sekretärs ist nicht benutzbar: Nichts wird ausgegeben.</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::FrontierPlot</name>
     <message>
         <source>price against quality</source>
-        <translation type="unfinished"></translation>
+        <translation>Preis und Qualität</translation>
     </message>
     <message>
         <source>better ↑</source>
-        <translation type="unfinished"></translation>
+        <translation>besser ↑</translation>
     </message>
     <message>
         <source>dearer →</source>
-        <translation type="unfinished"></translation>
+        <translation>teurer →</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::LivePlot</name>
     <message>
         <source>Nothing is measured yet.</source>
-        <translation type="unfinished"></translation>
+        <translation>Noch ist nichts gemessen.</translation>
     </message>
     <message>
         <source>not known</source>
-        <translation type="unfinished"></translation>
+        <translation>nicht bekannt</translation>
     </message>
     <message>
         <source>between %1 and %2 %3</source>
-        <translation type="unfinished"></translation>
+        <translation>zwischen %1 und %2 %3</translation>
     </message>
     <message>
         <source>%1 %2</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 %2</translation>
     </message>
     <message>
         <source>%1: paid %2, best effort %3</source>
-        <translation type="unfinished"></translation>
+        <translation>%1: bezahlt %2, ohne Bezahlung %3</translation>
     </message>
     <message>
         <source>paid</source>
-        <translation type="unfinished"></translation>
+        <translation>bezahlt</translation>
     </message>
     <message>
         <source>best effort</source>
-        <translation type="unfinished"></translation>
+        <translation>ohne Bezahlung</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::MainWindow</name>
     <message>
         <source>NetPaS</source>
-        <translation type="unfinished"></translation>
+        <translation>NetPaS</translation>
     </message>
     <message>
         <source>&amp;Unlock…</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Entsperren…</translation>
     </message>
     <message>
         <source>pages</source>
-        <translation type="unfinished"></translation>
+        <translation>Seiten</translation>
     </message>
     <message>
         <source>Overview</source>
-        <translation type="unfinished"></translation>
+        <translation>Übersicht</translation>
     </message>
     <message>
         <source>Questions</source>
-        <translation type="unfinished"></translation>
+        <translation>Fragen</translation>
     </message>
     <message>
         <source>Payments</source>
-        <translation type="unfinished"></translation>
+        <translation>Zahlungen</translation>
     </message>
     <message>
         <source>Rules</source>
-        <translation type="unfinished"></translation>
+        <translation>Regeln</translation>
     </message>
     <message>
         <source>Ways and offers</source>
-        <translation type="unfinished"></translation>
+        <translation>Wege und Angebote</translation>
     </message>
     <message>
         <source>Contacts and payees</source>
-        <translation type="unfinished"></translation>
+        <translation>Kontakte und Empfänger</translation>
     </message>
     <message>
         <source>Backup</source>
-        <translation type="unfinished"></translation>
+        <translation>Sicherung</translation>
     </message>
     <message>
         <source>Settings</source>
-        <translation type="unfinished"></translation>
+        <translation>Einstellungen</translation>
     </message>
     <message>
         <source>Looking for the secretary…</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Sekretär wird gesucht…</translation>
     </message>
     <message>
         <source>%1 Until it is back everything travels best effort and nothing is spent; this window finds it again by itself.</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 Bis er zurück ist, läuft alles wie ohne Bezahlung, und nichts wird ausgegeben; dieses Fenster findet ihn von selbst wieder.</translation>
     </message>
     <message>
         <source>The secretary is locked: nothing is spent.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Sekretär ist gesperrt: Nichts wird ausgegeben.</translation>
     </message>
     <message>
         <source>What helps: %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Was hilft: %1</translation>
     </message>
     <message>
         <source>Spending is paused: everything is best effort.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Ausgeben ruht: Alles läuft wie ohne Bezahlung.</translation>
     </message>
     <message>
         <source>&amp;Go on spending</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Weiter ausgeben</translation>
     </message>
     <message>
         <source>&amp;Pause spending</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Pause</translation>
     </message>
     <message>
         <source>Questions (%1)</source>
-        <translation type="unfinished"></translation>
+        <translation>Fragen (%1)</translation>
     </message>
     <message>
         <source>Unlock</source>
-        <translation type="unfinished"></translation>
+        <translation>Entsperren</translation>
     </message>
     <message>
         <source>Passphrase of the secretary:</source>
-        <translation type="unfinished"></translation>
+        <translation>Passphrase des Sekretärs:</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::Notifier</name>
     <message>
         <source>Open</source>
-        <translation type="unfinished"></translation>
+        <translation>Öffnen</translation>
     </message>
     <message>
         <source>Not now</source>
-        <translation type="unfinished"></translation>
+        <translation>Jetzt nicht</translation>
     </message>
     <message>
         <source>Approve once</source>
-        <translation type="unfinished"></translation>
+        <translation>Einmal erlauben</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::OverviewPage</name>
     <message>
         <source>Set &amp;up…</source>
-        <translation type="unfinished"></translation>
+        <translation>Ein&amp;richten…</translation>
     </message>
     <message>
         <source>what is bought now</source>
-        <translation type="unfinished"></translation>
+        <translation>was gerade gekauft ist</translation>
     </message>
     <message>
         <source>To</source>
-        <translation type="unfinished"></translation>
+        <translation>Nach</translation>
     </message>
     <message>
         <source>For</source>
-        <translation type="unfinished"></translation>
+        <translation>Wofür</translation>
     </message>
     <message>
         <source>Program</source>
-        <translation type="unfinished"></translation>
+        <translation>Programm</translation>
     </message>
     <message>
         <source>State</source>
-        <translation type="unfinished"></translation>
+        <translation>Stand</translation>
     </message>
     <message>
         <source>Spent</source>
-        <translation type="unfinished"></translation>
+        <translation>Ausgegeben</translation>
     </message>
     <message>
         <source>At most</source>
-        <translation type="unfinished"></translation>
+        <translation>Höchstens</translation>
     </message>
     <message>
         <source>&amp;Stop</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Beenden</translation>
     </message>
     <message>
         <source>Round trip</source>
-        <translation type="unfinished"></translation>
+        <translation>Hin und zurück</translation>
     </message>
     <message>
         <source>ms</source>
-        <translation type="unfinished"></translation>
+        <translation>ms</translation>
     </message>
     <message>
         <source>Lost</source>
-        <translation type="unfinished"></translation>
+        <translation>Verloren</translation>
     </message>
     <message>
         <source>%</source>
-        <translation type="unfinished"></translation>
+        <translation>%</translation>
     </message>
     <message>
         <source>No ISP is joined yet: there is nobody to buy from.</source>
-        <translation type="unfinished"></translation>
+        <translation>Noch ist kein Anbieter eingerichtet: Es gibt niemanden, bei dem gekauft werden kann.</translation>
     </message>
     <message>
         <source>%1 is connected.</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 ist verbunden.</translation>
     </message>
     <message>
         <source>%1 is not connected: all is best effort.</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 ist nicht verbunden: Alles läuft wie ohne Bezahlung.</translation>
     </message>
     <message>
         <source>Today: %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Heute: %1</translation>
     </message>
     <message>
         <source>This month: %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Dieser Monat: %1</translation>
     </message>
     <message>
         <source>%1 — %2 left</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 — noch %2</translation>
     </message>
     <message>
         <source>%1 of %2</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 von %2</translation>
     </message>
     <message>
         <source>Nothing is bought now. Everything travels best effort.</source>
-        <translation type="unfinished"></translation>
+        <translation>Gerade ist nichts gekauft. Alles läuft wie ohne Bezahlung.</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::PathsPage</name>
     <message>
         <source>Address of the other end, such as 203.0.113.6</source>
-        <translation type="unfinished"></translation>
+        <translation>Adresse der Gegenseite, etwa 203.0.113.6</translation>
     </message>
     <message>
         <source>address of the other end</source>
-        <translation type="unfinished"></translation>
+        <translation>Adresse der Gegenseite</translation>
     </message>
     <message>
         <source>for what &amp;comes from there</source>
-        <translation type="unfinished"></translation>
+        <translation>für das, was von dort &amp;kommt</translation>
     </message>
     <message>
         <source>&amp;Look</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Nachsehen</translation>
     </message>
     <message>
         <source>Never &amp;more than</source>
-        <translation type="unfinished"></translation>
+        <translation>Nie &amp;mehr als</translation>
     </message>
     <message>
         <source>&amp;Buy</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Kaufen</translation>
     </message>
     <message>
         <source>Asking…</source>
-        <translation type="unfinished"></translation>
+        <translation>Wird erfragt…</translation>
     </message>
     <message>
         <source>%1: %2; %3. %4</source>
-        <translation type="unfinished"></translation>
+        <translation>%1: %2; %3. %4</translation>
     </message>
     <message>
         <source>This machine</source>
-        <translation type="unfinished"></translation>
+        <translation>Dieser Rechner</translation>
     </message>
     <message>
         <source>best effort</source>
-        <translation type="unfinished"></translation>
+        <translation>ohne Bezahlung</translation>
     </message>
     <message>
         <source>, %1 a packet</source>
-        <translation type="unfinished"></translation>
+        <translation>, %1 pro Paket</translation>
     </message>
     <message>
         <source>not measured yet</source>
-        <translation type="unfinished"></translation>
+        <translation>noch nicht gemessen</translation>
     </message>
     <message>
         <source>&quot;%1&quot; is no amount: 5 ¢ or $0.05, for example.</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ ist kein Betrag: 5 ¢ oder $0,05 zum Beispiel.</translation>
     </message>
     <message>
         <source>Bought. The overview shows what it brings.</source>
-        <translation type="unfinished"></translation>
+        <translation>Gekauft. Die Übersicht zeigt, was es bringt.</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::PaymentsModel</name>
     <message>
         <source>you</source>
-        <translation type="unfinished"></translation>
+        <translation>Sie</translation>
     </message>
     <message>
         <source>not yet</source>
-        <translation type="unfinished"></translation>
+        <translation>noch nicht</translation>
     </message>
     <message>
         <source>When</source>
-        <translation type="unfinished"></translation>
+        <translation>Wann</translation>
     </message>
     <message>
         <source>Application</source>
-        <translation type="unfinished"></translation>
+        <translation>Programm</translation>
     </message>
     <message>
         <source>For</source>
-        <translation type="unfinished"></translation>
+        <translation>Wofür</translation>
     </message>
     <message>
         <source>To</source>
-        <translation type="unfinished"></translation>
+        <translation>Nach</translation>
     </message>
     <message>
         <source>State</source>
-        <translation type="unfinished"></translation>
+        <translation>Stand</translation>
     </message>
     <message>
         <source>Charged</source>
-        <translation type="unfinished"></translation>
+        <translation>Berechnet</translation>
     </message>
     <message>
         <source>Why</source>
-        <translation type="unfinished"></translation>
+        <translation>Warum</translation>
     </message>
     <message>
         <source>Label</source>
-        <translation type="unfinished"></translation>
+        <translation>Etikett</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::PaymentsPage</name>
     <message>
         <source>Search: program, purpose, payee, label</source>
-        <translation type="unfinished"></translation>
+        <translation>Suche: Programm, Zweck, Empfänger, Etikett</translation>
     </message>
     <message>
         <source>search payments</source>
-        <translation type="unfinished"></translation>
+        <translation>Zahlungen durchsuchen</translation>
     </message>
     <message>
         <source>&amp;Export as CSV…</source>
-        <translation type="unfinished"></translation>
+        <translation>Als &amp;CSV speichern…</translation>
     </message>
     <message>
         <source>payments</source>
-        <translation type="unfinished"></translation>
+        <translation>Zahlungen</translation>
     </message>
     <message>
         <source>&amp;Spent in the last 30 days</source>
-        <translation type="unfinished"></translation>
+        <translation>Au&amp;sgaben der letzten 30 Tage</translation>
     </message>
     <message>
         <source>by day</source>
-        <translation type="unfinished"></translation>
+        <translation>nach Tagen</translation>
     </message>
     <message>
         <source>by application</source>
-        <translation type="unfinished"></translation>
+        <translation>nach Programmen</translation>
     </message>
     <message>
         <source>by payee</source>
-        <translation type="unfinished"></translation>
+        <translation>nach Empfängern</translation>
     </message>
     <message>
         <source>by purpose</source>
-        <translation type="unfinished"></translation>
+        <translation>nach Zwecken</translation>
     </message>
     <message numerus="yes">
         <source>%n payments</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>%n Zahlung</numerusform>
+            <numerusform>%n Zahlungen</numerusform>
         </translation>
     </message>
     <message>
         <source>Label</source>
-        <translation type="unfinished"></translation>
+        <translation>Etikett</translation>
     </message>
     <message>
         <source>Your own words for this payment:</source>
-        <translation type="unfinished"></translation>
+        <translation>Ihre eigenen Worte für diese Zahlung:</translation>
     </message>
     <message>
         <source>Export payments</source>
-        <translation type="unfinished"></translation>
+        <translation>Zahlungen speichern</translation>
     </message>
     <message>
         <source>Tables (*.csv)</source>
-        <translation type="unfinished"></translation>
+        <translation>Tabellen (*.csv)</translation>
     </message>
     <message>
         <source>%1 is written.</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 ist geschrieben.</translation>
     </message>
     <message>
         <source>%1 cannot be written: %2</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 kann nicht geschrieben werden: %2</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::PromptDialog</name>
     <message>
         <source>Better quality?</source>
-        <translation type="unfinished"></translation>
+        <translation>Bessere Qualität?</translation>
     </message>
     <message>
         <source>qualities and prices</source>
-        <translation type="unfinished"></translation>
+        <translation>Qualitäten und Preise</translation>
     </message>
     <message>
         <source>Quality</source>
-        <translation type="unfinished"></translation>
+        <translation>Qualität</translation>
     </message>
     <message>
         <source>Price</source>
-        <translation type="unfinished"></translation>
+        <translation>Preis</translation>
     </message>
     <message>
         <source>Not &amp;now</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Jetzt nicht</translation>
     </message>
     <message>
         <source>&amp;Refuse with this rule</source>
-        <translation type="unfinished"></translation>
+        <translation>Mit dieser Regel &amp;ablehnen</translation>
     </message>
     <message>
         <source>Approve &amp;once</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Einmal erlauben</translation>
     </message>
     <message>
         <source>&amp;Approve…</source>
-        <translation type="unfinished"></translation>
+        <translation>Er&amp;lauben…</translation>
     </message>
     <message>
         <source>&amp;Approve with this rule</source>
-        <translation type="unfinished"></translation>
+        <translation>Mit dieser Regel er&amp;lauben</translation>
     </message>
     <message>
         <source>The program could not be identified.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Programm konnte nicht festgestellt werden.</translation>
     </message>
     <message>
         <source>Verified program: %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Geprüftes Programm: %1</translation>
     </message>
     <message>
         <source>Seen here: %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Hier beobachtet: %1</translation>
     </message>
     <message>
         <source>%1 of the budget are left.</source>
-        <translation type="unfinished"></translation>
+        <translation>Vom Budget sind noch %1 übrig.</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::PromptsPage</name>
     <message>
         <source>Since</source>
-        <translation type="unfinished"></translation>
+        <translation>Seit</translation>
     </message>
     <message>
         <source>Who</source>
-        <translation type="unfinished"></translation>
+        <translation>Wer</translation>
     </message>
     <message>
         <source>For</source>
-        <translation type="unfinished"></translation>
+        <translation>Wofür</translation>
     </message>
     <message>
         <source>From</source>
-        <translation type="unfinished"></translation>
+        <translation>Von</translation>
     </message>
     <message>
         <source>Price</source>
-        <translation type="unfinished"></translation>
+        <translation>Preis</translation>
     </message>
     <message>
         <source>no window was there</source>
-        <translation type="unfinished"></translation>
+        <translation>kein Fenster war da</translation>
     </message>
     <message>
         <source>you had said not now</source>
-        <translation type="unfinished"></translation>
+        <translation>Sie hatten „jetzt nicht“ gesagt</translation>
     </message>
     <message>
         <source>the secretary was restarted</source>
-        <translation type="unfinished"></translation>
+        <translation>der Sekretär startete neu</translation>
     </message>
     <message>
         <source>too many questions waited</source>
-        <translation type="unfinished"></translation>
+        <translation>zu viele Fragen warteten</translation>
     </message>
     <message>
         <source>the offer ran out</source>
-        <translation type="unfinished"></translation>
+        <translation>das Angebot lief ab</translation>
     </message>
     <message>
         <source>questions that wait</source>
-        <translation type="unfinished"></translation>
+        <translation>wartende Fragen</translation>
     </message>
     <message>
         <source>Asked</source>
-        <translation type="unfinished"></translation>
+        <translation>Gefragt</translation>
     </message>
     <message>
         <source>&amp;Decide…</source>
-        <translation type="unfinished"></translation>
+        <translation>Ent&amp;scheiden…</translation>
     </message>
     <message>
         <source>Missed: nothing was paid, and everything went best effort. One click decides for the next time.</source>
-        <translation type="unfinished"></translation>
+        <translation>Versäumt: Nichts wurde bezahlt, alles lief wie ohne Bezahlung. Ein Klick entscheidet für das nächste Mal.</translation>
     </message>
     <message>
         <source>missed questions</source>
-        <translation type="unfinished"></translation>
+        <translation>versäumte Fragen</translation>
     </message>
     <message>
         <source>Why</source>
-        <translation type="unfinished"></translation>
+        <translation>Warum</translation>
     </message>
     <message>
         <source>&amp;Forget</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Vergessen</translation>
     </message>
     <message>
         <source>&amp;Refuse from now on</source>
-        <translation type="unfinished"></translation>
+        <translation>Ab jetzt ab&amp;lehnen</translation>
     </message>
     <message>
         <source>Approve &amp;next time</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Nächstes Mal erlauben</translation>
     </message>
     <message>
         <source>&amp;Approve from now on</source>
-        <translation type="unfinished"></translation>
+        <translation>Ab jetzt &amp;erlauben</translation>
     </message>
     <message>
         <source>Decide &amp;in detail…</source>
-        <translation type="unfinished"></translation>
+        <translation>Im E&amp;inzelnen…</translation>
     </message>
     <message>
         <source>No questions. Rules and budgets decide; what is unsure is asked here.</source>
-        <translation type="unfinished"></translation>
+        <translation>Keine Fragen. Regeln und Budgets entscheiden; was unklar ist, wird hier gefragt.</translation>
     </message>
     <message>
         <source>Questions are shown to the owner of the secretary only.</source>
-        <translation type="unfinished"></translation>
+        <translation>Fragen sieht nur der Besitzer des Sekretärs.</translation>
     </message>
     <message numerus="yes">
         <source>%n times</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>%n-mal</numerusform>
+            <numerusform>%n-mal</numerusform>
         </translation>
     </message>
     <message>
         <source>The rule would be: %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Regel wäre: %1</translation>
     </message>
     <message>
         <source>The rule is kept: %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Regel gilt: %1</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::RuleSentence</name>
     <message>
         <source>Up to</source>
-        <translation type="unfinished"></translation>
+        <translation>Bis zu</translation>
     </message>
     <message>
         <source>the most that the rule allows</source>
-        <translation type="unfinished"></translation>
+        <translation>das Höchste, was die Regel erlaubt</translation>
     </message>
     <message>
         <source>for</source>
-        <translation type="unfinished"></translation>
+        <translation>für</translation>
     </message>
     <message>
         <source>anything</source>
-        <translation type="unfinished"></translation>
+        <translation>alles</translation>
     </message>
     <message>
         <source>for what</source>
-        <translation type="unfinished"></translation>
+        <translation>wofür</translation>
     </message>
     <message>
         <source>in</source>
-        <translation type="unfinished"></translation>
+        <translation>in</translation>
     </message>
     <message>
         <source>any program</source>
-        <translation type="unfinished"></translation>
+        <translation>jedem Programm</translation>
     </message>
     <message>
         <source>in which program</source>
-        <translation type="unfinished"></translation>
+        <translation>in welchem Programm</translation>
     </message>
     <message>
         <source>from</source>
-        <translation type="unfinished"></translation>
+        <translation>von</translation>
     </message>
     <message>
         <source>anywhere</source>
-        <translation type="unfinished"></translation>
+        <translation>überall</translation>
     </message>
     <message>
         <source>from whom</source>
-        <translation type="unfinished"></translation>
+        <translation>von wem</translation>
     </message>
     <message>
         <source>until</source>
-        <translation type="unfinished"></translation>
+        <translation>bis</translation>
     </message>
     <message>
         <source>for how long</source>
-        <translation type="unfinished"></translation>
+        <translation>wie lange</translation>
     </message>
     <message>
         <source>this program exits</source>
-        <translation type="unfinished"></translation>
+        <translation>dieses Programm endet</translation>
     </message>
     <message>
         <source>an hour has passed</source>
-        <translation type="unfinished"></translation>
+        <translation>eine Stunde um ist</translation>
     </message>
     <message>
         <source>today ends</source>
-        <translation type="unfinished"></translation>
+        <translation>der Tag zu Ende ist</translation>
     </message>
     <message>
         <source>a date</source>
-        <translation type="unfinished"></translation>
+        <translation>zu einem Zeitpunkt</translation>
     </message>
     <message>
         <source>you take it back</source>
-        <translation type="unfinished"></translation>
+        <translation>Sie es zurücknehmen</translation>
     </message>
     <message>
         <source>the date</source>
-        <translation type="unfinished"></translation>
+        <translation>der Zeitpunkt</translation>
     </message>
     <message>
         <source>a minute</source>
-        <translation type="unfinished"></translation>
+        <translation>pro Minute</translation>
     </message>
     <message>
         <source>each time</source>
-        <translation type="unfinished"></translation>
+        <translation>jedes Mal</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::RulesModel</name>
     <message>
         <source>never</source>
-        <translation type="unfinished"></translation>
+        <translation>nie</translation>
     </message>
     <message>
         <source>Rule</source>
-        <translation type="unfinished"></translation>
+        <translation>Regel</translation>
     </message>
     <message>
         <source>State</source>
-        <translation type="unfinished"></translation>
+        <translation>Stand</translation>
     </message>
     <message>
         <source>Used</source>
-        <translation type="unfinished"></translation>
+        <translation>Benutzt</translation>
     </message>
     <message>
         <source>Spent</source>
-        <translation type="unfinished"></translation>
+        <translation>Ausgegeben</translation>
     </message>
     <message>
         <source>Last</source>
-        <translation type="unfinished"></translation>
+        <translation>Zuletzt</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::RulesPage</name>
     <message>
         <source>Search rules</source>
-        <translation type="unfinished"></translation>
+        <translation>Regeln durchsuchen</translation>
     </message>
     <message>
         <source>search rules</source>
-        <translation type="unfinished"></translation>
+        <translation>Regeln durchsuchen</translation>
     </message>
     <message>
         <source>rules</source>
-        <translation type="unfinished"></translation>
+        <translation>Regeln</translation>
     </message>
     <message>
         <source>&amp;Switch off or on</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Aus- oder einschalten</translation>
     </message>
     <message>
         <source>&amp;Edit</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Bearbeiten</translation>
     </message>
     <message>
         <source>&amp;Remove</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Entfernen</translation>
     </message>
     <message>
         <source>up to 1c a minute for video in mpv from example.net until today</source>
-        <translation type="unfinished"></translation>
+        <translation>up to 1c a minute for video in mpv from example.net until today</translation>
     </message>
     <message>
         <source>a rule as a sentence</source>
-        <translation type="unfinished"></translation>
+        <translation>eine Regel als (englischer) Satz</translation>
     </message>
     <message>
         <source>&amp;Add rule</source>
-        <translation type="unfinished"></translation>
+        <translation>Regel &amp;hinzufügen</translation>
     </message>
     <message>
         <source>The rule is kept.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Regel gilt.</translation>
     </message>
     <message>
         <source>&amp;Keep changes</source>
-        <translation type="unfinished"></translation>
+        <translation>Änderungen &amp;übernehmen</translation>
     </message>
     <message>
         <source>The rule is removed.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Regel ist entfernt.</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::Screenshots</name>
     <message>
         <source>%1 cannot be written</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 kann nicht geschrieben werden</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::SecretDialog</name>
     <message>
         <source>&amp;Passphrase</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Passphrase</translation>
     </message>
     <message>
         <source>Once &amp;more</source>
-        <translation type="unfinished"></translation>
+        <translation>Noch ein&amp;mal</translation>
     </message>
     <message>
         <source>They are not alike.</source>
-        <translation type="unfinished"></translation>
+        <translation>Sie sind nicht gleich.</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::SettingsPage</name>
     <message>
         <source>questions are shown</source>
-        <translation type="unfinished"></translation>
+        <translation>Fragen werden gezeigt</translation>
     </message>
     <message>
         <source>questions only wait in the list</source>
-        <translation type="unfinished"></translation>
+        <translation>Fragen warten nur in der Liste</translation>
     </message>
     <message>
         <source>nothing is spent</source>
-        <translation type="unfinished"></translation>
+        <translation>nichts wird ausgegeben</translation>
     </message>
     <message>
         <source>&amp;Mode</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Modus</translation>
     </message>
     <message>
         <source>Budgets</source>
-        <translation type="unfinished"></translation>
+        <translation>Budgets</translation>
     </message>
     <message>
         <source>&amp;Always ask</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Immer fragen</translation>
     </message>
     <message>
         <source>A&amp;ccept</source>
-        <translation type="unfinished"></translation>
+        <translation>A&amp;nnehmen</translation>
     </message>
     <message>
         <source>budgets</source>
-        <translation type="unfinished"></translation>
+        <translation>Budgets</translation>
     </message>
     <message>
         <source>Budget</source>
-        <translation type="unfinished"></translation>
+        <translation>Budget</translation>
     </message>
     <message>
         <source>Limit</source>
-        <translation type="unfinished"></translation>
+        <translation>Grenze</translation>
     </message>
     <message>
         <source>Spent</source>
-        <translation type="unfinished"></translation>
+        <translation>Ausgegeben</translation>
     </message>
     <message>
         <source>Left</source>
-        <translation type="unfinished"></translation>
+        <translation>Übrig</translation>
     </message>
     <message>
         <source>For everything, &amp;never more than</source>
-        <translation type="unfinished"></translation>
+        <translation>Für alles nie &amp;mehr als</translation>
     </message>
     <message>
         <source>in which time</source>
-        <translation type="unfinished"></translation>
+        <translation>in welcher Zeit</translation>
     </message>
     <message>
         <source>a day</source>
-        <translation type="unfinished"></translation>
+        <translation>am Tag</translation>
     </message>
     <message>
         <source>a week</source>
-        <translation type="unfinished"></translation>
+        <translation>in der Woche</translation>
     </message>
     <message>
         <source>a month</source>
-        <translation type="unfinished"></translation>
+        <translation>im Monat</translation>
     </message>
     <message>
         <source>&amp;Set</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Setzen</translation>
     </message>
     <message>
         <source>&amp;Remove selected</source>
-        <translation type="unfinished"></translation>
+        <translation>Ausgewähltes &amp;entfernen</translation>
     </message>
     <message>
         <source>Protection</source>
-        <translation type="unfinished"></translation>
+        <translation>Schutz</translation>
     </message>
     <message>
         <source>Present passphrase, if there is one</source>
-        <translation type="unfinished"></translation>
+        <translation>Jetzige Passphrase, falls es eine gibt</translation>
     </message>
     <message>
         <source>New passphrase</source>
-        <translation type="unfinished"></translation>
+        <translation>Neue Passphrase</translation>
     </message>
     <message>
         <source>Once more</source>
-        <translation type="unfinished"></translation>
+        <translation>Noch einmal</translation>
     </message>
     <message>
         <source>Set &amp;passphrase</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Passphrase setzen</translation>
     </message>
     <message>
         <source>&amp;Lock now</source>
-        <translation type="unfinished"></translation>
+        <translation>Jetzt sperre&amp;n</translation>
     </message>
     <message>
         <source>as the desktop</source>
-        <translation type="unfinished"></translation>
+        <translation>wie der Desktop</translation>
     </message>
     <message>
         <source>light</source>
-        <translation type="unfinished"></translation>
+        <translation>hell</translation>
     </message>
     <message>
         <source>dark</source>
-        <translation type="unfinished"></translation>
+        <translation>dunkel</translation>
     </message>
     <message>
         <source>&amp;Theme</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Farben</translation>
     </message>
     <message>
         <source>stay in the &amp;tray when the window is closed</source>
-        <translation type="unfinished"></translation>
+        <translation>nach dem Schließen des Fensters im S&amp;ystembereich bleiben</translation>
     </message>
     <message>
         <source>To begin with: %1?</source>
-        <translation type="unfinished"></translation>
+        <translation>Für den Anfang: %1?</translation>
     </message>
     <message>
         <source>&quot;%1&quot; is no amount: 5 ¢ or $2, for example.</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ ist kein Betrag: 5 ¢ oder $2 zum Beispiel.</translation>
     </message>
     <message>
         <source>The budget is set.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Budget ist gesetzt.</translation>
     </message>
     <message>
         <source>The budget is removed.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Budget ist entfernt.</translation>
     </message>
     <message>
         <source>The new passphrase has to be typed twice, alike.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die neue Passphrase muss zweimal gleich eingegeben werden.</translation>
     </message>
     <message>
         <source>The passphrase is set: from now on the secretary starts locked.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Passphrase ist gesetzt: Ab jetzt startet der Sekretär gesperrt.</translation>
     </message>
     <message>
         <source>Lan&amp;guage</source>
-        <translation type="unfinished"></translation>
+        <translation>Sp&amp;rache</translation>
     </message>
     <message>
         <source>The window speaks it from its next start on.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Fenster spricht sie ab seinem nächsten Start.</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::SetupDialog</name>
     <message>
         <source>Set up NetPaS</source>
-        <translation type="unfinished"></translation>
+        <translation>NetPaS einrichten</translation>
     </message>
     <message>
         <source>progress</source>
-        <translation type="unfinished"></translation>
+        <translation>Fortschritt</translation>
     </message>
     <message>
         <source>Cancel</source>
-        <translation type="unfinished"></translation>
+        <translation>Abbrechen</translation>
     </message>
     <message>
         <source>&amp;Back</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Zurück</translation>
     </message>
     <message>
         <source>&amp;Leave out</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Auslassen</translation>
     </message>
     <message>
         <source>&amp;Next</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Weiter</translation>
     </message>
     <message>
         <source>What will be done</source>
-        <translation type="unfinished"></translation>
+        <translation>Was getan wird</translation>
     </message>
     <message>
         <source>Your ISP</source>
-        <translation type="unfinished"></translation>
+        <translation>Ihr Anbieter</translation>
     </message>
     <message>
         <source>Better service is bought through your ISP. It gives its customers an address for that; without one everything stays best effort, as it is now.</source>
-        <translation type="unfinished"></translation>
+        <translation>Bessere Verbindungen werden über Ihren Internetanbieter gekauft. Dafür gibt er seinen Kunden eine Adresse; ohne sie bleibt alles, wie es jetzt ist.</translation>
     </message>
     <message>
         <source>&amp;Address from the ISP</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Adresse vom Anbieter</translation>
     </message>
     <message>
         <source>Passphrase and recovery words</source>
-        <translation type="unfinished"></translation>
+        <translation>Passphrase und Wiederherstellungswörter</translation>
     </message>
     <message>
         <source>A passphrase protects your keys and your history. From then on NetPaS starts locked, and nothing is spent until you unlock it. Recovery words for paper come with it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Eine Passphrase schützt Ihre Schlüssel und Ihren Verlauf. Danach startet NetPaS gesperrt, und bis Sie es entsperren, wird nichts ausgegeben. Dazu gibt es Wiederherstellungswörter für das Papier.</translation>
     </message>
     <message>
         <source>&amp;Passphrase</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Passphrase</translation>
     </message>
     <message>
         <source>Once &amp;more</source>
-        <translation type="unfinished"></translation>
+        <translation>Noch ein&amp;mal</translation>
     </message>
     <message>
         <source>Envelope</source>
-        <translation type="unfinished"></translation>
+        <translation>Rahmen</translation>
     </message>
     <message>
         <source>More than this is never spent, whatever any rule says. Within it you are asked, unless a rule or your earlier answers decide.</source>
-        <translation type="unfinished"></translation>
+        <translation>Mehr als das wird nie ausgegeben, was eine Regel auch sagt. Innerhalb werden Sie gefragt, wenn keine Regel und keine früheren Antworten entscheiden.</translation>
     </message>
     <message>
         <source>At most a &amp;month</source>
-        <translation type="unfinished"></translation>
+        <translation>Höchstens im &amp;Monat</translation>
     </message>
     <message>
         <source>At most a &amp;day without asking</source>
-        <translation type="unfinished"></translation>
+        <translation>Höchstens am &amp;Tag ohne zu fragen</translation>
     </message>
     <message>
         <source>Recovery words</source>
-        <translation type="unfinished"></translation>
+        <translation>Wiederherstellungswörter</translation>
     </message>
     <message>
         <source>Write them on paper, in this order. They restore your identity, and so does whoever reads them. Everything else comes back from a backup file: see the page Backup.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schreiben Sie sie in dieser Reihenfolge auf Papier. Sie stellen Ihre Identität wieder her, auch für jeden anderen, der sie liest. Alles Übrige kommt aus einer Sicherung zurück: siehe die Seite Sicherung.</translation>
     </message>
     <message>
         <source>From the paper</source>
-        <translation type="unfinished"></translation>
+        <translation>Vom Papier</translation>
     </message>
     <message>
         <source>Three of them, to be sure:</source>
-        <translation type="unfinished"></translation>
+        <translation>Drei davon, zur Sicherheit:</translation>
     </message>
     <message>
         <source>&amp;Later</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Später</translation>
     </message>
     <message>
         <source>&amp;Do it</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Ausführen</translation>
     </message>
     <message>
         <source>&amp;I wrote them down</source>
-        <translation type="unfinished"></translation>
+        <translation>Ich habe sie &amp;aufgeschrieben</translation>
     </message>
     <message>
         <source>&amp;Done</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Fertig</translation>
     </message>
     <message>
         <source>Nothing. Everything can be done later, in the settings.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nichts. Alles geht auch später, in den Einstellungen.</translation>
     </message>
     <message>
         <source>&amp;Close</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Schließen</translation>
     </message>
     <message>
         <source>The whole address is needed, with the 64 signs behind the #.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es braucht die ganze Adresse mit den 64 Zeichen hinter dem #.</translation>
     </message>
     <message>
         <source>They are not alike.</source>
-        <translation type="unfinished"></translation>
+        <translation>Sie sind nicht gleich.</translation>
     </message>
     <message>
         <source>&quot;%1&quot; is no amount: 5 ¢ or $2, for example.</source>
-        <translation type="unfinished"></translation>
+        <translation>„%1“ ist kein Betrag: 5 ¢ oder $2 zum Beispiel.</translation>
     </message>
     <message>
         <source>Join the ISP at %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Den Anbieter unter %1 einrichten</translation>
     </message>
     <message>
         <source>Set the envelope</source>
-        <translation type="unfinished"></translation>
+        <translation>Den Rahmen setzen</translation>
     </message>
     <message>
         <source>… with %1 instead</source>
-        <translation type="unfinished"></translation>
+        <translation>… mit %1 stattdessen</translation>
     </message>
     <message>
         <source>Protect everything with the passphrase, and show the recovery words</source>
-        <translation type="unfinished"></translation>
+        <translation>Alles mit der Passphrase schützen und die Wiederherstellungswörter zeigen</translation>
     </message>
     <message>
         <source>The page Backup shows the words later.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Seite Sicherung zeigt die Wörter später.</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::SpendingPlot</name>
     <message>
         <source>not said</source>
-        <translation type="unfinished"></translation>
+        <translation>nicht gesagt</translation>
     </message>
     <message numerus="yes">
         <source>%n others</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>%n weiterer</numerusform>
+            <numerusform>%n weitere</numerusform>
         </translation>
     </message>
     <message>
         <source>spending</source>
-        <translation type="unfinished"></translation>
+        <translation>Ausgaben</translation>
     </message>
     <message>
         <source>%1 in all</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 insgesamt</translation>
     </message>
     <message>
         <source>%1: %2</source>
-        <translation type="unfinished"></translation>
+        <translation>%1: %2</translation>
     </message>
     <message>
         <source>Nothing was spent in this time.</source>
-        <translation type="unfinished"></translation>
+        <translation>In dieser Zeit wurde nichts ausgegeben.</translation>
     </message>
     <message>
         <source>%1 on the dearest day</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 am teuersten Tag</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::Tray</name>
     <message>
         <source>&amp;Open</source>
-        <translation type="unfinished"></translation>
+        <translation>Ö&amp;ffnen</translation>
     </message>
     <message>
         <source>&amp;Quit</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Beenden</translation>
     </message>
     <message>
         <source>NetPaS</source>
-        <translation type="unfinished"></translation>
+        <translation>NetPaS</translation>
     </message>
     <message>
         <source>NetPaS is locked: nothing is spent</source>
-        <translation type="unfinished"></translation>
+        <translation>NetPaS ist gesperrt: Nichts wird ausgegeben</translation>
     </message>
     <message>
         <source>NetPaS does not run: everything is best effort</source>
-        <translation type="unfinished"></translation>
+        <translation>NetPaS läuft nicht: Alles ist wie ohne Bezahlung</translation>
     </message>
     <message>
         <source>Spending is paused: everything is best effort</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Ausgeben ruht: Alles ist wie ohne Bezahlung</translation>
     </message>
     <message numerus="yes">
         <source>%n questions wait</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>%n Frage wartet</numerusform>
+            <numerusform>%n Fragen warten</numerusform>
         </translation>
     </message>
     <message numerus="yes">
         <source>%n &amp;questions…</source>
-        <translation type="unfinished">
-            <numerusform></numerusform>
-            <numerusform></numerusform>
+        <translation>
+            <numerusform>%n &amp;Frage…</numerusform>
+            <numerusform>%n &amp;Fragen…</numerusform>
         </translation>
     </message>
     <message>
         <source>&amp;Go on spending</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Weiter ausgeben</translation>
     </message>
     <message>
         <source>&amp;Pause spending</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Pause</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::WayView</name>
     <message>
         <source>%1 %2</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 %2</translation>
     </message>
     <message>
         <source>%1 to %2 %3</source>
-        <translation type="unfinished"></translation>
+        <translation>%1 bis %2 %3</translation>
     </message>
     <message>
         <source>ms</source>
-        <translation type="unfinished"></translation>
+        <translation>ms</translation>
     </message>
     <message>
         <source>% lost</source>
-        <translation type="unfinished"></translation>
+        <translation>% verloren</translation>
     </message>
     <message>
         <source>the way, ISP by ISP</source>
-        <translation type="unfinished"></translation>
+        <translation>der Weg, Anbieter für Anbieter</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::WordsQuiz</name>
     <message>
         <source>Word number %1</source>
-        <translation type="unfinished"></translation>
+        <translation>Wort Nummer %1</translation>
     </message>
 </context>
 <context>
     <name>netpas::ui::WordsTable</name>
     <message>
         <source>%1. %2</source>
-        <translation type="unfinished"></translation>
+        <translation>%1. %2</translation>
     </message>
     <message>
         <source>recovery words</source>
-        <translation type="unfinished"></translation>
+        <translation>Wiederherstellungswörter</translation>
     </message>
     <message>
         <source>Recovery words</source>
-        <translation type="unfinished"></translation>
+        <translation>Wiederherstellungswörter</translation>
     </message>
     <message>
         <source>Write them on paper, in this order. They restore your identity, and so does whoever reads them.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schreiben Sie sie in dieser Reihenfolge auf Papier. Sie stellen Ihre Identität wieder her, auch für jeden anderen, der sie liest.</translation>
     </message>
     <message>
         <source>From the paper:</source>
-        <translation type="unfinished"></translation>
+        <translation>Vom Papier:</translation>
     </message>
     <message>
         <source>&amp;I wrote them down</source>
-        <translation type="unfinished"></translation>
+        <translation>Ich habe sie &amp;aufgeschrieben</translation>
     </message>
     <message>
         <source>&amp;Done</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Fertig</translation>
     </message>
     <message>
         <source>&amp;Show them again</source>
-        <translation type="unfinished"></translation>
+        <translation>Noch einmal &amp;zeigen</translation>
     </message>
 </context>
 </TS>
