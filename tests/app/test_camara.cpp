@@ -7,6 +7,7 @@
 #include "app/agent/camara/session.h"
 #include "app/agent/camara/shapes.h"
 #include "app/agent/camara/sinks.h"
+#include "app/agent/camara/words.h"
 #include "app/agent/token_api.h"
 
 using namespace netpas;
@@ -161,23 +162,72 @@ private slots:
         session.profile = "most";
         session.sink = "https://example.net/";
         session.credential = SinkCredential{"secret", m_clock.now()};
-        session.duration = session.bought = 60;
+        session.duration = 60;
         session.status = QosStatus::Available;
         session.started = m_clock.now();
         session.expires = m_clock.now() + std::chrono::seconds(60);
         session.flows.push_back(
-            {*FlowMatch::parse("any *:* -> 203.0.113.6:*"), "26-1_8_2524608300", *Money::parse("0.01"), "7", false});
+            {*FlowMatch::parse("any *:* -> 203.0.113.6:*"), "26-1_8_2524608300", *Money::parse("0.01"), "7"});
+        QCOMPARE(allow(session.flows[0], 60), std::optional(*Money::parse("0.01")));
         const auto back = keptFrom(keptJson(session));
         QVERIFY(back);
         QCOMPARE(infoJson(*back), infoJson(session));
         QCOMPARE(quoteJson(*back), quoteJson(session));
         QVERIFY(back->flows == session.flows);
         QCOMPARE(infoJson(session).dump().find("secret"), std::string::npos);
-        QCOMPARE(capOf(session.flows[0], 61), std::optional(*Money::parse("0.02")));
         json broken = keptJson(session);
         broken["flows"][0]["flow"] = "nonsense";
         QVERIFY(!keptFrom(broken));
         QVERIFY(!keptFrom(json::array()));
+    }
+
+    void anExtensionCostsWhatIsLeftOfTheWhole() {
+        const auto money = [](const char* text) { return *Money::parse(text); };
+        SessionFlow flow;
+        QVERIFY(!atMost(flow, 60));
+        flow.perMinute = money("0.01");
+        QCOMPARE(atMost(flow, 61), std::optional(money("0.02")));
+        QCOMPARE(allow(flow, 61), std::optional(money("0.02")));
+        // Another 59 seconds of minutes that are paid for already: what the first purchase left.
+        flow.spent = money("0.015");
+        QCOMPARE(atMost(flow, 120), std::optional(money("0.02")));
+        QCOMPARE(allow(flow, 120), std::optional(money("0.005")));
+        // What was allowed at another price stays.
+        flow.perMinute = money("0.03");
+        QCOMPARE(atMost(flow, 180), std::optional(money("0.05")));
+        QCOMPARE(allow(flow, 180), std::optional(money("0.035")));
+        flow.spent = money("0.05");
+        QVERIFY(!allow(flow, 180));
+        SessionFlow free;
+        free.perMinute = Money::zero();
+        QCOMPARE(allow(free, 60), std::optional(Money::zero()));
+        QCOMPARE(allow(free, 120), std::optional(Money::zero()));
+    }
+
+    void severalIdentifiersAreTriedInOrder() {
+        const auto made =
+            createSessionFrom(with("/device", json::parse(R"({"phoneNumber": "+123456789", "ipv6Address": "2001:db8::1",
+                "ipv4Address": {"publicAddress": "192.0.2.1", "privateAddress": "10.0.0.1"}})")));
+        QVERIFY(made);
+        const auto& all = made->device->identifiers;
+        QCOMPARE(all.size(), size_t{3});
+        QCOMPARE(all[0].address, IpAddress::parse("10.0.0.1"));
+        QCOMPARE(all[1].address, IpAddress::parse("2001:db8::1"));
+        QVERIFY(!all[2].address);
+        for (const Identifier& one : all) QCOMPARE(one.named.size(), size_t{1});
+    }
+
+    void jsonIsWhatIsSaidAndTaken() {
+        for (const char* good : {"", "application/json", "Application/JSON ; charset=utf-8"})
+            QVERIFY2(isJsonType(good), good);
+        for (const char* bad :
+             {"text/plain", "application/json2", "application/x-www-form-urlencoded", "x; application/json"})
+            QVERIFY2(!isJsonType(bad), bad);
+        for (const char* good : {"", "*/*", "text/html, application/*;q=0.5", "application/json;v=1;q=0.001",
+                                 "*/*;q=0, application/json", " , application/json,"})
+            QVERIFY2(acceptsJson(good), good);
+        for (const char* bad : {"text/html", "application/json;q=0, */*", "application/json;q=0.000", "*/*;q=0", ";,;"})
+            QVERIFY2(!acceptsJson(bad), bad);
     }
 
     void profilesAreThereWithoutAnIspButCannotBeUsed() {

@@ -4,6 +4,7 @@
 
 #include "app/agent/camara/session.h"
 #include "app/agent/camara/shapes.h"
+#include "app/agent/camara/words.h"
 
 using namespace netpas::agent::camara;
 using nlohmann::json;
@@ -27,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     session.profile = made->profile;
     session.sink = made->sink;
     session.duration = made->duration;
-    for (const auto& flow : made->flows) session.flows.push_back({flow, {}, {}, {}, false});
+    for (const auto& flow : made->flows) session.flows.push_back({flow, {}, {}, {}});
     const auto back = keptFrom(keptJson(session));
     if (!back || back->flows != session.flows || infoJson(*back) != infoJson(session)) std::abort();
     return 0;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/agent/camara/profiles.h"
+#include "app/agent/camara/words.h"
 #include "app/secretary/router.h"
 
 namespace netpas::agent::camara {
@@ -31,8 +32,11 @@ HttpResponse answered(unsigned status, const json& body) {
 HttpResponse answered(const Fault& fault) {
     constexpr size_t longestMessage = 500;  // of 512
     const std::string message = fault.message.empty() ? "The request cannot be done." : fault.message;
-    return answered(fault.status,
-                    {{"status", fault.status}, {"code", fault.code}, {"message", message.substr(0, longestMessage)}});
+    HttpResponse response = answered(
+        fault.status, {{"status", fault.status}, {"code", fault.code}, {"message", message.substr(0, longestMessage)}});
+    if (fault.status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer"});
+    if (fault.code == "TOO_MANY_REQUESTS") response.headers.push_back({"Retry-After", "1"});
+    return response;
 }
 
 HttpResponse withQuote(HttpResponse response, const std::string& id) {
@@ -64,7 +68,7 @@ struct Camara::Impl : std::enable_shared_from_this<Impl> {
     [[nodiscard]] bool tooFast(const std::string& owner);
     [[nodiscard]] std::optional<Fault> stranger(const HttpRequest& request, std::optional<Grant>& grant);
     [[nodiscard]] Judged<json> bodyOf(const HttpRequest& request) const;
-    [[nodiscard]] std::optional<Fault> deviceFault(const Grant& grant, const std::optional<Device>& device,
+    [[nodiscard]] std::optional<Fault> deviceFault(const Grant& grant, std::optional<Device>& device,
                                                    bool needed) const;
     void profileRoute(const Call& call);
     void sessionRoute(const Call& call);
@@ -96,6 +100,8 @@ void Camara::handle(const HttpRequest& request, Reply reply) {
     if (auto fault = m_impl->stranger(request, grant)) return tagged(answered(*fault));
     if (!good)
         return tagged(answered(Fault{400, "INVALID_ARGUMENT", "x-correlator has characters that it may not have"}));
+    if (!acceptsJson(request.header("Accept")))
+        return tagged(answered(Fault{406, "NOT_ACCEPTABLE", "The answer is application/json, which is not accepted."}));
     const bool ofSessions = request.path.starts_with(sessionsRoot);
     const std::string path = request.path.substr((ofSessions ? sessionsRoot : profilesRoot).size());
     const Impl::Call call{request, std::move(*grant), path, std::move(tagged)};
@@ -141,14 +147,16 @@ std::optional<Fault> Camara::Impl::stranger(const HttpRequest& request, std::opt
 }
 
 Judged<json> Camara::Impl::bodyOf(const HttpRequest& request) const {
+    if (!isJsonType(request.header("Content-Type")))
+        return tl::unexpected(Fault{415, "UNSUPPORTED_MEDIA_TYPE", "The request body must be application/json."});
     json body = json::parse(request.body, nullptr, false);
     if (body.is_discarded()) return tl::unexpected(Fault{400, "INVALID_ARGUMENT", "The request body is not JSON."});
     return body;
 }
 
-// Which device, if it can be told; the rules of "Identifying the device from the access token".
-std::optional<Fault> Camara::Impl::deviceFault(const Grant& grant, const std::optional<Device>& device,
-                                               bool needed) const {
+// Which device, if it can be told; the rules of "Identifying the device from the access token". Of several identifiers the one that is
+// used is left.
+std::optional<Fault> Camara::Impl::deviceFault(const Grant& grant, std::optional<Device>& device, bool needed) const {
     if (grant.device) {
         if (!device) return std::nullopt;
         return Fault{422, "UNNECESSARY_IDENTIFIER", "The device is already identified by the access token."};
@@ -157,12 +165,18 @@ std::optional<Fault> Camara::Impl::deviceFault(const Grant& grant, const std::op
         if (!needed) return std::nullopt;
         return Fault{422, "MISSING_IDENTIFIER", "The device cannot be identified: name its address."};
     }
-    if (!device->address)
+    auto& given = device->identifiers;
+    if (std::none_of(given.begin(), given.end(), [](const Identifier& one) { return one.address.has_value(); }))
         return Fault{422, "UNSUPPORTED_IDENTIFIER", "Devices are identified by their IPv4 or IPv6 address here."};
-    if (!context.isOwn(*device->address)) return Fault{404, "IDENTIFIER_NOT_FOUND", "Device identifier not found."};
+    const auto used = std::find_if(given.begin(), given.end(), [this](const Identifier& one) {
+        return one.address && context.isOwn(*one.address);
+    });
+    if (used == given.end()) return Fault{404, "IDENTIFIER_NOT_FOUND", "Device identifier not found."};
+    given = {Identifier(*used)};
+    const IpAddress address = *given.front().address;
     static const auto loopback4 = *IpPrefix::parse("127.0.0.0/8"), loopback6 = *IpPrefix::parse("::1/128");
     // Packets from there never reach an ISP.
-    if (loopback4.contains(*device->address) || loopback6.contains(*device->address))
+    if (loopback4.contains(address) || loopback6.contains(address))
         return Fault{422, "SERVICE_NOT_APPLICABLE", "The service is not available for the provided identifier."};
     return std::nullopt;
 }
@@ -174,7 +188,12 @@ std::optional<Fault> missingScope(const Grant& grant, std::string_view scope) {
     return Fault{403, "PERMISSION_DENIED", "The access token has no scope " + std::string(scope) + "."};
 }
 
-Fault wrongMethod() { return {405, "METHOD_NOT_ALLOWED", "The requested method is not allowed here."}; }
+HttpResponse wrongMethod(std::string allowed) {
+    HttpResponse response =
+        answered(Fault{405, "METHOD_NOT_ALLOWED", "The requested method is not allowed here: " + allowed + "."});
+    response.headers.push_back({"Allow", std::move(allowed)});
+    return response;
+}
 Fault nothingThere() { return {404, "NOT_FOUND", "The specified resource is not found."}; }
 
 }  // namespace
@@ -185,7 +204,8 @@ void Camara::Impl::profileRoute(const Call& call) {
     constexpr std::string_view one = "/qos-profiles/";
     const bool list = call.path == "/retrieve-qos-profiles";
     if (!list && !call.path.starts_with(one)) return call.reply(answered(nothingThere()));
-    if (call.request.method != (list ? "POST" : "GET")) return call.reply(answered(wrongMethod()));
+    const std::string allowed = list ? "POST" : "GET";
+    if (call.request.method != allowed) return call.reply(wrongMethod(allowed));
     if (auto fault = missingScope(call.grant, scopeProfiles)) return call.reply(answered(*fault));
     if (!list) {
         RetrieveProfiles wish;
@@ -195,19 +215,21 @@ void Camara::Impl::profileRoute(const Call& call) {
         return profiles(call, wish, true);
     }
     const auto body = bodyOf(call.request);
-    const auto wish = body ? retrieveProfilesFrom(*body) : tl::unexpected(body.error());
+    auto wish = body ? retrieveProfilesFrom(*body) : tl::unexpected(body.error());
     if (!wish) return call.reply(answered(wish.error()));
     if (auto fault = deviceFault(call.grant, wish->device, false)) return call.reply(answered(*fault));
     profiles(call, *wish, false);
 }
 
 void Camara::Impl::profiles(const Call& call, const RetrieveProfiles& wish, bool single) {
-    const auto found = [reply = call.reply, wish, single,
+    // Of a device: what it can have.
+    const bool ofDevice = call.grant.device || wish.device;
+    const auto found = [reply = call.reply, wish, single, ofDevice,
                         &clock = context.sessions.clock](const std::optional<cartographer::KnownMenu>& home) {
         json list = profilesJson(home, clock.now());
         std::erase_if(list.get_ref<json::array_t&>(), [&](const json& one) {
             return (!wish.name.empty() && one["name"] != wish.name) ||
-                   (!wish.status.empty() && one["status"] != wish.status);
+                   (!wish.status.empty() && one["status"] != wish.status) || (ofDevice && one["status"] != "ACTIVE");
         });
         if (!single) return reply(answered(200, list));
         reply(list.empty() ? answered(nothingThere()) : answered(200, list.front()));
@@ -222,16 +244,15 @@ void Camara::Impl::profiles(const Call& call, const RetrieveProfiles& wish, bool
 void Camara::Impl::sessionRoute(const Call& call) {
     constexpr std::string_view one = "/sessions/", extension = "/extend";
     const std::string& method = call.request.method;
-    if (call.path == "/sessions") return method == "POST" ? create(call) : call.reply(answered(wrongMethod()));
-    if (call.path == "/retrieve-sessions")
-        return method == "POST" ? retrieve(call) : call.reply(answered(wrongMethod()));
+    if (call.path == "/sessions") return method == "POST" ? create(call) : call.reply(wrongMethod("POST"));
+    if (call.path == "/retrieve-sessions") return method == "POST" ? retrieve(call) : call.reply(wrongMethod("POST"));
     if (!call.path.starts_with(one)) return call.reply(answered(nothingThere()));
     const bool extending = call.path.ends_with(extension);
     std::string id = call.path.substr(one.size());
     if (extending) id.resize(id.size() - extension.size());
     if (id.find('/') != std::string::npos) return call.reply(answered(nothingThere()));
     const bool known = extending ? method == "POST" : method == "GET" || method == "DELETE";
-    if (!known) return call.reply(answered(wrongMethod()));
+    if (!known) return call.reply(wrongMethod(extending ? "POST" : "GET, DELETE"));
     const std::string_view scope = extending ? scopeUpdate : method == "GET" ? scopeRead : scopeDelete;
     if (auto fault = missingScope(call.grant, scope)) return call.reply(answered(*fault));
     if (!isUuid(id)) return call.reply(answered(Fault{400, "INVALID_ARGUMENT", "sessionId is no UUID."}));
@@ -294,7 +315,7 @@ void Camara::Impl::retrieve(const Call& call) {
     constexpr size_t most = 100;
     if (auto fault = missingScope(call.grant, scopeRetrieve)) return call.reply(answered(*fault));
     const auto body = bodyOf(call.request);
-    const auto device = body ? retrieveSessionsFrom(*body) : tl::unexpected(body.error());
+    auto device = body ? retrieveSessionsFrom(*body) : tl::unexpected(body.error());
     if (!device) return call.reply(answered(device.error()));
     if (auto fault = deviceFault(call.grant, *device, true)) return call.reply(answered(*fault));
     json list = json::array();

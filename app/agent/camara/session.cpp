@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/agent/camara/profiles.h"
+#include "app/agent/camara/words.h"
 
 namespace netpas::agent::camara {
 
@@ -27,9 +28,22 @@ json secondsOrNull(const std::optional<SystemTime>& time) {
     return std::chrono::duration_cast<std::chrono::seconds>(time->time_since_epoch()).count();
 }
 
+std::optional<Money> moneyIn(const json& object, const char* name) {
+    const auto found = object.find(name);
+    if (found == object.end() || !found->is_string()) return std::nullopt;
+    const auto amount = Money::parse(found->get_ref<const std::string&>());
+    return amount ? std::optional(*amount) : std::nullopt;
+}
+
 const char* protocolName(uint8_t protocol) {
     if (protocol == ipproto::tcp) return "tcp";
     return protocol == ipproto::udp ? "udp" : "any";
+}
+
+// Begun ones count.
+uint32_t minutesOf(uint32_t seconds) {
+    constexpr uint32_t minute = 60;
+    return (seconds + minute - 1) / minute;
 }
 
 std::string remoteText(const FlowMatch& flow) {
@@ -74,11 +88,22 @@ json infoJson(const Session& session) {
     return info;
 }
 
-std::optional<Money> capOf(const SessionFlow& flow, uint32_t seconds) {
-    constexpr uint32_t minute = 60;
+std::optional<Money> atMost(const SessionFlow& flow, uint32_t duration) {
     if (!flow.perMinute) return std::nullopt;
-    const auto cap = checkedMul(*flow.perMinute, (seconds + minute - 1) / minute);
-    return cap ? std::optional(*cap) : std::nullopt;
+    const uint32_t minutes = minutesOf(duration);
+    const auto more = checkedMul(*flow.perMinute, minutes - std::min(minutes, flow.minutes));
+    const auto all = more ? checkedAdd(flow.allowed, *more) : tl::unexpected(MoneyError{});
+    return all ? std::optional(*all) : std::nullopt;
+}
+
+std::optional<Money> allow(SessionFlow& flow, uint32_t duration) {
+    const auto all = atMost(flow, duration);
+    const auto left = all ? checkedSub(*all, flow.spent) : tl::unexpected(MoneyError{});
+    // What is free is bought with nothing; what is not needs something that is left.
+    if (!left || *left < Money::zero() || (*left == Money::zero() && flow.spent > Money::zero())) return std::nullopt;
+    flow.allowed = *all;
+    flow.minutes = std::max(flow.minutes, minutesOf(duration));
+    return *left;
 }
 
 json quoteJson(const Session& session) {
@@ -86,7 +111,7 @@ json quoteJson(const Session& session) {
     Money all;
     bool known = true;
     for (const SessionFlow& one : session.flows) {
-        const auto cap = capOf(one, session.duration);
+        const auto cap = atMost(one, session.duration);
         if (const auto sum = cap ? checkedAdd(all, *cap) : tl::unexpected(MoneyError{})) {
             all = *sum;
         } else {
@@ -113,9 +138,9 @@ json quoteJson(const Session& session) {
             {"currency", "USD"}};
 }
 
-json orderJson(const SessionFlow& flow, uint32_t seconds) {
+json orderJson(const SessionFlow& flow, uint32_t seconds, Money cap) {
     json order{{"to", remoteText(flow.flow)}, {"protocol", protocolName(flow.flow.protocol)},
-               {"offer", flow.offer},         {"cap", capOf(flow, seconds).value_or(Money::zero()).toString()},
+               {"offer", flow.offer},         {"cap", cap.toString()},
                {"duration_s", seconds},       {"purpose", purpose}};
     if (flow.flow.remotePort != 0) order["to_port"] = flow.flow.remotePort;
     if (flow.flow.localPort != 0) order["from_port"] = flow.flow.localPort;
@@ -140,7 +165,10 @@ json keptJson(const Session& session) {
         flows.push_back({{"flow", one.flow.toString()},
                          {"offer", one.offer},
                          {"per_minute", one.perMinute ? json(one.perMinute->toString()) : json(nullptr)},
-                         {"purchase", one.purchase}});
+                         {"purchase", one.purchase},
+                         {"allowed", one.allowed.toString()},
+                         {"minutes", one.minutes},
+                         {"spent", one.spent.toString()}});
     }
     json kept{{"id", session.id},
               {"owner", session.owner},
@@ -157,7 +185,6 @@ json keptJson(const Session& session) {
               {"info", static_cast<int>(session.info)},
               {"started", secondsOrNull(session.started)},
               {"expires", secondsOrNull(session.expires)},
-              {"bought", session.bought},
               {"parts", session.parts},
               {"flows", std::move(flows)}};
     if (session.credential) {
@@ -187,7 +214,6 @@ std::optional<Session> keptFrom(const json& object) {
         session.info = static_cast<StatusInfo>(info);
         session.started = timeOrNothing(object.at("started"));
         session.expires = timeOrNothing(object.at("expires"));
-        session.bought = object.at("bought").get<uint32_t>();
         session.parts = object.at("parts").get<uint32_t>();
         for (const json& one : object.at("flows")) {
             SessionFlow flow;
@@ -195,11 +221,11 @@ std::optional<Session> keptFrom(const json& object) {
             if (!match || !match->remote || session.flows.size() >= mostFlows) return std::nullopt;
             flow.flow = *match;
             flow.offer = one.at("offer").get<std::string>();
-            if (const auto& price = one.at("per_minute"); price.is_string()) {
-                const auto amount = Money::parse(price.get<std::string>());
-                if (amount) flow.perMinute = *amount;
-            }
+            flow.perMinute = moneyIn(one, "per_minute");
             flow.purchase = one.at("purchase").get<std::string>();
+            flow.allowed = moneyIn(one, "allowed").value_or(Money::zero());
+            flow.minutes = one.value("minutes", 0U);
+            flow.spent = moneyIn(one, "spent").value_or(Money::zero());
             session.flows.push_back(std::move(flow));
         }
         if (object.contains("bearer"))

@@ -24,6 +24,10 @@ struct SessionFlow {
     std::optional<Money> perMinute;  // at most, for sessionBitPerSecond
     std::string purchase;            // id; empty: not bought yet
     bool active = false;             // as last seen
+    // An extension is another purchase, which may cost what is left of what the session may cost.
+    Money allowed = {};    // what all purchases so far may cost
+    uint32_t minutes = 0;  // that this is for
+    Money spent = {};      // by the purchases before the present one
     friend bool operator==(const SessionFlow&, const SessionFlow&) = default;
 };
 
@@ -41,7 +45,6 @@ struct Session {
     StatusInfo info = StatusInfo::NetworkTerminated;  // of Unavailable
     std::optional<SystemTime> started, expires;
     std::vector<SessionFlow> flows;
-    uint32_t bought = 0;       // seconds that the purchases of now were made for
     uint32_t parts = 0;        // purchases in a row, for their idempotency keys
     std::string trouble = {};  // why it is not available, for people
 
@@ -52,10 +55,12 @@ struct Session {
 [[nodiscard]] nlohmann::json infoJson(const Session& session);
 // What the session costs: our own resource, to which SessionInfo has no room.
 [[nodiscard]] nlohmann::json quoteJson(const Session& session);
-// At most, for all flows and the whole duration; nothing: more than money can say.
-[[nodiscard]] std::optional<Money> capOf(const SessionFlow& flow, uint32_t seconds);
+// What the flow costs at most in a session of so many seconds, with all that was bought for it before; nothing: more than money can say.
+[[nodiscard]] std::optional<Money> atMost(const SessionFlow& flow, uint32_t duration);
+// Makes room for another purchase: what this one may cost. Nothing: all that the session may cost is spent.
+[[nodiscard]] std::optional<Money> allow(SessionFlow& flow, uint32_t duration);
 // POST /v1/purchases of one flow for so many seconds.
-[[nodiscard]] nlohmann::json orderJson(const SessionFlow& flow, uint32_t seconds);
+[[nodiscard]] nlohmann::json orderJson(const SessionFlow& flow, uint32_t seconds, Money cap);
 // CloudEvent with the session's present state.
 [[nodiscard]] nlohmann::json eventJson(const Session& session, SystemTime now);
 

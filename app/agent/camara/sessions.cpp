@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/agent/camara/profiles.h"
+#include "app/agent/camara/words.h"
 #include "app/agent/network_json.h"
 #include "cartographer/cache_file.h"
 
@@ -54,6 +55,17 @@ std::optional<Fault> faultOf(const cartographer::Failure& why) {
     case CartographerError::CannotStore: return std::nullopt;
     }
     return std::nullopt;
+}
+
+Money amountIn(const json& object, const char* name) {
+    const auto amount = Money::parse(textIn(object, name));
+    return amount ? *amount : Money::zero();
+}
+
+// What a purchase that is over cost; before it is settled, what was sent, which is never less.
+Money costOf(const json& purchase) {
+    if (!textIn(purchase, "charged").empty()) return amountIn(purchase, "charged");
+    return amountIn(purchase.value("sent", json::object()), "amount");
 }
 
 enum class Standing { Waiting, Active, Over, Elapsed };
@@ -223,7 +235,9 @@ void Sessions::Impl::buyOffer(const std::string& id, size_t index, bool onlyThis
         const auto left = std::chrono::ceil<std::chrono::seconds>(*session.expires - now()).count();
         seconds = static_cast<uint32_t>(std::max<int64_t>(left, 1));
     }
-    ask(*one, "POST", "/v1/purchases", orderJson(session.flows[index], seconds), key,
+    const auto cap = allow(session.flows[index], session.duration);
+    if (!cap) return done({std::nullopt, false, false, "all that the session may cost is spent"});
+    ask(*one, "POST", "/v1/purchases", orderJson(session.flows[index], seconds, *cap), key,
         [this, id, index, onlyThis, uid = session.uid, done = std::move(done)](const HttpResponse& response,
                                                                                const json& body) {
             if (entry(id) != nullptr) return bought(id, index, onlyThis, response, body, done);
@@ -280,7 +294,6 @@ void Sessions::Impl::made(const std::string& id, const Outcome& outcome, const D
         return done(tl::unexpected(*outcome.fault));
     }
     Session& session = one->session;
-    session.bought = session.duration;
     if (!outcome.sold) {
         end(*one, StatusInfo::NetworkTerminated, outcome.trouble);
     } else if (!outcome.pending) {
@@ -387,7 +400,11 @@ void Sessions::Impl::judged(const std::string& id, size_t index, const json& pur
     if (one == nullptr || one->session.ended()) return;
     const bool elapsed = standingOf(purchase) == Standing::Elapsed;
     constexpr std::chrono::seconds shortest{1};
-    if (elapsed && one->session.expires && *one->session.expires - now() >= shortest) return renew(id, index);
+    if (elapsed && one->session.expires && *one->session.expires - now() >= shortest) {
+        SessionFlow& flow = one->session.flows[index];
+        if (const auto sum = checkedAdd(flow.spent, costOf(purchase))) flow.spent = *sum;
+        return renew(id, index);
+    }
     const std::string why = textIn(purchase, "reason"), note = textIn(purchase, "note");
     end(*one, elapsed ? StatusInfo::DurationExpired : StatusInfo::NetworkTerminated,
         elapsed ? "" : why + (note.empty() ? "" : ": " + note));
@@ -399,7 +416,6 @@ void Sessions::Impl::judged(const std::string& id, size_t index, const json& pur
 void Sessions::Impl::renew(const std::string& id, size_t index) {
     Entry* const one = entry(id);
     one->busy = true;
-    one->session.flows[index].purchase.clear();
     buyFlow(id, index, true, [this, id](const Outcome& outcome) {
         Entry* const renewed = entry(id);
         if (renewed == nullptr) return;
@@ -423,7 +439,7 @@ void Sessions::create(const Grant& grant, int32_t process, CreateSession wish, D
     session.owner = grant.owner();
     session.uid = grant.uid;
     session.client = grant.client;
-    if (wish.device) session.device = wish.device->named;
+    if (wish.device) session.device = wish.device->identifiers.front().named;
     session.applicationServer = std::move(wish.applicationServer);
     session.devicePorts = std::move(wish.devicePorts);
     session.applicationServerPorts = std::move(wish.applicationServerPorts);
@@ -431,7 +447,7 @@ void Sessions::create(const Grant& grant, int32_t process, CreateSession wish, D
     session.sink = std::move(wish.sink);
     session.credential = std::move(wish.credential);
     session.duration = wish.duration;
-    for (const FlowMatch& flow : wish.flows) session.flows.push_back({flow, {}, {}, {}, false});
+    for (const FlowMatch& flow : wish.flows) session.flows.push_back({flow, {}, {}, {}});
     if (auto why = m_impl->objection(session)) return done(tl::unexpected(std::move(*why)));
     const std::string id = session.id;
     m_impl->all[id] = Impl::Entry{std::move(session), true, false, process};

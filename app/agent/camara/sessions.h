@@ -16,6 +16,7 @@
 #include "app/agent/camara/sinks.h"
 #include "app/common/timers.h"
 #include "cartographer/cartographer.h"
+#include "core/net/http.h"
 
 namespace netpas::agent::camara {
 
@@ -44,7 +45,7 @@ public:
     Sessions(const Sessions&) = delete;
     Sessions& operator=(const Sessions&) = delete;
 
-    // `process`: of the local caller; 0: not known. `done` comes when it is bought, waits for a decision, or cannot be had.
+    // `wish.device`: the one identifier that is used. `process`: of the local caller; 0: not known. `done` comes when it is bought, waits for a decision, or cannot be had.
     void create(const Grant& grant, int32_t process, CreateSession wish, Done done);
     // Nothing: there is none, or it is not made yet.
     [[nodiscard]] const Session* find(const std::string& id) const;

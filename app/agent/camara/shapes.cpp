@@ -1,13 +1,10 @@
 #include "app/agent/camara/shapes.h"
 
-#include <sodium.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <set>
 
-#include "core/crypto/hex.h"
+#include "app/agent/camara/words.h"
 
 namespace netpas::agent::camara {
 
@@ -18,8 +15,6 @@ namespace {
 constexpr uint64_t mostSeconds = INT32_MAX;
 
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
-bool isAlnum(char c) { return isDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool isHex(char c) { return isDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 // Reads one object and remembers the first thing that is wrong with it or with anything below.
 class Shape {
@@ -106,22 +101,21 @@ Device deviceFrom(const json& value, const std::string& path, std::optional<Faul
     Device device;
     Shape shape(value, path, fault);
     if (value.is_object() && value.empty()) shape.wrong("names no identifier");
+    if (const json* const ipv4 = shape.get("ipv4Address")) {
+        const auto address = ipv4From(*ipv4, shape.under("ipv4Address"), fault);
+        device.identifiers.push_back({{{"ipv4Address", *ipv4}}, address});
+    }
+    if (const auto text = shape.text("ipv6Address", longestIpv6)) {
+        const auto address = addressOf(text, true);
+        if (!address) shape.wrong("has an ipv6Address that is none");
+        device.identifiers.push_back({{{"ipv6Address", *text}}, address});
+    }
     if (const auto phone = shape.text("phoneNumber", longestPhone)) {
         if (!isPhoneNumber(*phone)) shape.wrong("has a phoneNumber that is none");
-        device.named = {{"phoneNumber", *phone}};
+        device.identifiers.push_back({{{"phoneNumber", *phone}}, std::nullopt});
     }
     if (const auto identifier = shape.text("networkAccessIdentifier", longestIdentifier))
-        device.named = {{"networkAccessIdentifier", *identifier}};
-    const auto ipv6Text = shape.text("ipv6Address", longestIpv6);
-    if (ipv6Text) {
-        device.address = addressOf(ipv6Text, true);
-        if (!device.address) shape.wrong("has an ipv6Address that is none");
-        device.named = {{"ipv6Address", *ipv6Text}};
-    }
-    if (const json* const ipv4 = shape.get("ipv4Address")) {
-        device.address = ipv4From(*ipv4, shape.under("ipv4Address"), fault);
-        device.named = {{"ipv4Address", *ipv4}};
-    }
+        device.identifiers.push_back({{{"networkAccessIdentifier", *identifier}}, std::nullopt});
     return device;
 }
 
@@ -271,78 +265,6 @@ std::vector<FlowMatch> flowsOf(const std::vector<IpPrefix>& servers, const std::
 json orNull(const json* value) { return value == nullptr ? json() : *value; }
 
 }  // namespace
-
-bool isProfileName(std::string_view text) {
-    constexpr size_t shortest = 3, longest = 256;
-    return text.size() >= shortest && text.size() <= longest &&
-           std::all_of(text.begin(), text.end(), [](char c) { return isAlnum(c) || c == '_' || c == '.' || c == '-'; });
-}
-
-bool isCorrelator(std::string_view text) {
-    constexpr size_t longest = 256;
-    constexpr std::string_view others = "-_:;./<>{}";
-    return text.size() <= longest && std::all_of(text.begin(), text.end(), [&](char c) {
-               return isAlnum(c) || others.find(c) != std::string_view::npos;
-           });
-}
-
-bool isUuid(std::string_view text) {
-    constexpr size_t length = 36;
-    if (text.size() != length) return false;
-    for (size_t i = 0; i < length; ++i) {
-        const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text[i] != '-' : !isHex(text[i])) return false;
-    }
-    return true;
-}
-
-std::string newUuid() {
-    std::array<uint8_t, 16> raw{};
-    randombytes_buf(raw.data(), raw.size());
-    raw[6] = static_cast<uint8_t>((raw[6] & 0x0fU) | 0x40U);  // version 4, variant 1 (RFC 9562)
-    raw[8] = static_cast<uint8_t>((raw[8] & 0x3fU) | 0x80U);
-    std::string text = toHex(raw);
-    for (const size_t at : {8U, 13U, 18U, 23U}) text.insert(at, "-");
-    return text;
-}
-
-std::optional<SystemTime> timeFrom(std::string_view text) {
-    // 2031-01-31T12:00:00[.123](Z|+01:00)
-    constexpr std::string_view form = "dddd-dd-ddTdd:dd:dd";
-    if (text.size() <= form.size()) return std::nullopt;
-    std::array<int, 6> parts{};
-    size_t part = 0;
-    for (size_t i = 0; i < form.size(); ++i) {
-        const char c = text[i];
-        if (form[i] == 'd' ? !isDigit(c) : c != form[i] && !(form[i] == 'T' && c == 't')) return std::nullopt;
-        if (form[i] == 'd') {
-            parts[part] = parts[part] * 10 + (c - '0');
-        } else {
-            ++part;
-        }
-    }
-    const std::chrono::year_month_day day{std::chrono::year(parts[0]),
-                                          std::chrono::month(static_cast<unsigned>(parts[1])),
-                                          std::chrono::day(static_cast<unsigned>(parts[2]))};
-    if (!day.ok() || parts[3] > 23 || parts[4] > 59 || parts[5] > 60) return std::nullopt;
-    std::string_view rest = text.substr(form.size());
-    if (rest.front() == '.') {
-        rest.remove_prefix(1);
-        const size_t digits = static_cast<size_t>(std::find_if_not(rest.begin(), rest.end(), isDigit) - rest.begin());
-        if (digits == 0) return std::nullopt;
-        rest.remove_prefix(digits);
-    }
-    std::chrono::minutes offset{0};
-    if (rest.size() == 6 && (rest[0] == '+' || rest[0] == '-') && rest[3] == ':' && isDigit(rest[1]) &&
-        isDigit(rest[2]) && isDigit(rest[4]) && isDigit(rest[5])) {
-        const int hours = (rest[1] - '0') * 10 + rest[2] - '0', minutes = (rest[4] - '0') * 10 + rest[5] - '0';
-        offset = std::chrono::minutes((rest[0] == '-' ? -1 : 1) * (hours * 60 + minutes));
-    } else if (rest != "Z" && rest != "z") {
-        return std::nullopt;
-    }
-    return SystemTime(std::chrono::sys_days(day).time_since_epoch()) + std::chrono::hours(parts[3]) +
-           std::chrono::minutes(parts[4]) + std::chrono::seconds(parts[5]) - offset;
-}
 
 Judged<CreateSession> createSessionFrom(const json& body) {
     constexpr size_t longestProfile = 256;

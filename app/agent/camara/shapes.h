@@ -13,7 +13,6 @@
 
 #include "core/clock.h"
 #include "core/flow.h"
-#include "core/net/http.h"
 
 namespace netpas::agent::camara {
 
@@ -26,10 +25,14 @@ struct Fault {
 template <typename T>
 using Judged = tl::expected<T, Fault>;
 
+struct Identifier {
+    nlohmann::json named;              // {kind: value}, as it was given
+    std::optional<IpAddress> address;  // nothing: it cannot be looked up here
+};
+// Whoever does not know what is supported may give several: one that can be looked up is used, and nobody checks whether the others mean
+// the same device.
 struct Device {
-    nlohmann::json named;  // the one identifier that counts here, as it was given
-    std::optional<IpAddress>
-        address;  // by which it is identified; nothing: by no identifier that can be looked up here
+    std::vector<Identifier> identifiers;  // in the order in which they are tried
 };
 
 struct SinkCredential {
@@ -61,13 +64,6 @@ struct RetrieveProfiles {
     std::string name, status;  // empty: any
 };
 [[nodiscard]] Judged<RetrieveProfiles> retrieveProfilesFrom(const nlohmann::json& body);
-
-[[nodiscard]] bool isCorrelator(std::string_view text);
-[[nodiscard]] bool isUuid(std::string_view text);
-[[nodiscard]] bool isProfileName(std::string_view text);
-// RFC 3339 with a zone, to whole seconds.
-[[nodiscard]] std::optional<SystemTime> timeFrom(std::string_view text);
-[[nodiscard]] std::string newUuid();
 
 // Some packet belongs to both.
 [[nodiscard]] bool overlap(const FlowMatch& a, const FlowMatch& b);
