@@ -26,10 +26,15 @@ def after_all(context):
             json.dump({"skipped": context.skipped, "deviations": deviations}, file)
 
 
+def place_of(scenario):
+    """Names are not unique."""
+    return f"{os.path.basename(scenario.filename)}:{scenario.line}"
+
+
 def before_scenario(context, scenario):
     reason = reason_to_skip(scenario, context.world)
     if reason:
-        context.skipped[scenario.name] = reason
+        context.skipped[place_of(scenario)] = reason
         scenario.skip(reason)
         return
     world = context.world
@@ -44,8 +49,15 @@ def before_scenario(context, scenario):
     context.flood = False
     context.token = None
     context.method = ""
+    context.traffic = None
+    context.rule_changed = False
 
 
 def after_scenario(context, scenario):
-    if hasattr(context, "world") and scenario.status != "skipped":
-        context.world.clean_up()
+    if not hasattr(context, "world") or scenario.status == "skipped":
+        return
+    if context.traffic:
+        context.traffic.stop()
+    if context.rule_changed:
+        context.world.let("--up-to", "always")
+    context.world.clean_up()

@@ -1,38 +1,18 @@
-"""Given: the request of a scenario, and what exists before it. Texts are matched by their form, so that other feature files of the same
-vocabulary find their steps, too."""
+"""Given: the request of a scenario. Texts are matched by their form, so that other feature files of the same vocabulary find their
+steps, too."""
 import json
+import re
 import uuid
 
+from applicability import expected_by_description
 from support import jsonpath
-from support.requests import Request, later
+from support.bodies import default_body, described_value, make_two_legged, use_token, valid_body
+from support.requests import Request
 from support.steps import step
+from support.world import ALL_SCOPES
 
 PATH = r'"?(?P<path>\$?[\w.\[\]*$]+)"?'
 BODY = r"request (?:body )?"
-
-
-def use_token(context, token):
-    context.token = token
-    context.request.headers["Authorization"] = "Bearer " + token
-
-
-def make_two_legged(context, with_device):
-    use_token(context, context.world.token(device=False))
-    if isinstance(context.request.body, dict):
-        context.request.body.pop("device", None)
-        if with_device:
-            context.request.body["device"] = context.world.device_object()
-
-
-def default_body(context, schema):
-    world = context.world
-    if schema.endswith("CreateSession"):
-        return world.create_body()
-    if schema.endswith("ExtendSessionDuration"):
-        return {"requestedAdditionalDuration": 30}
-    if schema.endswith(("RetrieveSessionsInput", "RetrieveSessionsByDevice")):
-        return {"device": world.device_object()} if world.legs == "2" else {}
-    return {}  # of profiles: no filter
 
 
 @step(r'an environment at "(?P<name>[^"]+)"')
@@ -42,7 +22,7 @@ def environment(context, name):
 
 @step(r'the resource "(?P<path>[^"]+)"')
 def resource(context, path):
-    context.request.resource = path
+    context.request.resource = "/" + path.lstrip("/")
     context.description = context.world.description(path)
 
 
@@ -53,7 +33,7 @@ def token_valid(context):
     use_token(context, context.world.usual_token())
 
 
-@step(r'the header "Authorization" is set to a valid access token (?:which|that) does not identify (?:a single|any|a) device')
+@step(r'the header "Authorization" is set to a valid access token (?:which|that) does not identif(?:i?y) .*device')
 @step(r'the header "Authorization" is set to a valid 2-legged access token')
 def token_two_legged(context):
     make_two_legged(context, with_device=False)
@@ -65,6 +45,12 @@ def token_three_legged(context):
     use_token(context, context.world.token(device=True))
     if isinstance(context.request.body, dict):
         context.request.body.pop("device", None)
+
+
+@step(r'the header "Authorization" is set to a valid access token (?:obtained )?for (?:that same|a different) device')
+def token_of_device(context):
+    """There is one device here. A token for it knows nothing of the device that the request names, be it the same or not."""
+    use_token(context, context.world.token(device=True))
 
 
 @step(r'the header "Authorization" is set to an expired access token')
@@ -84,8 +70,9 @@ def token_none(context):
 
 @step(r'the header "Authorization" is set to an access token (?:that does not include|without)(?: the)? scope "?(?P<scope>[\w:-]+)"?')
 def token_without_scope(context, scope):
-    from support.world import ALL_SCOPES
-    use_token(context, context.world.token(device=context.world.legs == "3", scopes=[s for s in ALL_SCOPES if s != scope]))
+    wanting = expected_by_description(scope)
+    assert wanting in ALL_SCOPES, f"there is no scope {scope}"
+    use_token(context, context.world.token(device=context.world.legs == "3", scopes=[s for s in ALL_SCOPES if s != wanting]))
 
 
 @step(r'the header "Authorization" is set to a valid access token emitted to a (?:different )?client which did not created? (?:the|any).*')
@@ -96,15 +83,20 @@ def token_of_another(context):
 @step(r'the header "(?P<name>[^"]+)" complies with the (?:OAS )?schema at "(?P<schema>[^"]+)"')
 def header_complies(context, name, schema):
     value = str(uuid.uuid4())
-    assert not context.description.complaints(value, context.description.header_schema(schema))
+    assert not context.description.complaints(value, context.description.schema(schema))
     context.request.headers[name] = value
 
 
 @step(r'the header "(?P<name>[^"]+)" does not comply with the (?:OAS )?schema at "(?P<schema>[^"]+)"')
 def header_violates(context, name, schema):
     value = "not a correlator!"
-    assert context.description.complaints(value, context.description.header_schema(schema))
+    assert context.description.complaints(value, context.description.schema(schema))
     context.request.headers[name] = value
+
+
+@step(r'the header "(?P<name>[^"]+)" is set to an? (?:random )?UUID(?: value)?')
+def header_uuid(context, name):
+    context.request.headers[name] = str(uuid.uuid4())
 
 
 @step(r'the header "(?P<name>[^"]+)" is set to "(?P<value>[^"]*)"')
@@ -114,12 +106,20 @@ def header_is(context, name, value):
 
 # --- path
 
-@step(r'the path param(?:eter)? "?(?P<name>\w+)"? is set(?: by default)? to (?:an? |the )?(?P<what>.+)')
+PARAMETER = r'(?:the )?path param(?:eter)? "?(?P<name>\w+)"? '
+
+
+@step(PARAMETER + r'is set(?: by default)? to (?:an? |the )?(?P<what>.+)')
 def path_parameter(context, name, what):
     context.request.parameters[name] = parameter_value(context, name, what)
 
 
-@step(r'the path param(?:eter)? "?(?P<name>\w+)"? (?:has not a UUID format|does not comply with .*|has an invalid .*)')
+@step(PARAMETER + r'has a length not between (?P<least>\d+) and \d+')
+def path_parameter_length(context, name, least):
+    context.request.parameters[name] = "a" * (int(least) - 1)
+
+
+@step(PARAMETER + r'(?:has not a UUID format|does not (?:comply with|match) .*|has an invalid .*)')
 def path_parameter_wrong(context, name):
     context.request.parameters[name] = "not_a_uuid" if name == "sessionId" else "not%20a%20name"
 
@@ -143,7 +143,7 @@ def parameter_value(context, name, what):
 
 # --- body
 
-@step(r'the request body is set(?: by default)? to a request body compliant with the schema(?: at "?(?P<schema>[^"]+)"?)?')
+@step(r'(?:the request body is set(?: by default)? to )?a request body compliant with the (?:OAS )?schema(?: at "?(?P<schema>[^"]+)"?)?')
 def body_default(context, schema):
     context.request.body = default_body(context, schema or "")
     complaints = context.description.complaints(context.request.body, context.description.schema(schema)) if schema else []
@@ -152,8 +152,7 @@ def body_default(context, schema):
 
 @step(r'the request body is set to a valid request body')
 def body_valid(context):
-    if context.request.body is Request.NONE:
-        context.request.body = context.world.create_body()
+    valid_body(context)
 
 
 @step(r'the request body is set to any value which is not compliant with the schema(?: at)? "?(?P<schema>[^"]+)"?')
@@ -171,6 +170,12 @@ def body_none(context):
 @step(r'the request body (?:is set to|is)(?: an)?(?: empty object)?:? ?(?P<text>\{\})?')
 def body_empty(context, text):
     context.request.body = {}
+
+
+@step(r'the ' + BODY + r'properties (?P<paths>(?:"[^"]+"(?:, | and |, and )?)+) are not (?:included|set|provided)')
+def properties_absent(context, paths):
+    for path in re.findall(r'"([^"]+)"', paths):
+        context.request.remove(path)
 
 
 @step(r'the ' + BODY + r'property +' + PATH + r' (?:is not included|does not exist|is removed|is not set)')
@@ -204,7 +209,13 @@ def device_unknown(context, path):
 
 @step(r'the ' + BODY + r'property +' + PATH + r' only includes device identifiers not supported by the implementation')
 def device_unsupported(context, path):
+    make_two_legged(context, with_device=False)  # who names a device has a token that does not
     context.request.set(path, {"phoneNumber": "+123456789"})
+
+
+@step(r'the ' + BODY + r'property +' + PATH + r' includes several identifiers.*')
+def device_several(context, path):
+    context.request.set(path, {**context.world.device_object(), "ipv6Address": "2001:db8::250"})
 
 
 @step(r'the ' + BODY + r'property +' + PATH + r' is set to a value other than "?(?P<value>[^"]+)"?')
@@ -225,41 +236,6 @@ def property_literal(context, path, value):
 @step(r'the ' + BODY + r'property +' + PATH + r' is set to (?P<what>(?:an? |the |any )?(?!value (?:other|not between))[^"{\[\d:-].*)')
 def property_described(context, path, what):
     context.request.set(path, described_value(context, path, what.lower()))
-
-
-def described_value(context, path, what):
-    world = context.world
-    name = jsonpath.parts_of(path)[-1]
-    negative = any(word in what for word in ("invalid", "non existent", "non-existent", "not exist", "non-existing", "not valid"))
-    if name == "applicationServer":
-        return world.server_object()
-    if name in ("qosProfile", "name"):
-        if negative:
-            return "no-such-profile"
-        return world.profile()["name"]
-    if name == "status":
-        return "ACTIVE"
-    if name == "duration":
-        longest = seconds_of(world.profile()["maxDuration"])
-        return longest + 1 if negative else 60
-    if name == "requestedAdditionalDuration":
-        longest = seconds_of(world.profile()["maxDuration"])
-        if negative:
-            return 0
-        return longest if any(word in what for word in ("exceed", "maximum", "greater", "more than", "longer")) else 30
-    if name == "sink":
-        return world.sink_url
-    if name == "accessToken":
-        return world.credential()["accessToken"]
-    if name == "device":
-        return {"phoneNumber": "bad"} if negative else world.device_object()
-    if name == "accessTokenExpiresUtc":
-        return later(3600)
-    raise NotImplementedError(f"no value is known for {path}: {what}")
-
-
-def seconds_of(span):
-    return span["value"] * {"Days": 86400, "Hours": 3600, "Minutes": 60, "Seconds": 1}.get(span["unit"], 0)
 
 
 @step(r'the number of items in request body array ' + PATH + r' is (?P<how>greater than|less than|equal to) (?P<count>\d+)')
@@ -290,82 +266,3 @@ def list_bad(context, path, how):
         items[0] = "not an address"
 
 
-# --- the device
-
-@step(r'a valid testing device supported by the service, identified by the token or provided in the request body')
-def device_valid(context):
-    if context.request.headers.get("Authorization") is None:
-        use_token(context, context.world.usual_token())
-
-
-@step(r'that some types of device identifiers are not supported by the implementation')
-@step(r'that the service is not available for all devices commercialized by the operator')
-@step(r'no PRIVATE_KEY_JWT configuration has been pre-shared for the notification endpoint')
-def so_it_is(context):
-    pass  # always so here
-
-
-@step(r'a valid device, identified by the token or provided in the request body, for which the service is not applicable')
-def device_not_applicable(context):
-    make_two_legged(context, with_device=False)
-    context.request.set("$.device", {"ipv4Address": {"publicAddress": "127.0.0.1", "privateAddress": "127.0.0.1"}})
-
-
-# --- profiles
-
-@step(r'the requested QoS Profile exists but is not applicable for the session')
-def profile_not_applicable(context):
-    context.request.set("$.qosProfile", context.world.profile(status="INACTIVE")["name"])
-
-
-@step(r'(?:an|at least one|some|several) existing QoS [Pp]rofiles?.*')
-@step(r'(?:a|the) QoS [Pp]rofiles? (?:exists?|is available|are available).*')
-def profile_exists(context):
-    context.profile = context.world.profile()
-
-
-# --- sessions
-
-@step(r'(?:an|at least one) existing QoS session created by operation createSession(?P<how>.*)')
-@step(r'(?:a|an|at least one) (?:existing )?Qo[SD] session (?:has been|was) created successfully(?P<how>.*)')
-@step(r'an existing QoS session(?P<how> with (?:qosStatus|status|"?\$\.qosStatus"?).*)')
-@step(r'(?:a|an|at least one|one or more) (?:existing )?Qo[SD] sessions? (?:already )?exists? for (?:that|the|a|this)(?: \w+)*(?P<how>)')
-def session_exists(context, how):
-    words = how.lower()
-    context.world.clean_up()  # the one that is there by default would be in the way
-    if "unavailable" in words or ("not" in words and "available" in words):
-        context.created = context.world.refused_session()
-        return
-    context.created = context.world.make_session(sink="sink" in words)
-    if "available" in words:
-        context.created = (context.created[0], context.world.await_status(context.created[1]["sessionId"], ["AVAILABLE"]))
-
-
-@step(r'an existing QoS session failed to be created in the last \d+ seconds')
-@step(r'an existing QoS session (?:in|with) (?:a )?status other than "?AVAILABLE"?.*')
-def session_failed(context):
-    context.world.clean_up()
-    context.created = context.world.refused_session()
-
-
-@step(r'no (?:existing )?Qo[SD] sessions? (?:exists?|is|are|has been|have been).*')
-@step(r'(?:a valid testing )?device (?:without|with no)(?: any)? (?:existing )?Qo[SD] sessions?.*')
-def session_none(context):
-    context.world.clean_up()
-
-
-@step(r'a valid request for "(?P<operation>\w+)"')
-def valid_request(context, operation):
-    if operation == "createSession" and context.request.body is Request.NONE:
-        context.request.body = context.world.create_body()
-
-
-@step(r'the threshold of requests has been reached')
-def threshold(context):
-    context.flood = True
-
-
-@step(r'the QoS status of the session becomes known')
-def status_known(context):
-    session = context.created[1]["sessionId"]
-    context.created = (context.created[0], context.world.await_status(session, ["AVAILABLE", "UNAVAILABLE"]))

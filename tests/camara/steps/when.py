@@ -36,10 +36,10 @@ def remember(context, body):
 
 @step(r'the request "(?P<operation>\w+)" is sent')
 def send_operation(context, operation):
-    operations = context.description.operations
-    names = {name.lower(): name for name in operations}
-    context.method, path = operations[names[operation.lower()]]
-    assert context.request.resource.endswith(path), f"{context.request.resource} is not where {operation} is"
+    known = context.description.operation(operation)
+    assert known, f"there is no operation {operation}"
+    assert context.request.resource.endswith(known.path), f"{context.request.resource} is not where {operation} is"
+    context.method = known.method
     send(context, context.method)
 
 

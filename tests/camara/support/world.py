@@ -24,6 +24,7 @@ class World:
         self.specs = data["specs"]
         self.destination = data["destination"]
         self.device = data["device"]
+        self.device6 = data.get("device6", "")
         self.sink_url = data.get("sink_url", "")
         self.sink_log = data.get("sink_log", "")
         self.legs = data.get("legs", "3")
@@ -35,7 +36,10 @@ class World:
     # --- descriptions
 
     def description(self, resource):
-        name = "qos-profiles.yaml" if "qos-profiles" in resource.split("/")[1] else "quality-on-demand.yaml"
+        """None: without the API descriptions."""
+        if not self.specs:
+            return None
+        name = resource.lstrip("/").split("/")[0] + ".yaml"
         if name not in self._descriptions:
             self._descriptions[name] = Description(self.specs, name)
         return self._descriptions[name]
