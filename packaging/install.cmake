@@ -1,6 +1,6 @@
 # What a package of a distribution would hold.
 include(GNUInstallDirs)
-install(TARGETS netpasd netpas netpas-isp netpas-payee netpas-lab RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS netpasd netpas netpas-browser-host netpas-isp netpas-payee netpas-lab RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 if(TARGET netpas-dht)
   install(TARGETS netpas-dht RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
@@ -31,3 +31,20 @@ install(FILES ${resources}/players/mpv/netpas.lua DESTINATION ${NETPAS_MPV_FOLDE
 install(FILES ${resources}/players/mpv/netpas.conf DESTINATION ${NETPAS_MPV_FOLDER}/script-opts)
 install(FILES ${resources}/players/vlc/extensions/netpas.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/vlc/lua/extensions)
 install(FILES ${resources}/players/vlc/intf/netpas.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/vlc/lua/intf)
+# The extension where Debian's browsers look for everybody's, and, whatever the prefix, the manifests that let it start netpas-browser-host.
+set(browser ${resources}/players/browser)
+install(DIRECTORY ${browser}/extension/ DESTINATION ${CMAKE_INSTALL_DATADIR}/chromium/extensions/netpas)
+install(DIRECTORY ${browser}/extension/
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/mozilla/extensions/{ec8030f7-c20a-464f-9b0e-13a3a9e97384}/browser@netpas.example")
+set(NETPAS_CHROMIUM_HOSTS /etc/chromium/native-messaging-hosts CACHE PATH "Chromium's folder for programs that extensions start")
+set(NETPAS_MOZILLA_HOSTS /usr/lib/mozilla/native-messaging-hosts CACHE PATH "Firefox's folder for the same")
+foreach(kind chromium mozilla)
+  string(TOUPPER NETPAS_${kind}_HOSTS folder)
+  string(REPLACE mozilla firefox name ${kind})
+  # The prefix is known only when it is installed.
+  install(CODE "
+    set(NETPAS_BROWSER_HOST \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/netpas-browser-host\")
+    set(manifest \"\$ENV{DESTDIR}${${folder}}/netpas.browser_host.json\")
+    message(STATUS \"Installing: \${manifest}\")
+    configure_file(${browser}/${name}.json.in \"\${manifest}\" @ONLY)")
+endforeach()

@@ -93,13 +93,15 @@ Asker askerOf(const Question& question, const std::vector<std::string>& messenge
 }  // namespace
 
 // Beside netpasd, or where an installation keeps what everybody may run.
-std::vector<std::string> Executables::ownCommand() {
+std::vector<std::string> Executables::ownMessengers() {
     std::error_code error;
     const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
     std::vector<std::string> found;
-    for (const auto& place : {folder / "netpas", folder / "../bin/netpas"}) {
-        const auto path = std::filesystem::canonical(place, error);
-        if (!error) found.push_back(path.string());
+    for (const char* const name : {"netpas", "netpas-browser-host"}) {
+        for (const auto& place : {folder / name, folder / "../bin" / name}) {
+            const auto path = std::filesystem::canonical(place, error);
+            if (!error) found.push_back(path.string());
+        }
     }
     return found;
 }

@@ -86,6 +86,22 @@ std::optional<json> weekdaysFrom(const std::string& text) {
     return list.empty() ? std::nullopt : std::optional(list);
 }
 
+namespace {
+
+bool isScript(const fs::path& file) {
+    std::array<char, 2> head{};
+    return std::ifstream(file).read(head.data(), head.size()) && head[0] == '#' && head[1] == '!';
+}
+
+// The kernel knows a program by its file, never by the script that starts it: /usr/bin/chromium starts /usr/lib/chromium/chromium.
+fs::path startedBy(const fs::path& file) {
+    const fs::path name = file.filename();
+    const fs::path own = file.parent_path().parent_path() / "lib" / name / name;
+    return isScript(file) && isProgram(own) && !isScript(own) ? own : file;
+}
+
+}  // namespace
+
 tl::expected<std::string, Problem> programNamed(const std::string& name) {
     std::error_code error;
     if (name.find('/') != std::string::npos || name.empty()) {
@@ -98,7 +114,7 @@ tl::expected<std::string, Problem> programNamed(const std::string& name) {
     while (std::getline(folders, folder, ':')) {
         if (!isProgram(fs::path(folder) / name)) continue;
         const fs::path file = fs::canonical(fs::path(folder) / name, error);
-        if (!error) return file.string();
+        if (!error) return startedBy(file).string();
     }
     return tl::unexpected(usage("there is no program " + name + " here", "name its file, such as /usr/bin/" + name));
 }

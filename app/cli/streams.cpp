@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -89,11 +90,13 @@ std::optional<Web> webOf(std::string_view url) {
     return Web{std::string(url), port};
 }
 
-std::vector<Endpoint> connectionsOf(pid_t process) {
+std::vector<Endpoint> connectionsOf(pid_t process, Transport transport) {
     const std::set<std::string> own = socketsOf(process);
     std::vector<Endpoint> found;
-    for (const char* const table : {"tcp", "tcp6"}) {
-        std::ifstream in("/proc/" + std::to_string(process) + "/net/" + table);
+    if (own.empty()) return found;
+    const std::string table = transport == Transport::Tcp ? "tcp" : "udp";
+    for (const char* const family : {"", "6"}) {
+        std::ifstream in("/proc/" + std::to_string(process) + "/net/" + table + family);
         std::string line;
         std::getline(in, line);  // column titles
         while (std::getline(in, line)) {
@@ -106,6 +109,34 @@ std::vector<Endpoint> connectionsOf(pid_t process) {
         }
     }
     return found;
+}
+
+std::vector<pid_t> treeOf(pid_t root) {
+    std::multimap<pid_t, pid_t> children;
+    std::error_code error;
+    for (fs::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
+        pid_t process = 0;
+        const std::string name = entry->path().filename().string();
+        if (std::from_chars(name.data(), name.data() + name.size(), process).ec != std::errc{}) continue;
+        std::ifstream in(entry->path() / "stat");
+        std::string text;
+        std::getline(in, text);
+        // The name in parentheses may hold anything; what follows the last of them is the state and the parent.
+        const size_t bracket = text.rfind(')');
+        if (bracket == std::string::npos || bracket + 4 >= text.size()) continue;
+        pid_t parent = 0;
+        if (std::from_chars(text.data() + bracket + 4, text.data() + text.size(), parent).ec == std::errc{})
+            children.emplace(parent, process);
+    }
+    std::vector<pid_t> tree{root};
+    for (size_t i = 0; i < tree.size(); ++i) {
+        const auto [first, last] = children.equal_range(tree[i]);
+        for (auto child = first; child != last; ++child) {
+            // Read one after the other, while they may end and their numbers begin again: never in a circle.
+            if (std::find(tree.begin(), tree.end(), child->second) == tree.end()) tree.push_back(child->second);
+        }
+    }
+    return tree;
 }
 
 std::optional<Endpoint> streamAmong(std::vector<Endpoint> connected, const std::optional<Web>& url,

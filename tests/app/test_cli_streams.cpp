@@ -4,9 +4,12 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <csignal>
 
 #include "app/cli/streams.h"
 
@@ -56,6 +59,27 @@ private slots:
         QVERIFY(!streamAmong(all, std::nullopt, {}));
         QVERIFY(!streamAmong({at("127.0.0.1", 80)}, web, {}));
         QVERIFY(streamAmong({at("192.0.2.9", 7)}, std::nullopt, {}) == at("192.0.2.9", 7));
+    }
+
+    void aTreeHasAllThatWasStarted() {
+        std::array<int, 2> ends{};
+        QCOMPARE(::pipe(ends.data()), 0);
+        const pid_t child = ::fork();
+        if (child == 0) {
+            const pid_t grandchild = ::fork();
+            if (grandchild == 0) ::pause();
+            (void)!::write(ends[1], &grandchild, sizeof grandchild);
+            ::pause();
+        }
+        pid_t grandchild = 0;
+        QCOMPARE(::read(ends[0], &grandchild, sizeof grandchild), ssize_t{sizeof grandchild});
+        const std::vector<pid_t> tree = treeOf(::getpid());
+        for (const pid_t one : {grandchild, child}) ::kill(one, SIGKILL);
+        ::waitpid(child, nullptr, 0);
+        QCOMPARE(tree.front(), ::getpid());
+        for (const pid_t one : {child, grandchild}) QCOMPARE(std::count(tree.begin(), tree.end(), one), 1);
+        QCOMPARE(std::count(tree.begin(), tree.end(), ::getppid()), 0);
+        for (const int end : ends) ::close(end);
     }
 
     void aProcessesOwnConnectionsAreFound() {

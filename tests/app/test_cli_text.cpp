@@ -1,7 +1,13 @@
 #include <QtTest>
+
+#include <QDir>
+#include <QFile>
+#include <QFileInfo>
+#include <QTemporaryDir>
 #include <array>
 
 #include "app/cli/remote_agent.h"
+#include "app/cli/rule_flags.h"
 #include "app/cli/text.h"
 
 using namespace netpas::cli;
@@ -51,6 +57,35 @@ private slots:
                           "31m"),
                  std::string("?31m"));
         QCOMPARE(harmless("Z\xc3\xbcrich \xc2\xa0 \xe2\x82\xac"), std::string("Z\xc3\xbcrich \xc2\xa0 \xe2\x82\xac"));
+    }
+    // As Debian's Chromium is started: the kernel, and so the agent, knows it by the second of these.
+    void aScriptStandsForTheProgramThatItStarts() {
+        const QTemporaryDir folder;
+        const auto put = [&](const char* place, const QByteArray& text) {
+            const QString path = folder.filePath(place);
+            QDir().mkpath(QFileInfo(path).path());
+            QFile file(path);
+            if (!file.open(QIODevice::WriteOnly)) return;
+            file.write(text);
+            file.setPermissions(file.permissions() | QFile::ExeOwner);
+        };
+        put("bin/browser", "#!/bin/sh\n");
+        put("lib/browser/browser", "ELF");
+        put("bin/alone", "#!/bin/sh\n");
+        put("bin/plain", "ELF");
+        put("lib/plain/plain", "ELF");
+        const QByteArray before = qgetenv("PATH");
+        qputenv("PATH", folder.filePath("bin").toUtf8());
+        const auto named = [&](const char* name) {
+            const auto found = programNamed(name);
+            return found ? QDir(QFileInfo(folder.path()).canonicalFilePath()).relativeFilePath(found->c_str())
+                         : QString();
+        };
+        const QString browser = named("browser"), alone = named("alone"), plain = named("plain");
+        qputenv("PATH", before);
+        QCOMPARE(browser, QString("lib/browser/browser"));
+        QCOMPARE(alone, QString("bin/alone"));
+        QCOMPARE(plain, QString("bin/plain"));
     }
     void amountsOfNothing() {
         QCOMPARE(dollars("0.05"), std::string("$0.05"));

@@ -1,5 +1,6 @@
 #include "app/lab/scenario/player_kit.h"
 
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -106,6 +107,7 @@ Expected<void> PlayerButton::judgePrice(const Json& settled) {
     result["agreed_per_minute"] = agreed.toString();
     result["who"] = settled.value("app", "");
     result["purpose"] = settled.value("purpose", "");
+    result["domain"] = settled.value("domain", "");
     result["ended_by"] = settled.value("reason", "");
     m_context.expect(shown && *shown == agreed, "the price in the books is not the one on the button");
     m_context.expect(settled.value("per", "") == "minute", "the price in the books is not for a minute");
@@ -116,12 +118,17 @@ Expected<void> PlayerButton::judgePrice(const Json& settled) {
     const Money charged = moneyOf(side, "charged");
     const Money back = side.contains("refunded") && side["refunded"].is_string() ? moneyOf(side, "refunded") : Money();
     const double minutes = paidTime() / 60;
-    const double billed = static_cast<double>(charged.eighths() - back.eighths()) / 8e9 / minutes;
+    const auto net = checkedSub(charged, back);
+    if (!net) return fail(LabErrc::Evidence, "more came back than was paid");
     char text[32];
-    std::snprintf(text, sizeof text, "%.9f", billed);
+    std::snprintf(text, sizeof text, "%.9f", static_cast<double>(net->eighths()) / 8e9 / minutes);
+    result["billed"] = net->toString();
     result["billed_per_minute"] = text;
-    m_context.expect(shown && billed <= static_cast<double>(shown->eighths()) / 8e9,
-                     "a minute cost more than the button said");
+    // The price is the limit of every minute that begins: a player that fills its memory first needs more in the beginning.
+    const auto begun = static_cast<int64_t>(std::ceil(minutes));
+    result["minutes_begun"] = begun;
+    const auto most = checkedMul(agreed, begun);
+    m_context.expect(most && *net <= *most, "the minutes cost more than the button said");
     return {};
 }
 

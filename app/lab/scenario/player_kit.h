@@ -60,5 +60,6 @@ private:
 };
 
 Scenario vlcButtonScenario();
+Scenario browserButtonScenario();
 
 }  // namespace netpas::lab

@@ -6,15 +6,15 @@ namespace netpas::lab {
 
 const std::vector<Scenario>& scenarios() {
     static const std::vector<Scenario> all{
-        figure3Scenario(),          fourIspsScenario(),     sixteenIspsScenario(),    storyScenario(),
-        upgradeMidstreamScenario(), agentDiesScenario(),    hostilePacketsScenario(), badInputScenario(),
-        dongleScenario(),           modemScenario(),        hijackedHostScenario(),   budgetRaceScenario(),
-        overlayBasicsScenario(),    paymentChaosScenario(), threatsScenario(),        figure2Scenario(),
-        overlayOnlyScenario(),      scaleScenario(),        paymentFaultsScenario(),  enterpriseScenario(),
-        endpointConfirmsScenario(), settlementScenario(),   measureTruthScenario(),   pathFailureScenario(),
-        priceRiseScenario(),        sharingScenario(),      roamingScenario(),        viewerBuysScenario(),
-        liarClassScenario(),        mpvButtonScenario(),    guaranteeScenario(),      x402Scenario(),
-        vlcButtonScenario(),
+        figure3Scenario(),          fourIspsScenario(),      sixteenIspsScenario(),    storyScenario(),
+        upgradeMidstreamScenario(), agentDiesScenario(),     hostilePacketsScenario(), badInputScenario(),
+        dongleScenario(),           modemScenario(),         hijackedHostScenario(),   budgetRaceScenario(),
+        overlayBasicsScenario(),    paymentChaosScenario(),  threatsScenario(),        figure2Scenario(),
+        overlayOnlyScenario(),      scaleScenario(),         paymentFaultsScenario(),  enterpriseScenario(),
+        endpointConfirmsScenario(), settlementScenario(),    measureTruthScenario(),   pathFailureScenario(),
+        priceRiseScenario(),        sharingScenario(),       roamingScenario(),        viewerBuysScenario(),
+        liarClassScenario(),        mpvButtonScenario(),     guaranteeScenario(),      x402Scenario(),
+        vlcButtonScenario(),        browserButtonScenario(),
     };
     return all;
 }

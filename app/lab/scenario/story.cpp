@@ -147,12 +147,16 @@ Expected<void> Story::freeze() {
     return {};
 }
 
-// The one established connection of the server with the viewer, from the kernel's own table.
+// Among the established connections of the server with the viewer, from the kernel's own table.
 Expected<FlowKey> Story::filmConnection() {
     std::vector<FlowKey> found;
     for (const FlowKey& flow : tcpConnections(m_lab.program(m_webServer)->pid(), httpPort)) {
         if (flow.dst == m_context.address("a")) found.push_back(flow);
     }
+    return chooseConnection(found);
+}
+
+Expected<FlowKey> Story::chooseConnection(const std::vector<FlowKey>& found) {
     if (found.size() != 1) {
         return fail(LabErrc::Evidence,
                     "the server has " + std::to_string(found.size()) + " connections with the viewer instead of one");

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/lab/scenario/scenario.h"
 #include "app/lab/tools/cross_traffic.h"
@@ -40,6 +41,8 @@ protected:
     virtual Expected<std::string> order(const FlowKey& flow);
     // Starts the viewer's player; mpv without a screen unless said otherwise.
     virtual Expected<std::unique_ptr<Player>> openFilm(const std::string& url);
+    // Which of the server's connections with the viewer carries the film.
+    virtual Expected<FlowKey> chooseConnection(const std::vector<FlowKey>& found);
     // While the network is quiet.
     virtual Expected<void> beforeTrouble() { return {}; }
     // Until everything of it is settled.

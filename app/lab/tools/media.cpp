@@ -19,7 +19,8 @@ std::string serverConfiguration(const std::string& folder, const std::string& ro
     out << "daemon off;\nmaster_process off;\n"
         << "pid " << folder << "/nginx.pid;\nerror_log stderr info;\n"
         << "events { worker_connections 64; }\n"
-        << "http {\n  access_log " << folder << "/access.log;\n  sendfile on;\n  types { video/mp4 mp4; }\n";
+        << "http {\n  access_log " << folder
+        << "/access.log;\n  sendfile on;\n  types { video/mp4 mp4; text/html html; }\n";
     for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
         out << "  " << kind << "_temp_path " << folder << "/" << kind << ";\n";
     out << "  server {\n    listen " << port << ";\n    listen [::]:" << port << ";\n    root " << root

@@ -145,4 +145,8 @@ Expected<void> Screen::point(int x, int y) const {
 
 Expected<void> Screen::key(const std::string& name) const { return xdotool({"key", name}); }
 
+Expected<void> Screen::hold(const std::string& key) const { return xdotool({"keydown", key}); }
+
+Expected<void> Screen::release(const std::string& key) const { return xdotool({"keyup", key}); }
+
 }  // namespace netpas::lab

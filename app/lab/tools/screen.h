@@ -49,6 +49,8 @@ public:
     Expected<void> click(int x, int y) const;
     Expected<void> point(int x, int y) const;
     Expected<void> key(const std::string& name) const;
+    Expected<void> hold(const std::string& key) const;
+    Expected<void> release(const std::string& key) const;
 
 private:
     Screen(std::string display, int width, int height)
