@@ -90,7 +90,8 @@ int main(int argc, char** argv) {
     run->add_flag("--routed", options.routed, "modem: only without")->excludes(nat);
     run->add_option("--honest", options.honest, "threats: also so many seeds without attackers")
         ->check(CLI::Range(0, 10'000));
-    run->add_option("--screenshots", options.screenshots, "players: a folder that takes pictures of what they show");
+    run->add_option("--screenshots", options.screenshots,
+                    "a folder that takes pictures of what players and the window show");
     run->add_option("--evidence", options.evidence, "threats: the file that takes the evidence");
     run->add_option("--rows", options.rows, "threats: only these rows, such as 3,11-14");
     run->add_option("--topology", options.topology, "another topology than the scenario's own");

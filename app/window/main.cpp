@@ -6,7 +6,6 @@
 #include <QLocale>
 #include <QSettings>
 #include <QStyle>
-#include <QTimer>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -29,6 +28,7 @@ struct Given {
     std::string language;     // empty: as in the settings
     std::string theme;        // empty: as in the settings
     std::string screenshots;  // a folder
+    std::string to;           // an address
 };
 
 bool beginsWithOneOf(const std::string& path, std::initializer_list<const char*> beginnings) {
@@ -83,6 +83,7 @@ int main(int argc, char** argv) {
         ->check(CLI::IsMember({"system", "light", "dark"}));
     options.add_option("--screenshots", given.screenshots, "write pictures of every page into this folder, and end")
         ->check(CLI::ExistingDirectory);
+    options.add_option("--to", given.to, "show the way to this address, and what is sold on it");
     options.allow_extras();  // Qt's own
     CLI11_PARSE(options, argc, argv);
     QApplication app(argc, argv);
@@ -111,15 +112,14 @@ int main(int argc, char** argv) {
     QApplication::setQuitOnLastWindowClosed(false);
     QObject::connect(&window, &netpas::ui::MainWindow::quitWanted, &app, &QCoreApplication::quit);
     window.show();
+    if (!given.to.empty()) window.showWay(QString::fromStdString(given.to));
     if (!given.screenshots.empty()) {
-        const QString folder = QString::fromStdString(given.screenshots);
-        const auto ended = [](const QString& trouble) {
-            if (!trouble.isEmpty()) std::fprintf(stderr, "netpas-secretary: %s\n", qPrintable(trouble));
-            QApplication::exit(trouble.isEmpty() ? 0 : 1);
-        };
-        constexpr int untilConnected = 1500;
-        QTimer::singleShot(untilConnected, &window,
-                           [&window, folder, ended] { new netpas::ui::Screenshots(window, folder, ended); });
+        new netpas::ui::Screenshots(window, desk, QString::fromStdString(given.screenshots),
+                                    [](const QString& trouble) {
+                                        if (!trouble.isEmpty())
+                                            std::fprintf(stderr, "netpas-secretary: %s\n", qPrintable(trouble));
+                                        QApplication::exit(trouble.isEmpty() ? 0 : 1);
+                                    });
     }
     return QApplication::exec();
 }

@@ -99,7 +99,7 @@
     </message>
     <message>
         <source>sudo adduser &quot;$USER&quot; netpas, then log in again</source>
-        <translation>sudo adduser "$USER" netpas, dann neu anmelden</translation>
+        <translation>sudo adduser &quot;$USER&quot; netpas, dann neu anmelden</translation>
     </message>
     <message>
         <source>netpasd is not running.</source>
@@ -376,6 +376,10 @@
     <message>
         <source>dearer →</source>
         <translation>teurer →</translation>
+    </message>
+    <message>
+        <source>nothing is offered yet</source>
+        <translation>noch wird nichts angeboten</translation>
     </message>
 </context>
 <context>
@@ -699,6 +703,10 @@
         <source>Label</source>
         <translation>Etikett</translation>
     </message>
+    <message>
+        <source>nothing</source>
+        <translation>nichts</translation>
+    </message>
 </context>
 <context>
     <name>netpas::ui::PaymentsPage</name>
@@ -768,6 +776,14 @@
     <message>
         <source>%1 cannot be written: %2</source>
         <translation>%1 kann nicht geschrieben werden: %2</translation>
+    </message>
+    <message>
+        <source>&amp;Label…</source>
+        <translation>&amp;Etikett…</translation>
+    </message>
+    <message>
+        <source>older ones are on their way</source>
+        <translation>ältere sind unterwegs</translation>
     </message>
 </context>
 <context>
@@ -1217,10 +1233,6 @@
         <translation>Noch einmal</translation>
     </message>
     <message>
-        <source>Set &amp;passphrase</source>
-        <translation>&amp;Passphrase setzen</translation>
-    </message>
-    <message>
         <source>&amp;Lock now</source>
         <translation>Jetzt sperre&amp;n</translation>
     </message>
@@ -1275,6 +1287,10 @@
     <message>
         <source>The window speaks it from its next start on.</source>
         <translation>Das Fenster spricht sie ab seinem nächsten Start.</translation>
+    </message>
+    <message>
+        <source>Set passp&amp;hrase</source>
+        <translation>Passp&amp;hrase setzen</translation>
     </message>
 </context>
 <context>

@@ -85,7 +85,12 @@ void ApiLink::call(const QString& method, const QString& path, const json& body,
         call.body = body.dump(-1, ' ', false, json::error_handler_t::replace);
         call.headers.push_back({"Content-Type", "application/json"});
     }
-    send(std::move(call), context, std::move(done));
+    ++m_inFlight;
+    const auto counted = [this, context = QPointer<QObject>(context), done = std::move(done)](const ApiReply& reply) {
+        --m_inFlight;
+        if (context) done(reply);
+    };
+    send(std::move(call), this, counted);
 }
 
 void ApiLink::waitFor(const QString& path, std::chrono::milliseconds patience, QObject* context, Done done) {

@@ -50,6 +50,8 @@ public:
     void put(const QString& path, const QByteArray& body, QObject* context, Done done);
     // An answer without an end: each line as it comes, unless `context` is gone; `ended` once, with what was said instead or why it is over.
     void follow(const QString& path, QObject* context, std::function<void(const nlohmann::json&)> line, Done ended);
+    // Calls that were made and have no answer yet, those of waitFor() not counted.
+    [[nodiscard]] int inFlight() const { return m_inFlight; }
 
 private:
     void send(net::HttpCall call, QObject* context, Done done);
@@ -59,6 +61,7 @@ private:
     struct Network;
     std::unique_ptr<Network> m_network;
     Route m_route;
+    int m_inFlight = 0;
 };
 
 // Reading what may be missing: the answerer may be of another version.

@@ -9,6 +9,7 @@
 #include <QVBoxLayout>
 
 #include "secretary/ui/desk.h"
+#include "secretary/ui/table.h"
 
 namespace netpas::ui {
 
@@ -27,17 +28,14 @@ QString joined(const json& list) {
     return words.join(u", ");
 }
 
-QTableWidget* table(QVBoxLayout* all, const char* name, const QString& accessible, const QStringList& head) {
+QTableWidget* table(QVBoxLayout* all, const char* name, const QString& accessible, const QStringList& head,
+                    std::initializer_list<int> letters) {
     auto* const made = new QTableWidget(0, static_cast<int>(head.size()));
     made->setObjectName(name);
     made->setAccessibleName(accessible);
     made->setHorizontalHeaderLabels(head);
-    made->verticalHeader()->hide();
-    made->horizontalHeader()->setStretchLastSection(true);
-    made->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    made->setSelectionBehavior(QAbstractItemView::SelectRows);
+    dress(*made, letters);
     made->setSelectionMode(QAbstractItemView::SingleSelection);
-    made->setTabKeyNavigation(false);
     all->addWidget(made, 1);
     return made;
 }
@@ -47,8 +45,8 @@ QTableWidget* table(QVBoxLayout* all, const char* name, const QString& accessibl
 ContactsPage::ContactsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk) {
     auto* const all = new QVBoxLayout(this);
     all->addWidget(new QLabel(tr("Contacts")));
-    m_contacts =
-        table(all, "contacts", tr("contacts"), {tr("Name"), tr("Groups"), tr("Sites"), tr("Addresses"), tr("Note")});
+    m_contacts = table(all, "contacts", tr("contacts"),
+                       {tr("Name"), tr("Groups"), tr("Sites"), tr("Addresses"), tr("Note")}, {20, 16, 22, 20, 20});
     auto* const line = new QHBoxLayout;
     const auto edit = [&](const char* name, const QString& hint) {
         auto* const made = new QLineEdit;
@@ -69,7 +67,8 @@ ContactsPage::ContactsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     line->addWidget(m_remove);
     all->addLayout(line);
     all->addWidget(new QLabel(tr("Payees with a certificate")));
-    m_payees = table(all, "payees", tr("payees"), {tr("Name"), tr("Classes"), tr("May be paid"), tr("Identifier")});
+    m_payees = table(all, "payees", tr("payees"), {tr("Name"), tr("Classes"), tr("May be paid"), tr("Identifier")},
+                     {20, 20, 24, 20});
     m_said = new QLabel;
     m_said->setObjectName("said");
     m_said->setTextFormat(Qt::PlainText);

@@ -50,6 +50,7 @@ void Desk::refresh() {
     }
     if (m_state == State::Connecting || m_state == State::Lost) return;  // somebody is being asked
     poll();
+    if (m_state == State::Open && isOwner()) askBudgets();
 }
 
 void Desk::setState(State state, const QString& trouble, const QString& remedy) {

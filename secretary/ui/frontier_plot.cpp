@@ -20,6 +20,7 @@ constexpr double radius = 7;
 FrontierPlot::FrontierPlot(QWidget* parent) : QWidget(parent) {
     setFocusPolicy(Qt::StrongFocus);
     setAccessibleName(tr("price against quality"));
+    setChosen(0);
 }
 
 void FrontierPlot::setPoints(std::vector<FrontierPoint> points) {
@@ -30,7 +31,9 @@ void FrontierPlot::setPoints(std::vector<FrontierPoint> points) {
 
 void FrontierPlot::setChosen(int index) {
     m_chosen = std::clamp(index, 0, std::max(static_cast<int>(m_points.size()) - 1, 0));
-    if (!m_points.empty()) {
+    if (m_points.empty()) {
+        setAccessibleDescription(tr("nothing is offered yet"));
+    } else {
         const FrontierPoint& point = m_points[static_cast<size_t>(m_chosen)];
         setAccessibleDescription(point.name + QStringLiteral(": ") + point.words);
     }

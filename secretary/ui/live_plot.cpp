@@ -32,6 +32,7 @@ QString number(double value) { return QLocale().toString(value, 'g', 3); }
 
 LivePlot::LivePlot(const QString& name, const QString& unit, QWidget* parent) : QWidget(parent), m_unit(unit) {
     setAccessibleName(name);
+    setAccessibleDescription(inWords());
     m_clock.start();
 }
 
@@ -46,7 +47,7 @@ void LivePlot::add(const std::optional<Measured>& bestEffort, const std::optiona
 
 void LivePlot::clear() {
     m_points.clear();
-    setAccessibleDescription({});
+    setAccessibleDescription(inWords());
     update();
 }
 

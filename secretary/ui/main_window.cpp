@@ -14,6 +14,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "secretary/ui/accessible_plots.h"
 #include "secretary/ui/backup_page.h"
 #include "secretary/ui/colours.h"
 #include "secretary/ui/contacts_page.h"
@@ -32,6 +33,7 @@
 namespace netpas::ui {
 
 MainWindow::MainWindow(Desk& desk, QWidget* parent) : QMainWindow(parent), m_desk(desk) {
+    makePlotsAccessible();
     setWindowTitle(tr("NetPaS"));
     auto* const middle = new QWidget;
     auto* const all = new QVBoxLayout(middle);
@@ -69,7 +71,7 @@ MainWindow::MainWindow(Desk& desk, QWidget* parent) : QMainWindow(parent), m_des
     auto* const prompts = addPage<PromptsPage>(tr("Questions"));
     addPage<PaymentsPage>(tr("Payments"));
     addPage<RulesPage>(tr("Rules"));
-    addPage<PathsPage>(tr("Ways and offers"));
+    m_paths = addPage<PathsPage>(tr("Ways and offers"));
     addPage<ContactsPage>(tr("Contacts and payees"));
     addPage<BackupPage>(tr("Backup"));
     auto* const settings = addPage<SettingsPage>(tr("Settings"));
@@ -143,7 +145,14 @@ QStringList MainWindow::pageNames() const {
     return names;
 }
 
+QWidget* MainWindow::page(int index) const { return m_pages->widget(index); }
+
 void MainWindow::showPage(int index) { m_list->setCurrentRow(index); }
+
+void MainWindow::showWay(const QString& to) {
+    m_list->setCurrentRow(m_pages->indexOf(m_paths));
+    m_paths->lookAt(to);
+}
 
 void MainWindow::showState() {
     QString text;
@@ -194,7 +203,7 @@ void MainWindow::unlock() {
     connect(dialog, &QInputDialog::textValueSelected, this, [this](const QString& text) {
         m_desk.link().call("POST", "/v1/unlock", {{"passphrase", text.toStdString()}}, this,
                            [this](const ApiReply& reply) {
-                               if (!reply.ok()) m_trouble->setText(reply.message());
+                               if (!reply.ok()) m_trouble->setText(reply.message() + u'\n' + reply.hint());
                                m_desk.refresh();
                            });
     });

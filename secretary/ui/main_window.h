@@ -12,6 +12,7 @@ class QStackedWidget;
 namespace netpas::ui {
 
 class Desk;
+class PathsPage;
 class Prompter;
 class Tray;
 
@@ -23,7 +24,10 @@ public:
     ~MainWindow() override;
 
     [[nodiscard]] QStringList pageNames() const;  // as in the list
+    [[nodiscard]] QWidget* page(int index) const;
     void showPage(int index);
+    // The page of ways and offers, and what is sold on the way to this address.
+    void showWay(const QString& to);
 
     // In front of the others, because somebody wants it.
     void present();
@@ -53,6 +57,7 @@ private:
     QListWidget* m_list;
     QStackedWidget* m_pages;
     int m_questions = 0;  // the page's place in the list
+    PathsPage* m_paths;
     QWidget* m_banner;
     QLabel* m_trouble;
     QPushButton *m_unlock, *m_pause;

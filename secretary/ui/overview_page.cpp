@@ -13,6 +13,7 @@
 #include "secretary/ui/desk.h"
 #include "secretary/ui/live_plot.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/table.h"
 
 namespace netpas::ui {
 
@@ -72,12 +73,8 @@ OverviewPage::OverviewPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     m_running->setObjectName("running");
     m_running->setAccessibleName(tr("what is bought now"));
     m_running->setHorizontalHeaderLabels({tr("To"), tr("For"), tr("Program"), tr("State"), tr("Spent"), tr("At most")});
-    m_running->verticalHeader()->hide();
-    m_running->horizontalHeader()->setStretchLastSection(true);
-    m_running->setSelectionBehavior(QAbstractItemView::SelectRows);
+    dress(*m_running, {24, 14, 14, 18, 14, 14});
     m_running->setSelectionMode(QAbstractItemView::SingleSelection);
-    m_running->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    m_running->setTabKeyNavigation(false);
     all->addWidget(m_none = label("none"));
     all->addWidget(m_running, 1);
     auto* const below = new QHBoxLayout;
@@ -140,6 +137,8 @@ void OverviewPage::showBudgets() {
         const auto amount = moneyFrom(at(budget, {"amount"})), spent = moneyFrom(at(budget, {"spent"})),
                    left = moneyFrom(at(budget, {"left"}));
         if (!amount || !spent || !left || *amount == Money::zero()) continue;
+        // The administrator's limit is no plan; it is told when it comes near.
+        if (textAt(budget, "kind") == QLatin1String("hard") && at(budget, {"warning"}) != json(true)) continue;
         auto* const bar = new QProgressBar;
         constexpr int whole = 1000;
         const double part = static_cast<double>(spent->eighths()) / static_cast<double>(amount->eighths());
@@ -159,7 +158,11 @@ QString OverviewPage::selected() const {
 
 void OverviewPage::showPurchases() {
     const QString chosen = selected();
-    const json& list = m_desk.purchases();
+    // What still waits for an answer is not bought, and stands among the questions.
+    json list = json::array();
+    for (const json& one : m_desk.purchases()) {
+        if (textAt(one, "decision").isEmpty()) list.push_back(one);
+    }
     m_none->setVisible(list.empty());
     m_none->setText(tr("Nothing is bought now. Everything travels best effort."));
     m_running->setVisible(!list.empty());

@@ -78,6 +78,7 @@ PathsPage::PathsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk
     scroll->setWidget(m_way);
     scroll->setWidgetResizable(true);
     scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setFocusPolicy(Qt::NoFocus);  // it has nothing to be chosen
     all->addWidget(scroll, 1);
     auto* const act = new QHBoxLayout;
     act->addStretch();
@@ -100,6 +101,11 @@ PathsPage::PathsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk
     connect(m_to, &QLineEdit::returnPressed, this, &PathsPage::ask);
     connect(m_plot, &FrontierPlot::chosenByUser, this, &PathsPage::showWay);
     connect(m_buy, &QPushButton::clicked, this, &PathsPage::buy);
+}
+
+void PathsPage::lookAt(const QString& to) {
+    m_to->setText(to);
+    ask();
 }
 
 void PathsPage::ask() {

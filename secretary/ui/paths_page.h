@@ -21,6 +21,8 @@ class PathsPage final : public QWidget {
 
 public:
     explicit PathsPage(Desk& desk, QWidget* parent = nullptr);
+    // As if its address had been typed.
+    void lookAt(const QString& to);
 
 protected:
     void showEvent(QShowEvent* event) override;

@@ -1,6 +1,7 @@
 #include "secretary/ui/payments_model.h"
 
 #include <QLocale>
+#include <algorithm>
 #include <utility>
 
 #include "secretary/ui/money_text.h"
@@ -12,6 +13,7 @@ using nlohmann::json;
 namespace {
 
 constexpr int pageSize = 2000;
+constexpr size_t newestSize = 100;
 
 QString baseName(const QString& path) { return path.section(u'/', -1); }
 
@@ -19,36 +21,78 @@ QString baseName(const QString& path) { return path.section(u'/', -1); }
 
 PaymentsModel::PaymentsModel(ApiLink& link, QObject* parent) : QAbstractTableModel(parent), m_link(link) {}
 
-void PaymentsModel::reload() {
+void PaymentsModel::refresh() {
     if (m_loading) return;
     m_loading = true;
     m_trouble.clear();
-    askPage({}, {});
-}
-
-void PaymentsModel::askPage(const QString& before, std::vector<Row> sofar) {
-    QString path = "/v1/history?limit=" + QString::number(pageSize);
-    if (!before.isEmpty()) path += "&before=" + before;
-    m_link.get(path, this, [this, sofar = std::move(sofar)](const ApiReply& reply) mutable {
-        if (!reply.ok()) {
-            m_loading = false;
-            m_trouble = reply.message();
-            emit loaded();
-            return;
-        }
-        const json entries = at(reply.body, {"entries"});
-        sofar.reserve(sofar.size() + entries.size());
-        for (const json& entry : entries) sofar.push_back(rowFrom(entry));
-        if (static_cast<int>(entries.size()) == pageSize && !sofar.empty()) {
-            const QString oldest = QString::number(sofar.back().id);
-            return askPage(oldest, std::move(sofar));
-        }
+    if (!m_complete) {
         beginResetModel();
-        m_rows = std::move(sofar);
+        m_rows.clear();
         endResetModel();
+        return askPage({});
+    }
+    m_link.get("/v1/history?limit=" + QString::number(newestSize), this, [this](const ApiReply& reply) {
+        if (!reply.ok()) return fail(reply);
+        std::vector<Row> newest;
+        for (const json& entry : at(reply.body, {"entries"})) newest.push_back(rowFrom(entry));
         m_loading = false;
+        // More is new than was asked for.
+        const bool gap = newest.size() == newestSize && (m_rows.empty() || newest.back().id > m_rows.front().id);
+        if (gap) {
+            m_complete = false;
+            return refresh();
+        }
+        merge(std::move(newest));
         emit loaded();
     });
+}
+
+void PaymentsModel::fail(const ApiReply& reply) {
+    m_loading = false;
+    m_trouble = reply.message();
+    emit loaded();
+}
+
+// What is there can be read while the rest comes.
+void PaymentsModel::askPage(const QString& before) {
+    QString path = "/v1/history?limit=" + QString::number(pageSize);
+    if (!before.isEmpty()) path += "&before=" + before;
+    m_link.get(path, this, [this](const ApiReply& reply) {
+        if (!reply.ok()) return fail(reply);
+        const json entries = at(reply.body, {"entries"});
+        if (!entries.empty()) {
+            const int first = static_cast<int>(m_rows.size());
+            beginInsertRows({}, first, first + static_cast<int>(entries.size()) - 1);
+            for (const json& entry : entries) m_rows.push_back(rowFrom(entry));
+            endInsertRows();
+        }
+        m_complete = static_cast<int>(entries.size()) < pageSize;
+        m_loading = !m_complete;
+        emit loaded();
+        if (m_loading) askPage(QString::number(m_rows.back().id));
+    });
+}
+
+std::vector<PaymentsModel::Row>::iterator PaymentsModel::find(qulonglong id) {
+    const auto at = std::lower_bound(m_rows.begin(), m_rows.end(), id,
+                                     [](const Row& row, qulonglong wanted) { return row.id > wanted; });
+    return at != m_rows.end() && at->id == id ? at : m_rows.end();
+}
+
+void PaymentsModel::merge(std::vector<Row> newest) {
+    const qulonglong known = m_rows.empty() ? 0 : m_rows.front().id;
+    const auto old = std::find_if(newest.begin(), newest.end(), [&](const Row& row) { return row.id <= known; });
+    for (auto row = old; row != newest.end(); ++row) {
+        const auto here = find(row->id);
+        if (here == m_rows.end() || *here == *row) continue;
+        *here = *row;
+        const int number = static_cast<int>(here - m_rows.begin());
+        emit dataChanged(index(number, 0), index(number, ColumnCount - 1));
+    }
+    if (old == newest.begin()) return;
+    beginInsertRows({}, 0, static_cast<int>(old - newest.begin()) - 1);
+    m_rows.insert(m_rows.begin(), newest.begin(), old);
+    endInsertRows();
 }
 
 PaymentsModel::Row PaymentsModel::rowFrom(const json& entry) {
@@ -63,12 +107,17 @@ PaymentsModel::Row PaymentsModel::rowFrom(const json& entry) {
     }
     if (row.to.isEmpty()) row.to = textAt(entry, "flow").section("-> ", 1).section(u':', 0, -2);
     row.state = textAt(entry, "state");
+    row.refused = row.state == QLatin1String("refused");
     if (const QString reason = textAt(entry, "reason"); !reason.isEmpty()) row.state += ", " + reason;
     row.why = textAt(entry, "why");
     row.label = textAt(entry, "label");
     row.charged = moneyFrom(at(entry, {"charged"}));
-    row.search = (row.app + u' ' + row.what + u' ' + row.to + u' ' + row.state + u' ' + row.label).toLower();
+    row.search = searchText(row);
     return row;
+}
+
+QString PaymentsModel::searchText(const Row& row) {
+    return (row.app + u' ' + row.what + u' ' + row.to + u' ' + row.state + u' ' + row.label).toLower();
 }
 
 int PaymentsModel::rowCount(const QModelIndex& parent) const {
@@ -84,7 +133,8 @@ QString PaymentsModel::shown(const Row& row, int column) const {
     case What: return row.what;
     case To: return row.to;
     case State: return row.state;
-    case Charged: return row.charged ? moneyText(*row.charged, Amount::Cost) : tr("not yet");
+    case Charged:
+        return row.charged ? moneyText(*row.charged, Amount::Cost) : row.refused ? tr("nothing") : tr("not yet");
     case Why: return row.why;
     case Label: return row.label;
     default: return {};
@@ -138,12 +188,12 @@ void PaymentsModel::setLabel(const QModelIndex& index, const QString& label) {
                         emit loaded();
                         return;
                     }
-                    for (size_t i = 0; i < m_rows.size(); ++i) {
-                        if (m_rows[i].id != id) continue;
-                        m_rows[i].label = label;
-                        const QModelIndex cell = this->index(static_cast<int>(i), Label);
-                        emit dataChanged(cell, cell);
-                    }
+                    const auto row = find(id);
+                    if (row == m_rows.end()) return;
+                    row->label = label;
+                    row->search = searchText(*row);
+                    const QModelIndex cell = this->index(static_cast<int>(row - m_rows.begin()), Label);
+                    emit dataChanged(cell, cell);
                 });
 }
 

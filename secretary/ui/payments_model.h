@@ -22,8 +22,8 @@ public:
 
     explicit PaymentsModel(ApiLink& link, QObject* parent = nullptr);
 
-    // From the beginning. What is new stands at the top when it is done.
-    void reload();
+    // What is new and what has changed since; everything, page by page, the first time. Rows stay where they are.
+    void refresh();
     [[nodiscard]] bool isLoading() const { return m_loading; }
     [[nodiscard]] const QString& trouble() const { return m_trouble; }
     void setLabel(const QModelIndex& index, const QString& label);
@@ -42,14 +42,21 @@ private:
         QDateTime when;
         QString app, what, to, state, why, label, search;
         std::optional<Money> charged;
+        bool refused = false;
+        friend bool operator==(const Row&, const Row&) = default;
     };
     static Row rowFrom(const nlohmann::json& entry);
-    void askPage(const QString& before, std::vector<Row> sofar);
+    static QString searchText(const Row& row);
+    void askPage(const QString& before);
+    void merge(std::vector<Row> newest);
+    void fail(const ApiReply& reply);
+    [[nodiscard]] std::vector<Row>::iterator find(qulonglong id);
     [[nodiscard]] QString shown(const Row& row, int column) const;
 
     ApiLink& m_link;
-    std::vector<Row> m_rows;
+    std::vector<Row> m_rows;  // newest first
     bool m_loading = false;
+    bool m_complete = false;  // down to the oldest
     QString m_trouble;
 };
 

@@ -18,6 +18,7 @@
 #include "secretary/ui/money_text.h"
 #include "secretary/ui/payments_model.h"
 #include "secretary/ui/spending_plot.h"
+#include "secretary/ui/table.h"
 
 namespace netpas::ui {
 
@@ -41,6 +42,10 @@ PaymentsPage::PaymentsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     m_search->setAccessibleName(tr("search payments"));
     m_search->setClearButtonEnabled(true);
     head->addWidget(m_search, 1);
+    m_label = new QPushButton(tr("&Label…"));
+    m_label->setObjectName("setLabel");
+    m_label->setEnabled(false);
+    head->addWidget(m_label);
     m_export = new QPushButton(tr("&Export as CSV…"));
     m_export->setObjectName("export");
     head->addWidget(m_export);
@@ -54,15 +59,9 @@ PaymentsPage::PaymentsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     m_table->setObjectName("payments");
     m_table->setAccessibleName(tr("payments"));
     m_table->setModel(m_filter);
+    dress(*m_table, {17, 12, 11, 15, 15, 11, 18});
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(PaymentsModel::When, Qt::DescendingOrder);
-    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
-    m_table->setTabKeyNavigation(false);
-    m_table->verticalHeader()->hide();
-    // Rows of one height: nobody asks 100,000 of them.
-    m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-    m_table->horizontalHeader()->setStretchLastSection(true);
-    m_table->setWordWrap(false);
     all->addWidget(m_table, 1);
     m_sum = new QLabel;
     m_sum->setObjectName("sum");
@@ -74,7 +73,16 @@ PaymentsPage::PaymentsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     connect(m_model, &PaymentsModel::loaded, this, &PaymentsPage::showSum);
     connect(m_export, &QPushButton::clicked, this, &PaymentsPage::askFile);
     connect(m_table, &QTableView::activated, this, &PaymentsPage::editLabel);
+    connect(m_label, &QPushButton::clicked, this, [this] { editLabel(m_table->currentIndex()); });
+    const auto chosen = [this] { m_label->setEnabled(m_table->currentIndex().isValid()); };
+    connect(m_table->selectionModel(), &QItemSelectionModel::currentChanged, this, chosen);
+    connect(m_filter, &QAbstractItemModel::modelReset, this, chosen);
     connect(&desk, &Desk::purchasesChanged, this, [this] {
+        // What runs is counted all the time; here it matters when something begins or ends.
+        QString states;
+        for (const nlohmann::json& one : m_desk.purchases()) states += textAt(one, "id") + textAt(one, "state") + u' ';
+        if (states == m_states) return;
+        m_states = states;
         if (isVisible()) reload();
     });
 }
@@ -103,7 +111,7 @@ void PaymentsPage::showEvent(QShowEvent*) { reload(); }
 
 void PaymentsPage::reload() {
     if (m_desk.state() != Desk::State::Open) return;
-    m_model->reload();
+    m_model->refresh();
     plot();
 }
 
@@ -129,8 +137,10 @@ void PaymentsPage::showSum() {
         const QVariant eighths = m_filter->index(row, 0).data(PaymentsModel::moneyRole);
         if (eighths.isValid()) sum = checkedAdd(sum, Money::fromEighths(eighths.toLongLong())).value_or(Money::max());
     }
-    m_sum->setText(tr("%n payments", nullptr, m_filter->rowCount()) + QStringLiteral(", ") +
-                   moneyText(sum, Amount::Cost));
+    QString text =
+        tr("%n payments", nullptr, m_filter->rowCount()) + QStringLiteral(", ") + moneyText(sum, Amount::Cost);
+    if (m_model->isLoading()) text += QStringLiteral(" … ") + tr("older ones are on their way");
+    m_sum->setText(text);
     m_sum->setToolTip(exactMoney(sum));
 }
 

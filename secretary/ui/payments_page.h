@@ -62,7 +62,8 @@ private:
     QLabel* m_sum;
     QComboBox* m_by;
     SpendingPlot* m_plot;
-    QPushButton* m_export;
+    QPushButton *m_label, *m_export;
+    QString m_states;  // of what runs
 };
 
 }  // namespace netpas::ui

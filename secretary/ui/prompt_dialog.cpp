@@ -39,7 +39,10 @@ PromptDialog::PromptDialog(QWidget* parent) : QDialog(parent) {
     setObjectName("prompt");
     setWindowTitle(tr("Better quality?"));
     setAttribute(Qt::WA_ShowWithoutActivating);
+    constexpr int comfortable = 64;  // letters, so that a rule stands on two or three lines
     auto* const all = new QVBoxLayout(this);
+    all->addStrut(fontMetrics().averageCharWidth() *
+                  comfortable);  // a minimum of the dialog's own would hide that of its buttons
     m_who = plainLabel(all, "who");
     QFont large = m_who->font();
     large.setPointSizeF(large.pointSizeF() * 1.3);
@@ -94,6 +97,7 @@ PromptDialog::PromptDialog(QWidget* parent) : QDialog(parent) {
         m_ruleArea->show();
         m_never->show();
         m_rule->setText(tr("&Approve with this rule"));
+        adjustSize();
         guard();
     });
     connect(m_sentence, &RuleSentence::changed, this, &PromptDialog::guard);

@@ -12,6 +12,7 @@
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
 #include "secretary/ui/question_text.h"
+#include "secretary/ui/table.h"
 
 namespace netpas::ui {
 
@@ -28,12 +29,8 @@ QTableWidget* makeTable(const char* name, const QString& accessible, const QStri
     table->setAccessibleName(accessible);
     table->setHorizontalHeaderLabels({PromptsPage::tr("Since"), PromptsPage::tr("Who"), PromptsPage::tr("For"),
                                       PromptsPage::tr("From"), PromptsPage::tr("Price"), last});
-    table->verticalHeader()->hide();
-    table->horizontalHeader()->setStretchLastSection(true);
-    table->setSelectionBehavior(QAbstractItemView::SelectRows);
+    dress(*table, {18, 14, 14, 18, 24});
     table->setSelectionMode(QAbstractItemView::SingleSelection);
-    table->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    table->setTabKeyNavigation(false);
     return table;
 }
 

@@ -10,42 +10,51 @@
 #include <QTableView>
 #include <QTimeZone>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
 #include "secretary/ui/payments_model.h"
 #include "secretary/ui/payments_page.h"
+#include "secretary/ui/table.h"
 
 namespace netpas::ui {
 
 using nlohmann::json;
 
-void RulesModel::setRules(const json& rules) {
+bool RulesModel::setRules(const json& rules) {
+    const json list = rules.is_array() ? rules : json::array();
+    const auto same = [](const Row& row, const json& rule) { return row.rule == rule; };
+    if (std::equal(m_rows.begin(), m_rows.end(), list.begin(), list.end(), same)) return false;
     beginResetModel();
-    m_rules.clear();
-    if (rules.is_array()) m_rules.assign(rules.begin(), rules.end());
+    m_rows.clear();
+    m_rows.reserve(list.size());
+    for (const json& rule : list) {
+        const QString sentence = textAt(rule, "sentence");
+        m_rows.push_back({rule, sentence, sentence.toLower(), moneyFrom(at(rule, {"spent"}))});
+    }
     endResetModel();
+    return true;
 }
 
-const json& RulesModel::ruleAt(const QModelIndex& index) const { return m_rules[static_cast<size_t>(index.row())]; }
+const json& RulesModel::ruleAt(const QModelIndex& index) const { return m_rows[static_cast<size_t>(index.row())].rule; }
 
 int RulesModel::rowCount(const QModelIndex& parent) const {
-    return parent.isValid() ? 0 : static_cast<int>(m_rules.size());
+    return parent.isValid() ? 0 : static_cast<int>(m_rows.size());
 }
 int RulesModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : ColumnCount; }
 
 QVariant RulesModel::data(const QModelIndex& index, int role) const {
     if (!index.isValid()) return {};
-    const json& rule = ruleAt(index);
-    const auto spent = moneyFrom(at(rule, {"spent"}));
-    if (role == PaymentsModel::searchRole) return textAt(rule, "sentence").toLower();
+    const auto& [rule, sentence, search, spent] = m_rows[static_cast<size_t>(index.row())];
+    if (role == PaymentsModel::searchRole) return search;
     if (role == PaymentsModel::sortRole && index.column() == Spent)
         return static_cast<qlonglong>(spent.value_or(Money::zero()).eighths());
     if (role == PaymentsModel::sortRole && index.column() == Hits) return textAt(rule, "hits").toULongLong();
     if (role == Qt::ToolTipRole && index.column() == Spent && spent) return exactMoney(*spent);
     if (role != Qt::DisplayRole && role != Qt::ToolTipRole && role != PaymentsModel::sortRole) return {};
     switch (index.column()) {
-    case Sentence: return textAt(rule, "sentence");
+    case Sentence: return sentence;
     case State: return textAt(rule, "state");
     case Hits: return textAt(rule, "hits");
     case Spent: return spent ? moneyText(*spent, Amount::Cost) : QString();
@@ -85,14 +94,11 @@ RulesPage::RulesPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk
     m_table->setObjectName("rules");
     m_table->setAccessibleName(tr("rules"));
     m_table->setModel(m_filter);
-    m_table->setSortingEnabled(true);
-    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
-    m_table->setSelectionMode(QAbstractItemView::SingleSelection);
-    m_table->setTabKeyNavigation(false);
-    m_table->verticalHeader()->hide();
-    m_table->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+    dress(*m_table, {0, 12, 8, 14, 20});
+    m_table->horizontalHeader()->setStretchLastSection(false);
     m_table->horizontalHeader()->setSectionResizeMode(RulesModel::Sentence, QHeaderView::Stretch);
-    m_table->setWordWrap(false);
+    m_table->setSortingEnabled(true);
+    m_table->setSelectionMode(QAbstractItemView::SingleSelection);
     all->addWidget(m_table, 1);
     auto* const act = new QHBoxLayout;
     act->addStretch();
@@ -150,9 +156,19 @@ QModelIndex RulesPage::selected() const {
 
 void RulesPage::reload() {
     m_desk.link().get("/v1/rules", this, [this](const ApiReply& reply) {
-        if (reply.ok()) return m_model->setRules(at(reply.body, {"rules"}));
+        if (reply.ok()) return showRules(at(reply.body, {"rules"}));
         say(reply, {});
     });
+}
+
+// Whatever was selected stays so.
+void RulesPage::showRules(const json& rules) {
+    const QString chosen = selected().isValid() ? textAt(m_model->ruleAt(selected()), "id") : QString();
+    if (!m_model->setRules(rules) || chosen.isEmpty()) return;
+    for (int row = 0; row < m_filter->rowCount(); ++row) {
+        if (textAt(m_model->ruleAt(m_filter->mapToSource(m_filter->index(row, 0))), "id") == chosen)
+            return m_table->selectRow(row);
+    }
 }
 
 void RulesPage::say(const ApiReply& reply, const QString& good) {

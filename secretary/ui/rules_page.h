@@ -3,6 +3,7 @@
 
 #include <QAbstractTableModel>
 #include <QWidget>
+#include <optional>
 #include <vector>
 
 #include "core/money.h"
@@ -25,7 +26,8 @@ public:
     enum Column { Sentence, State, Hits, Spent, LastUsed, ColumnCount };
 
     explicit RulesModel(QObject* parent = nullptr) : QAbstractTableModel(parent) {}
-    void setRules(const nlohmann::json& rules);
+    // False: they are those that are there.
+    bool setRules(const nlohmann::json& rules);
     // As the API has it.
     [[nodiscard]] const nlohmann::json& ruleAt(const QModelIndex& index) const;
 
@@ -35,7 +37,12 @@ public:
     [[nodiscard]] QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
 
 private:
-    std::vector<nlohmann::json> m_rules;
+    struct Row {
+        nlohmann::json rule;
+        QString sentence, search;  // search: in lower case
+        std::optional<Money> spent;
+    };
+    std::vector<Row> m_rows;
 };
 
 class RulesPage final : public QWidget {
@@ -49,6 +56,7 @@ protected:
 
 private:
     void reload();
+    void showRules(const nlohmann::json& rules);
     void understand();
     void keep();
     void edit();

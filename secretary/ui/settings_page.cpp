@@ -17,6 +17,7 @@
 
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/table.h"
 
 namespace netpas::ui {
 
@@ -90,12 +91,10 @@ void SettingsPage::addBudgets(QVBoxLayout* all) {
     m_budgets->setObjectName("budgets");
     m_budgets->setAccessibleName(tr("budgets"));
     m_budgets->setHorizontalHeaderLabels({tr("Budget"), tr("Limit"), tr("Spent"), tr("Left")});
+    dress(*m_budgets, {0, 14, 14, 14});
+    m_budgets->horizontalHeader()->setStretchLastSection(false);
     m_budgets->horizontalHeader()->setSectionResizeMode(What, QHeaderView::Stretch);
-    m_budgets->verticalHeader()->hide();
-    m_budgets->setEditTriggers(QAbstractItemView::NoEditTriggers);
-    m_budgets->setSelectionBehavior(QAbstractItemView::SelectRows);
     m_budgets->setSelectionMode(QAbstractItemView::SingleSelection);
-    m_budgets->setTabKeyNavigation(false);
     box->addWidget(m_budgets);
     auto* const line = new QHBoxLayout;
     auto* const label = new QLabel(tr("For everything, &never more than"));
@@ -134,7 +133,7 @@ void SettingsPage::addProtection(QVBoxLayout* all) {
     m_again = secret("again", tr("Once more"));
     box->addLayout(form);
     auto* const line = new QHBoxLayout;
-    connect(button(line, "setPassphrase", tr("Set &passphrase")), &QPushButton::clicked, this,
+    connect(button(line, "setPassphrase", tr("Set passp&hrase")), &QPushButton::clicked, this,
             &SettingsPage::setPassphrase);
     line->addStretch();
     m_lock = button(line, "lock", tr("&Lock now"));
@@ -181,6 +180,9 @@ void SettingsPage::send(const char* method, const QString& path, const json& bod
         m_desk.refresh();
     });
 }
+
+// Budgets are also set elsewhere.
+void SettingsPage::showEvent(QShowEvent*) { m_desk.refresh(); }
 
 void SettingsPage::showMode() {
     const int index = m_mode->findData(textAt(m_desk.board(), "mode"));

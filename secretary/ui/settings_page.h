@@ -21,6 +21,9 @@ class SettingsPage final : public QWidget {
 public:
     explicit SettingsPage(Desk& desk, QWidget* parent = nullptr);
 
+protected:
+    void showEvent(QShowEvent* event) override;
+
 signals:
     void themeWanted(const QString& theme);  // system, light, dark
 
