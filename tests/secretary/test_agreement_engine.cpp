@@ -1,7 +1,7 @@
 // Agreements between two neighbours: what is charged, paid and forwarded, step by step.
 #include <QtTest>
 
-#include "agreement_world.h"
+#include "tests/secretary/agreement_world.h"
 
 using namespace world;
 

@@ -1,7 +1,7 @@
 // The forwarding rule in the kernel: this machine forwards between two neighbours, a household of its own and an uplink.
 #include <QtTest>
 
-#include "net_lab.h"
+#include "tests/tun/net_lab.h"
 #include "tun/forwarding/linux_forwarding.h"
 
 using namespace netpas;
