@@ -163,6 +163,14 @@ void Engine::evidence(Decision& decision, const Recent& request) const {
     }
 }
 
+// Whether the last answer about exactly this was yes, to this price or a higher one.
+bool Engine::paidAsMuch(const Recent& request) const {
+    const auto& answers = m_posteriors[static_cast<size_t>(request.unit)].answers();
+    const auto last = std::find_if(answers.rbegin(), answers.rend(),
+                                   [&](const Observation& answer) { return answer.key == request.key; });
+    return last != answers.rend() && last->accepted && last->logPrice >= request.logPrice;
+}
+
 Decision Engine::decide(const Request& request, SystemTime now) {
     Decision decision;
     if (request.price <= Money::zero()) {
@@ -191,7 +199,9 @@ Decision Engine::decide(const Request& request, SystemTime now) {
     double gain = weighed.least();
     if (gain <= std::max(cost, usual) && !predictable) gain += learningValue(seen, day);
     learnAttentionPrice(gain > usual);
-    if (gain > cost) {
+    // Whatever else was answered: who has just agreed to this is not refused it without a word.
+    const bool doubtful = decision.verdict == Verdict::Refuse && paidAsMuch(seen);
+    if (gain > cost || doubtful) {
         decision.verdict = Verdict::Ask;
         if (m_novelty <= 0) m_promptLevel += 1;
     } else if (decision.verdict == Verdict::Approve) {
@@ -217,7 +227,12 @@ void Engine::observe(const Request& request, Answer answer, SystemTime now) {
         auto& answers = m_answers[static_cast<size_t>(request.unit)];
         answers.erase(answers.begin() + static_cast<std::ptrdiff_t>(least));
     }
-    add({{shortened(request.fields), request.price, request.unit}, answer, now});
+    const Request kept{shortened(request.fields), request.price, request.unit};
+    // What a rule or the user's own order brought never came to decide(); without a price level its answer would look like a slip.
+    PriceLevels& prices = m_prices[static_cast<size_t>(request.unit)];
+    const uint64_t purpose = contextKey(kept.fields)[static_cast<size_t>(Field::Purpose)];
+    if (!prices.knows(purpose)) prices.add(purpose, logOf(request.price));
+    add({kept, answer, now});
     model.setPriorMeans([&](const ContextKey& key) { return currentMean(request.unit, key); });
     model.refine(sweepsPerAnswer);
     if (++m_answered >= m_nextTuning) {

@@ -99,6 +99,7 @@ private:
     [[nodiscard]] double learningValue(Recent& request, double day);
     void remember(const Recent& request, double surplus);
     void evidence(Decision& decision, const Recent& request) const;
+    [[nodiscard]] bool paidAsMuch(const Recent& request) const;
 
     Settings m_settings;
     std::vector<Posterior> m_posteriors;                            // by PriceUnit

@@ -40,6 +40,8 @@ public:
         return (found->count * found->mean + heldBack * m_all.mean) / (found->count + heldBack);
     }
 
+    [[nodiscard]] bool knows(uint64_t purpose) const { return find(purpose) != m_purposes.end(); }
+
     [[nodiscard]] const Level& all() const { return m_all; }
     [[nodiscard]] const std::vector<Level>& purposes() const { return m_purposes; }
     void restore(const Level& all, std::vector<Level> purposes) {

@@ -138,6 +138,29 @@ private slots:
         life.engine.observe(call("contact-1", "family", 7), Answer::Refuse, day(life.now));
         QCOMPARE(int(life.verdict(call("contact-1", "family", 5))), int(Verdict::Approve));
     }
+    void whoOrderedItOnceIsNotRefusedIt() {
+        const Request comic = request("comic", "payee", "", "comics.example", 5, PriceUnit::Item);
+        Engine engine;  // which has never been asked about any price
+        engine.observe(comic, Answer::Accept, day(1));
+        const Decision decision = engine.decide(comic, day(1.01));
+        QVERIFY(decision.verdict != Verdict::Refuse);
+        QVERIFY2(decision.acceptance > 0.5, qPrintable(QString::number(decision.acceptance)));
+    }
+    void oneYesAmongManyNoesIsAskedAbout() {
+        Life life;
+        for (int i = 0; i < 300; ++i) {
+            const std::string site = "comics" + std::to_string(life.random.below(8)) + ".example";
+            life.meet(request("comic", site, "", site, life.price(4), PriceUnit::Item), 0.1);
+        }
+        const Request dear = request("comic", "payee", "", "payee.example", 5, PriceUnit::Item);
+        QCOMPARE(int(life.verdict(dear)), int(Verdict::Refuse));
+        life.engine.observe(dear, Answer::Accept, day(life.now));
+        QVERIFY(life.verdict(dear) != Verdict::Refuse);
+        const Request dearer = request("comic", "payee", "", "payee.example", 500, PriceUnit::Item);
+        QVERIFY(life.verdict(dearer) != Verdict::Approve);
+        life.engine.observe(dear, Answer::Refuse, day(life.now));
+        QVERIFY(life.verdict(dear) != Verdict::Approve);
+    }
     void aChangeOfMindIsFollowed() {
         Life life;
         life.call(300, 12);
