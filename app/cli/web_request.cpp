@@ -81,6 +81,7 @@ void prepare(CURL* curl, const WebRequest& request, Transfer& transfer, curl_sli
     curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");  // who stands in between could show the proof as its own
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "netpas");
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);

@@ -1,5 +1,5 @@
-// One GET over HTTP or HTTPS (libcurl), as far as `netpas fetch` needs it: certificates checked, everything bounded, redirects told and
-// not followed. Blocks.
+// One GET over HTTP or HTTPS (libcurl), as far as `netpas fetch` needs it: certificates checked, everything bounded, no proxies, redirects
+// told and not followed. Blocks.
 #pragma once
 
 #include <chrono>
