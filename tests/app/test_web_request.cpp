@@ -73,7 +73,9 @@ private slots:
         const FakeWeb web([&](const std::string&) { return FakeWeb::Answer{bytes.left(int(cut)).toStdString(), end}; });
         for (const FakeWeb::End how : {FakeWeb::End::Close, FakeWeb::End::Reset}) {
             end = how;
-            for (cut = 0; cut < size_t(bytes.size()); ++cut) {
+            // Of chunks the very last byte, a line feed, says nothing any more.
+            const qsizetype needed = bytes.endsWith("0\r\n\r\n") ? bytes.size() - 1 : bytes.size();
+            for (cut = 0; cut < size_t(needed); ++cut) {
                 Kept kept;
                 const auto reply = webGet(ask(web.url()), kept);
                 QVERIFY2(!reply, qPrintable(QString("taken for a reply after %1 bytes").arg(cut)));

@@ -223,6 +223,13 @@ private slots:
         QCOMPARE(granted(verdicts)->why.runnerUp, std::string("rule 1"));
         QCOMPARE(world.documents.all("learning")->size(), size_t(1));
     }
+    void whatTheOwnerOrderedOnceIsNotRefusedToAProgram() {
+        World world;
+        world.queue->attend("window");
+        QVERIFY(granted(world.ask(1, request(), true)));
+        const auto& verdicts = world.ask(2, request());
+        QVERIFY2(!refused(verdicts), refused(verdicts) ? refused(verdicts)->sentence.c_str() : "");
+    }
     void withoutAWindowTheCallerIsToldAndTheEntryIsKept() {
         World world;
         const Denied* no = refused(world.ask(1, request()));
