@@ -103,7 +103,7 @@ Page* MainWindow::addPage(const QString& name) {
     page->setAccessibleName(name);
     m_list->addItem(name);
     QListWidgetItem* const item = m_list->item(m_list->count() - 1);
-    item->setSizeHint({item->sizeHint().width(), fontMetrics().height() * 2});
+    item->setSizeHint({0, fontMetrics().height() * 2});  // the list is as wide as its widest name
     m_pages->addWidget(page);
     return page;
 }
