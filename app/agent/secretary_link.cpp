@@ -349,7 +349,8 @@ void SecretaryLink::Impl::forward(const HttpRequest& request, const std::string&
     asked.body = request.body;
     if (const auto sent = m_channel->send(asked); !sent) {
         const bool large = sent.error() == channel::SendError::TooLarge;
-        return reply(large ? HttpResponse::error(413, "INVALID_ARGUMENT", "the request is too long")
+        return reply(large ? HttpResponse::error(413, "INVALID_ARGUMENT", "the request is too long",
+                                                 "what is long goes to the secretary's own socket")
                            : noSecretary(describe(sent.error())));
     }
     m_waiting.emplace(asked.request, std::move(reply));
@@ -365,6 +366,7 @@ void SecretaryLink::Impl::on(channel::ApiAnswer& answer) {
     response.status = answer.status;
     response.contentType = std::move(answer.contentType);
     response.body = std::move(answer.body);
+    for (auto& [name, value] : answer.headers) response.headers.push_back({std::move(name), std::move(value)});
     reply(std::move(response));
 }
 

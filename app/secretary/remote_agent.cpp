@@ -267,7 +267,7 @@ void RemoteAgent::Impl::on(const channel::DeviceAsks& asks) {
     if (listener.device) {
         (void)send(listener.device(asks));
     } else {
-        (void)send(channel::DeviceAnswer{asks.request, channel::DeviceRefused{503, "LOCKED", "the secretary is locked",
+        (void)send(channel::DeviceAnswer{asks.request, channel::DeviceRefused{423, "LOCKED", "the secretary is locked",
                                                                               "on the modem: netpas unlock"}});
     }
 }
@@ -286,8 +286,8 @@ void RemoteAgent::Impl::on(const channel::ApiRequest& asked) {
         [weak = weak_from_this(), id = asked.request](const net::HttpResponse& response) {
             const auto self = weak.lock();
             if (!self) return;
-            const channel::ApiAnswer answer{id, static_cast<uint16_t>(response.status), response.contentType,
-                                            response.body};
+            channel::ApiAnswer answer{id, static_cast<uint16_t>(response.status), response.contentType, response.body};
+            for (const auto& [name, value] : response.headers) answer.headers.push_back({name, value});
             if (const auto sent = self->line->send(answer); !sent && sent.error() == channel::SendError::TooLarge) {
                 const auto refused =
                     refusal(413, "TOO_LARGE", "the answer is too long for the channel", "ask for less, with limit=");

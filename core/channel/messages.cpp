@@ -320,6 +320,7 @@ void fields(A& a, Ref<A, ApiAnswer> m) {
     a.number(m.status);
     a.text(m.contentType, maxName);
     a.text(m.body, maxAnswerBody);
+    a.list(m.headers, maxHeaders, each);
 }
 constexpr auto eachNumber = [](auto& archive, auto& number) { archive.number(number); };
 template <typename A>

@@ -292,6 +292,7 @@ struct ApiAnswer {
     uint16_t status = 0;
     std::string contentType;
     std::string body;
+    std::vector<Header> headers = {};
 };
 
 // --- devices behind the agent's machine; who is paired is the secretary's list, and what a person confirmed to it
