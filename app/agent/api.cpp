@@ -61,26 +61,26 @@ struct Api::Impl : std::enable_shared_from_this<Impl> {
     void quotes(const HttpRequest& request, const Reply& reply);
     void payee(const HttpRequest& request, const Reply& reply);
     void measurements(const HttpRequest& request, const Reply& reply);
+
+    static constexpr OwnRoute<void (Impl::*)(const HttpRequest&, const Reply&)> ownRoutes[]{
+        {"GET", "/v1/status", &Impl::status},
+        {"GET", "/v1/services", &Impl::services},
+        {"GET", "/v1/measurements", &Impl::measurements},
+        {"POST", "/v1/quotes", &Impl::quotes},
+        {"GET", "/v1/directory/payees/{id}", &Impl::payee}};
 };
+
+RouteNames Api::routes() { return namesOf(Impl::ownRoutes); }
 
 Api::Api(ApiContext context) : m_impl(std::make_shared<Impl>(std::move(context))) {}
 Api::~Api() = default;
 
 void Api::handle(const HttpRequest& request, Reply reply) {
-    if (!request.peer) return reply(refusal(403, "UNAUTHORIZED", "the caller is not known"));
+    if (!request.peer)
+        return reply(refusal(403, "UNAUTHORIZED", "the caller is not known", "ask through the Unix socket"));
     if (auto refused = secretaryd::refuseBrowser(request)) return reply(std::move(*refused));
-    const bool get = request.method == "GET";
-    if (request.path == "/v1/status" && get) return m_impl->status(request, reply);
-    if (request.path == "/v1/services") {
-        if (get) return m_impl->services(request, reply);
-        return reply(refusal(405, "INVALID_ARGUMENT", "not this method here"));
-    }
-    if (request.path == "/v1/measurements" && get) return m_impl->measurements(request, reply);
-    if (request.path == "/v1/quotes") {
-        if (request.method == "POST") return m_impl->quotes(request, reply);
-        return reply(refusal(405, "INVALID_ARGUMENT", "not this method here", "POST {\"to\": \"192.0.2.10\"}"));
-    }
-    if (request.path.starts_with(payeePath) && get) return m_impl->payee(request, reply);
+    if (const auto* route = routeFor(Impl::ownRoutes, request)) return (m_impl.get()->*route->answer)(request, reply);
+    if (auto wrong = refuseMethod(Impl::ownRoutes, request)) return reply(std::move(*wrong));
     m_impl->context.forward(request, std::move(reply));
 }
 

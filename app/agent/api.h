@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "app/agent/own_routes.h"
 #include "app/secretary/state.h"
 #include "cartographer/cartographer.h"
 #include "core/clock.h"
@@ -46,6 +47,7 @@ public:
     Api& operator=(const Api&) = delete;
 
     void handle(const net::HttpRequest& request, Reply reply);
+    [[nodiscard]] static RouteNames routes();
 
 private:
     struct Impl;

@@ -17,12 +17,6 @@ using secretaryd::refusal;
 
 namespace {
 
-constexpr std::string_view quotesBelow = "/v1/quotes/";
-
-bool isBelow(std::string_view path, std::string_view root) {
-    return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
-}
-
 // Browsers say so of what their pages ask for, also where they send no Origin.
 bool fromBrowser(const HttpRequest& request) {
     return std::any_of(request.headers.begin(), request.headers.end(), [](const net::HttpHeader& header) {
@@ -56,27 +50,22 @@ struct FrontDoor::Impl {
     [[nodiscard]] bool quotesTooFast(const HttpRequest& request);
     [[nodiscard]] std::optional<HttpResponse> strangerOverTcp(HttpRequest& request) const;
     [[nodiscard]] std::optional<HttpResponse> identify(HttpRequest& request) const;
+
+    void askTokens(const HttpRequest& request, const HttpReply& reply) {
+        reply(answerTokens(tokens, context.clock, request));
+    }
+    void quote(const HttpRequest& request, const HttpReply& reply) { camara.quote(request, reply); }
+    void watch(const HttpRequest& request, const HttpReply& reply) { watches.watch(request, reply); }
+
+    static constexpr OwnRoute<void (Impl::*)(const HttpRequest&, const HttpReply&)> ownRoutes[]{
+        {"GET", tokensPath, &Impl::askTokens},
+        {"POST", tokensPath, &Impl::askTokens},
+        {"DELETE", "/v1/tokens/{id}", &Impl::askTokens},
+        {"GET", "/v1/quotes/{id}", &Impl::quote},
+        {"GET", secretaryd::watchPath, &Impl::watch}};
 };
 
-std::vector<std::pair<std::string, std::string>> agentRoutes() {
-    return {{"GET", "/v1/status"},
-            {"GET", "/v1/services"},
-            {"GET", "/v1/measurements"},
-            {"POST", "/v1/quotes"},
-            {"GET", "/v1/quotes/{id}"},
-            {"GET", "/v1/directory/payees/{id}"},
-            {"GET", "/v1/tokens"},
-            {"POST", "/v1/tokens"},
-            {"DELETE", "/v1/tokens/{id}"},
-            {"GET", "/v1/watch"},
-            {"POST", "/quality-on-demand/v1/sessions"},
-            {"GET", "/quality-on-demand/v1/sessions/{sessionId}"},
-            {"DELETE", "/quality-on-demand/v1/sessions/{sessionId}"},
-            {"POST", "/quality-on-demand/v1/sessions/{sessionId}/extend"},
-            {"POST", "/quality-on-demand/v1/retrieve-sessions"},
-            {"POST", "/qos-profiles/v1/retrieve-qos-profiles"},
-            {"GET", "/qos-profiles/v1/qos-profiles/{name}"}};
-}
+RouteNames FrontDoor::routes() { return namesOf(Impl::ownRoutes); }
 
 FrontDoor::FrontDoor(FrontDoorContext context) : m_impl(std::make_unique<Impl>(std::move(context))) {}
 FrontDoor::~FrontDoor() = default;
@@ -130,17 +119,16 @@ void FrontDoor::handle(const HttpRequest& given, const HttpReply& reply) {
         if (auto refused = m_impl->strangerOverTcp(request)) return reply(std::move(*refused));
     }
     if (auto refused = secretaryd::refuseBrowser(request)) return reply(std::move(*refused));
-    if (fromBrowser(request)) return reply(refusal(403, "RESTRICTED", "requests of web pages are refused"));
+    if (fromBrowser(request))
+        return reply(refusal(403, "RESTRICTED", "requests of web pages are refused", "ask from a program"));
     if (camara::Camara::owns(request.path)) return m_impl->camara.handle(request, reply);
-    if (isBelow(request.path, tokensPath)) return reply(answerTokens(m_impl->tokens, m_impl->context.clock, request));
     if (tcp) {
         if (auto refused = m_impl->identify(request)) return reply(std::move(*refused));
     }
-    if (request.path.starts_with(quotesBelow) && request.method == "GET") return m_impl->camara.quote(request, reply);
+    if (const auto* route = routeFor(Impl::ownRoutes, request)) return (m_impl.get()->*route->answer)(request, reply);
+    if (auto wrong = refuseMethod(Impl::ownRoutes, request)) return reply(std::move(*wrong));
     if (request.path == "/v1/quotes" && m_impl->quotesTooFast(request))
         return reply(refusal(429, "RATE_LIMITED", "too many quotes in a second", "ask again in a moment"));
-    const bool watching = request.path == secretaryd::watchPath && request.method == "GET";
-    if (watching && request.peer && request.node.empty()) return m_impl->watches.watch(request, reply);
     m_impl->context.inside(request, reply);
 }
 

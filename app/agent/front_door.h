@@ -11,6 +11,7 @@
 
 #include "app/agent/access_tokens.h"
 #include "app/agent/camara/camara.h"
+#include "app/agent/own_routes.h"
 #include "app/common/log.h"
 #include "core/net/http_server.h"
 
@@ -30,9 +31,6 @@ struct FrontDoorContext {
     std::function<void(const net::HttpRequest& request, std::function<void(net::HttpResponse)> reply)> secretary;
 };
 
-// Method and pattern of everything that the agent answers itself; the rest is the secretary's.
-[[nodiscard]] std::vector<std::pair<std::string, std::string>> agentRoutes();
-
 class FrontDoor {
 public:
     explicit FrontDoor(FrontDoorContext context);
@@ -43,6 +41,8 @@ public:
     // The names that a caller over TCP may have for this machine: 127.0.0.1, [::1] and localhost, each with this port. 0: nobody listens.
     void setTcpPort(uint16_t port);
     void handle(const net::HttpRequest& request, const net::HttpReply& reply);
+    // Without CAMARA's, which has its own description.
+    [[nodiscard]] static RouteNames routes();
 
 private:
     struct Impl;

@@ -75,8 +75,18 @@ struct HouseholdDoor::Impl : std::enable_shared_from_this<HouseholdDoor::Impl> {
     void finishBuying(HttpRequest request, json order, const Reply& reply);
     tl::expected<IpAddress, HttpResponse> localSide(const json& order, const Device& device,
                                                     const IpAddress& spokenFrom);
+    [[nodiscard]] std::string url() const { return "https://" + at.toString() + "/#" + identity.publicKey().hex(); }
     bool owns(const Device& device, const IpAddress& address) const;
+    void tell(const HttpRequest& request, const Reply& reply);
+
+    using Answer = void (Impl::*)(const HttpRequest&, const Reply&);
+    static constexpr OwnRoute<Answer> doorRoutes[]{{"POST", pairingPath, &Impl::pairing},
+                                                   {"GET", pairingPath, &Impl::pairing}};
+    static constexpr OwnRoute<Answer> localRoutes[]{{"GET", doorPath, &Impl::tell}};
 };
+
+RouteNames HouseholdDoor::routes() { return namesOf(Impl::doorRoutes); }
+RouteNames HouseholdDoor::localRoutes() { return namesOf(Impl::localRoutes); }
 
 HouseholdDoor::HouseholdDoor(std::shared_ptr<Impl> impl) : m_impl(std::move(impl)) {}
 HouseholdDoor::~HouseholdDoor() { close(); }
@@ -106,9 +116,7 @@ tl::expected<std::unique_ptr<HouseholdDoor>, std::string> HouseholdDoor::open(Do
 }
 
 void HouseholdDoor::close() { m_impl->server->close(); }
-std::string HouseholdDoor::url() const {
-    return "https://" + m_impl->at.toString() + "/#" + m_impl->identity.publicKey().hex();
-}
+std::string HouseholdDoor::url() const { return m_impl->url(); }
 const DoorCounters& HouseholdDoor::counters() const { return m_impl->counters; }
 void HouseholdDoor::handleDevice(const HttpRequest& request, const Reply& reply) { m_impl->device(request, reply); }
 
@@ -123,8 +131,11 @@ std::optional<LinkAddress> HouseholdDoor::linkOf(const std::string& node) const 
 }
 
 void HouseholdDoor::Impl::device(const HttpRequest& request, const Reply& reply) {
-    if (!request.clientKey || !request.remote) return reply(refusal(403, "UNAUTHORIZED", "the caller is not known"));
-    if (request.path == pairingPath) return pairing(request, reply);
+    if (!request.clientKey || !request.remote)
+        return reply(refusal(403, "UNAUTHORIZED", "the caller is not known", "show a client key"));
+    if (auto browser = secretaryd::refuseBrowser(request)) return reply(std::move(*browser));
+    if (const auto* route = routeFor(doorRoutes, request)) return (this->*route->answer)(request, reply);
+    if (auto wrong = refuseMethod(doorRoutes, request)) return reply(std::move(*wrong));
     if (!household.known()) return reply(notSaid());
     const Device* const known = household.byKey(*request.clientKey);
     if (known == nullptr) {
@@ -170,13 +181,12 @@ void HouseholdDoor::Impl::pairing(const HttpRequest& request, const Reply& reply
     asks.door = identity.publicKey();
     asks.from = request.remote->address;
     const bool asked = request.method == "POST";
-    if (!asked && request.method != "GET") return reply(refusal(405, "INVALID_ARGUMENT", "not this method here"));
     if (asked) {
         const json body = json::parse(request.body, nullptr, false);
         const auto name = body.is_object() && body.size() == 1 ? body.find("name") : body.end();
         if (!body.is_object() || name == body.end() || !name->is_string()) {
             ++counters.pairing;
-            return reply(refusal(400, "INVALID_ARGUMENT", "the body must be {\"name\": …}"));
+            return reply(refusal(400, "INVALID_ARGUMENT", "the body must be {\"name\": …}", "{\"name\": \"alice\"}"));
         }
         asks.name = name->get<std::string>();
         const auto link = context.neighbour(request.remote->address);
@@ -215,7 +225,8 @@ tl::expected<IpAddress, HttpResponse> HouseholdDoor::Impl::localSide(const json&
     if (const auto from = order.find("from"); from != order.end() && !from->is_null()) {
         const auto wanted = from->is_string() ? IpAddress::parse(from->get<std::string>()) : std::nullopt;
         if (!wanted || wanted->isV6() != remote->isV6()) {
-            return tl::unexpected(refusal(400, "INVALID_ARGUMENT", "from must be an address of the same family as to"));
+            return tl::unexpected(
+                refusal(400, "INVALID_ARGUMENT", "from must be an address of the same family as to", "leave from out"));
         }
         if (!owns(device, *wanted)) {
             ++counters.foreignAddress;
@@ -235,7 +246,9 @@ tl::expected<IpAddress, HttpResponse> HouseholdDoor::Impl::localSide(const json&
 
 void HouseholdDoor::Impl::buy(HttpRequest request, const Reply& reply) {
     json order = json::parse(request.body, nullptr, false);
-    if (!order.is_object()) return reply(refusal(400, "INVALID_ARGUMENT", "the body is not a JSON object"));
+    if (!order.is_object())
+        return reply(refusal(400, "INVALID_ARGUMENT", "the body is not a JSON object",
+                             "{\"to\": \"192.0.2.10\", \"cap\": \"0.05\"}"));
     const auto from = order.find("from");
     const auto wanted =
         from != order.end() && from->is_string() ? IpAddress::parse(from->get<std::string>()) : std::nullopt;
@@ -250,7 +263,9 @@ void HouseholdDoor::Impl::buy(HttpRequest request, const Reply& reply) {
 
 void HouseholdDoor::Impl::finishBuying(HttpRequest request, json order, const Reply& reply) {
     const Device* const device = household.byKey(*request.clientKey);
-    if (device == nullptr) return reply(refusal(403, "NOT_PAIRED", "this device is not paired any more"));
+    if (device == nullptr)
+        return reply(
+            refusal(403, "NOT_PAIRED", "this device is not paired any more", "netpas pair request URL --name NAME"));
     const auto local = localSide(order, *device, request.remote->address);
     if (!local) return reply(local.error());
     order["from"] = local->toString();
@@ -259,23 +274,28 @@ void HouseholdDoor::Impl::finishBuying(HttpRequest request, json order, const Re
 }
 
 bool HouseholdDoor::handleLocal(const HttpRequest& request, const Reply& reply) {
-    if (request.path != doorPath) return false;
+    const auto* const route = routeFor(Impl::localRoutes, request);
+    auto wrong = refuseMethod(Impl::localRoutes, request);
+    if (route == nullptr && !wrong) return false;
     if (!request.peer || !request.node.empty()) {
-        reply(refusal(403, "UNAUTHORIZED", "only users of this machine are told"));
+        reply(refusal(403, "UNAUTHORIZED", "only users of this machine are told", "there: netpas pair door"));
     } else if (auto browser = secretaryd::refuseBrowser(request)) {
         reply(std::move(*browser));
-    } else if (request.method != "GET") {
-        reply(refusal(405, "INVALID_ARGUMENT", "not this method here"));
+    } else if (route != nullptr) {
+        (m_impl.get()->*route->answer)(request, reply);
     } else {
-        const DoorCounters& counted = m_impl->counters;
-        reply(answer({{"url", url()},
-                      {"refused",
-                       {{"unpaired", counted.unpaired},
-                        {"foreign_address", counted.foreignAddress},
-                        {"foreign_link", counted.foreignLink},
-                        {"pairing", counted.pairing}}}}));
+        reply(std::move(*wrong));
     }
     return true;
+}
+
+void HouseholdDoor::Impl::tell(const HttpRequest&, const Reply& reply) {
+    reply(answer({{"url", url()},
+                  {"refused",
+                   {{"unpaired", counters.unpaired},
+                    {"foreign_address", counters.foreignAddress},
+                    {"foreign_link", counters.foreignLink},
+                    {"pairing", counters.pairing}}}}));
 }
 
 }  // namespace netpas::agent

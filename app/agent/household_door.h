@@ -13,6 +13,7 @@
 #include <tl/expected.hpp>
 
 #include "app/agent/household.h"
+#include "app/agent/own_routes.h"
 #include "app/common/log.h"
 #include "core/channel/messages.h"
 #include "core/net/http.h"
@@ -68,6 +69,9 @@ public:
     [[nodiscard]] std::string url() const;
     [[nodiscard]] const DoorCounters& counters() const;
     void close();
+    // What is answered at the door itself, and what to this machine's own users.
+    [[nodiscard]] static RouteNames routes();
+    [[nodiscard]] static RouteNames localRoutes();
 
 private:
     struct Impl;

@@ -42,8 +42,17 @@ struct ReverseDoor::Impl : std::enable_shared_from_this<ReverseDoor::Impl> {
     std::unique_ptr<net::HttpServer> server;
 
     void handle(HttpRequest request, const Reply& reply);
+    void order(const HttpRequest& request, const Reply& reply) { order(request, reply, false); }
     void order(HttpRequest request, const Reply& reply, bool again);
+    void goOn(const HttpRequest& request, const Reply& reply) { context.secretary(request, reply); }
+
+    static constexpr OwnRoute<void (Impl::*)(const HttpRequest&, const Reply&)> ownRoutes[]{
+        {"POST", ordersPath, &Impl::order},
+        {"GET", "/v1/orders/{order}", &Impl::goOn},
+        {"DELETE", "/v1/orders/{order}", &Impl::goOn}};
 };
+
+RouteNames ReverseDoor::routes() { return namesOf(Impl::ownRoutes); }
 
 ReverseDoor::ReverseDoor(std::shared_ptr<Impl> impl) : m_impl(std::move(impl)) {}
 ReverseDoor::~ReverseDoor() { close(); }
@@ -78,27 +87,28 @@ tl::expected<std::unique_ptr<ReverseDoor>, std::string> ReverseDoor::open(Revers
 
 void ReverseDoor::Impl::handle(HttpRequest request, const Reply& reply) {
     if (auto browser = secretaryd::refuseBrowser(request)) return reply(std::move(*browser));
-    const bool one = request.path.starts_with(std::string(ordersPath) + "/");
-    if (!request.remote || (request.path != ordersPath && !one)) {
-        return reply(refusal(404, "NOT_FOUND", "there is nothing here but /v1/orders"));
+    const auto* const route = routeFor(ownRoutes, request);
+    if (route == nullptr || !request.remote) {
+        if (auto wrong = refuseMethod(ownRoutes, request)) return reply(std::move(*wrong));
+        return reply(refusal(404, "NOT_FOUND", "there is nothing here but /v1/orders", "POST /v1/orders"));
     }
     request.peer = net::PeerCredentials{nobody, nobody, 0};
     request.query.clear();
-    if (one) return context.secretary(request, reply);
-    order(std::move(request), reply, false);
+    (this->*route->answer)(request, reply);
 }
 
 // Only for hosts whose packets can be told from others' here, and only towards the address that asks.
 void ReverseDoor::Impl::order(HttpRequest request, const Reply& reply, bool again) {
     json wish = json::parse(request.body, nullptr, false);
-    if (request.method != "POST" || !wish.is_object())
-        return reply(refusal(400, "INVALID_ARGUMENT", "POST a JSON object"));
+    if (!wish.is_object())
+        return reply(refusal(400, "INVALID_ARGUMENT", "the body is not a JSON object", "{\"from\": ADDRESS, …}"));
     const auto from = wish.find("from");
     const auto sender =
         from != wish.end() && from->is_string() ? IpAddress::parse(from->get<std::string>()) : std::nullopt;
     const IpAddress to = request.remote->address;
     if (!sender || sender->isV6() != to.isV6()) {
-        return reply(refusal(400, "INVALID_ARGUMENT", "from must be an address of the family that you ask over"));
+        return reply(refusal(400, "INVALID_ARGUMENT", "from must be an address of the family that you ask over",
+                             "connect over the other family"));
     }
     if (!context.isOwn(*sender) && !context.neighbour(*sender)) {
         if (again) {

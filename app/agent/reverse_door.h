@@ -10,6 +10,7 @@
 
 #include <tl/expected.hpp>
 
+#include "app/agent/own_routes.h"
 #include "app/common/log.h"
 #include "core/link_address.h"
 #include "core/net/http.h"
@@ -41,6 +42,7 @@ public:
     // https://ADDRESS:PORT/#KEY
     [[nodiscard]] std::string url() const;
     void close();
+    [[nodiscard]] static RouteNames routes();
 
 private:
     struct Impl;

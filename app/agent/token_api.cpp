@@ -91,13 +91,11 @@ HttpResponse answerTokens(AccessTokens& tokens, const Clock& clock, const HttpRe
         request.peer->uid == 0 ? std::nullopt : std::optional<uint32_t>(request.peer->uid);
     if (request.path == tokensPath) {
         if (request.method == "POST") return makeToken(tokens, clock, request);
-        if (request.method != "GET") return refusal(405, "INVALID_ARGUMENT", "not this method here");
         json list = json::array();
         for (const Grant& grant : tokens.list(whose)) list.push_back(tokenJson(grant));
         return answer({{"tokens", std::move(list)}});
     }
     const std::string id = request.path.substr(tokensPath.size() + 1);
-    if (request.method != "DELETE") return refusal(405, "INVALID_ARGUMENT", "not this method here");
     if (!tokens.revoke(id, whose)) return refusal(404, "NOT_FOUND", "there is no token " + id, "netpas token list");
     return answer({{"id", id}, {"revoked", true}});
 }

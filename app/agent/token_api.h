@@ -8,7 +8,7 @@ namespace netpas::agent {
 
 inline constexpr std::string_view tokensPath = "/v1/tokens";
 
-// POST, GET and DELETE /v1/tokens[/ID]. Only for who came over the Unix socket: a token cannot make another.
+// POST and GET /v1/tokens, DELETE /v1/tokens/ID, and nothing else. Only for who came over the Unix socket: a token cannot make another.
 [[nodiscard]] net::HttpResponse answerTokens(AccessTokens& tokens, const Clock& clock, const net::HttpRequest& request);
 
 }  // namespace netpas::agent

@@ -29,8 +29,7 @@ std::string idOf(const ContentAsker& asker, const std::string& key, const std::s
 
 unsigned statusOf(const std::string& code) {
     if (code == "QUOTA_EXCEEDED" || code == "INSUFFICIENT_BALANCE" || code == "FEES_TOO_HIGH") return 402;
-    if (code == "UNAUTHORIZED" || code == "RESTRICTED" || code == "LOCKED" || code == "PAUSED" ||
-        code == "ISP_REFUSED") {
+    if (code == "UNAUTHORIZED" || code == "RESTRICTED" || code == "PAUSED" || code == "ISP_REFUSED") {
         return 403;
     }
     if (code == "NO_ROUTE") return 404;
@@ -138,7 +137,10 @@ tl::expected<ContentOrder, ContentRefusal> ContentDesk::orderFrom(const ContentW
     const auto bad = [](std::string code, std::string message, std::string hint) {
         return tl::unexpected(ContentRefusal{400, std::move(code), std::move(message), std::move(hint)});
     };
-    if (!wish.offer) return bad("NOT_FOUND", "nothing was asked for at this address yet", "send the offer");
+    if (!wish.offer) {
+        return tl::unexpected(
+            ContentRefusal{404, "NOT_FOUND", "nothing was asked for at this address yet", "send the offer"});
+    }
     const x402::Offer& offer = *wish.offer;
     const auto site = x402::siteOf(wish.url), sold = x402::siteOf(offer.url);
     if (!site) return bad("INVALID_ARGUMENT", "not a URL of http or https", "https://example.net/article");
@@ -306,11 +308,13 @@ ContentView ContentDesk::view(const ContentOrder& order) const {
 
 tl::expected<ContentView, ContentRefusal> ContentDesk::deliver(const std::string& id) {
     const ContentOrder* const found = find(id);
-    if (found == nullptr) return tl::unexpected(ContentRefusal{404, "NOT_FOUND", "there is no order " + id, {}});
+    if (found == nullptr)
+        return tl::unexpected(ContentRefusal{404, "NOT_FOUND", "there is no order " + id, "netpas fetch --list"});
     ContentOrder order = *found;
     const ContentView before = view(order);
     if (!before.proof) {
-        return tl::unexpected(ContentRefusal{409, "CONFLICT", "the order has not been paid for yet", {}});
+        return tl::unexpected(
+            ContentRefusal{409, "CONFLICT", "the order has not been paid for yet", "POST /v1/content again"});
     }
     if (order.delivered) return before;
     order.delivered = m_ports.clock.now();
@@ -320,7 +324,8 @@ tl::expected<ContentView, ContentRefusal> ContentDesk::deliver(const std::string
 
 tl::expected<void, ContentRefusal> ContentDesk::forget(const std::string& id) {
     const ContentOrder* const found = find(id);
-    if (found == nullptr) return tl::unexpected(ContentRefusal{404, "NOT_FOUND", "there is no order " + id, {}});
+    if (found == nullptr)
+        return tl::unexpected(ContentRefusal{404, "NOT_FOUND", "there is no order " + id, "netpas fetch --list"});
     const ContentView now = view(*found);
     const bool running = now.payment ? !isFinal(now.payment->book.state) : m_asking.contains(id);
     if (running && (!now.payment || !m_ports.payments.cancel(now.payment->book.id))) {

@@ -324,7 +324,7 @@ bool PaymentService::cancel(PurchaseId id) {
 
 void PaymentService::endUnsigned(EndReason reason) {
     for (auto& [token, asked] : std::exchange(m_asking, {})) {
-        asked.done(tl::unexpected(PayRefusal{"ENDED", std::string(describe(reason)), {}, {}}));
+        asked.done(tl::unexpected(PayRefusal{"ENDED", std::string(describe(reason)), "ask again", {}}));
     }
     std::vector<PurchaseId> ids;
     for (const auto& [id, entry] : m_open) ids.emplace_back(id);

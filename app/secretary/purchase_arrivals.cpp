@@ -129,7 +129,8 @@ void PurchaseService::begunDurably(Arrival& one) {
 void PurchaseService::turnAway(EndReason reason) {
     m_ports.timers.cancel(std::exchange(m_arrivals, 0));
     for (const Arrival& one : std::exchange(m_arrived, {})) {
-        one.done(tl::unexpected(BuyRefusal{BuyRefusal::Kind::Ended, {}, std::string(describe(reason)), {}, {}}));
+        one.done(
+            tl::unexpected(BuyRefusal{BuyRefusal::Kind::Ended, {}, std::string(describe(reason)), "ask again", {}}));
     }
 }
 

@@ -408,7 +408,10 @@ void ReversePurchases::beginStop(Entry& entry, EndReason reason, const std::stri
     entry.book.note = note;
     m_ports.log(LogLevel::Info,
                 nameOf(id) + " stops: " + std::string(describe(reason)) + (note.empty() ? "" : " (" + note + ")"));
-    if (entry.done) answer(entry, tl::unexpected(BuyRefusal{BuyRefusal::Kind::Ended, id, note, {}, {}}));
+    if (entry.done)
+        answer(entry,
+               tl::unexpected(BuyRefusal{
+                   BuyRefusal::Kind::Ended, id, note.empty() ? std::string(describe(reason)) : note, "ask again", {}}));
     m_ports.sellers.call(entry.seller, "DELETE", std::string(sellersOrders) + "/" + entry.offer->order, {}, {},
                          whileAlive([this, id](const SellerReply&) { askForEnd(id); }));
 }

@@ -129,7 +129,8 @@ void ReverseSales::quoted(const ReverseWish& wish, const tl::expected<cartograph
     const auto dearest = cartographer::dearestPacket(quote->path, cartographer::fullPacketBytes);
     const auto isp = m_ports.homeIsp();
     if (quote->path.empty() || !dearest || !isp) {
-        return done(tl::unexpected(ApiFailure{404, "NO_OFFER", "the prices on the way are not usable", {}}));
+        return done(
+            tl::unexpected(ApiFailure{404, "NO_OFFER", "the prices on the way are not usable", "ask another seller"}));
     }
     const Money smallest = times(dearest->total, m_settings.fewestPackets);
     if (wish.order.purchase.cap < smallest) {
@@ -155,7 +156,8 @@ void ReverseSales::quoted(const ReverseWish& wish, const tl::expected<cartograph
     order.since = order.heard = m_ports.clock.steady();
     // From now on it may be paid for.
     if (!keep(offer.order, order)) {
-        return done(tl::unexpected(ApiFailure{500, "LOCAL_FAILURE", "this seller's books cannot be written", {}}));
+        return done(tl::unexpected(
+            ApiFailure{500, "LOCAL_FAILURE", "this seller's books cannot be written", "ask another seller"}));
     }
     m_orders.emplace(offer.order, std::move(order));
     if (m_look == 0) m_look = m_ports.timers.after(lookEvery, whileAlive([this] { look(); }));

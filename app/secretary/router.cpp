@@ -77,12 +77,12 @@ void Router::add(std::string method, std::string_view pattern, Capability needed
     route->methods.push_back({std::move(method), needed, std::move(handler), limits});
 }
 
-std::vector<std::pair<std::string, std::string>> Router::routes() const {
-    std::vector<std::pair<std::string, std::string>> all;
+std::vector<Router::RouteName> Router::routes() const {
+    std::vector<RouteName> all;
     for (const Route& route : m_routes) {
         std::string pattern;
         for (const std::string& segment : route.segments) pattern += "/" + segment;
-        for (const Method& method : route.methods) all.emplace_back(method.name, pattern);
+        for (const Method& method : route.methods) all.push_back({method.name, pattern, method.needed});
     }
     return all;
 }
@@ -105,14 +105,16 @@ std::optional<std::map<std::string, std::string>> Router::match(const Route& rou
 void Router::handle(const HttpRequest& request, Caller caller, Reply reply) const {
     if (auto refused = refuseBrowser(request)) return reply(std::move(*refused));
     const auto segments = segmentsOf(request.path);
-    bool pathKnown = false;
+    std::vector<std::string> known;  // methods that the path has
     for (const Route& route : m_routes) {
         auto parameters = match(route, segments);
         if (!parameters) continue;
-        pathKnown = true;
         const auto method = std::find_if(route.methods.begin(), route.methods.end(),
-                                         [&](const Method& known) { return known.name == request.method; });
-        if (method == route.methods.end()) continue;
+                                         [&](const Method& one) { return one.name == request.method; });
+        if (method == route.methods.end()) {
+            for (const Method& one : route.methods) known.push_back(one.name);
+            continue;
+        }
         if (!caller.may.has(method->needed)) {
             return reply(refusal(403, "UNAUTHORIZED", "you may not do this here", hintFor(method->needed)));
         }
@@ -127,18 +129,19 @@ void Router::handle(const HttpRequest& request, Caller caller, Reply reply) cons
                      request.query,     request.headers, request.body, nullptr};
         if (!method->limits.raw && !request.body.empty()) {
             auto document = std::make_shared<json>(json::parse(request.body, nullptr, false));
-            if (document->is_discarded()) return reply(refusal(400, "INVALID_ARGUMENT", "the body is not JSON"));
+            if (document->is_discarded())
+                return reply(refusal(400, "INVALID_ARGUMENT", "the body is not JSON", "send one JSON object"));
             call.document = std::move(document);
         }
         return method->handler(call, std::move(reply));
     }
-    if (pathKnown) return reply(refusal(405, "INVALID_ARGUMENT", "not this method here"));
-    reply(refusal(404, "NOT_FOUND", "there is no " + request.path));
+    if (!known.empty()) return reply(wrongMethod(known));
+    reply(refusal(404, "NOT_FOUND", "there is no " + request.path, "openapi.json names everything that there is"));
 }
 
 std::optional<HttpResponse> refuseBrowser(const HttpRequest& request) {
     if (!request.header("Origin").empty() || !request.header("Referer").empty()) {
-        return refusal(403, "RESTRICTED", "requests of web pages are refused");
+        return refusal(403, "RESTRICTED", "requests of web pages are refused", "ask from a program, without Origin");
     }
     for (const net::HttpHeader& header : request.headers) {
         const bool own = header.value == "netpas" || header.value == "localhost" || header.value.empty();
@@ -147,6 +150,14 @@ std::optional<HttpResponse> refuseBrowser(const HttpRequest& request) {
         }
     }
     return std::nullopt;
+}
+
+HttpResponse wrongMethod(const std::vector<std::string>& methods) {
+    std::string list;
+    for (const std::string& method : methods) list += (list.empty() ? "" : ", ") + method;
+    HttpResponse response = refusal(405, "INVALID_ARGUMENT", "not this method here", "one of " + list);
+    response.headers.push_back({"Allow", std::move(list)});
+    return response;
 }
 
 HttpResponse answer(const json& body, unsigned status) {

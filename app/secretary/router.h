@@ -77,8 +77,12 @@ public:
     void add(std::string method, std::string_view pattern, Capability needed, Handler handler, RouteLimits limits = {});
     // Asked before every request but those that are answered always: the refusal while the secretary is locked or damaged.
     void setGate(std::function<std::optional<net::HttpResponse>()> gate) { m_gate = std::move(gate); }
-    // Every method and pattern, in the order in which they were added.
-    [[nodiscard]] std::vector<std::pair<std::string, std::string>> routes() const;
+    struct RouteName {
+        std::string method, pattern;
+        Capability needed{};
+    };
+    // In the order in which they were added.
+    [[nodiscard]] std::vector<RouteName> routes() const;
     // `request.peer` is not looked at: `caller` is who it is.
     void handle(const net::HttpRequest& request, Caller caller, Reply reply) const;
 
@@ -102,6 +106,8 @@ private:
 // A browser is never a legitimate client, whichever page drives it: the refusal, if this is one.
 [[nodiscard]] std::optional<net::HttpResponse> refuseBrowser(const net::HttpRequest& request);
 
+// 405, with the methods that there are.
+[[nodiscard]] net::HttpResponse wrongMethod(const std::vector<std::string>& methods);
 [[nodiscard]] net::HttpResponse answer(const nlohmann::json& body, unsigned status = 200);
 [[nodiscard]] net::HttpResponse refusal(unsigned status, std::string_view code, std::string_view message,
                                         std::string_view hint = {});

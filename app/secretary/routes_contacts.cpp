@@ -40,7 +40,8 @@ unsigned statusFor(ContactError error) {
 }
 
 HttpResponse refusalFor(const ContactProblem& problem) {
-    return refusal(statusFor(problem.error), code(problem.error), problem.message, problem.hint);
+    const unsigned status = statusFor(problem.error);
+    return refusal(status, status == 500 ? "LOCAL_FAILURE" : code(problem.error), problem.message, problem.hint);
 }
 
 json jsonOf(const Contact& contact) { return json::parse(toJson(contact)); }
@@ -105,7 +106,7 @@ void import(ContactBook& book, const ApiCall& call, const Reply& reply) {
 void exportAll(const ContactBook& book, const ApiCall& call, const Reply& reply) {
     const std::string format = call.queryValue("format");
     if (format != "vcard" && format != "json")
-        return reply(refusal(400, "INVALID_ARGUMENT", "format must be vcard or json"));
+        return reply(refusal(400, "INVALID_ARGUMENT", "format must be vcard or json", "?format=json"));
     std::vector<Contact> contacts;
     for (const Contact* contact : book.all()) contacts.push_back(*contact);
     reply(answer({{"format", format}, {"text", format == "vcard" ? toVCards(contacts) : toJsonFile(contacts)}}));

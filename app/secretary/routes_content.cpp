@@ -44,7 +44,9 @@ std::optional<x402::Offer> offerFrom(JsonFields& fields) {
 
 void ask(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     // The offer is written out again below, which takes stack for every level.
-    if (!x402::isShallow(call.text)) return reply(refusal(400, "INVALID_ARGUMENT", "the body is nested too deeply"));
+    if (!x402::isShallow(call.text))
+        return reply(
+            refusal(400, "INVALID_ARGUMENT", "the body is nested too deeply", "send the offer as the seller wrote it"));
     JsonFields fields(call.body());
     ContentWish wish;
     wish.asker = askerOf(call.caller);

@@ -112,7 +112,7 @@ void answerOne(DecisionDesk& desk, const ApiCall& call, const Reply& reply) {
     if (!done) return reply(refusalFor(done.error()));
     json rule = nullptr;
     if (const rules::Rule* made = done->rule ? desk.rules().find(*done->rule) : nullptr) {
-        rule = {{"id", made->id.value()}, {"sentence", rules::sentence(*made)}};
+        rule = {{"id", std::to_string(made->id.value())}, {"sentence", rules::sentence(*made)}};
     }
     reply(answer({{"id", id->value()},
                   {"answer", prompts::name(given->answer.verdict)},

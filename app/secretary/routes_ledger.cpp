@@ -60,12 +60,14 @@ tl::expected<ledger::HistoryFilter, HttpResponse> filterFrom(const ApiCall& call
     filter.limit = defaultHistory;
     const std::string limit = call.queryValue("limit"), before = call.queryValue("before");
     if (!limit.empty() && (!numberFrom(limit, filter.limit) || filter.limit == 0 || filter.limit > maxHistory)) {
-        return tl::unexpected(badQuery("limit must be from 1 to " + std::to_string(maxHistory)));
+        return tl::unexpected(
+            badQuery("limit must be from 1 to " + std::to_string(maxHistory), "leave it out for 100"));
     }
     if (!before.empty()) {
         uint64_t id = 0;
         if (!numberFrom(before, id) || id > INT64_MAX) {
-            return tl::unexpected(badQuery("before is not the number of a purchase"));
+            return tl::unexpected(
+                badQuery("before is not the number of a purchase", "the id of the last one of the page before"));
         }
         filter.before = PurchaseId{id};
     }

@@ -25,9 +25,10 @@ HttpResponse refusalFor(const PayeeProblem& problem) {
     const unsigned status = problem.code == "NOT_FOUND"          ? 404
                             : problem.code == "STORAGE"          ? 500
                             : problem.code == "TOO_MANY"         ? 409
+                            : problem.code == "OLDER"            ? 409
                             : problem.code.starts_with("CERTIF") ? 403
                                                                  : 400;
-    return refusal(status, problem.code, problem.message, problem.hint);
+    return refusal(status, status == 500 ? "LOCAL_FAILURE" : problem.code, problem.message, problem.hint);
 }
 
 HttpResponse refusalFor(const CertificateProblem& problem) {

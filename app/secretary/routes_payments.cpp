@@ -23,10 +23,10 @@ constexpr uint32_t maxList = 10'000;
 
 unsigned statusOf(std::string_view code) {
     if (code == "QUOTA_EXCEEDED" || code == "INSUFFICIENT_BALANCE") return 402;
-    if (code == "UNAUTHORIZED" || code == "RESTRICTED" || code == "LOCKED" || code == "PAUSED" ||
-        code == "ISP_REFUSED") {
+    if (code == "UNAUTHORIZED" || code == "RESTRICTED" || code == "PAUSED" || code == "ISP_REFUSED") {
         return 403;
     }
+    if (code == "LOCKED") return 423;
     if (code == "INVALID_ARGUMENT") return 400;
     if (code == "NO_ROUTE") return 404;
     if (code == "RATE_LIMITED") return 429;
@@ -112,12 +112,15 @@ void list(const SecretaryState& state, const ApiCall& call, const Reply& reply) 
     filter.limit = defaultList;
     if (const std::string text = call.queryValue("limit"); !text.empty()) {
         const auto limit = numberFrom<uint32_t>(text);
-        if (!limit || *limit == 0 || *limit > maxList) return reply(badQuery("limit must be from 1 to 10000"));
+        if (!limit || *limit == 0 || *limit > maxList)
+            return reply(badQuery("limit must be from 1 to 10000", "leave it out for 100"));
         filter.limit = *limit;
     }
     if (const std::string text = call.queryValue("before"); !text.empty()) {
         const auto before = numberFrom<uint64_t>(text);
-        if (!before || *before > INT64_MAX) return reply(badQuery("before is not the number of a payment"));
+        if (!before || *before > INT64_MAX)
+            return reply(
+                badQuery("before is not the number of a payment", "the id of the last one of the page before"));
         filter.before = PurchaseId{*before};
     }
     if (!call.caller.admin()) {
@@ -175,11 +178,14 @@ void received(const SecretaryState& state, const ApiCall& call, const Reply& rep
     std::optional<int64_t> before;
     if (const std::string text = call.queryValue("limit"); !text.empty()) {
         limit = numberFrom<uint32_t>(text).value_or(0);
-        if (limit == 0 || limit > maxList) return reply(badQuery("limit must be from 1 to 10000"));
+        if (limit == 0 || limit > maxList)
+            return reply(badQuery("limit must be from 1 to 10000", "leave it out for 100"));
     }
     if (const std::string text = call.queryValue("before"); !text.empty()) {
         before = numberFrom<int64_t>(text);
-        if (!before) return reply(badQuery("before is not the number of a received payment"));
+        if (!before)
+            return reply(badQuery("before is not the number of a received payment",
+                                  "the number of the last one of the page before"));
     }
     using secretary::budgets::Period;
     const SystemTime today = secretary::budgets::localCalendar().startOf(Period::Day, state.clock.now());

@@ -29,7 +29,8 @@ namespace {
 // Of a refusal by the user's own limits, rules or answer.
 unsigned statusOf(std::string_view code) {
     if (code == "QUOTA_EXCEEDED" || code == "INSUFFICIENT_BALANCE") return 402;
-    if (code == "UNAUTHORIZED" || code == "RESTRICTED" || code == "LOCKED" || code == "PAUSED") return 403;
+    if (code == "UNAUTHORIZED" || code == "RESTRICTED" || code == "PAUSED") return 403;
+    if (code == "LOCKED") return 423;
     if (code == "INVALID_ARGUMENT") return 400;
     if (code == "RATE_LIMITED") return 429;
     return code == "LOCAL_FAILURE" ? 500 : 409;
@@ -276,7 +277,8 @@ void buy(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     // Of a device behind the agent every purchase names its address, of the agent's own users none: the agent saw to that.
     if (order->purchase.flow.local.has_value() == call.caller.node.empty()) {
         return reply(refusal(400, "INVALID_ARGUMENT",
-                             call.caller.node.empty() ? "from is only for devices behind a modem" : "from is missing"));
+                             call.caller.node.empty() ? "from is only for devices behind a modem" : "from is missing",
+                             call.caller.node.empty() ? "leave from out" : "an address of this device's"));
     }
     // Devices choose their keys without knowing of each other's.
     if (std::string& key = order->purchase.idempotencyKey; !key.empty() && !call.caller.node.empty()) {

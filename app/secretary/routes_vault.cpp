@@ -133,7 +133,7 @@ void makeBackup(VaultService& vault, const ApiCall& call, const Reply& reply) {
 
 void readBackup(VaultService& vault, const ApiCall& call, const Reply& reply) {
     const auto offset = offsetOf(call);
-    if (!offset) return reply(refusal(400, "INVALID_ARGUMENT", "offset is missing"));
+    if (!offset) return reply(refusal(400, "INVALID_ARGUMENT", "offset is missing", "?offset=0 for the beginning"));
     const auto piece = vault.readBackup(*offset, pieceSize);
     if (!piece) return reply(refusalFor(piece.error()));
     HttpResponse response;
@@ -144,7 +144,7 @@ void readBackup(VaultService& vault, const ApiCall& call, const Reply& reply) {
 
 void writeRestore(VaultService& vault, const ApiCall& call, const Reply& reply) {
     const auto offset = offsetOf(call);
-    if (!offset) return reply(refusal(400, "INVALID_ARGUMENT", "offset is missing"));
+    if (!offset) return reply(refusal(400, "INVALID_ARGUMENT", "offset is missing", "?offset=0 for the beginning"));
     const auto next =
         vault.writeRestore(*offset, {reinterpret_cast<const uint8_t*>(call.text.data()), call.text.size()});
     if (!next) return reply(refusalFor(next.error()));
@@ -191,7 +191,8 @@ void addVaultRoutes(Router& router, SecretaryState& state) {
     const auto with = [&state](auto handler) {
         return [&state, handler](const ApiCall& call, const Reply& reply) {
             if (state.vault == nullptr && state.noVault) return reply(refusalFor(*state.noVault));
-            if (state.vault == nullptr) return reply(refusal(404, "NOT_FOUND", "there is no vault here"));
+            if (state.vault == nullptr)
+                return reply(refusal(404, "NOT_FOUND", "there is no vault here", "netpas doctor"));
             handler(*state.vault, call, reply);
         };
     };

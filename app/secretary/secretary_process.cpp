@@ -126,9 +126,12 @@ private:
         m_server = std::make_unique<net::HttpServer>(
             m_io,
             [this](const net::HttpRequest& request, net::HttpReply reply) {
-                if (!request.peer) return reply(refusal(403, "UNAUTHORIZED", "the caller is not known"));
-                if (request.path != watchPath || request.method != "GET") return atDoor(request, std::move(reply));
+                if (!request.peer)
+                    return reply(
+                        refusal(403, "UNAUTHORIZED", "the caller is not known", "ask through the Unix socket"));
+                if (request.path != watchPath) return atDoor(request, std::move(reply));
                 if (auto refused = refuseBrowser(request)) return reply(std::move(*refused));
+                if (request.method != "GET") return reply(wrongMethod({"GET"}));
                 m_watches->watch(request, reply);
             },
             limits);

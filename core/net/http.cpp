@@ -24,6 +24,24 @@ bool isUnreserved(char c) {
            c == '_' || c == '~';
 }
 
+// Where whoever refuses has no better word: every refusal says what to do next.
+std::string_view usualHint(unsigned status) {
+    constexpr unsigned firstOfServer = 500;
+    switch (status) {
+    case 401:
+    case 403: return "ask as somebody who may";
+    case 404: return "look at the list";
+    case 408:
+    case 429:
+    case 503:
+    case 504: return "try again in a moment";
+    case 413:
+    case 431: return "send less at once";
+    default: break;
+    }
+    return status >= firstOfServer ? "see the log of the program that answers" : "mend the request, then send it again";
+}
+
 bool decodePercent(std::string_view text, bool plusIsSpace, std::string& out) {
     out.clear();
     for (size_t i = 0; i < text.size(); ++i) {
@@ -64,8 +82,7 @@ std::string_view HttpResponse::header(std::string_view name) const { return find
 
 HttpResponse HttpResponse::error(unsigned status, std::string_view code, std::string_view message,
                                  std::string_view hint) {
-    nlohmann::json json{{"code", code}, {"message", message}};
-    if (!hint.empty()) json["hint"] = hint;
+    const nlohmann::json json{{"code", code}, {"message", message}, {"hint", hint.empty() ? usualHint(status) : hint}};
     HttpResponse response;
     response.status = status;
     response.body = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
