@@ -22,6 +22,10 @@ set(resources ${PROJECT_SOURCE_DIR}/resources)
 install(FILES ${resources}/man/netpas.1 ${resources}/man/netpas-isp.1 ${resources}/man/netpas-lab.1
   DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${resources}/man/netpasd.8 ${resources}/man/netpas-payee.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
+# openapi.json refers to the schema beside it.
+install(FILES ${resources}/api/openapi.json ${resources}/api/rules.schema.json ${resources}/api/README.md
+  ${resources}/api/contacts.md ${resources}/api/content.md ${resources}/api/payments.md
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/netpas/api)
 install(DIRECTORY ${resources}/topologies DESTINATION ${CMAKE_INSTALL_DATADIR}/netpas)
 install(FILES ${resources}/systemd/netpasd.service DESTINATION lib/systemd/system)
 install(FILES ${resources}/systemd/netpas-users.conf RENAME netpas.conf DESTINATION lib/sysusers.d)
