@@ -7,6 +7,7 @@ import ssl
 import sys
 from urllib.parse import urlsplit
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../camara"))
 from support.transport import Server  # noqa: E402
 

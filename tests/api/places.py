@@ -138,14 +138,14 @@ def watch(world):
         door.ask("GET", "/v1/watch", None, 429)
         for one in open_streams:
             one.close()
-    revision = world.owner.need("GET", "/v1/pending")["revision"]
+    revision = world.owner.need("GET", "/v1/pending/watch?front_end=many")["revision"]
     windows = []
-    for number in range(40):
+    for _ in range(32):
         one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         one.connect(world.owner.path)
-        one.sendall(f"GET /v1/pending/watch?front_end=w{number}&revision={revision} HTTP/1.1\r\nHost: netpas\r\n\r\n".encode())
+        one.sendall(f"GET /v1/pending/watch?front_end=many&revision={revision} HTTP/1.1\r\nHost: netpas\r\n\r\n".encode())
         windows.append(one)
-    world.owner.ask("GET", f"/v1/pending/watch?front_end=more&revision={revision}", None, 429)
+    until(lambda: world.owner.ask("GET", f"/v1/pending/watch?front_end=many&revision={revision}", None, (200, 429)).status == 429)
     for one in windows:
         one.close()
 

@@ -35,15 +35,14 @@ def everywhere(world):
 
 def nothing_else(world):
     record = world.record
-    methods = {}
-    for operation in record.description.operations.values():
-        methods.setdefault(operation.path, (operation, set()))[1].add(operation.method)
-    for path, (operation, known) in methods.items():
+    operations = record.description.operations.values()
+    for operation in {one.path: one for one in operations}.values():
+        path = operation.at(**UNKNOWN)
         for door in doors_of(world, operation):
-            for method in {"GET", "POST", "PUT", "DELETE", "PATCH"} - known:
-                if record.description.operation(method, operation.at(**UNKNOWN)) is not None:
-                    continue  # another pattern has it
-                answer = door.ask(method, operation.at(**UNKNOWN), None, 405 if operation.id != "door" else (404, 405))
+            # Also those of a pattern with a name: a device may be called "confirm".
+            known = {one.method for one in operations if one.is_for(path) and door.kinds & set(one.doors)}
+            for method in sorted({"GET", "POST", "PUT", "DELETE", "PATCH"} - known):
+                answer = door.ask(method, path, None, 405 if operation.id != "door" else (404, 405))
                 allowed = set((answer.header("Allow") or "").split(", "))
                 if answer.status == 405 and allowed != known:
                     record.fail(f"{door.name}: {path} allows {allowed}, described are {known}")

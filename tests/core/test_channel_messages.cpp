@@ -85,7 +85,7 @@ std::vector<Message> oneOfEach() {
         StreamCredit{1, 3},
         StreamClosed{1, StreamEnd::CannotConnect},
         api,
-        ApiAnswer{3, 200, "application/json", "{}"},
+        ApiAnswer{3, 200, "application/json", "{}", {{"X-Next", "7"}}},
         DeviceAsks{4, device("tv").key, device("door").key, device("tv").link, address("10.0.0.2"), "tv"},
         DeviceAnswer{4, DeviceStanding{DeviceState::Waiting, "tv", 300}},
         DeviceAnswer{4, DeviceRefused{409, "CONFLICT", "another device has this name", "choose another"}},
