@@ -62,7 +62,9 @@ bool extensionRuns(const std::string& profile) {
     std::error_code error;
     for (fs::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
         std::ifstream in(entry->path() / "cmdline");
-        const std::string line{std::istreambuf_iterator<char>(in), {}};
+        // Of a process that ends meanwhile nothing can be read.
+        std::string line;
+        std::getline(in, line);
         if (line.find("--extension-process") != std::string::npos && line.find(profile) != std::string::npos)
             return true;
     }
