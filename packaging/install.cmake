@@ -4,6 +4,14 @@ install(TARGETS netpasd netpas netpas-browser-host netpas-isp netpas-payee netpa
 if(TARGET netpas-dht)
   install(TARGETS netpas-dht RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+if(TARGET netpas-window)
+  install(TARGETS netpas-window RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES ${PROJECT_SOURCE_DIR}/resources/man/netpas-secretary.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES ${PROJECT_SOURCE_DIR}/resources/desktop/netpas-secretary.desktop
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/applications)
+  install(FILES ${PROJECT_SOURCE_DIR}/resources/icons/netpas-secretary.svg
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/icons/hicolor/scalable/apps)
+endif()
 foreach(shell bash zsh fish)
   add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/completions/netpas.${shell}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/completions

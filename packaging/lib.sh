@@ -144,7 +144,7 @@ compile() {
 link_programs() {
   local program link
   [ "${NETPAS_NO_LINKS:-}" = 1 ] && return
-  for program in bin/{netpas,netpasd,netpas-isp,netpas-lab,netpas-payee} tests/{netpas-secretary-sim,netpas-secretary-population}; do
+  for program in bin/{netpas,netpasd,netpas-isp,netpas-lab,netpas-payee,netpas-secretary} tests/{netpas-secretary-sim,netpas-secretary-population}; do
     [ -e "$build/$program" ] || continue
     link=/usr/local/bin/${program##*/}
     if [ -L "$link" ] || [ ! -e "$link" ]; then

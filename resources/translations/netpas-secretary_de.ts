@@ -2,6 +2,237 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="de" sourcelanguage="en">
 <context>
+    <name>ApiWords</name>
+    <message>
+        <source>requested</source>
+        <translation>gewünscht</translation>
+    </message>
+    <message>
+        <source>reserved</source>
+        <translation>zurückgelegt</translation>
+    </message>
+    <message>
+        <source>key ready</source>
+        <translation>Schlüssel bereit</translation>
+    </message>
+    <message>
+        <source>published</source>
+        <translation>angemeldet</translation>
+    </message>
+    <message>
+        <source>active</source>
+        <translation>läuft</translation>
+    </message>
+    <message>
+        <source>stopping</source>
+        <translation>wird beendet</translation>
+    </message>
+    <message>
+        <source>settling</source>
+        <translation>wird abgerechnet</translation>
+    </message>
+    <message>
+        <source>settled</source>
+        <translation>abgerechnet</translation>
+    </message>
+    <message>
+        <source>refused</source>
+        <translation>abgelehnt</translation>
+    </message>
+    <message>
+        <source>disabled</source>
+        <translation>ausgeschaltet</translation>
+    </message>
+    <message>
+        <source>used</source>
+        <translation>benutzt</translation>
+    </message>
+    <message>
+        <source>expired</source>
+        <translation>abgelaufen</translation>
+    </message>
+    <message>
+        <source>app-exited</source>
+        <translation>Programm beendet</translation>
+    </message>
+    <message>
+        <source>best effort</source>
+        <translation>ohne Bezahlung</translation>
+    </message>
+    <message>
+        <source>thrifty</source>
+        <translation>sparsam</translation>
+    </message>
+    <message>
+        <source>enough</source>
+        <translation>genug</translation>
+    </message>
+    <message>
+        <source>most</source>
+        <translation>am meisten</translation>
+    </message>
+    <message>
+        <source>none: this is what you have</source>
+        <translation>keine Änderung: das haben Sie jetzt</translation>
+    </message>
+    <message>
+        <source>not known: too little is promised</source>
+        <translation>nicht bekannt: zu wenig ist versprochen</translation>
+    </message>
+    <message>
+        <source>stalls go on: the stream needs more than that</source>
+        <translation>es stockt weiter: Der Strom braucht mehr als das</translation>
+    </message>
+    <message>
+        <source>stalls gone: possible</source>
+        <translation>kein Stocken mehr: möglich</translation>
+    </message>
+    <message>
+        <source>stalls gone: likely</source>
+        <translation>kein Stocken mehr: wahrscheinlich</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>beendet</translation>
+    </message>
+    <message>
+        <source>cap reached</source>
+        <translation>Grenze erreicht</translation>
+    </message>
+    <message>
+        <source>duration over</source>
+        <translation>Zeit abgelaufen</translation>
+    </message>
+    <message>
+        <source>agent stopped</source>
+        <translation>Agent beendet</translation>
+    </message>
+    <message>
+        <source>agent restarted</source>
+        <translation>Agent neu gestartet</translation>
+    </message>
+    <message>
+        <source>refused by the ISP</source>
+        <translation>vom Anbieter abgelehnt</translation>
+    </message>
+    <message>
+        <source>ISP unreachable</source>
+        <translation>Anbieter nicht erreichbar</translation>
+    </message>
+    <message>
+        <source>data plane failed</source>
+        <translation>Datenweg gestört</translation>
+    </message>
+    <message>
+        <source>capture failed</source>
+        <translation>Umleitung gestört</translation>
+    </message>
+    <message>
+        <source>refused by the secretary</source>
+        <translation>vom Sekretär abgelehnt</translation>
+    </message>
+    <message>
+        <source>no offer</source>
+        <translation>kein Angebot</translation>
+    </message>
+    <message>
+        <source>key expired</source>
+        <translation>Schlüssel abgelaufen</translation>
+    </message>
+    <message>
+        <source>locked</source>
+        <translation>gesperrt</translation>
+    </message>
+    <message>
+        <source>spending paused</source>
+        <translation>Ausgeben ruht</translation>
+    </message>
+    <message>
+        <source>agent lost</source>
+        <translation>Agent verloren</translation>
+    </message>
+    <message>
+        <source>alarm</source>
+        <translation>Alarm</translation>
+    </message>
+    <message>
+        <source>paid</source>
+        <translation>bezahlt</translation>
+    </message>
+    <message>
+        <source>payment expired</source>
+        <translation>Zahlung verfallen</translation>
+    </message>
+    <message>
+        <source>payment cancelled</source>
+        <translation>Zahlung zurückgenommen</translation>
+    </message>
+    <message>
+        <source>payment refused</source>
+        <translation>Zahlung abgelehnt</translation>
+    </message>
+    <message>
+        <source>not delivered</source>
+        <translation>nicht geliefert</translation>
+    </message>
+    <message>
+        <source>app</source>
+        <translation>Programm</translation>
+    </message>
+    <message>
+        <source>payee</source>
+        <translation>Empfänger</translation>
+    </message>
+    <message>
+        <source>purpose</source>
+        <translation>Zweck</translation>
+    </message>
+    <message>
+        <source>node</source>
+        <translation>Gerät</translation>
+    </message>
+    <message>
+        <source>user</source>
+        <translation>Benutzer</translation>
+    </message>
+    <message>
+        <source>rule</source>
+        <translation>Regel</translation>
+    </message>
+    <message>
+        <source>%1 a day</source>
+        <translation>%1 am Tag</translation>
+    </message>
+    <message>
+        <source>%1 a week</source>
+        <translation>%1 in der Woche</translation>
+    </message>
+    <message>
+        <source>%1 a month</source>
+        <translation>%1 im Monat</translation>
+    </message>
+    <message>
+        <source>%1 in all</source>
+        <translation>%1 insgesamt</translation>
+    </message>
+    <message>
+        <source>%1 for everything</source>
+        <translation>%1 für alles</translation>
+    </message>
+    <message>
+        <source>%1 without asking</source>
+        <translation>%1 ohne zu fragen</translation>
+    </message>
+    <message>
+        <source>%1 for each %2</source>
+        <translation>%1 je %2</translation>
+    </message>
+    <message>
+        <source>%1 for %2 %3</source>
+        <translation>%1 für %2 %3</translation>
+    </message>
+</context>
+<context>
     <name>QObject</name>
     <message>
         <source>%1 ms</source>
@@ -943,12 +1174,12 @@
         </translation>
     </message>
     <message>
-        <source>The rule would be: %1</source>
-        <translation>Die Regel wäre: %1</translation>
-    </message>
-    <message>
         <source>The rule is kept: %1</source>
         <translation>Die Regel gilt: %1</translation>
+    </message>
+    <message>
+        <source>A rule would be about %1, up to %2.</source>
+        <translation>Eine Regel gälte für %1, bis %2.</translation>
     </message>
 </context>
 <context>

@@ -10,6 +10,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "secretary/ui/api_words.h"
 #include "secretary/ui/desk.h"
 #include "secretary/ui/live_plot.h"
 #include "secretary/ui/money_text.h"
@@ -144,7 +145,7 @@ void OverviewPage::showBudgets() {
         const double part = static_cast<double>(spent->eighths()) / static_cast<double>(amount->eighths());
         bar->setRange(0, whole);
         bar->setValue(static_cast<int>(std::clamp(part, 0.0, 1.0) * whole));
-        bar->setFormat(tr("%1 — %2 left").arg(textAt(budget, "sentence"), moneyText(*left, Amount::Credit)));
+        bar->setFormat(tr("%1 — %2 left").arg(budgetText(budget), moneyText(*left, Amount::Credit)));
         bar->setAccessibleName(bar->format());
         bar->setToolTip(tr("%1 of %2").arg(exactMoney(*spent), exactMoney(*amount)));
         m_budgetLayout->addWidget(bar);
@@ -182,7 +183,7 @@ void OverviewPage::showPurchases() {
         set(For, textAt(purchase, "purpose"));
         set(Program, textAt(purchase, "app").section(u'/', -1));
         const QString trouble = textAt(purchase, "trouble");
-        set(State, trouble.isEmpty() ? textAt(purchase, "state") : trouble);
+        set(State, trouble.isEmpty() ? wordFor(textAt(purchase, "state")) : trouble);
         const auto sent = moneyFrom(at(purchase, {"sent", "amount"})), cap = moneyFrom(at(purchase, {"cap"}));
         set(Spent, sent ? moneyText(*sent, Amount::Cost) : QString())->setToolTip(sent ? exactMoney(*sent) : QString());
         set(Cap, cap ? moneyText(*cap, Amount::Cost) : QString())->setToolTip(cap ? exactMoney(*cap) : QString());

@@ -9,6 +9,7 @@
 #include <QTimer>
 #include <QVBoxLayout>
 
+#include "secretary/ui/api_words.h"
 #include "secretary/ui/desk.h"
 #include "secretary/ui/frontier_plot.h"
 #include "secretary/ui/money_text.h"
@@ -135,7 +136,7 @@ void PathsPage::showOffers(const json& body) {
     m_offers = at(body, {"offers"});
     std::vector<FrontierPoint> points;
     for (const json& offer : m_offers) {
-        FrontierPoint point{textAt(offer, "id"), textAt(offer, "tier"), priceText(offer), 0, 0, false};
+        FrontierPoint point{textAt(offer, "id"), wordFor(textAt(offer, "tier")), priceText(offer), 0, 0, false};
         const auto price = moneyFrom(at(offer, {"per_minute_at_most"}));
         if (price) point.price = static_cast<double>(price->eighths()) / static_cast<double>(Money::eighthsPerDollar);
         const json latency = at(offer, {"quality", "latency_us"});
@@ -153,10 +154,10 @@ void PathsPage::showWay() {
     const bool any = m_offers.is_array() && index < m_offers.size();
     const json offer = any ? m_offers[index] : json::object();
     m_buy->setEnabled(!textAt(offer, "id").isEmpty());
-    m_offer->setText(
-        any ? tr("%1: %2; %3. %4")
-                  .arg(textAt(offer, "tier"), priceText(offer), qualityText(offer), textAt(offer, "change"))
-            : QString());
+    m_offer->setText(any ? tr("%1: %2; %3. %4")
+                               .arg(wordFor(textAt(offer, "tier")), priceText(offer), qualityText(offer),
+                                    wordFor(textAt(offer, "change")))
+                         : QString());
     // Best effort takes a way, too: the one that the others pay on.
     json way = at(offer, {"path"});
     const bool bought = way.is_array() && !way.empty();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "secretary/ui/api_words.h"
 #include "secretary/ui/money_text.h"
 
 namespace netpas::ui {
@@ -106,9 +107,10 @@ PaymentsModel::Row PaymentsModel::rowFrom(const json& entry) {
         if (row.to.isEmpty()) row.to = textAt(entry, name);
     }
     if (row.to.isEmpty()) row.to = textAt(entry, "flow").section("-> ", 1).section(u':', 0, -2);
-    row.state = textAt(entry, "state");
-    row.refused = row.state == QLatin1String("refused");
-    if (const QString reason = textAt(entry, "reason"); !reason.isEmpty()) row.state += ", " + reason;
+    const QString state = textAt(entry, "state");
+    row.state = wordFor(state);
+    row.refused = state == QLatin1String("refused");
+    if (const QString reason = textAt(entry, "reason"); !reason.isEmpty()) row.state += ", " + wordFor(reason);
     row.why = textAt(entry, "why");
     row.label = textAt(entry, "label");
     row.charged = moneyFrom(at(entry, {"charged"}));

@@ -158,8 +158,15 @@ void PromptsPage::fill(QTableWidget* table, const std::vector<json>& questions) 
 
 // What the buttons would make, before one is pressed.
 void PromptsPage::showMeaning() {
-    const QString sentence = textAt(at(question(selectedIn(m_missed)), {"suggestion"}), "sentence");
-    m_meaning->setText(sentence.isEmpty() ? QString() : tr("The rule would be: %1").arg(sentence));
+    const json missed = question(selectedIn(m_missed));
+    QStringList parts;
+    for (const QString& part : {textAt(at(missed, {"claim"}), "purpose"), whoAsks(missed), fromWhom(missed)}) {
+        if (!part.isEmpty()) parts << part;
+    }
+    const auto price = moneyFrom(at(missed, {"cost", "price"}));
+    m_meaning->setText(
+        price ? tr("A rule would be about %1, up to %2.").arg(parts.join(u", "), moneyText(*price, Amount::Cost))
+              : QString());
 }
 
 void PromptsPage::dismissSelected() {

@@ -12,6 +12,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "secretary/ui/api_words.h"
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
 #include "secretary/ui/payments_model.h"
@@ -55,7 +56,7 @@ QVariant RulesModel::data(const QModelIndex& index, int role) const {
     if (role != Qt::DisplayRole && role != Qt::ToolTipRole && role != PaymentsModel::sortRole) return {};
     switch (index.column()) {
     case Sentence: return sentence;
-    case State: return textAt(rule, "state");
+    case State: return wordFor(textAt(rule, "state"));
     case Hits: return textAt(rule, "hits");
     case Spent: return spent ? moneyText(*spent, Amount::Cost) : QString();
     case LastUsed: {

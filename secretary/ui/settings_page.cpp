@@ -15,6 +15,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "secretary/ui/api_words.h"
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
 #include "secretary/ui/table.h"
@@ -193,14 +194,14 @@ void SettingsPage::showMode() {
 void SettingsPage::showBudgets() {
     const json envelope = at(m_desk.budgets(), {"envelope"});
     QStringList proposal;
-    for (const json& cap : at(envelope, {"proposal"})) proposal << textAt(cap, "sentence");
+    for (const json& cap : at(envelope, {"proposal"})) proposal << budgetText(cap);
     m_proposal->setText(tr("To begin with: %1?").arg(proposal.join(u", ")));
     m_envelope->setVisible(at(envelope, {"open"}) == json(true));
     const json list = at(m_desk.budgets(), {"budgets"});
     m_budgets->setRowCount(list.is_array() ? static_cast<int>(list.size()) : 0);
     for (int row = 0; row < m_budgets->rowCount(); ++row) {
         const json& budget = list[static_cast<size_t>(row)];
-        m_budgets->setItem(row, What, new QTableWidgetItem(textAt(budget, "sentence")));
+        m_budgets->setItem(row, What, new QTableWidgetItem(budgetText(budget)));
         const auto money = [&](int column, const char* name, Amount kind) {
             const auto amount = moneyFrom(at(budget, {name}));
             auto* const cell = new QTableWidgetItem(amount ? moneyText(*amount, kind) : QString());

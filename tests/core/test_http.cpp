@@ -12,7 +12,9 @@
 #include <QtTest>
 
 #include "core/net/http_client.h"
+#include "core/net/http_lines.h"
 #include "core/net/http_server.h"
+#include "core/net/http_stream.h"
 
 using namespace netpas;
 using namespace netpas::net;
@@ -253,6 +255,53 @@ private slots:
         const std::string text = "a&b=c d%/ü";
         QVERIFY(decodeTarget("/p?v=" + encodeQueryValue(text), request));
         QCOMPARE(request.query["v"], text);
+    }
+
+    void anAnswerWithoutAnEndComesLineByLine() {
+        for (const bool tls : {false, true}) {
+            Running server([](const HttpRequest& request, const HttpReply& reply) {
+                if (request.path != "/watch") return echo(request, reply);
+                HttpResponse response;
+                response.stream = std::make_shared<HttpStream>();
+                const auto stream = response.stream;
+                reply(std::move(response));
+                for (const char* const part : {"one\ntw", "o\n", "\nhalf"}) (void)stream->push(part);
+            });
+            HttpTarget target = UnixTarget{server.path};
+            if (tls) target = TlsTarget{{*IpAddress::parse("127.0.0.1"), server.port}, server.identity.publicKey()};
+            std::vector<std::string> lines;
+            std::vector<HttpAnswer> ends;
+            const auto read = [&](const char* path) {
+                HttpLines reader;
+                reader.target = path;
+                reader.longestSilence = 300ms;
+                reader.line = [&](const std::string& line) { lines.push_back(line); };
+                reader.ended = [&](const HttpAnswer& answer) { ends.push_back(answer); };
+                asio::io_context io;
+                httpLines(io, target, reader);
+                io.run();
+            };
+            read("/watch");
+            QCOMPARE(lines, (std::vector<std::string>{"one", "two", ""}));
+            QCOMPARE(ends.size(), size_t{1});
+            QVERIFY(!ends[0].has_value());
+            QCOMPARE(ends[0].error(), NetError::TimedOut);
+        }
+    }
+
+    void whoStreamsNothingIsHeardAsHeIs() {
+        Running server([](const HttpRequest&, const HttpReply& reply) {
+            reply(HttpResponse::error(429, "RATE_LIMITED", "too many"));
+        });
+        HttpLines reader;
+        std::optional<HttpAnswer> end;
+        reader.line = [](const std::string&) { QFAIL("this is no line"); };
+        reader.ended = [&](const HttpAnswer& answer) { end = answer; };
+        asio::io_context io;
+        httpLines(io, UnixTarget{server.path}, reader);
+        io.run();
+        QVERIFY(end && end->has_value());
+        QCOMPARE((*end)->status, 429U);
     }
 };
 
