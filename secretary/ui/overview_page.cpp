@@ -109,8 +109,10 @@ void OverviewPage::hideEvent(QHideEvent*) { m_measure->stop(); }
 void OverviewPage::showStanding() {
     const json& standing = m_desk.standing();
     const json isp = at(standing, {"isp"});
-    m_setup->setVisible(standing.is_object() && !isp.is_object() && m_desk.isOwner());
-    if (!standing.is_object()) {
+    // Who is locked does not say.
+    const bool said = standing.is_object() && standing.contains("isp");
+    m_setup->setVisible(said && !isp.is_object() && m_desk.isOwner());
+    if (!said) {
         m_isp->clear();
     } else if (!isp.is_object()) {
         m_isp->setText(tr("No ISP is joined yet: there is nobody to buy from."));

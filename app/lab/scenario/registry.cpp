@@ -1,5 +1,6 @@
 #include "app/lab/scenario/player_kit.h"
 #include "app/lab/scenario/scenario.h"
+#include "app/lab/scenario/window_story.h"
 #include "app/lab/scenario/window_tour.h"
 #include "app/lab/scenario/x402.h"
 
@@ -15,7 +16,7 @@ const std::vector<Scenario>& scenarios() {
         endpointConfirmsScenario(), settlementScenario(),    measureTruthScenario(),   pathFailureScenario(),
         priceRiseScenario(),        sharingScenario(),       roamingScenario(),        viewerBuysScenario(),
         liarClassScenario(),        mpvButtonScenario(),     guaranteeScenario(),      x402Scenario(),
-        vlcButtonScenario(),        browserButtonScenario(), windowTourScenario(),
+        vlcButtonScenario(),        browserButtonScenario(), windowTourScenario(),     windowStoryScenario(),
     };
     return all;
 }
