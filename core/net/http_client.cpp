@@ -7,6 +7,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -61,7 +62,7 @@ public:
     // A good answer comes in lines, and has no end.
     void expectLines(HttpLines lines) {
         m_lines = std::move(lines);
-        m_parser.body_limit(boost::none);
+        m_parser.body_limit(std::numeric_limits<uint64_t>::max());  // of none Beast 1.74 makes nothing
     }
 
     Stream& stream() { return m_stream; }
