@@ -27,8 +27,12 @@ constexpr int idRole = Qt::UserRole;
 constexpr int addressRole = Qt::UserRole + 1;
 constexpr std::chrono::milliseconds measureEvery{1000};
 
+// The other end: of what comes here, where it comes from.
 QString addressOf(const json& purchase) {
-    return textAt(purchase, "flow").section(QStringLiteral("-> "), 1).section(u':', 0, -2);
+    const QString flow = textAt(purchase, "flow");
+    const QString to = flow.section(QStringLiteral("-> "), 1).section(u':', 0, -2);
+    if (!at(purchase, {"reverse"}).is_object()) return to;
+    return flow.section(QStringLiteral(" -> "), 0, 0).section(u' ', -1).section(u':', 0, -2);
 }
 
 std::optional<Measured> measuredFrom(const json& estimate) {

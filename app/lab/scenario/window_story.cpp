@@ -52,11 +52,13 @@ private:
                                             "--proto",
                                             "tcp",
                                             "--cap",
-                                            "0.2",
+                                            "0.02",
                                             "--offer",
                                             offers.back().value("id", ""),
                                             "--purpose",
                                             "video",
+                                            "--for",
+                                            "2m",
                                             "--attended"};
         // It says that somebody is asked, which is no success yet.
         const auto asked = netpas(m_lab, viewer, wish);
