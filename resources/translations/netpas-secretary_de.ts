@@ -330,7 +330,7 @@
     </message>
     <message>
         <source>sudo adduser &quot;$USER&quot; netpas, then log in again</source>
-        <translation>sudo adduser &quot;$USER&quot; netpas, dann neu anmelden</translation>
+        <translation>sudo adduser "$USER" netpas, dann neu anmelden</translation>
     </message>
     <message>
         <source>netpasd is not running.</source>
