@@ -13,6 +13,7 @@
 
 #include <QString>
 #include <atomic>
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -84,6 +85,8 @@ public:
     using Handler = std::function<Answer(const std::string& request)>;
 
     explicit FakeWeb(Handler handler, const Paper* paper = nullptr) : m_handler(std::move(handler)) {
+        // Who asks may be gone, and OpenSSL writes to it all the same.
+        (void)::signal(SIGPIPE, SIG_IGN);
         if (paper != nullptr) m_tls = paper->context();
         m_listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_in address{};
