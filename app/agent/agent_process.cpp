@@ -257,12 +257,12 @@ private:
     // After privileges are given up: the doors' files are the agent's.
     bool openReverseDoor() {
         m_plane->setNeighbours(linuxNeighbours());
-        if (!m_options.sellReverse) return true;
+        if (m_options.sellReverse.empty()) return true;
         ReverseDoorContext context{m_io, m_options.stateFolder, m_log, linuxNeighbours(), isOwnAddress, {}};
         context.secretary = [this](const net::HttpRequest& request, auto reply) {
             m_link->forward(request, {}, std::move(reply));
         };
-        auto door = ReverseDoor::open(std::move(context), *m_options.sellReverse);
+        auto door = ReverseDoor::open(std::move(context), m_options.sellReverse);
         if (!door) {
             fail(door.error(), {});
             return false;

@@ -35,7 +35,7 @@ struct AgentOptions {
     std::filesystem::path sinkAuthority;  // certificates by which sinks are trusted; empty: the system's
     std::optional<Endpoint> listenTls;    // for devices behind this machine
     std::set<std::string> roaming;        // those of them that this machine is a home agent for (NetPaS §3.1.4)
-    std::optional<Endpoint> sellReverse;  // for who buys better service for packets that come from here
+    std::vector<Endpoint> sellReverse;    // for who buys better service for packets that come from here
     std::chrono::milliseconds stopWithin{4000};
     MeasureOptions measure;
     std::optional<SharingOptions> share;  // with a community; none: nothing is told or heard

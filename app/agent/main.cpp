@@ -72,11 +72,11 @@ struct Given {
     std::string sinkAuthority;
     std::string share;  // file of a community
     bool showShareKey = false;
-    std::vector<std::string> roams;  // devices that this is a home agent for
-    bool visiting = false;           // away from home: nobody has seen this one before
-    uint32_t measureEvery = 1000;    // milliseconds
-    uint32_t measurePackets = 600;   // a minute
-    std::string sellReverse;         // for who buys better service for packets that come from here
+    std::vector<std::string> roams;        // devices that this is a home agent for
+    bool visiting = false;                 // away from home: nobody has seen this one before
+    uint32_t measureEvery = 1000;          // milliseconds
+    uint32_t measurePackets = 600;         // a minute
+    std::vector<std::string> sellReverse;  // for who buys better service for packets that come from here
     bool showKey = false;
     std::string listening;  // fd:N, of the secretary's socket
     uint32_t owner = 0;
@@ -193,7 +193,7 @@ agent::AgentOptions agentOptions(const Given& given) {
     options.device = given.device;
     options.measure = {std::chrono::milliseconds(given.measureEvery), given.measurePackets};
     options.roaming = {given.roams.begin(), given.roams.end()};
-    options.sellReverse = given.sellReverse.empty() ? std::nullopt : app::endpointFrom(given.sellReverse);
+    for (const std::string& at : given.sellReverse) options.sellReverse.push_back(*app::endpointFrom(at));
     options.listenTcp = given.listenTcp.empty() ? std::nullopt : app::endpointFrom(given.listenTcp);
     options.sinkAuthority = given.sinkAuthority;
     options.listenTls = given.listenTls.empty() ? std::nullopt : app::endpointFrom(given.listenTls);
@@ -275,8 +275,10 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
                     "role agent: unix:PATH, serial:DEVICE[@BAUD] or tls:ADDRESS:PORT#KEY");
     line.add_option("--channel", given.channel,
                     "role secretary: unix:PATH, serial:DEVICE[@BAUD], tls:ADDRESS:PORT or fd:N");
-    line.add_option("--sell-reverse", given.sellReverse,
-                    "ADDRESS:PORT where better service is sold for packets that come from this machine or its links")
+    line.add_option(
+            "--sell-reverse", given.sellReverse,
+            "ADDRESS:PORT where better service is sold for packets that come from this machine or its links; again for "
+            "each further one")
         ->check([](const std::string& text) {
             return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;
         });

@@ -38,7 +38,7 @@ struct ReverseDoor::Impl : std::enable_shared_from_this<ReverseDoor::Impl> {
 
     ReverseDoorContext context;
     Identity identity;
-    Endpoint at;
+    std::vector<Endpoint> at;
     std::unique_ptr<net::HttpServer> server;
 
     void handle(HttpRequest request, const Reply& reply);
@@ -57,12 +57,15 @@ RouteNames ReverseDoor::routes() { return namesOf(Impl::ownRoutes); }
 ReverseDoor::ReverseDoor(std::shared_ptr<Impl> impl) : m_impl(std::move(impl)) {}
 ReverseDoor::~ReverseDoor() { close(); }
 void ReverseDoor::close() { m_impl->server->close(); }
-std::string ReverseDoor::url() const {
-    return "https://" + m_impl->at.toString() + "/#" + m_impl->identity.publicKey().hex();
+std::vector<std::string> ReverseDoor::urls() const {
+    std::vector<std::string> urls;
+    for (const Endpoint& at : m_impl->at)
+        urls.push_back("https://" + at.toString() + "/#" + m_impl->identity.publicKey().hex());
+    return urls;
 }
 
 tl::expected<std::unique_ptr<ReverseDoor>, std::string> ReverseDoor::open(ReverseDoorContext context,
-                                                                          const Endpoint& listen) {
+                                                                          const std::vector<Endpoint>& listen) {
     const auto keyFile = context.folder / "reverse.key";
     auto identity = Identity::loadOrCreate(keyFile);
     if (!identity) return tl::unexpected(keyFile.string() + ": " + std::string(describe(identity.error())));
@@ -73,15 +76,17 @@ tl::expected<std::unique_ptr<ReverseDoor>, std::string> ReverseDoor::open(Revers
             if (const auto self = weak.lock()) self->handle(request, reply);
         },
         doorLimits());
-    const auto port = impl->server->listenTls(listen, impl->identity);
-    if (!port) {
-        return tl::unexpected("cannot listen on " + listen.toString() +
-                              " (--sell-reverse): give an address of this machine's and a free port");
+    for (const Endpoint& one : listen) {
+        const auto port = impl->server->listenTls(one, impl->identity);
+        if (!port) {
+            return tl::unexpected("cannot listen on " + one.toString() +
+                                  " (--sell-reverse): give an address of this machine's and a free port");
+        }
+        impl->at.push_back({one.address, *port});
     }
-    impl->at = {listen.address, *port};
     std::unique_ptr<ReverseDoor> door(new ReverseDoor(std::move(impl)));
-    door->m_impl->context.log(app::LogLevel::Info,
-                              "better service for what is sent from here is sold at " + door->url());
+    for (const std::string& url : door->urls())
+        door->m_impl->context.log(app::LogLevel::Info, "better service for what is sent from here is sold at " + url);
     return door;
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <tl/expected.hpp>
 
@@ -33,14 +34,14 @@ struct ReverseDoorContext {
 
 class ReverseDoor {
 public:
-    // Error: what is wrong, with the remedy.
-    [[nodiscard]] static tl::expected<std::unique_ptr<ReverseDoor>, std::string> open(ReverseDoorContext context,
-                                                                                      const Endpoint& listen);
+    // `listen`: one or more addresses of this machine's, of each family that packets come from here in. Error: what is wrong, with the remedy.
+    [[nodiscard]] static tl::expected<std::unique_ptr<ReverseDoor>, std::string> open(
+        ReverseDoorContext context, const std::vector<Endpoint>& listen);
     ~ReverseDoor();
     ReverseDoor(const ReverseDoor&) = delete;
     ReverseDoor& operator=(const ReverseDoor&) = delete;
-    // https://ADDRESS:PORT/#KEY
-    [[nodiscard]] std::string url() const;
+    // https://ADDRESS:PORT/#KEY of each
+    [[nodiscard]] std::vector<std::string> urls() const;
     void close();
     [[nodiscard]] static RouteNames routes();
 

@@ -257,8 +257,8 @@ Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::stri
     argv.insert(argv.end(), usual.begin(), usual.end());
     argv.insert(argv.end(), more.begin(), more.end());
     if (lab.topology().host(host)->sells) {
-        const Endpoint door{lab.plan().hostAddress.at(host)[0], sellerPort};
-        argv.insert(argv.end(), {"--sell-reverse", door.toString()});
+        for (const IpAddress& address : lab.plan().hostAddress.at(host))
+            argv.insert(argv.end(), {"--sell-reverse", Endpoint{address, sellerPort}.toString()});
     }
     for (const HomePlan& home : lab.plan().homes) {
         if (home.modem != host) continue;
