@@ -280,9 +280,8 @@ Expected<void> Story::watchPaid() {
                      "the congested link should have frozen the picture at least three times");
     m_context.expect(paid == 0, "the picture froze although its packets were paid for");
     // The second witness: the position in the film keeps pace with the clock.
-    m_context.expect(
-        frozenByPosition < 0.5 && report.played(m_at.refilled, m_at.end) > since(m_at.refilled, m_at.end) * 0.97,
-        "the film did not advance in real time while its packets were paid for");
+    m_context.expect(frozenByPosition < 0.5 && report.pace(m_at.refilled, m_at.end) > 0.97,
+                     "the film did not advance in real time while its packets were paid for");
     m_context.expect(m_cross->bytesReceived() > 0, "there was no cross traffic");
     return {};
 }

@@ -40,7 +40,7 @@ milliseconds PlayerReport::stalledByPosition(PlayerTime from, PlayerTime to) con
     return rounded(sum);
 }
 
-double PlayerReport::played(PlayerTime from, PlayerTime to) const {
+std::pair<const PositionSample*, const PositionSample*> PlayerReport::ends(PlayerTime from, PlayerTime to) const {
     const PositionSample* first = nullptr;
     const PositionSample* last = nullptr;
     for (const PositionSample& sample : samples) {
@@ -48,7 +48,18 @@ double PlayerReport::played(PlayerTime from, PlayerTime to) const {
         if (first == nullptr) first = &sample;
         last = &sample;
     }
+    return {first, last};
+}
+
+double PlayerReport::played(PlayerTime from, PlayerTime to) const {
+    const auto [first, last] = ends(from, to);
     return first != nullptr ? last->position - first->position : 0;
+}
+
+double PlayerReport::pace(PlayerTime from, PlayerTime to) const {
+    const auto [first, last] = ends(from, to);
+    if (first == last) return 0;
+    return (last->position - first->position) / std::chrono::duration<double>(last->at - first->at).count();
 }
 
 void PositionRecord::take(const PositionSample& sample, bool playing) {

@@ -35,8 +35,13 @@ struct PlayerReport {
     // How long the picture stood in [from, to) by either witness.
     [[nodiscard]] std::chrono::milliseconds stalledByProperty(PlayerTime from, PlayerTime to) const;
     [[nodiscard]] std::chrono::milliseconds stalledByPosition(PlayerTime from, PlayerTime to) const;
-    // The position's progress in [from, to), seconds of film.
+    // The position's progress in [from, to), seconds of film; and for each second between the first sample and the last one there.
     [[nodiscard]] double played(PlayerTime from, PlayerTime to) const;
+    [[nodiscard]] double pace(PlayerTime from, PlayerTime to) const;
+
+private:
+    // The first sample in [from, to] and the last one; null: there is none.
+    [[nodiscard]] std::pair<const PositionSample*, const PositionSample*> ends(PlayerTime from, PlayerTime to) const;
 };
 
 // The report of a player that says where it is and not when it stalls: the picture is frozen while the position stands still.
