@@ -91,12 +91,15 @@ export class NetpasClient {
     }
   }
 
-  // The content has come whole: the next request for it is a new order.
+  // The content has come whole: the next request for it is a new order. False: that could not be said, and the next request may get the
+  // same content for the same money. Never throws, so that nobody buys again because of it.
   async delivered(url) {
     const id = this.orders.get(url);
-    if (!id) return;
-    const answer = await callSecretary(this.socket, "PUT", `/v1/content/${id}`, { delivered: true });
-    if (answer.status === 200) this.orders.delete(url);
+    if (!id) return true;
+    const answer = await callSecretary(this.socket, "PUT", `/v1/content/${id}`, { delivered: true }).catch(() => null);
+    if (answer?.status !== 200) return false;
+    this.orders.delete(url);
+    return true;
   }
 }
 

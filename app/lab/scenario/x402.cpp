@@ -177,7 +177,7 @@ private:
 
     // --- buying
 
-    // As a person would: the same command again until the content is there; some of them are killed in between.
+    // As a person would: the same command again until the content is there, however the command ended; some of them are killed in between.
     void fetch(Request& request, uint64_t seed) {
         SeededRandom random(seed);
         for (int run = 0; run < runsOfOne; ++run) {
@@ -197,7 +197,7 @@ private:
                 return;
             }
             request.trouble = done->status == 0 ? "" : done->out + done->err;
-            if (done->status == 0) return;
+            if (done->status == 0 || std::filesystem::exists(request.file)) return;
             ++m_repeated;
             std::this_thread::sleep_for(200ms);
         }
@@ -291,6 +291,8 @@ private:
             const uint64_t paid = found == counts->end() ? 0 : found->second;
             const bool came = contentsOf(request.file) == contentsOf(request.item);
             twice += paid > 1 ? 1 : 0;
+            m_context.expect(paid <= 1, nameOf(request.pair) + ": " + request.url + " was paid for " +
+                                            std::to_string(paid) + " times");
             without += paid > 0 && !came ? 1 : 0;
             unpaid += paid == 0 && came ? 1 : 0;
             ++byPair[request.pair].first;
