@@ -1,3 +1,4 @@
+#include "app/lab/scenario/paid_web.h"
 #include "app/lab/scenario/player_kit.h"
 #include "app/lab/scenario/scenario.h"
 #include "app/lab/scenario/window_story.h"
@@ -17,6 +18,7 @@ const std::vector<Scenario>& scenarios() {
         priceRiseScenario(),        sharingScenario(),       roamingScenario(),        viewerBuysScenario(),
         liarClassScenario(),        mpvButtonScenario(),     guaranteeScenario(),      x402Scenario(),
         vlcButtonScenario(),        browserButtonScenario(), windowTourScenario(),     windowStoryScenario(),
+        paidWebScenario(),
     };
     return all;
 }

@@ -199,7 +199,8 @@ private:
             request.trouble = done->status == 0 ? "" : done->out + done->err;
             if (done->status == 0 || std::filesystem::exists(request.file)) return;
             ++m_repeated;
-            std::this_thread::sleep_for(200ms);
+            // What an ISP lends is bound for a while by payments whose end is not known.
+            std::this_thread::sleep_for(200ms * (run + 1));
         }
     }
 
