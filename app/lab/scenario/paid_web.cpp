@@ -27,6 +27,7 @@ constexpr uint16_t sitePort = 8402, statusPort = 4021;
 constexpr uint64_t defaultKills = 6;
 constexpr int runsOfOne = 15;  // of `netpas fetch` for the same thing
 constexpr const char* articlePrice = "0.02";
+constexpr const char* comicPrice = "0.0499";  // with the fees of two ISPs within 5¢
 
 // A payee with a site, on a host of its own.
 struct Seller {
@@ -108,15 +109,15 @@ private:
                   "",
                   "",
                   "",
-                  priced("/article/*", articlePrice, "article") + priced("/clean/*", "0.001", "no-ads") +
-                      priced("/comics/*", "0.05", "comic")};
-    Seller m_comics{
-        "d",
-        "comics.example",
-        "",
-        "",
-        "",
-        priced("/albums/*", "0.06", "comic") + priced("/comics/*", "0.05", "comic") + priced("/many/*", "0.01", "comic")};
+                  priced("/article/*", articlePrice, "article") + priced("/clean/*", "0.0009", "no-ads") +
+                      priced("/comics/*", comicPrice, "comic")};
+    Seller m_comics{"d",
+                    "comics.example",
+                    "",
+                    "",
+                    "",
+                    priced("/albums/*", "0.06", "comic") + priced("/comics/*", comicPrice, "comic") +
+                        priced("/many/*", "0.01", "comic")};
     std::map<std::string, uint64_t> m_bought;  // by address; what must have been paid for once
     Json m_purchases = Json::array();
 };
@@ -263,7 +264,7 @@ Expected<void> PaidWeb::rulesDecide() {
     };
     LAB_TRY(rule({"--site", m_news.domain, "--purpose", "article", "--up-to", "always"}));
     LAB_TRY(rule({"--purpose", "comic", "--up-to", "5c", "--per", "item", "--above", "deny"}));
-    LAB_TRY(rule({"--purpose", "no-ads", "--up-to", "0.001", "--per", "item"}));
+    LAB_TRY(rule({"--purpose", "no-ads", "--up-to", "0.1c", "--per", "item"}));
     LAB_TRY(expectPaid(m_news, "/article/1.html", "always for this newspaper"));
     LAB_TRY(expectPaid(m_news, "/comics/strip.txt", "5¢ for comics from any site"));
     LAB_TRY(expectPaid(m_comics, "/comics/1.txt", "5¢ for comics from any site"));
