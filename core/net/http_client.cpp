@@ -14,6 +14,7 @@
 
 #include "core/net/http_lines.h"
 #include "core/net/tls_context.h"
+#include "core/net/unix_connect.h"
 
 namespace netpas::net {
 
@@ -22,7 +23,6 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 using boost::system::error_code;
 using Unix = asio::local::stream_protocol;
-using UnixStream = beast::basic_stream<Unix>;
 using TlsStream = asio::ssl::stream<beast::tcp_stream>;
 
 namespace {
@@ -97,7 +97,9 @@ private:
         beast::get_lowest_layer(m_stream).expires_after(m_lines->longestSilence);
         http::async_read_some(m_stream, m_buffer, m_parser,
                               [self = this->shared_from_this()](const error_code& error, size_t) {
-                                  if (error) return self->finish(tl::unexpected(toError(error)));
+                                  // Nobody ends such an answer well.
+                                  const bool over = error == http::error::partial_message;
+                                  if (error) return self->finish(tl::unexpected(over ? NetError::Closed : toError(error)));
                                   self->takeLines();
                               });
     }
@@ -149,13 +151,14 @@ void callUnix(asio::io_context& io, const UnixTarget& target, const HttpCall& ca
         return;
     }
     exchange->stream().expires_after(call.timeout);
-    exchange->stream().async_connect(Unix::endpoint(target.socket.string()), [exchange](const error_code& error) {
-        if (error) {
-            const bool late = error == beast::error::timeout;
-            return exchange->finish(tl::unexpected(late ? NetError::TimedOut : NetError::CannotConnect));
-        }
-        exchange->send();
-    });
+    connectUnix(exchange->stream(), Unix::endpoint(target.socket.string()),
+                std::chrono::steady_clock::now() + call.timeout, exchange, [exchange](const error_code& error) {
+                    if (error) {
+                        const bool late = error == beast::error::timeout;
+                        return exchange->finish(tl::unexpected(late ? NetError::TimedOut : NetError::CannotConnect));
+                    }
+                    exchange->send();
+                });
 }
 
 // What the handshake needs for its whole length.

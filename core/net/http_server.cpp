@@ -12,7 +12,9 @@
 #include <list>
 
 #include "core/net/http_session.h"
+#include "core/net/loopback_owner.h"
 #include "core/net/tls_context.h"
+#include "core/net/unix_connect.h"
 
 namespace netpas::net {
 
@@ -22,7 +24,6 @@ namespace http = beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 using Unix = asio::local::stream_protocol;
-using UnixStream = beast::basic_stream<Unix>;
 using TcpStream = beast::tcp_stream;
 using TlsStream = asio::ssl::stream<TcpStream>;
 
@@ -56,21 +57,15 @@ http::response<http::string_body> toMessage(HttpResponse response, unsigned vers
 }
 
 std::string HttpPeer::name() const {
-    if (credentials) return "uid " + std::to_string(credentials->uid);
+    if (credentials || owner) return "uid " + std::to_string(credentials ? credentials->uid : *owner);
+    if (withinMachine) return "nobody known";
     return remote ? remote->address.toString() : std::string{};
 }
 
 std::chrono::steady_clock::duration HttpShared::turn(const HttpPeer& peer) {
-    using Clock = std::chrono::steady_clock;
     const bool root = peer.credentials && peer.credentials->uid == 0;
-    if (limits.perSecond == 0 || root) return Clock::duration::zero();
-    constexpr size_t mostKept = 1024;
-    const auto now = Clock::now();
-    if (due.size() >= mostKept) std::erase_if(due, [&](const auto& one) { return one.second < now; });
-    const auto interval = std::chrono::duration_cast<Clock::duration>(std::chrono::seconds(1)) / limits.perSecond;
-    auto& next = due.try_emplace(peer.name(), now).first->second;
-    next = std::max(next, now) + interval;
-    return next - interval * limits.burst - now;
+    if (limits.perSecond == 0 || root) return {};
+    return pace.turn(peer.name(), std::chrono::steady_clock::now());
 }
 
 namespace {
@@ -101,10 +96,7 @@ bool setGroup(const std::filesystem::path& path, const std::string& name) {
 class HttpServer::Impl : public std::enable_shared_from_this<HttpServer::Impl> {
 public:
     Impl(asio::io_context& io, HttpHandler handler, HttpLimits limits)
-        : m_io(io), m_shared(std::make_shared<HttpShared>()) {
-        m_shared->handler = std::move(handler);
-        m_shared->limits = limits;
-    }
+        : m_io(io), m_shared(std::make_shared<HttpShared>(std::move(handler), limits)) {}
 
     tl::expected<void, NetError> listenUnix(const std::filesystem::path& path, unsigned mode,
                                             const std::string& group) {
@@ -163,6 +155,8 @@ public:
         auto acceptor = openAcceptor(m_io, endpoint);
         if (!acceptor) return tl::unexpected(acceptor.error());
         error_code ignored;
+        // Who finds the queue full tries again a second later.
+        acceptor->listen(tcp::acceptor::max_listen_connections, ignored);
         const uint16_t port = acceptor->local_endpoint(ignored).port();
         m_tcp.push_back(std::move(*acceptor));
         acceptPlain(m_tcp.back());
@@ -191,50 +185,70 @@ private:
         return held == m_shared->ofPeer.end() || held->second < m_shared->limits.maxPerPeer;
     }
 
-    template <typename Acceptor, typename Again>
-    void retryLater(Acceptor& acceptor, Again again) {
-        auto timer = std::make_shared<asio::steady_timer>(m_io, std::chrono::milliseconds(100));
-        timer->async_wait([self = shared_from_this(), timer, &acceptor, again](const error_code&) {
-            if (!self->m_shared->closed) again(acceptor);
-        });
+    // Those that wait are taken in one go: a crowd that is turned away costs who stands behind it little.
+    template <typename Acceptor, typename Begin>
+    void acceptOn(Acceptor& acceptor, Begin begin) {
+        acceptor.async_wait(
+            Acceptor::wait_read, [self = shared_from_this(), &acceptor, begin](const error_code& error) {
+                constexpr int inARow = 64;
+                if (self->m_shared->closed || error == asio::error::operation_aborted) return;
+                error_code failed = error;
+                for (int i = 0; i < inARow && !failed; ++i) {
+                    auto socket = acceptor.accept(failed);
+                    if (!failed) begin(std::move(socket));
+                    if (failed == asio::error::connection_aborted) failed = {};
+                }
+                const bool emptied = failed == asio::error::would_block || failed == asio::error::try_again;
+                if (!failed || emptied) return self->acceptOn(acceptor, begin);
+                // Without descriptors, say.
+                auto timer = std::make_shared<asio::steady_timer>(self->m_io, std::chrono::milliseconds(100));
+                timer->async_wait([self, timer, &acceptor, begin](const error_code&) {
+                    if (!self->m_shared->closed) self->acceptOn(acceptor, begin);
+                });
+            });
     }
 
     void acceptUnix(Unix::acceptor& acceptor) {
-        acceptor.async_accept([self = shared_from_this(), &acceptor](const error_code& error, Unix::socket socket) {
-            if (self->m_shared->closed || error == asio::error::operation_aborted) return;
-            if (error) return self->retryLater(acceptor, [self](Unix::acceptor& a) { self->acceptUnix(a); });
-            if (HttpPeer peer{credentialsOf(socket.native_handle()), {}, {}}; self->hasRoomFor(peer)) {
-                std::make_shared<HttpSession<UnixStream>>(self->m_shared, std::move(peer), std::move(socket))->start();
-            }
-            self->acceptUnix(acceptor);
+        error_code ignored;
+        acceptor.non_blocking(true, ignored);
+        acceptOn(acceptor, [this](Unix::socket socket) {
+            HttpPeer peer;
+            peer.credentials = credentialsOf(socket.native_handle());
+            if (!hasRoomFor(peer)) return;
+            std::make_shared<HttpSession<UnixStream>>(m_shared, std::move(peer), std::move(socket))->start();
         });
     }
 
+    static std::optional<HttpPeer> remotePeer(const tcp::socket& socket) {
+        error_code gone;
+        HttpPeer peer;
+        peer.remote = fromAsio(socket.remote_endpoint(gone));
+        if (gone) return std::nullopt;
+        return peer;
+    }
+
     void acceptPlain(tcp::acceptor& acceptor) {
-        acceptor.async_accept([self = shared_from_this(), &acceptor](const error_code& error, tcp::socket socket) {
-            if (self->m_shared->closed || error == asio::error::operation_aborted) return;
-            if (error) return self->retryLater(acceptor, [self](tcp::acceptor& a) { self->acceptPlain(a); });
+        error_code ignored;
+        acceptor.non_blocking(true, ignored);
+        acceptOn(acceptor, [this](tcp::socket socket) {
+            auto peer = remotePeer(socket);
+            if (!peer) return;
             error_code gone;
-            const tcp::endpoint at = socket.remote_endpoint(gone);
-            if (HttpPeer peer{{}, fromAsio(at), {}}; !gone && self->hasRoomFor(peer)) {
-                std::make_shared<HttpSession<TcpStream>>(self->m_shared, std::move(peer), std::move(socket))->start();
-            }
-            self->acceptPlain(acceptor);
+            peer->withinMachine = isLoopback(peer->remote->address);
+            if (peer->withinMachine) peer->owner = loopbackOwner(*peer->remote, fromAsio(socket.local_endpoint(gone)));
+            if (!hasRoomFor(*peer)) return;
+            std::make_shared<HttpSession<TcpStream>>(m_shared, std::move(*peer), std::move(socket))->start();
         });
     }
 
     void acceptTls(tcp::acceptor& acceptor) {
-        acceptor.async_accept([self = shared_from_this(), &acceptor](const error_code& error, tcp::socket socket) {
-            if (self->m_shared->closed || error == asio::error::operation_aborted) return;
-            if (error) return self->retryLater(acceptor, [self](tcp::acceptor& a) { self->acceptTls(a); });
-            error_code gone;
-            const tcp::endpoint at = socket.remote_endpoint(gone);
-            if (HttpPeer peer{{}, fromAsio(at), {}}; !gone && self->hasRoomFor(peer)) {
-                std::make_shared<HttpSession<TlsStream>>(self->m_shared, std::move(peer), std::move(socket),
-                                                         *self->m_context)
-                    ->start();
-            }
-            self->acceptTls(acceptor);
+        error_code ignored;
+        acceptor.non_blocking(true, ignored);
+        acceptOn(acceptor, [this](tcp::socket socket) {
+            auto peer = remotePeer(socket);
+            if (!peer || !hasRoomFor(*peer)) return;
+            std::make_shared<HttpSession<TlsStream>>(m_shared, std::move(*peer), std::move(socket), *m_context)
+                ->start();
         });
     }
 

@@ -14,16 +14,19 @@
 #include "core/net/http_server.h"
 #include "core/net/http_stream.h"
 #include "core/net/tls_context.h"
+#include "core/pace.h"
 
 namespace netpas::net {
 
 struct HttpPeer;
 
 struct HttpShared {
+    HttpShared(HttpHandler given, const HttpLimits& most)
+        : handler(std::move(given)), limits(most), pace(std::max(most.perSecond, 1U), most.burst) {}
+
     HttpHandler handler;
     HttpLimits limits;
-    // When the next request of each peer would be due, were they evenly spaced: those in the past mean nothing (GCRA).
-    std::map<std::string, std::chrono::steady_clock::time_point> due;
+    Pace pace;  // of requests, by HttpPeer::name()
     // How long this peer's next request has to wait; it counts from now on.
     [[nodiscard]] std::chrono::steady_clock::duration turn(const HttpPeer& peer);
     size_t connections = 0;
@@ -37,6 +40,8 @@ struct HttpPeer {
     std::optional<PeerCredentials> credentials;
     std::optional<Endpoint> remote;
     std::optional<PublicKey> clientKey;
+    bool withinMachine = false;     // a plain connection from a loopback address: addresses are free there
+    std::optional<uint32_t> owner;  // … and whose, where the kernel says so
     // Whom connections are counted for.
     [[nodiscard]] std::string name() const;
 };

@@ -15,6 +15,7 @@
 #include "core/net/http_lines.h"
 #include "core/net/http_server.h"
 #include "core/net/http_stream.h"
+#include "core/net/loopback_owner.h"
 
 using namespace netpas;
 using namespace netpas::net;
@@ -30,6 +31,7 @@ public:
         path = (folder.path() + "/api.sock").toStdString();
         unixListening = m_server.listenUnix(path, 0660).has_value();
         port = m_server.listenTls({*IpAddress::parse("127.0.0.1"), 0}, identity).value_or(0);
+        plainPort = m_server.listenLoopback({*IpAddress::parse("127.0.0.1"), 0}).value_or(0);
         m_thread = std::thread([this] { m_io.run(); });
     }
     ~Running() {
@@ -56,7 +58,7 @@ public:
     QTemporaryDir folder;
     std::filesystem::path path;
     bool unixListening = false;
-    uint16_t port = 0;
+    uint16_t port = 0, plainPort = 0;
 
 private:
     asio::io_context m_io;
@@ -201,6 +203,58 @@ private slots:
         }
         std::this_thread::sleep_for(50ms);
         QCOMPARE(server.callTls({}).value().status, 200U);
+    }
+
+    // Addresses are free within a machine; whose the program is, the kernel knows.
+    void anotherLoopbackAddressIsNoOtherPeer() {
+        HttpLimits limits;
+        limits.maxPerPeer = 3;
+        Running server(echo, limits);
+        QVERIFY(server.plainPort != 0);
+        asio::io_context io;
+        std::vector<asio::ip::tcp::socket> held;
+        size_t open = 0;
+        for (int i = 0; i < 6; ++i) {
+            const std::string from = "127.0.0." + std::to_string(2 + i);
+            auto& socket = held.emplace_back(io, asio::ip::tcp::endpoint(asio::ip::make_address(from), 0));
+            socket.connect({asio::ip::make_address("127.0.0.1"), server.plainPort});
+        }
+        std::this_thread::sleep_for(50ms);
+        for (auto& socket : held) {
+            boost::system::error_code gone;
+            asio::write(socket, asio::buffer(std::string_view("GET / HTTP/1.1\r\nConnection: close\r\n\r\n")), gone);
+            std::string answer;
+            asio::read(socket, asio::dynamic_buffer(answer), gone);
+            open += answer.starts_with("HTTP/1.1 200") ? 1U : 0U;
+        }
+        QCOMPARE(open, size_t{3});
+    }
+
+    void theKernelKnowsWhoseAConnectionIs() {
+        asio::io_context io;
+        using asio::ip::tcp;
+        for (const char* address : {"127.0.0.1", "::1"}) {
+            boost::system::error_code none;
+            const auto at = asio::ip::make_address(address);
+            tcp::acceptor acceptor(io);
+            acceptor.open(at.is_v4() ? tcp::v4() : tcp::v6(), none);
+            if (!none) acceptor.bind({at, 0}, none);
+            if (none) continue;  // a machine without IPv6
+            acceptor.listen();
+            tcp::socket client(io);
+            client.connect(acceptor.local_endpoint());
+            const tcp::socket server = acceptor.accept();
+            const auto ours = [](const tcp::endpoint& one) {
+                return Endpoint{*IpAddress::parse(one.address().to_string()), one.port()};
+            };
+            const Endpoint theirs = ours(server.remote_endpoint()), here = ours(server.local_endpoint());
+            QVERIFY(isLoopback(theirs.address));
+            QCOMPARE(loopbackOwner(theirs, here), std::optional<uint32_t>(::getuid()));
+            QCOMPARE(loopbackOwner({theirs.address, 1}, here), std::nullopt);
+            client.close();
+            QCOMPARE(loopbackOwner(theirs, here), std::nullopt);
+        }
+        QVERIFY(!isLoopback(*IpAddress::parse("192.0.2.1")) && !isLoopback(*IpAddress::parse("2001:db8::1")));
     }
 
     void oneUsersShareEnds() {

@@ -1,0 +1,45 @@
+#include <QtTest>
+
+#include "core/pace.h"
+
+using namespace netpas;
+using namespace std::chrono_literals;
+
+class TestPace : public QObject {
+    Q_OBJECT
+
+private slots:
+    void aBurstIsFreeThenEachWaitsForHisTurn() {
+        Pace pace(10, 5);
+        const SteadyTime now{1h};
+        for (int i = 0; i < 5; ++i) QVERIFY(pace.turn("a", now) <= 0ns);
+        QCOMPARE(pace.turn("a", now), SteadyTime::duration(100ms));
+        QCOMPARE(pace.turn("a", now), SteadyTime::duration(200ms));
+        QVERIFY(pace.turn("b", now) <= 0ns);  // another one's is another
+        QVERIFY(pace.turn("a", now + 1h) <= 0ns);
+    }
+
+    void whoIsTooFastIsRefusedAndThatDoesNotCount() {
+        Pace pace(10, 5);
+        const SteadyTime now{1h};
+        int allowed = 0;
+        for (int i = 0; i < 1000; ++i) allowed += pace.mayNow("a", now) ? 1 : 0;
+        QCOMPARE(allowed, 6);
+        QVERIFY(!pace.mayNow("a", now + 50ms));
+        QVERIFY(pace.mayNow("a", now + 100ms));
+        // So many a second in the long run, however often he tries.
+        allowed = 0;
+        for (auto at = now + 1s; at < now + 101s; at += 1ms) allowed += pace.mayNow("a", at) ? 1 : 0;
+        QVERIFY2(allowed >= 1000 && allowed <= 1010, qPrintable(QString::number(allowed)));
+    }
+
+    void namesThatMeanNothingAnyMoreAreForgotten() {
+        Pace pace(1, 1);
+        const SteadyTime now{1h};
+        for (int i = 0; i < 100'000; ++i) QVERIFY(pace.mayNow(std::to_string(i), now + i * 10ms));
+        QVERIFY(pace.kept() < 2000);
+    }
+};
+
+QTEST_APPLESS_MAIN(TestPace)
+#include "test_pace.moc"
