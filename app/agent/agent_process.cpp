@@ -39,6 +39,7 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::seconds refreshEvery{30};
 constexpr uint32_t requestsPerSecond = 500;  // of one user; what comes faster waits
+constexpr size_t mostConnections = 512;      // eight users at their limits
 
 // Tells the service manager that the API answers; without one, nothing.
 void notifyReady() {
@@ -192,6 +193,7 @@ private:
     bool listen() {
         net::HttpLimits limits;
         limits.perSecond = requestsPerSecond;
+        limits.maxConnections = mostConnections;
         m_server = std::make_unique<net::HttpServer>(
             m_io,
             [this](const net::HttpRequest& request, const net::HttpReply& reply) {

@@ -1,12 +1,12 @@
 #include "app/agent/front_door.h"
 
-#include <algorithm>
-#include <map>
 #include <utility>
 
 #include "app/agent/token_api.h"
 #include "app/secretary/router.h"
 #include "app/secretary/watch_hub.h"
+#include "core/cost_pace.h"
+#include "core/pace.h"
 
 namespace netpas::agent {
 
@@ -14,19 +14,6 @@ using net::HttpReply;
 using net::HttpRequest;
 using net::HttpResponse;
 using secretaryd::refusal;
-
-namespace {
-
-// Browsers say so of what their pages ask for, also where they send no Origin.
-bool fromBrowser(const HttpRequest& request) {
-    return std::any_of(request.headers.begin(), request.headers.end(), [](const net::HttpHeader& header) {
-        constexpr std::string_view prefix = "sec-fetch-";
-        return header.name.size() > prefix.size() &&
-               net::sameHeaderName(std::string_view(header.name).substr(0, prefix.size()), prefix);
-    });
-}
-
-}  // namespace
 
 struct FrontDoor::Impl {
     explicit Impl(FrontDoorContext given)
@@ -45,7 +32,11 @@ struct FrontDoor::Impl {
     camara::Camara camara;
     secretaryd::WatchHub watches;
     uint16_t tcpPort = 0;
-    std::map<std::string, SteadyTime> quoteDue;  // by user and device, as HttpShared::due
+    Pace quotePace{10, 20};  // by user and device; each of them is some milliseconds of reckoning
+    // What is answered here in one go keeps everybody waiting: bodies of nothing but brackets, say.
+    CostPace time{16, std::chrono::seconds(20)};
+
+    void answer(HttpRequest& request, const HttpReply& reply);
 
     [[nodiscard]] bool quotesTooFast(const HttpRequest& request);
     [[nodiscard]] std::optional<HttpResponse> strangerOverTcp(HttpRequest& request) const;
@@ -98,18 +89,10 @@ std::optional<HttpResponse> FrontDoor::Impl::identify(HttpRequest& request) cons
     return std::nullopt;
 }
 
-// Each of them is some milliseconds of reckoning. Root is trusted with that.
+// Root is trusted with that.
 bool FrontDoor::Impl::quotesTooFast(const HttpRequest& request) {
-    constexpr std::chrono::milliseconds interval{100};
-    constexpr int burst = 20;
-    constexpr size_t mostKept = 1024;
     if (!request.peer || request.peer->uid == 0) return false;
-    const SteadyTime now = context.clock.steady();
-    if (quoteDue.size() >= mostKept) std::erase_if(quoteDue, [&](const auto& one) { return one.second < now; });
-    auto& next = quoteDue.try_emplace(std::to_string(request.peer->uid) + "/" + request.node, now).first->second;
-    if (next > now + interval * burst) return true;
-    next = std::max(next, now) + interval;
-    return false;
+    return !quotePace.mayNow(std::to_string(request.peer->uid) + "/" + request.node, context.clock.steady());
 }
 
 void FrontDoor::handle(const HttpRequest& given, const HttpReply& reply) {
@@ -119,17 +102,31 @@ void FrontDoor::handle(const HttpRequest& given, const HttpReply& reply) {
         if (auto refused = m_impl->strangerOverTcp(request)) return reply(std::move(*refused));
     }
     if (auto refused = secretaryd::refuseBrowser(request)) return reply(std::move(*refused));
-    if (fromBrowser(request))
-        return reply(refusal(403, "RESTRICTED", "requests of web pages are refused", "ask from a program"));
-    if (camara::Camara::owns(request.path)) return m_impl->camara.handle(request, reply);
+    // Root is trusted, and quotes have a pace of their own.
+    const bool root = request.peer && request.peer->uid == 0;
+    if (root || request.path == "/v1/quotes") return m_impl->answer(request, reply);
+    // Who asks over TCP is known by his token.
+    const std::string who = (tcp ? "tcp " + std::string(request.header("Authorization").substr(0, 128))
+                                 : std::to_string(request.peer ? request.peer->uid : 0)) +
+                            request.path.substr(0, request.path.find('/', 1 + request.path.find('/', 1)));
+    if (m_impl->time.wait(who, m_impl->context.clock.steady()) > CostPace::Duration::zero())
+        return reply(refusal(429, "RATE_LIMITED", "this took long before", "ask again in some seconds"));
+    const auto begin = CostPace::threadTime();
+    m_impl->answer(request, reply);
+    m_impl->time.took(who, CostPace::threadTime() - begin, m_impl->context.clock.steady());
+}
+
+void FrontDoor::Impl::answer(HttpRequest& request, const HttpReply& reply) {
+    const bool tcp = !request.peer && request.remote;
+    if (camara::Camara::owns(request.path)) return camara.handle(request, reply);
     if (tcp) {
-        if (auto refused = m_impl->identify(request)) return reply(std::move(*refused));
+        if (auto refused = identify(request)) return reply(std::move(*refused));
     }
-    if (const auto* route = routeFor(Impl::ownRoutes, request)) return (m_impl.get()->*route->answer)(request, reply);
-    if (auto wrong = refuseMethod(Impl::ownRoutes, request)) return reply(std::move(*wrong));
-    if (request.path == "/v1/quotes" && m_impl->quotesTooFast(request))
+    if (const auto* route = routeFor(ownRoutes, request)) return (this->*route->answer)(request, reply);
+    if (auto wrong = refuseMethod(ownRoutes, request)) return reply(std::move(*wrong));
+    if (request.path == "/v1/quotes" && quotesTooFast(request))
         return reply(refusal(429, "RATE_LIMITED", "too many quotes in a second", "ask again in a moment"));
-    m_impl->context.inside(request, reply);
+    context.inside(request, reply);
 }
 
 }  // namespace netpas::agent

@@ -133,8 +133,13 @@ private:
     std::unique_ptr<channel::StreamRelay> m_relay;
     std::unique_ptr<channel::Channel> m_channel;
     std::unique_ptr<PeerWatch> m_peers;
-    std::map<uint32_t, Reply> m_waiting;
-    std::map<uint32_t, DeviceReply> m_devices;     // that wait for an answer
+    template <typename Answered>
+    struct Waiting {
+        Answered reply;
+        app::Timers::Id patience = 0;  // ends it unanswered
+    };
+    std::map<uint32_t, Waiting<Reply>> m_waiting;
+    std::map<uint32_t, Waiting<DeviceReply>> m_devices;
     std::vector<channel::FlowCounters> m_drained;  // the oldest first
     std::string m_trouble;                         // as last told to the secretary
     std::string m_why;                             // why there is no session
@@ -216,8 +221,14 @@ void SecretaryLink::Impl::onDown(const std::string& why) {
 }
 
 void SecretaryLink::Impl::failWaiting(const std::string& why) {
-    for (auto& [id, reply] : std::exchange(m_waiting, {})) reply(noSecretary(why));
-    for (auto& [id, reply] : std::exchange(m_devices, {})) reply(unheard(id));
+    for (auto& [id, one] : std::exchange(m_waiting, {})) {
+        m_context.timers.cancel(one.patience);
+        one.reply(noSecretary(why));
+    }
+    for (auto& [id, one] : std::exchange(m_devices, {})) {
+        m_context.timers.cancel(one.patience);
+        one.reply(unheard(id));
+    }
 }
 
 void SecretaryLink::Impl::onMessage(channel::Message message) {
@@ -353,14 +364,16 @@ void SecretaryLink::Impl::forward(const HttpRequest& request, const std::string&
                                                  "what is long goes to the secretary's own socket")
                            : noSecretary(describe(sent.error())));
     }
-    m_waiting.emplace(asked.request, std::move(reply));
-    m_context.timers.after(longestWait, whileAlive([id = asked.request](Impl& self) { self.m_waiting.erase(id); }));
+    const auto patience =
+        m_context.timers.after(longestWait, whileAlive([id = asked.request](Impl& self) { self.m_waiting.erase(id); }));
+    m_waiting[asked.request] = {std::move(reply), patience};
 }
 
 void SecretaryLink::Impl::on(channel::ApiAnswer& answer) {
     const auto found = m_waiting.find(answer.request);
     if (found == m_waiting.end()) return;
-    const Reply reply = std::move(found->second);
+    const Reply reply = std::move(found->second.reply);
+    m_context.timers.cancel(found->second.patience);
     m_waiting.erase(found);
     HttpResponse response;
     response.status = answer.status;
@@ -374,13 +387,16 @@ void SecretaryLink::Impl::ask(channel::DeviceAsks asks, DeviceReply reply) {
     asks.request = m_nextRequest++;
     if (!m_channel->isUp() || m_devices.size() >= maxWaiting || !m_channel->send(asks))
         return reply(unheard(asks.request));
-    m_devices.emplace(asks.request, std::move(reply));
-    m_context.timers.after(longestWait, whileAlive([id = asks.request](Impl& self) { self.m_devices.erase(id); }));
+    const auto patience =
+        m_context.timers.after(longestWait, whileAlive([id = asks.request](Impl& self) { self.m_devices.erase(id); }));
+    m_devices[asks.request] = {std::move(reply), patience};
 }
 
 void SecretaryLink::Impl::on(const channel::DeviceAnswer& answer) {
     const auto found = m_devices.extract(answer.request);
-    if (found) found.mapped()(answer);
+    if (!found) return;
+    m_context.timers.cancel(found.mapped().patience);
+    found.mapped().reply(answer);
 }
 
 // Runs only while something is counted: an idle agent does not wake up.

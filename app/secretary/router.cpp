@@ -140,7 +140,13 @@ void Router::handle(const HttpRequest& request, Caller caller, Reply reply) cons
 }
 
 std::optional<HttpResponse> refuseBrowser(const HttpRequest& request) {
-    if (!request.header("Origin").empty() || !request.header("Referer").empty()) {
+    // Browsers say so of what their pages ask for, also where they send no Origin.
+    constexpr std::string_view fetch = "sec-fetch-";
+    const bool fetched = std::any_of(request.headers.begin(), request.headers.end(), [&](const net::HttpHeader& one) {
+        return one.name.size() > fetch.size() &&
+               net::sameHeaderName(std::string_view(one.name).substr(0, fetch.size()), fetch);
+    });
+    if (fetched || !request.header("Origin").empty() || !request.header("Referer").empty()) {
         return refusal(403, "RESTRICTED", "requests of web pages are refused", "ask from a program, without Origin");
     }
     for (const net::HttpHeader& header : request.headers) {

@@ -17,6 +17,7 @@ using nlohmann::json;
 namespace {
 
 constexpr uint32_t maxHistory = 10'000;
+constexpr uint32_t maxOwnHistory = 100;  // of who is not the owner: nobody waits long behind such a page
 constexpr uint32_t defaultHistory = 100;
 constexpr uint32_t csvPage = 1000;  // rows of one answer; the caller asks for the next
 
@@ -63,6 +64,8 @@ tl::expected<ledger::HistoryFilter, HttpResponse> filterFrom(const ApiCall& call
         return tl::unexpected(
             badQuery("limit must be from 1 to " + std::to_string(maxHistory), "leave it out for 100"));
     }
+    // What is older comes with `before`.
+    if (!call.caller.admin()) filter.limit = std::min(filter.limit, maxOwnHistory);
     if (!before.empty()) {
         uint64_t id = 0;
         if (!numberFrom(before, id) || id > INT64_MAX) {
@@ -101,7 +104,8 @@ void history(const SecretaryState& state, const ApiCall& call, const Reply& repl
 void historyCsv(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     auto filter = filterFrom(call);
     if (!filter) return reply(filter.error());
-    filter->limit = std::min(call.query.contains("limit") ? filter->limit : csvPage, csvPage);
+    const uint32_t page = call.caller.admin() ? csvPage : std::min(csvPage, maxOwnHistory);
+    filter->limit = call.query.contains("limit") ? std::min(filter->limit, page) : page;
     const auto entries = state.ledger->history(*filter);
     if (!entries) return reply(refusalFor(entries.error()));
     HttpResponse response;

@@ -18,6 +18,7 @@
 #include "app/secretary/asio_worker.h"
 #include "app/secretary/books.h"
 #include "app/secretary/device_desk.h"
+#include "app/secretary/fair_share.h"
 #include "app/secretary/remote_agent.h"
 #include "app/secretary/routes.h"
 #include "app/secretary/sandbox.h"
@@ -37,6 +38,7 @@ namespace asio = boost::asio;
 constexpr size_t largestBody = size_t{4} << 20;  // imports of rules and contacts; what a route takes, it says itself
 constexpr std::chrono::milliseconds hangUpPatience{500};
 constexpr uint32_t requestsPerSecond = 500;  // of one user; what comes faster waits
+constexpr size_t mostConnections = 512;      // eight users at their limits
 
 // A line that there is no other of: its end is told.
 class LastLine final : public channel::LineSource {
@@ -110,7 +112,8 @@ private:
                 if (!caller.node.empty() && m_state.devices != nullptr) {
                     if (auto stranger = m_state.devices->admit(caller)) return reply(std::move(*stranger));
                 }
-                m_router.handle(request, std::move(caller), std::move(reply));
+                m_share.handle(request, caller, reply,
+                               [&](const Reply& charged) { m_router.handle(request, caller, charged); });
             },
             m_log);
         m_books =
@@ -123,6 +126,7 @@ private:
         net::HttpLimits limits;
         limits.maxBody = largestBody;
         limits.perSecond = requestsPerSecond;
+        limits.maxConnections = mostConnections;
         m_server = std::make_unique<net::HttpServer>(
             m_io,
             [this](const net::HttpRequest& request, net::HttpReply reply) {
@@ -153,7 +157,8 @@ private:
         caller.uid = request.peer->uid;
         caller.pid = request.peer->pid;
         caller.may = capabilitiesOf(Door::Secretary, caller.uid, m_options.owner);
-        m_router.handle(request, std::move(caller), std::move(reply));
+        m_share.handle(request, caller, reply,
+                       [&](const Reply& charged) { m_router.handle(request, caller, charged); });
     }
 
     bool giveUpEverythingElse() {
@@ -232,6 +237,7 @@ private:
     app::AsioTimers m_timers{m_io};
     SecretaryState m_state{systemClock(), {}, {}};
     Router m_router;
+    FairShare m_share{systemClock()};
     std::unique_ptr<secretary::Vault> m_vault;
     std::unique_ptr<RemoteAgent> m_agent;
     std::unique_ptr<Books> m_books;

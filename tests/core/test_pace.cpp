@@ -1,5 +1,6 @@
 #include <QtTest>
 
+#include "core/cost_pace.h"
 #include "core/pace.h"
 
 using namespace netpas;
@@ -31,6 +32,22 @@ private slots:
         allowed = 0;
         for (auto at = now + 1s; at < now + 101s; at += 1ms) allowed += pace.mayNow("a", at) ? 1 : 0;
         QVERIFY2(allowed >= 1000 && allowed <= 1010, qPrintable(QString::number(allowed)));
+    }
+
+    void whatTakesLongIsPaidBackTheMoreSlowly() {
+        CostPace pace(16, 1s);
+        const SteadyTime now{1h};
+        QVERIFY(pace.wait("a", now) <= 0ns);
+        // A third of a millisecond, 500 times a second: less than is paid back meanwhile.
+        for (int i = 0; i < 5000; ++i) pace.took("a", 300us, now + i * 2ms);
+        QVERIFY(pace.wait("a", now + 10s) <= 0ns);
+        // Ten milliseconds: 1.6 s each.
+        pace.took("b", 10ms, now);
+        QCOMPARE(pace.wait("b", now), CostPace::Duration(600ms));
+        QVERIFY(pace.wait("b", now + 600ms) <= 0ns);
+        QVERIFY(pace.wait("a", now + 10s) <= 0ns);
+        for (int i = 0; i < 1000; ++i) pace.took("c", 1h, now);
+        QCOMPARE(pace.wait("c", now), CostPace::Duration(10min - 1s));
     }
 
     void namesThatMeanNothingAnyMoreAreForgotten() {
