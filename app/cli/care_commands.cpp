@@ -194,8 +194,10 @@ void addCareVerbs(CLI::App& app, Action& chosen) {
         ->add_option("shell", given->shell, "bash, zsh or fish")
         ->required()
         ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-    addVerb(app, chosen, "help", "what a verb does and takes", [given, &app](const Client&, Output) {
-        print(verbAt(app, given->words).help());
+    addVerb(app, chosen, "help", "what a verb does and takes", [given, &app](const Client&, Output output) {
+        const auto text = helpFor(app, given->words);
+        if (!text) return report(text.error(), output);
+        print(*text);
         return Exit::Ok;
     })->add_option("verb", given->words, "for example rules add");
 }

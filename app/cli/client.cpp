@@ -90,8 +90,16 @@ net::HttpTarget Client::targetFor(std::string_view target) const {
     return net::UnixTarget{socketFor(target)};
 }
 
-Problem Client::unanswered(std::string_view target, net::NetError error) const {
+Problem Client::problemFor(std::string_view target, net::NetError error) const {
     return m_remote ? unreachable(*m_remote, error) : unreachable(socketFor(target), error);
+}
+
+std::optional<std::filesystem::path> Client::localSocket(std::string_view target) const {
+    return m_remote ? std::nullopt : std::optional(socketFor(target));
+}
+
+Problem Client::refusalOf(const net::HttpResponse& answer) {
+    return refusalIn(answer.status, json::parse(answer.body, nullptr, false));
 }
 
 tl::expected<std::string, Problem> encode(const json& body) {
@@ -121,7 +129,7 @@ tl::expected<Answer, Problem> Client::call(const std::string& method, const std:
     auto answer = net::httpCall(where, call);
     const bool lost = !answer && answer.error() == net::NetError::Closed;
     if (lost && !idempotencyKey.empty()) answer = net::httpCall(where, call);
-    if (!answer) return tl::unexpected(unanswered(target, answer.error()));
+    if (!answer) return tl::unexpected(problemFor(target, answer.error()));
     json parsed = json::parse(answer->body, nullptr, false);
     if (parsed.is_discarded()) {
         return tl::unexpected(
@@ -134,9 +142,9 @@ tl::expected<Answer, Problem> Client::call(const std::string& method, const std:
 tl::expected<net::HttpResponse, Problem> Client::callRaw(const std::string& method, const std::string& target,
                                                          const std::string& body) const {
     auto answer = net::httpCall(targetFor(target), rawCall(method, target, body));
-    if (!answer) return tl::unexpected(unanswered(target, answer.error()));
+    if (!answer) return tl::unexpected(problemFor(target, answer.error()));
     if (answer->status < 400) return std::move(*answer);
-    return tl::unexpected(refusalIn(answer->status, json::parse(answer->body, nullptr, false)));
+    return tl::unexpected(refusalOf(*answer));
 }
 
 tl::expected<net::HttpResponse, Problem> Client::callInPerson(const std::string& method, const std::string& target,
@@ -154,7 +162,7 @@ tl::expected<net::HttpResponse, Problem> Client::callInPerson(const std::string&
     auto answer = net::httpCall(net::UnixTarget{m_secretary}, rawCall(method, target, body));
     if (!answer) return tl::unexpected(unreachable(m_secretary, answer.error()));
     if (answer->status < 400) return std::move(*answer);
-    return tl::unexpected(refusalIn(answer->status, json::parse(answer->body, nullptr, false)));
+    return tl::unexpected(refusalOf(*answer));
 }
 
 }  // namespace netpas::cli

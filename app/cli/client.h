@@ -63,11 +63,16 @@ public:
                                                                         const std::string& target,
                                                                         const std::string& body = {}) const;
 
+    // Where this is asked on this machine; nothing with an agent elsewhere.
+    [[nodiscard]] std::optional<std::filesystem::path> localSocket(std::string_view target) const;
+    // What a refusal, or no answer at all, means to who asked.
+    [[nodiscard]] static Problem refusalOf(const net::HttpResponse& answer);
+    [[nodiscard]] Problem problemFor(std::string_view target, net::NetError error) const;
+
 private:
     // What only the agent knows is asked there.
     [[nodiscard]] const std::filesystem::path& socketFor(std::string_view target) const;
     [[nodiscard]] net::HttpTarget targetFor(std::string_view target) const;
-    [[nodiscard]] Problem unanswered(std::string_view target, net::NetError error) const;
 
     std::filesystem::path m_socket;
     std::filesystem::path m_secretary;

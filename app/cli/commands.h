@@ -34,6 +34,8 @@ struct BuyWish {
 };
 
 [[nodiscard]] Exit status(const Client& client, Output output);
+// The same, and what changes, until it is ended: Ctrl-C is the way to do that.
+[[nodiscard]] Exit watchStatus(const Client& client, Output output);
 [[nodiscard]] Exit services(const Client& client, Output output, const std::string& to);
 [[nodiscard]] Exit buy(const Client& client, Output output, const BuyWish& wish);
 [[nodiscard]] Exit stop(const Client& client, Output output, const std::vector<std::string>& ids, bool all);

@@ -28,6 +28,7 @@ struct Commands {
     bool asApplication = false;
     std::vector<std::string> ids;
     bool all = false;
+    bool watch = false;
     Action chosen;  // of a topic
 };
 
@@ -69,7 +70,8 @@ Exit runVerb(const CLI::App& app, const Commands& given) {
     Client client = remote ? Client(*remote) : Client(given.socket, given.secretarySocket);
     if (given.asApplication) client.askAsApplication();
     if (given.chosen) return given.chosen(client, given.output);
-    if (app.got_subcommand("status")) return status(client, given.output);
+    if (app.got_subcommand("status"))
+        return given.watch ? watchStatus(client, given.output) : status(client, given.output);
     if (app.got_subcommand("services")) return services(client, given.output, given.to);
     if (app.got_subcommand("buy")) return buy(client, given.output, given.wish);
     if (app.got_subcommand("purchases")) return purchases(client, given.output, given.id);
@@ -103,7 +105,8 @@ int main(int argc, char** argv) {
                  "ask as an application does: rules, budgets and answers decide, even for the owner");
     app.require_subcommand(1);
     app.fallthrough();
-    app.add_subcommand("status", "whether the agent runs, and what it does now");
+    CLI::App* const statusVerb = app.add_subcommand("status", "whether the agent runs, and what it does now");
+    statusVerb->add_flag("--watch", given.watch, "show what changes, until Ctrl-C");
     CLI::App* const servicesVerb = app.add_subcommand("services", "what the ISPs sell, and for how much");
     servicesVerb->add_option("--to", given.to, "all ISPs on the way to this address or name");
     addBuy(app, given);

@@ -7,10 +7,12 @@
 #include <memory>
 
 #include "app/cli/answers.h"
+#include "app/cli/test_purchase.h"
 #include "app/cli/text.h"
 #include "app/cli/topics.h"
 #include "core/crypto/hex.h"
 #include "core/crypto/identity.h"
+#include "core/money.h"
 #include "core/random.h"
 #include "core/stamp/sender.h"
 #include "core/stamp/stamp_socket.h"
@@ -33,6 +35,8 @@ struct Given {
     uint32_t dscp = 0;
     std::string keyFile;
     bool synchronized = false;
+    std::string tier;  // of the offers on the way; empty: as the machine's other packets go
+    bool yes = false;
 };
 
 volatile std::sig_atomic_t interrupted = 0;
@@ -148,12 +152,83 @@ void show(const json& result) {
         rows.push_back({"there", spreadText(result.at("there"))});
         rows.push_back({"back", spreadText(result.at("back"))});
     }
+    if (result.contains("charged")) rows.push_back({"charged", dollars(result.at("charged"))});
     print(table(rows));
 }
 
-Exit ping(const Given& given, Output output) {
+// What measuring in a tier buys, and what that costs at most.
+struct Paid {
+    json wish;  // null: nothing is bought
+    std::string cost = "0";
+};
+
+// No packet costs more than one of this size does.
+constexpr const char* largestPriced = "1400";
+constexpr uint32_t largestPaid = 1352;  // bytes of a test packet: IPv6 and UDP headers come on top
+
+std::optional<Money> costOf(const json& offer, const Given& given) {
+    const auto price = Money::parse(textAt(at(offer, {"price_per_packet"}), largestPriced));
+    auto cost = price ? checkedMul(*price, given.count) : price;
+    if (!cost) return std::nullopt;
+    // A guarantee costs something to be set up, and by the minute.
+    const json guarantee = at(offer, {"guarantee"});
+    const auto minutes = static_cast<int64_t>(given.count * given.interval / 60);
+    for (const auto& [name, times] : {std::pair("first_minute", int64_t{1}), {"each_minute", minutes}}) {
+        const std::string each = textAt(guarantee, name);
+        if (each.empty()) continue;
+        const auto money = Money::parse(each);
+        const auto part = money ? checkedMul(*money, times) : money;
+        cost = part ? checkedAdd(*cost, *part) : part;
+        if (!cost) return std::nullopt;
+    }
+    return *cost;
+}
+
+tl::expected<Paid, Problem> paidFor(const Client& client, const Given& given) {
+    if (given.tier.empty()) return Paid{};
+    if (given.size > largestPaid) {
+        return tl::unexpected(usage("with --tier a test packet has at most " + std::to_string(largestPaid) + " bytes",
+                                    "netpas ping " + given.to + " --tier " + given.tier));
+    }
+    const auto bits = static_cast<uint64_t>(8.0 * std::max<uint32_t>(given.size, 100) / given.interval);
+    const auto answer =
+        client.call("POST", "/v1/quotes", {{"to", given.to}, {"stream_bit_per_second", std::max<uint64_t>(bits, 1)}});
+    if (!answer) return tl::unexpected(answer.error());
+    std::string tiers;
+    for (const json& offer : at(answer->body, {"offers"})) {
+        const std::string tier = textAt(offer, "tier"), id = textAt(offer, "id");
+        tiers += (tiers.empty() ? "" : ", ") + tier;
+        if (tier != given.tier) continue;
+        if (id.empty() || tier == "best-effort") return Paid{};
+        const auto cost = costOf(offer, given);
+        if (!cost) break;
+        return Paid{
+            {{"to", given.to}, {"to_port", given.port}, {"protocol", "udp"}, {"offer", id}, {"cap", cost->toString()}},
+            cost->toString()};
+    }
+    return tl::unexpected(Problem{Exit::Usage, "NO_OFFER",
+                                  "there is no tier \"" + given.tier + "\" on the way; there is " + tiers,
+                                  "netpas quote " + given.to});
+}
+
+std::string costText(const Given& given, const Paid& paid) {
+    return std::to_string(given.count) + " test packets in tier " + given.tier + " cost at most " + dollars(paid.cost) +
+           ".\n";
+}
+
+Exit ping(const Client& client, const Given& given, Output output) {
     const auto to = IpAddress::parse(given.to);
     if (!to) return report(usage("'" + given.to + "' is no IP address", "netpas ping 192.0.2.1"), output);
+    const auto paid = paidFor(client, given);
+    if (!paid) return report(paid.error(), output);
+    const bool asks = !paid->wish.is_null() && !given.yes;
+    if (asks && !someoneIsHere()) {
+        return report(usage(costText(given, *paid) + "Nobody is here to agree",
+                            "netpas ping " + given.to + " --tier " + given.tier + " --yes"),
+                      output);
+    }
+    if (asks && !agreedTo(costText(given, *paid)))
+        return report({Exit::Denied, "DECLINED", "nothing was sent", "netpas ping " + given.to}, output);
     if (!initCrypto()) return report({Exit::Failed, "LOCAL_FAILURE", "cryptography cannot start", ""}, output);
     stamp::SenderSession::Options options;
     options.session = static_cast<uint16_t>(1 + systemRandom().below(UINT16_MAX));
@@ -173,12 +248,19 @@ Exit ping(const Given& given, Output output) {
     auto socket = StampSocket::open({{any, 0}, Endpoint{*to, given.port}, static_cast<uint8_t>(given.dscp << 2), {}});
     if (!socket) return report({Exit::Failed, "UNREACHABLE", socket.error(), "netpas status"}, output);
     std::signal(SIGINT, [](int) { interrupted = 1; });  // what was measured so far is shown
+    auto bought = TestPurchase::buy(client, paid->wish);
+    if (!bought) return report(bought.error(), output);
     Pinging pinging(given, std::move(*socket), options);
     {
         const Progress progress("measuring");
         pinging.run();
     }
-    const json result = pinging.result();
+    json result = pinging.result();
+    if (!given.tier.empty()) result["tier"] = given.tier;
+    if (bought->any()) {
+        result["most_dollars"] = paid->cost;
+        result["charged"] = bought->end();
+    }
     if (output.json) {
         printJson(result);
     } else {
@@ -195,8 +277,9 @@ Exit ping(const Given& given, Output output) {
 
 void addPingVerbs(CLI::App& app, Action& chosen) {
     const auto given = std::make_shared<Given>();
-    CLI::App* const verb = addVerb(app, chosen, "ping", "latency and loss to a reflector (STAMP)",
-                                   [given](const Client&, Output output) { return ping(*given, output); });
+    CLI::App* const verb =
+        addVerb(app, chosen, "ping", "latency and loss to a reflector (STAMP)",
+                [given](const Client& client, Output output) { return ping(client, *given, output); });
     verb->add_option("to", given->to, "the reflector's address")->required();
     verb->add_option("--port", given->port, "its UDP port")->check(CLI::Range(1, 65535))->capture_default_str();
     verb->add_option("--count", given->count, "test packets")->check(CLI::Range(1, 1'000'000))->capture_default_str();
@@ -207,6 +290,10 @@ void addPingVerbs(CLI::App& app, Action& chosen) {
     verb->add_option("--dscp", given->dscp, "how the packets are marked")->check(CLI::Range(0, 63));
     verb->add_option("--key-file", given->keyFile, "authenticated mode: 64 hexadecimal digits, the reflector's");
     verb->add_flag("--synchronized", given->synchronized, "this clock follows UTC: show one-way delays");
+    CLI::Option* const tier =
+        verb->add_option("--tier", given->tier,
+                         "as `netpas quote` names it: buys it for the test packets, and says what they cost first");
+    verb->add_flag("--yes", given->yes, "the cost is agreed to; do not ask")->needs(tier);
 }
 
 }  // namespace netpas::cli

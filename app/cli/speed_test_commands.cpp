@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "app/cli/answers.h"
 #include "app/cli/speed_test.h"
+#include "app/cli/test_purchase.h"
 #include "app/cli/text.h"
 #include "app/cli/topics.h"
 #include "core/flow.h"
@@ -136,13 +136,6 @@ std::string costText(const SpeedTestPlan& plan, const Cost& cost) {
            " s each way. It costs at most " + dollars(cost.dollars.toString()) + " (" + cost.why + ").\n";
 }
 
-bool agreed(const SpeedTestPlan& plan, const Cost& cost) {
-    std::fprintf(stderr, "%sGo on? [y/N] ", costText(plan, cost).c_str());
-    std::string line;
-    std::getline(std::cin, line);
-    return line == "y" || line == "Y" || line == "yes";
-}
-
 // --- what came out
 
 double milliseconds(microseconds time) { return static_cast<double>(time.count()) / 1000; }
@@ -207,41 +200,14 @@ void show(const json& result) {
     if (result.at("stopped").get<bool>()) print("stopped before its end: what was measured until then\n");
 }
 
-// Better service for the test alone.
-class Bought {
-public:
-    static Found<Bought> buy(const Client& client, const Given& given, const ndt7::Target& target) {
-        if (given.cap.empty()) return Bought(client, {});
-        const json wish{{"to", target.server.address.toString()},
-                        {"to_port", target.server.port},
-                        {"protocol", "tcp"},
-                        {"class", given.className.empty() ? "cheapest" : given.className},
-                        {"cap", given.cap}};
-        const auto answer = client.call("POST", "/v1/purchases", wish);
-        if (!answer) return tl::unexpected(answer.error());
-        if (answer->status == 202)
-            return tl::unexpected(
-                Problem{Exit::Pending, "PENDING", "somebody has to agree to the purchase first", "netpas pending"});
-        return Bought(client, textAt(answer->body, "id"));
-    }
-    // What was charged; null when nothing was bought or it is not settled yet.
-    json end() {
-        if (m_id.empty()) return nullptr;
-        const std::string target = "/v1/purchases/" + std::exchange(m_id, {});
-        auto answer = m_client->call("DELETE", target);
-        for (int i = 0; i < 50 && answer && answer->body.value("charged", json()).is_null(); ++i) {
-            ::usleep(100'000);
-            answer = m_client->call("GET", target);
-        }
-        return answer ? answer->body.value("charged", json()) : json();
-    }
-    [[nodiscard]] bool any() const { return !m_id.empty(); }
-
-private:
-    Bought(const Client& client, std::string id) : m_client(&client), m_id(std::move(id)) {}
-    const Client* m_client;
-    std::string m_id;
-};
+json wishFor(const Given& given, const ndt7::Target& target) {
+    if (given.cap.empty()) return nullptr;
+    return {{"to", target.server.address.toString()},
+            {"to_port", target.server.port},
+            {"protocol", "tcp"},
+            {"class", given.className.empty() ? "cheapest" : given.className},
+            {"cap", given.cap}};
+}
 
 void showProgress(ndt7::Direction direction, microseconds elapsed, uint64_t bytes) {
     const double seconds = std::chrono::duration<double>(elapsed).count();
@@ -260,13 +226,12 @@ Exit speedTest(const Client& client, const Given& given, Output output) {
     if (given.download || !given.upload) plan.directions.push_back(ndt7::Direction::Download);
     if (given.upload || !given.download) plan.directions.push_back(ndt7::Direction::Upload);
     const Cost cost = costOf(client, given, plan);
-    const bool person = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
-    if (!given.yes && !person)
+    if (!given.yes && !someoneIsHere())
         return report(usage(costText(plan, cost) + "Nobody is here to agree", "netpas speedtest --yes"), output);
-    if (!given.yes && !agreed(plan, cost))
+    if (!given.yes && !agreedTo(costText(plan, cost)))
         return report({Exit::Denied, "DECLINED", "nothing was sent", "netpas ping ADDRESS"}, output);
     if (given.yes && !output.json) std::fprintf(stderr, "%s", costText(plan, cost).c_str());
-    auto bought = Bought::buy(client, given, *target);
+    auto bought = TestPurchase::buy(client, wishFor(given, *target));
     if (!bought) return report(bought.error(), output);
     const bool paid = bought->any();
     const bool shown = ::isatty(STDERR_FILENO) == 1;

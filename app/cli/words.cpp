@@ -84,6 +84,50 @@ const std::map<std::string_view, std::string_view> synonyms{
     {"bill", "statements"},
 };
 
+// What to type where something was left out: the same with everything that it needs, or what shows that first.
+const std::map<std::string_view, std::string_view> examples{
+    {"audit verify", "netpas audit verify export.json"},
+    {"backup", "netpas backup netpas-backup.json"},
+    {"budget set", "netpas budget set everything 2 --per month"},
+    {"buy", "netpas buy --to 192.0.2.10 --cap 0.05"},
+    {"completion", "netpas completion bash"},
+    {"contacts add", "netpas contacts add \"Ann\""},
+    {"contacts edit", "netpas contacts list"},
+    {"contacts import", "netpas contacts import contacts.vcf"},
+    {"contacts rm", "netpas contacts list"},
+    {"contacts show", "netpas contacts list"},
+    {"evidence", "netpas history"},
+    {"join", "netpas join https://ADDRESS:PORT/#KEY"},
+    {"label", "netpas history"},
+    {"pair allow", "netpas pair list"},
+    {"pair confirm", "netpas pair list"},
+    {"pair remove", "netpas pair list"},
+    {"pair request", "netpas pair request https://ADDRESS:PORT/#KEY --name NAME"},
+    {"paths", "netpas paths 192.0.2.10 --mrt rib.bz2"},
+    {"pay", "netpas pay PAYEE --amount 0.05"},
+    {"payees", "netpas payees list"},
+    {"payees accept", "netpas payees list"},
+    {"payees add", "netpas payees add certificate.pem"},
+    {"payees distrust", "netpas payees list"},
+    {"payees revocations", "netpas payees revocations list.pem"},
+    {"payees rm", "netpas payees list"},
+    {"payees show", "netpas payees list"},
+    {"payees trust", "netpas payees list"},
+    {"payees verify", "netpas payees verify certificate.pem"},
+    {"pending approve", "netpas pending list"},
+    {"pending deny", "netpas pending list"},
+    {"pending dismiss", "netpas pending list"},
+    {"pending not-now", "netpas pending list"},
+    {"pending show", "netpas pending list"},
+    {"ping", "netpas ping 192.0.2.10"},
+    {"roam", "netpas roam https://ADDRESS:PORT/#KEY --budget 1"},
+    {"rules edit", "netpas rules list"},
+    {"rules import", "netpas rules import rules.json"},
+    {"rules test", "netpas rules test --price 0.01"},
+    {"token add", "netpas token add NAME"},
+    {"token remove", "netpas token list"},
+};
+
 struct Group {
     const char* name;
     std::vector<std::string_view> verbs;
@@ -211,9 +255,31 @@ Problem problemWith(const CLI::App& app, const CLI::ParseError& error, const std
         at = verb;
     }
     if (const auto verbs = verbsOf(*at); !verbs.empty()) {
-        return {Exit::Usage, "INVALID_ARGUMENT", about(*at) + "say which: " + joined(verbs), pathOf(*at) + " --help"};
+        // Looking does no harm.
+        const bool lists = subOf(*at, "list") != nullptr, shows = subOf(*at, "show") != nullptr;
+        const bool top = at->get_parent() == nullptr;
+        return {Exit::Usage, "INVALID_ARGUMENT", about(*at) + "say which: " + joined(verbs),
+                pathOf(*at) + (top     ? " --help"
+                               : lists ? " list"
+                               : shows ? " show"
+                                       : " --help")};
     }
-    return {Exit::Usage, "INVALID_ARGUMENT", about(*at) + error.what(), pathOf(*at) + " --help"};
+    const auto example = examples.find(at->get_parent() == nullptr ? "" : pathOf(*at).substr(sizeof "netpas"));
+    const bool missing = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && example != examples.end();
+    return {Exit::Usage, "INVALID_ARGUMENT", about(*at) + error.what(),
+            missing ? std::string(example->second) : pathOf(*at) + " --help"};
+}
+
+tl::expected<std::string, Problem> helpFor(const CLI::App& app, const std::vector<std::string>& words) {
+    const CLI::App* at = &app;
+    for (const std::string& word : words) {
+        const CLI::App* const next = subOf(*at, word);
+        if (next == nullptr && verbsOf(*at).empty()) break;
+        if (next == nullptr) return tl::unexpected(wrongVerb(*at, word));
+        at = next;
+    }
+    // Not help(): while a verb runs, that shows the verb's own.
+    return at->get_formatter()->make_help(at, pathOf(*at), CLI::AppFormatMode::Normal);
 }
 
 void groupVerbs(CLI::App& app) {
@@ -224,16 +290,6 @@ void groupVerbs(CLI::App& app) {
         if (group == groups.end()) throw std::logic_error("no group for " + verb->get_name());
         verb->group(group->name);
     }
-}
-
-const CLI::App& verbAt(const CLI::App& app, const std::vector<std::string>& words) {
-    const CLI::App* at = &app;
-    for (const std::string& word : words) {
-        const CLI::App* const next = subOf(*at, word);
-        if (next == nullptr) break;
-        at = next;
-    }
-    return *at;
 }
 
 }  // namespace netpas::cli

@@ -16,8 +16,8 @@ namespace netpas::cli {
 // Help lists verbs by what they are about. Throws std::logic_error when a verb has no group.
 void groupVerbs(CLI::App& app);
 
-// The verb that the words lead to, as far as they do.
-[[nodiscard]] const CLI::App& verbAt(const CLI::App& app, const std::vector<std::string>& words);
+// Of the verb that the words lead to.
+[[nodiscard]] tl::expected<std::string, Problem> helpFor(const CLI::App& app, const std::vector<std::string>& words);
 
 // What a person types as an option's value; empty: anything.
 [[nodiscard]] std::vector<std::string> choicesOf(const CLI::Option& option);

@@ -99,7 +99,8 @@ private:
                               [self = this->shared_from_this()](const error_code& error, size_t) {
                                   // Nobody ends such an answer well.
                                   const bool over = error == http::error::partial_message;
-                                  if (error) return self->finish(tl::unexpected(over ? NetError::Closed : toError(error)));
+                                  if (error)
+                                      return self->finish(tl::unexpected(over ? NetError::Closed : toError(error)));
                                   self->takeLines();
                               });
     }

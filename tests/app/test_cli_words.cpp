@@ -3,6 +3,7 @@
 #include <QFile>
 #include <QProcess>
 #include <QRegularExpression>
+#include <functional>
 
 #include "app/cli/completion.h"
 #include "app/cli/topics.h"
@@ -61,7 +62,10 @@ private slots:
         QTest::newRow("synonym") << QStringList{"wallet"} << "netpas balance";
         QTest::newRow("behind an option") << QStringList{"--socket", "x", "ping4"} << "netpas ping";
         QTest::newRow("verb of a verb") << QStringList{"rules", "lst"} << "netpas rules list";
-        QTest::newRow("none of a verb") << QStringList{"rules"} << "netpas rules --help";
+        QTest::newRow("none of a verb") << QStringList{"rules"} << "netpas rules list";
+        QTest::newRow("none of a verb that lists nothing") << QStringList{"passphrase"} << "netpas passphrase --help";
+        QTest::newRow("nothing of what it needs") << QStringList{"ping"} << "netpas ping 192.0.2.10";
+        QTest::newRow("number of what is listed") << QStringList{"pending", "approve"} << "netpas pending list";
         QTest::newRow("option") << QStringList{"totals", "--sincee", "7d"} << "netpas totals --since";
         QTest::newRow("option with its value") << QStringList{"totals", "--ba=app"} << "netpas totals --by";
         QTest::newRow("option of the program") << QStringList{"balance", "--jsn"} << "netpas balance --json";
@@ -76,6 +80,49 @@ private slots:
         const Problem problem = Words().wrong(typed);
         QCOMPARE(static_cast<int>(problem.exit), static_cast<int>(Exit::Usage));
         QCOMPARE(QString::fromStdString(problem.hint), hint);
+    }
+
+    // Whatever verb is given with nothing: what it is told to type next is right.
+    void examplesAreRight() {
+        std::vector<std::vector<std::string>> all;
+        const std::function<void(const CLI::App&, std::vector<std::string>)> collect =
+            [&](const CLI::App& at, const std::vector<std::string>& path) {
+                for (const CLI::App* sub : at.get_subcommands([](const CLI::App*) { return true; })) {
+                    auto words = path;
+                    words.push_back(sub->get_name());
+                    collect(*sub, words);
+                    all.push_back(words);
+                }
+            };
+        const Words words;
+        collect(words.app, {});
+        size_t checked = 0;
+        for (const auto& typed : all) {
+            const Problem problem = Words().wrong(typed);
+            if (problem.exit == Exit::Ok) continue;
+            const QString hint = QString::fromStdString(problem.hint);
+            const QString name = QString::fromStdString(typed.back());
+            QVERIFY2(!hint.endsWith("--help") || problem.message.find("say which") != std::string::npos,
+                     qPrintable(name + " has no example"));
+            if (hint.endsWith("--help")) continue;
+            QStringList parts = QProcess::splitCommand(hint);
+            QCOMPARE(parts.takeFirst(), QString("netpas"));
+            std::vector<std::string> proposed;
+            for (const QString& part : parts) proposed.push_back(part.toStdString());
+            const Problem again = Words().wrong(proposed);
+            QVERIFY2(again.exit == Exit::Ok, qPrintable(hint + ": " + QString::fromStdString(again.message)));
+            ++checked;
+        }
+        QVERIFY(checked > 30);
+    }
+
+    void helpIsOfTheVerbThatIsNamed() {
+        const Words words;
+        QVERIFY(helpFor(words.app, {}).value().find("SUBCOMMAND") != std::string::npos);
+        QVERIFY(helpFor(words.app, {"rules", "add"}).value().find("netpas rules add") != std::string::npos);
+        const auto wrong = helpFor(words.app, {"histroy"});
+        QVERIFY(!wrong.has_value());
+        QCOMPARE(wrong.error().hint, std::string("netpas history"));
     }
 
     void everyVerbHasItsPlaceInTheHelp() {
