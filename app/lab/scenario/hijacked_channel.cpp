@@ -11,6 +11,7 @@
 
 #include "app/lab/scenario/books.h"
 #include "app/lab/scenario/hijack.h"
+#include "app/lab/scenario/owners_requests.h"
 #include "app/lab/tools/stolen_channel.h"
 #include "core/random.h"
 #include "core/wire/shim.h"
@@ -23,55 +24,6 @@ using std::chrono::seconds;
 using Steady = std::chrono::steady_clock;
 
 constexpr uint64_t memoryBound = uint64_t{24} << 20;  // what floods may add to a secretary
-// Everything that only the owner may ask for, through the secretary's own door.
-constexpr std::array<std::array<const char*, 2>, 46> ownersOnly{{
-    {"POST", "/v1/join"},
-    {"GET", "/v1/balance"},
-    {"GET", "/v1/doctor"},
-    {"POST", "/v1/unlock"},
-    {"POST", "/v1/lock"},
-    {"PUT", "/v1/passphrase"},
-    {"POST", "/v1/passphrase/remove"},
-    {"POST", "/v1/recovery-words"},
-    {"PUT", "/v1/identity"},
-    {"POST", "/v1/backup"},
-    {"GET", "/v1/backup/content"},
-    {"PUT", "/v1/restore/content"},
-    {"POST", "/v1/restore"},
-    {"GET", "/v1/pending"},
-    {"GET", "/v1/pending/watch"},
-    {"GET", "/v1/pending/1"},
-    {"POST", "/v1/pending/1"},
-    {"DELETE", "/v1/pending/1"},
-    {"PUT", "/v1/mode"},
-    {"GET", "/v1/budget"},
-    {"PUT", "/v1/budget"},
-    {"POST", "/v1/budget/remove"},
-    {"POST", "/v1/budget/envelope"},
-    {"POST", "/v1/budget/accept-clock"},
-    {"GET", "/v1/rules"},
-    {"POST", "/v1/rules"},
-    {"DELETE", "/v1/rules"},
-    {"POST", "/v1/rules/parse"},
-    {"POST", "/v1/rules/test"},
-    {"GET", "/v1/rules/proposals"},
-    {"GET", "/v1/rules/export"},
-    {"POST", "/v1/rules/import"},
-    {"GET", "/v1/rules/1"},
-    {"PUT", "/v1/rules/1"},
-    {"DELETE", "/v1/rules/1"},
-    {"GET", "/v1/contacts"},
-    {"POST", "/v1/contacts"},
-    {"GET", "/v1/contacts/export"},
-    {"POST", "/v1/contacts/import"},
-    {"GET", "/v1/payees"},
-    {"POST", "/v1/payees"},
-    {"POST", "/v1/payees/verify"},
-    {"PUT", "/v1/payees/accepted"},
-    {"POST", "/v1/payees/authorities"},
-    {"POST", "/v1/payees/revocations"},
-    {"DELETE", "/v1/payees/1"},
-}};
 
 uint64_t residentBytes(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/status");

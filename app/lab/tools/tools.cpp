@@ -54,17 +54,13 @@ void printResult(const Json& result) { std::cout << result.dump() << std::endl; 
 int runTool(const std::string& name, const std::vector<std::string>& arguments) {
     using Entry = int (*)(const ToolArguments&);
     static const std::map<std::string, Entry> tools{
-        {"udp-send", udpSendTool},
-        {"udp-sink", udpSinkTool},
-        {"tcp-send", tcpSendTool},
-        {"tcp-sink", tcpSinkTool},
-        {"agent-thief", agentThiefTool},
-        {"budget-client", budgetClientTool},
-        {"overlay-relay", overlayRelayTool},
-        {"payment-crowd", paymentCrowdTool},
-        {"share-liar", shareLiarTool},
-        {"round-trip", roundTripTool},
-        {"echo", echoTool},
+        {"udp-send", udpSendTool},           {"udp-sink", udpSinkTool},
+        {"tcp-send", tcpSendTool},           {"tcp-sink", tcpSinkTool},
+        {"agent-thief", agentThiefTool},     {"api-abuser", apiAbuserTool},
+        {"api-intruder", apiIntruderTool},   {"budget-client", budgetClientTool},
+        {"honest-client", honestClientTool}, {"overlay-relay", overlayRelayTool},
+        {"payment-crowd", paymentCrowdTool}, {"share-liar", shareLiarTool},
+        {"round-trip", roundTripTool},       {"echo", echoTool},
     };
     const auto at = tools.find(name);
     if (at == tools.end()) {
