@@ -21,6 +21,7 @@ const std::vector<Scenario>& scenarios() {
         vlcButtonScenario(),        browserButtonScenario(), windowTourScenario(),     windowStoryScenario(),
         paidWebScenario(),
         apiAbuseScenario(),
+        forwardingRulesScenario(),
     };
     return all;
 }

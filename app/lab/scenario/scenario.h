@@ -121,5 +121,6 @@ Scenario priceRiseScenario();
 Scenario sharingScenario();
 Scenario roamingScenario();
 Scenario guaranteeScenario();
+Scenario forwardingRulesScenario();
 
 }  // namespace netpas::lab
