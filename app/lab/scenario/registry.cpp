@@ -1,5 +1,5 @@
-#include "app/lab/scenario/paid_web.h"
 #include "app/lab/scenario/api_abuse.h"
+#include "app/lab/scenario/paid_web.h"
 #include "app/lab/scenario/player_kit.h"
 #include "app/lab/scenario/scenario.h"
 #include "app/lab/scenario/window_story.h"
@@ -10,18 +10,16 @@ namespace netpas::lab {
 
 const std::vector<Scenario>& scenarios() {
     static const std::vector<Scenario> all{
-        figure3Scenario(),          fourIspsScenario(),      sixteenIspsScenario(),    storyScenario(),
-        upgradeMidstreamScenario(), agentDiesScenario(),     hostilePacketsScenario(), badInputScenario(),
-        dongleScenario(),           modemScenario(),         hijackedHostScenario(),   budgetRaceScenario(),
-        overlayBasicsScenario(),    paymentChaosScenario(),  threatsScenario(),        figure2Scenario(),
-        overlayOnlyScenario(),      scaleScenario(),         paymentFaultsScenario(),  enterpriseScenario(),
-        endpointConfirmsScenario(), settlementScenario(),    measureTruthScenario(),   pathFailureScenario(),
-        priceRiseScenario(),        sharingScenario(),       roamingScenario(),        viewerBuysScenario(),
-        liarClassScenario(),        mpvButtonScenario(),     guaranteeScenario(),      x402Scenario(),
-        vlcButtonScenario(),        browserButtonScenario(), windowTourScenario(),     windowStoryScenario(),
-        paidWebScenario(),
-        apiAbuseScenario(),
-        forwardingRulesScenario(),
+        figure3Scenario(),          fourIspsScenario(),      sixteenIspsScenario(),     storyScenario(),
+        upgradeMidstreamScenario(), agentDiesScenario(),     hostilePacketsScenario(),  badInputScenario(),
+        dongleScenario(),           modemScenario(),         hijackedHostScenario(),    budgetRaceScenario(),
+        overlayBasicsScenario(),    paymentChaosScenario(),  threatsScenario(),         figure2Scenario(),
+        overlayOnlyScenario(),      scaleScenario(),         paymentFaultsScenario(),   enterpriseScenario(),
+        endpointConfirmsScenario(), settlementScenario(),    measureTruthScenario(),    pathFailureScenario(),
+        priceRiseScenario(),        sharingScenario(),       roamingScenario(),         viewerBuysScenario(),
+        liarClassScenario(),        mpvButtonScenario(),     guaranteeScenario(),       x402Scenario(),
+        vlcButtonScenario(),        browserButtonScenario(), windowTourScenario(),      windowStoryScenario(),
+        paidWebScenario(),          apiAbuseScenario(),      forwardingRulesScenario(),
     };
     return all;
 }
