@@ -21,8 +21,22 @@ using Unix = asio::local::stream_protocol;
 
 namespace {
 
-HttpPeer user(uint32_t uid) { return {PeerCredentials{uid, uid, 1}, {}, {}}; }
-HttpPeer from(const char* address) { return {{}, Endpoint{*IpAddress::parse(address), 1}, {}}; }
+HttpPeer user(uint32_t uid) {
+    HttpPeer peer;
+    peer.credentials = PeerCredentials{uid, uid, 1};
+    return peer;
+}
+HttpPeer from(const char* address) {
+    HttpPeer peer;
+    peer.remote = Endpoint{*IpAddress::parse(address), 1};
+    return peer;
+}
+HttpLimits paced(uint32_t perSecond, uint32_t burst) {
+    HttpLimits limits;
+    limits.perSecond = perSecond;
+    limits.burst = burst;
+    return limits;
+}
 
 // A server of streams on a thread of its own; what is pushed goes to all.
 class Streams {
@@ -92,9 +106,7 @@ class TestHttpPacing : public QObject {
 
 private slots:
     void whatComesTooFastWaitsAndOnlyItself() {
-        HttpShared shared;
-        shared.limits.perSecond = 1;
-        shared.limits.burst = 3;
+        HttpShared shared({}, paced(1, 3));
         constexpr auto now = std::chrono::steady_clock::duration::zero();
         int atOnce = 0;
         while (shared.turn(user(1000)) <= now) QVERIFY(++atOnce < 100);
@@ -106,9 +118,7 @@ private slots:
     }
 
     void eachRequestWaitsForThoseBeforeIt() {
-        HttpShared shared;
-        shared.limits.perSecond = 1;
-        shared.limits.burst = 1;
+        HttpShared shared({}, paced(1, 1));
         auto last = shared.turn(from("192.0.2.1"));
         for (int i = 0; i < 10; ++i) {
             const auto next = shared.turn(from("192.0.2.1"));
@@ -119,16 +129,15 @@ private slots:
     }
 
     void withoutALimitNobodyWaitsAndNothingIsKept() {
-        HttpShared shared;
+        HttpShared shared({}, HttpLimits());
         for (int i = 0; i < 1000; ++i) QVERIFY(shared.turn(user(1000)) <= 0s);
-        QVERIFY(shared.due.empty());
+        QVERIFY(shared.pace.kept() == 0);
     }
 
     void whatIsKeptOfPeersIsBounded() {
-        HttpShared shared;
-        shared.limits.perSecond = 1'000'000'000;  // every turn is over at once
+        HttpShared shared({}, paced(1'000'000'000, 1));  // every turn is over at once
         for (uint32_t uid = 1; uid < 5000; ++uid) (void)shared.turn(user(uid));
-        QVERIFY(shared.due.size() <= 1025);
+        QVERIFY(shared.pace.kept() <= 1025);
     }
 
     void aStreamKeepsNoMoreThanItsBound() {
