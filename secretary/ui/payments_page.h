@@ -24,12 +24,16 @@ class WordFilter final : public QSortFilterProxyModel {
 public:
     using QSortFilterProxyModel::QSortFilterProxyModel;
     void setWords(const QString& text);
+    // The model's rows stand newest first already, as this column says: then nothing is compared.
+    void setNewestFirst(int column) { m_newestFirst = column; }
 
 protected:
     [[nodiscard]] bool filterAcceptsRow(int row, const QModelIndex& parent) const override;
+    [[nodiscard]] bool lessThan(const QModelIndex& left, const QModelIndex& right) const override;
 
 private:
     QStringList m_words;
+    int m_newestFirst = -1;
 };
 
 class PaymentsPage final : public QWidget {
