@@ -155,7 +155,7 @@ private:
     Expected<void> measure(const std::string& name, Json* entry) {
         const uint64_t firstPort = 2000 + 1000 * m_measured++;
         auto buyer = m_agent.honestClient(
-            "buy", {"requests=100000", "pause_us=300000", "name=" + name, "first_port=" + std::to_string(firstPort)});
+            "buy", {"requests=100000", "pause_us=1000000", "name=" + name, "first_port=" + std::to_string(firstPort)});
         auto asker = m_agent.honestClient("status", {"requests=" + std::to_string(m_samples)});
         if (!buyer || !asker) return fail(LabErrc::Process, "the honest user's program does not start");
         while (asker->process().running()) {

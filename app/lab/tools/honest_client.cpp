@@ -80,6 +80,7 @@ public:
             const Json body = answer ? Json::parse(answer->body, nullptr, false) : Json();
             if (!answer || answer->status != 200 || !body.is_object()) {
                 note(answer);
+                std::this_thread::sleep_for(m_pause);
                 continue;
             }
             ++bought;
