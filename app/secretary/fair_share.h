@@ -25,7 +25,7 @@ private:
                                                               const std::string& what) const;
 
     const Clock& m_clock;
-    mutable Pace m_writes{2, 100};
+    mutable Pace m_writes{5, 100};
     // What takes 0.3 ms, 500 times a second; a page of the history, some and then one in a second.
     CostPace m_time{16, std::chrono::seconds(20)};
 };
