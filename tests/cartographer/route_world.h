@@ -132,7 +132,7 @@ private:
             if (m_metric == Metric::Throughput) {
                 left = std::min(packets[i], static_cast<uint64_t>(around(m_links[i].capacity, 0.02) / 8 / size));
             } else {
-                for (uint64_t k = 0; k < packets[i]; ++k) left += real() < m_links[i].arrives ? 1 : 0;
+                for (uint64_t k = 0; k < packets[i]; ++k) left += real() < m_links[i].arrives ? 1U : 0U;
             }
             packets[i + 1] = left;
         }
