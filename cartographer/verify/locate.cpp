@@ -47,9 +47,9 @@ double rate(const Hop::Window& window) {
     return window.seconds > 0 ? static_cast<double>(window.bytes) * 8 / window.seconds : 0;
 }
 
-// Clearly more went in than came out.
-bool full(const Hop::Window& in, const Hop::Window& out, const Tolerance& tolerance) {
-    return in.seconds > 0 && out.seconds > 0 && rate(in) > rate(out) * (1 + tolerance.throughput);
+// Clearly more went in than came out, beyond what is lost there anyhow.
+bool full(const Hop::Window& in, const Hop::Window& out, double arrives, const Tolerance& tolerance) {
+    return in.seconds > 0 && out.seconds > 0 && rate(in) * arrives > rate(out) * (1 + tolerance.throughput);
 }
 
 Surprise throughput(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
@@ -57,7 +57,7 @@ Surprise throughput(const Hop& hop, const Hop& last, const Tolerance& tolerance)
     double sum = 0;
     size_t judged = 0, worse = 0;
     for (size_t i = 0; i < hop.windows.size(); ++i) {
-        if (!full(hop.windows[i], last.windows[i], tolerance)) continue;
+        if (!full(hop.windows[i], last.windows[i], hop.claimed.arrives, tolerance)) continue;
         ++judged;
         sum += rate(last.windows[i]);
         if (rate(last.windows[i]) * (1 + tolerance.throughput) < hop.claimed.bitsPerSecond) ++worse;
@@ -172,8 +172,9 @@ std::optional<Finding> locate(const std::vector<Hop>& hops, Metric metric, const
 
 bool wasSaturated(const std::vector<Hop>& hops, const Tolerance& tolerance) {
     if (!comparable(hops)) return false;
-    for (size_t i = 0; i < hops.front().windows.size(); ++i) {
-        if (full(hops.front().windows[i], hops.back().windows[i], tolerance)) return true;
+    const Hop& first = hops.front();
+    for (size_t i = 0; i < first.windows.size(); ++i) {
+        if (full(first.windows[i], hops.back().windows[i], first.claimed.arrives, tolerance)) return true;
     }
     return false;
 }

@@ -77,6 +77,7 @@ public:
     }
 
 private:
+    static constexpr double queued = 0.002;  // seconds at a link, at most
     struct Link {
         double arrives, capacity, seconds;
     };
@@ -108,7 +109,7 @@ private:
         for (size_t i = Chain::hops - 1; i-- > 0;) {
             const Link& link = m_liar == i ? m_hidden : m_links[i];
             const Quality mine{std::min(1.0, link.arrives + (real() - 0.5) * 0.002), around(link.capacity, 0.03),
-                               around(link.seconds, 0.02)};
+                               around(link.seconds + queued / 2, 0.02)};
             behind = compose(mine, behind);
             Claim& claim = m_claims[i];
             claim.signer = m_keys[i].publicKey();
@@ -152,7 +153,7 @@ private:
             double at = window * seconds + real();
             const uint64_t hash = uint64_t{window} << 32 | (k << 16) | m_random.below(65536);
             for (size_t i = 0; i < Chain::hops; ++i) {
-                if (i > 0) at += m_links[i - 1].seconds + real() * 0.002;
+                if (i > 0) at += m_links[i - 1].seconds + real() * queued;
                 double said = at + (i % 2 == 0 ? 0.0003 : -0.0003);  // clocks
                 if (m_liar == i && m_metric == Metric::Latency) {
                     if (m_lie == Lie::Downward) said += 0.02;

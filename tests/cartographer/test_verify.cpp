@@ -1,7 +1,7 @@
 // Claims and statements byte by byte, and the link at which a claim became false, in chains of six with one liar and with none.
 #include <QtTest>
 
-#include "route_world.h"
+#include "tests/cartographer/route_world.h"
 
 using namespace world;
 
