@@ -203,7 +203,8 @@ Decision Engine::decide(const Request& request, SystemTime now) {
     const bool doubtful = decision.verdict == Verdict::Refuse && paidAsMuch(seen);
     if (gain > cost || doubtful) {
         decision.verdict = Verdict::Ask;
-        if (m_novelty <= 0) m_promptLevel += 1;
+        // A question asked for decency's sake is no sign that questions are dear.
+        if (m_novelty <= 0 && gain > cost) m_promptLevel += 1;
     } else if (decision.verdict == Verdict::Approve) {
         m_doubtLevel += weighed.doubt;
     }
