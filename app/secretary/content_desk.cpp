@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "app/secretary/content_json.h"
+#include "app/secretary/ordered_by.h"
 #include "core/crypto/hex.h"
 #include "core/x402/site.h"
 #include "secretary/contacts/contact_book.h"
@@ -221,13 +222,12 @@ void ContentDesk::ask(const ContentWish& wish, Done done) {
 void ContentDesk::pay(const ContentWish& wish, const ContentOrder& order, Done done, bool mayRenew) {
     PayOrder what;
     ledger::NewPurchase& purchase = what.purchase;
-    purchase.uid = order.asker.uid;
+    orderedBy(purchase, order.asker.uid, order.asker.node);
     purchase.payment = ledger::PaymentTerms{order.terms.payee, order.terms.isp, order.terms.amount,
                                             x402::descriptionOf(order.resource)};
     purchase.idempotencyKey = idempotencyKeyOf(order);
     purchase.fingerprint = purchase.idempotencyKey;
     purchase.context.app = wish.app;
-    purchase.context.node = order.asker.node;
     purchase.context.payee = order.terms.payee.hex();
     purchase.context.purpose = order.purpose;
     purchase.context.domain = x402::siteOf(order.url)->domain();

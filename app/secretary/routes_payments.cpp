@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "app/secretary/ordered_by.h"
 #include "app/secretary/payment_json.h"
 #include "app/secretary/payment_service.h"
 #include "app/secretary/receiving_desk.h"
@@ -91,9 +92,8 @@ void pay(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     if (std::string& key = order->purchase.idempotencyKey; !key.empty() && !call.caller.node.empty()) {
         key.insert(0, call.caller.node + "/");
     }
-    order->purchase.uid = call.caller.uid;
+    orderedBy(order->purchase, call.caller.uid, call.caller.node);
     order->purchase.context.app = call.caller.executable;
-    order->purchase.context.node = call.caller.node;
     order->process = static_cast<uint32_t>(std::max(call.caller.pid, 0));
     // The owner's own words through the secretary's own door are an answer already.
     order->byPerson = call.caller.door == Door::Secretary && call.caller.may.has(Capability::Decide);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/secretary/decision_desk.h"
+#include "app/secretary/ordered_by.h"
 #include "app/secretary/payment_service.h"
 #include "app/secretary/purchase_json.h"
 #include "app/secretary/purchase_service.h"
@@ -255,8 +256,7 @@ void quotes(const SecretaryState& state, const ApiCall& call, const Reply& reply
     if (!order) return reply(refusalFor(order.error()));
     if (!order->prepared.empty())
         return reply(refusal(400, "INVALID_ARGUMENT", "an offer cannot be quoted", "buy it: POST /v1/purchases"));
-    order->purchase.uid = call.caller.uid;
-    order->purchase.context.node = call.caller.node;
+    orderedBy(order->purchase, call.caller.uid, call.caller.node);
     const auto wish = reverseOrderOf(wanted, *order);
     if (!wish) return reply(refusalFor(wish.error()));
     state.reversePurchases->quotes().offers(
@@ -284,9 +284,8 @@ void buy(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     if (std::string& key = order->purchase.idempotencyKey; !key.empty() && !call.caller.node.empty()) {
         key.insert(0, call.caller.node + "/");
     }
-    order->purchase.uid = call.caller.uid;
+    orderedBy(order->purchase, call.caller.uid, call.caller.node);
     order->purchase.context.app = call.caller.executable;
-    order->purchase.context.node = call.caller.node;
     order->process = static_cast<uint32_t>(std::max(call.caller.pid, 0));
     // The owner's own words through the secretary's own door are an answer already.
     order->byPerson = call.caller.door == Door::Secretary && call.caller.may.has(Capability::Decide);

@@ -230,7 +230,12 @@ private slots:
         QVERIFY(!m_world->authority.requests.at(0).attended);
         QVERIFY(m_world->authority.requests.at(1).attended);
         // The owner in person said the cap, and means it.
-        QVERIFY(call("POST", "/v1/purchases", 0, order(",\"duration_s\":60")).body["cap_per_second"].is_null());
+        const auto owners = call("POST", "/v1/purchases", 0, order(",\"duration_s\":60"));
+        QVERIFY(owners.body["cap_per_second"].is_null());
+        // Rules name users.
+        QCOMPARE(owners.body["user"], "root");
+        const std::string& user = m_world->authority.requests.at(0).user;
+        QVERIFY(!user.empty() && user != "root");
         const auto endless = call("POST", "/v1/purchases", alice, order(",\"protocol\":\"tcp\""));
         QVERIFY(endless.body["cap_per_second"].is_null());  // an item of the whole cap
         const auto tooLong =
