@@ -141,7 +141,7 @@ const std::array groups{
     Group{"Policy", {"rules", "contacts", "payees", "pending", "review", "token"}},
     Group{"Care",
           {"join", "pair", "passphrase", "recovery-words", "backup", "restore", "doctor", "log", "bugreport", "audit",
-           "completion", "native-messaging", "help", "version"}},
+           "completion", "help", "version"}},
 };
 
 const CLI::App* subOf(const CLI::App& app, std::string_view name) {
