@@ -143,6 +143,10 @@ void PaymentService::onTakenBack(PurchaseId id, const tl::expected<accounting::P
 }
 
 void PaymentService::onRefused(Entry& entry, const PaymentRefused& refused) {
+    // Too many at once, as after a restart: the sum would pass, and nothing is kept there of an order that came too soon.
+    if (refused.reason == PaymentRefusal::RateLimit && totalOf(entry) <= refused.limit) {
+        return later(entry, "the ISP takes payments more slowly");
+    }
     const PaymentResult result{
         endOf(refused.reason), {}, false, refused.where, static_cast<uint8_t>(refused.reason), refused.limit,
         refused.remedy};

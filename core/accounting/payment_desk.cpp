@@ -96,18 +96,18 @@ std::optional<PaymentRefused> PaymentDesk::judgeOrder(const std::string& payer, 
     const PaymentAccount& may = account(payer);
     if (!may.maySend) return refusal(payment.id, PaymentRefusal::MayNotSend, {}, "ask your ISP to allow it");
     if (may.frozen) return refusal(payment.id, PaymentRefusal::Frozen, {}, "ask your ISP why");
-    if (tooOften(payer)) return refusal(payment.id, PaymentRefusal::RateLimit, {}, "pay more slowly");
+    const SystemTime now = m_clock.now();
+    const Money most = std::min(may.perPayment, leftOf(may.perDay, m_books.spentOf(customerParty(payer), now)));
+    // The sum would pass: the same order may come again.
+    if (tooOften(payer)) return refusal(payment.id, PaymentRefusal::RateLimit, most, "pay more slowly");
     const auto key = m_around.keyOf(payer);
     if (!key) return refusal(payment.id, PaymentRefusal::BadOrder, {}, "join first");
-    const SystemTime now = m_clock.now();
     if (const auto good = payments::verify(order, *key, now); !good) {
         const bool late = good.error() == payments::PaymentError::Expired;
         return refusal(payment.id, late ? PaymentRefusal::Expired : PaymentRefusal::BadOrder, {},
                        std::string(payments::describe(good.error())));
     }
     const auto sum = payments::total(order.order);
-    const Money today = leftOf(may.perDay, m_books.spentOf(customerParty(payer), now));
-    const Money most = std::min(may.perPayment, today);
     if (!sum || *sum > most) return refusal(payment.id, PaymentRefusal::RateLimit, most, "pay less, or later");
     if (auto rule = m_around.forbids(payer, order)) {
         return refusal(payment.id, PaymentRefusal::Forbidden, {}, std::move(*rule));
@@ -129,7 +129,8 @@ bool PaymentDesk::certified(const std::string& payer, const SignedOrder& order) 
     }
     if (m_certifying.contains(payment.id)) return false;  // sent again meanwhile: one answer is on its way
     if (m_certifying.size() >= mostCertifying) {
-        m_around.send(from, refusal(payment.id, PaymentRefusal::RateLimit, {}, "try again in a moment"));
+        m_around.send(from, refusal(payment.id, PaymentRefusal::RateLimit,
+                                    payments::total(order.order).value_or(Money::max()), "try again in a moment"));
         return false;
     }
     m_certifying.insert(payment.id);

@@ -31,6 +31,7 @@ struct PaymentBooks {
     bool keepsBad = false;  // does not take a badly signed one back
     std::optional<accounting::PaymentRefusal> refuses;
     Money limit;
+    int tooSoon = 0;  // so many orders are turned away for their number, and forgotten
     bool changesTotal = false;
 
     [[nodiscard]] Money owed() const {
@@ -61,6 +62,13 @@ public:
     void pay(const payments::SignedOrder& order, IspAnswer<PaymentOutcome> done) override {
         m_kill.step();
         ++orders;
+        if (m_books.tooSoon > 0) {
+            --m_books.tooSoon;
+            const auto sum = *payments::total(order.order);
+            return reply<PaymentOutcome>(
+                done, accounting::PaymentRefused{order.order.payment.id, IspId{25},
+                                                 accounting::PaymentRefusal::RateLimit, sum, "pay more slowly"});
+        }
         if (!m_books.silent) take(order);
         m_kill.step();
         const auto found = m_books.entries.find(order.order.payment.id);

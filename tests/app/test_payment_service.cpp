@@ -158,6 +158,24 @@ private slots:
         QVERIFY(payer.authority.reserved.empty());
     }
 
+    void whatCameTooSoonGoesAgain() {
+        Payer payer(*m_ledger, *m_wallet, m_isp, m_clock);
+        m_isp.tooSoon = 3;
+        payer.pay(order(m_isp));
+        QVERIFY(payer.answers.empty());
+        QCOMPARE(m_isp.owed(), Money::zero());
+        payer.timers.run(seconds(20));
+        QCOMPARE(payer.answers.size(), size_t{1});
+        QCOMPARE(int(payer.last().payment->result->end), int(PaymentEnd::Posted));
+        QCOMPARE(payer.isp.orders, 4);
+        QCOMPARE(m_isp.entries.size(), size_t{1});
+        // A sum that would not pass does not pass later either.
+        m_isp.refuses = PaymentRefusal::RateLimit;
+        payer.pay(order(m_isp, "0.0002"));
+        QCOMPARE(int(payer.last().payment->result->end), int(PaymentEnd::Refused));
+        QCOMPARE(spent(), dollars("0.0001025"));
+    }
+
     void aWrongSignatureIsTakenBackWithThePayeesKey() {
         Payer payer(*m_ledger, *m_wallet, m_isp, m_clock);
         m_isp.badSignature = true;

@@ -168,6 +168,11 @@ private slots:
         world.run();
         QCOMPARE(world.confirmed["B"].size(), size_t{3});
         QCOMPARE(world.refused["B"].size(), size_t{7});
+        // Not for the sum: the same order would pass a little later.
+        for (const PaymentRefused& one : world.refused["B"]) {
+            QCOMPARE(one.reason, PaymentRefusal::RateLimit);
+            QVERIFY(one.limit >= nano(102'500));
+        }
     }
 
     void aServerThatOnlyReceivesCannotPay() {
