@@ -6,11 +6,10 @@
 
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <utility>
 
 #include "core/random.h"
+#include "tun/capture/nft_elements.h"
 #include "tun/capture/nft_rules.h"
 #include "tun/capture/nftables.h"
 #include "tun/forwarding/forwarding_rules.h"
@@ -19,44 +18,11 @@ namespace netpas::tun {
 
 namespace {
 
-using nlohmann::json;
-
 bool mayAdministerNetwork() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
     if (syscall(SYS_capget, &header, data) != 0) return false;
     return (data[0].effective & (1U << CAP_NET_ADMIN)) != 0;
-}
-
-using Key = std::pair<std::string, std::string>;  // interface and address, as nftables writes it
-using Counts = std::map<Key, PacketCount>;
-
-// {"elem": {"val": {"concat": [interface, address]}, "counter": {"packets": 1, "bytes": 60}}}
-std::optional<std::pair<Key, PacketCount>> countFrom(const json& entry) {
-    const json none;
-    const json& element = entry.is_object() ? entry.value("elem", none) : none;
-    if (!element.is_object() || !element.contains("val") || !element.contains("counter")) return std::nullopt;
-    const json parts = element["val"].is_object() ? element["val"].value("concat", none) : none;
-    const json& counter = element["counter"];
-    if (!parts.is_array() || parts.size() != 2 || !parts[0].is_string() || !parts[1].is_string() ||
-        !counter.is_object())
-        return std::nullopt;
-    PacketCount count{counter.value("packets", uint64_t{0}), counter.value("bytes", uint64_t{0})};
-    return std::pair{Key{parts[0].get<std::string>(), parts[1].get<std::string>()}, count};
-}
-
-std::optional<Counts> countsFrom(const std::string& listing) {
-    const json document = json::parse(listing, nullptr, false);
-    if (!document.is_object() || !document.contains("nftables") || !document["nftables"].is_array())
-        return std::nullopt;
-    Counts counts;
-    for (const json& entry : document["nftables"]) {
-        if (!entry.is_object() || !entry.contains("set") || !entry["set"].is_object()) continue;
-        for (const json& one : entry["set"].value("elem", json::array())) {
-            if (auto count = countFrom(one)) counts.insert(std::move(*count));
-        }
-    }
-    return counts;
 }
 
 PacketCount plus(PacketCount a, PacketCount b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
@@ -83,11 +49,11 @@ public:
     }
 
     tl::expected<std::vector<NeighbourMeter>, ForwardingError> read() override {
-        std::map<std::string, Counts> counts;
+        std::map<std::string, NftCounts> counts;
         // One by one: libnftables 1.0.6 finds only the first of several sets.
         for (const char* meter : {"arrived", "taken", "sent4", "sent6"}) {
             const auto listing = m_nftables.ask(nftListMeter(m_options, meter));
-            auto read = listing ? countsFrom(*listing) : std::nullopt;
+            auto read = listing ? nftCountsFrom(*listing) : std::nullopt;
             if (!read) {
                 m_diagnosis = listing ? "the counters cannot be read" : m_nftables.complaint();
                 return tl::unexpected(ForwardingError::SystemRefused);
@@ -95,9 +61,9 @@ public:
             counts[meter] = std::move(*read);
         }
         const auto find = [&](const char* meter, const std::string& interface, const std::string& address) {
-            const Counts& of = counts[meter];
+            const NftCounts& of = counts[meter];
             const auto at = of.find({interface, address});
-            return at == of.end() ? PacketCount{} : at->second;
+            return at == of.end() ? PacketCount{} : PacketCount{at->second.packets, at->second.bytes};
         };
         std::vector<NeighbourMeter> meters;
         meters.reserve(m_state.neighbours.size());
