@@ -14,7 +14,7 @@ build_packages=(
 # What is built without where the distribution does not have it: netpas-dht.
 optional_packages=(libopendht-dev)
 # To run the lab and the story: namespaces and queues, a file server, a player and what makes its film, routers that speak BGP.
-lab_packages=(curl iproute2 iputils-ping nftables procps nginx-light ffmpeg mpv bird2)
+lab_packages=(curl iproute2 iputils-ping nftables procps nginx-light ffmpeg mpv bird2 babeld)
 # To run the tests and the benchmark besides.
 test_packages=(clang-format-14 tshark jq iperf3 wireguard-go wireguard-tools bgpdump gobgpd python3-scapy python3-behave python3-jsonschema python3-yaml openssl postgresql xvfb xdotool dbus-daemon chromium vlc-bin vlc-plugin-base vlc-plugin-qt vlc-plugin-video-output ccache zsh fish)
 # The window: Qt 6, and what makes its translations part of it. `run` installs them where there is a display to show it on.
@@ -83,7 +83,7 @@ install_packages() {
   fi
   # ... nor at the next boot, unless it was there before we came.
   local pair
-  for pair in nginx-light:nginx postgresql:postgresql bird2:bird gobgpd:gobgpd; do
+  for pair in nginx-light:nginx postgresql:postgresql bird2:bird babeld:babeld gobgpd:gobgpd; do
     case " ${missing[*]} " in *" ${pair%:*} "*) update-rc.d "${pair#*:}" disable >/dev/null 2>&1 || true ;; esac
   done
 }

@@ -1,0 +1,62 @@
+// A connection to babeld's local interface, and what this node asks for forwarding as a part of Babel's costs (ROUTES.md). Does not wait: the owner polls
+// descriptor() and connects again when the connection is gone. One thread.
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include <tl/expected.hpp>
+
+#include "cartographer/routes/babel.h"
+
+namespace netpas::routes {
+
+enum class BabelError : uint8_t {
+    BadPath,
+    NobodyThere,  // no babeld listens there
+    NotAllowed,   // to open the socket
+    NotBabel,     // whoever answers speaks something else
+    Closed,
+    Behind,  // it takes no requests, or what it says is not understood
+};
+[[nodiscard]] std::string_view describe(BabelError error);
+
+class BabelSocket {
+public:
+    // Of babeld's option -g (reads) or -G (also sets prices).
+    [[nodiscard]] static tl::expected<BabelSocket, BabelError> connect(const std::string& path);
+    BabelSocket(BabelSocket&& other) noexcept;
+    BabelSocket& operator=(BabelSocket&& other) noexcept;
+    BabelSocket(const BabelSocket&) = delete;
+    BabelSocket& operator=(const BabelSocket&) = delete;
+    ~BabelSocket();
+
+    [[nodiscard]] int descriptor() const { return m_socket; }
+    // Takes what has come, a bounded part at a time. True: the table has changed. An error: the connection is over, and with it the table's truth.
+    [[nodiscard]] tl::expected<bool, BabelError> read();
+    [[nodiscard]] const BabelTable& table() const { return m_table; }
+    // All of the first answer has come.
+    [[nodiscard]] bool complete() const { return m_complete; }
+
+    // The neighbours on this interface are told what sending to this node costs from now on. babeld knows no way to change that but to leave the interface
+    // and take it again: for about two hellos its neighbours use other ways where they have any. Other words about the interface must be babeld's
+    // defaults: what its configuration says of this interface alone is lost.
+    [[nodiscard]] tl::expected<void, BabelError> ask(const std::string& interface, BabelCost cost);
+    // Requests that babeld did not carry out: it was started with -g, or has no such interface.
+    [[nodiscard]] uint64_t refused() const { return m_refused; }
+
+private:
+    explicit BabelSocket(int socket) : m_socket(socket) {}
+    [[nodiscard]] tl::expected<void, BabelError> send(const std::string& text);
+
+    int m_socket = -1;
+    BabelTable m_table;
+    std::string m_rest;        // of a line that is not whole yet
+    unsigned m_malformed = 0;  // since the last line that was not
+    unsigned m_answers = 0;    // to the greeting and to requests
+    bool m_greeted = false;
+    bool m_complete = false;
+    uint64_t m_refused = 0;
+};
+
+}  // namespace netpas::routes
