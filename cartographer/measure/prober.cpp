@@ -80,16 +80,16 @@ void Prober::setRoutes(const std::vector<ProbeRoute>& routes) {
     size_t active = 0;
     for (const ProbeRoute& route : routes) {
         if (active >= m_options.routes || m_options.perMinute == 0) break;
-        const auto [at, fresh] = m_lines.try_emplace(route, route, m_options);
-        Line& line = at->second;
-        if (fresh) begin(line);
+        Line& line = m_lines.try_emplace(route, route, m_options).first->second;
         if (line.active) continue;
         line.active = true;
         ++active;
+        if (before.contains(route)) continue;
+        // Its socket may be another one by now, and then the reflector counts anew: numbers that come again look like lies.
+        begin(line);
         // Spread over the interval, so that routes do not measure each other.
         const auto spread = interval().count();
-        if (!before.contains(route))
-            line.due = now + std::chrono::nanoseconds(m_random.below(static_cast<uint64_t>(spread)));
+        line.due = now + std::chrono::nanoseconds(m_random.below(static_cast<uint64_t>(spread)));
     }
     for (auto& [route, line] : m_lines) {
         if (line.active) continue;

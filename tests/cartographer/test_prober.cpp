@@ -45,7 +45,7 @@ struct Net {
         ++way.sent;
         if (random.below(1000) < way.loseThere) return true;
         const SystemTime arrived = clock.now() + std::chrono::duration_cast<std::chrono::microseconds>(way.there);
-        auto answer = way.reflector->answer(packet, {here, arrived}, arrived);
+        auto answer = way.reflector->answer(packet, {from, arrived}, arrived);
         if (!answer || random.below(1000) < way.loseBack) return true;
         if (way.lie) {
             auto reply = *stamp::decodeReflector(*answer, {});
@@ -78,6 +78,7 @@ struct Net {
         return {};
     }
 
+    Endpoint from = here;
     ManualClock clock{start};
     SeededRandom random{1};
     std::map<ProbeRoute, Way> ways;
@@ -148,6 +149,22 @@ private slots:
         net.clock.advance(11min);
         net.prober.setRoutes({});
         QVERIFY(net.prober.report().empty());
+    }
+
+    // Its reflector counts anew then, because it asks through another socket.
+    void aRouteThatIsUsedAgainIsBelieved() {
+        Net net;
+        for (int use = 0; use < 5; ++use) {
+            net.prober.setRoutes({route(26)});
+            net.pass(8s);
+            net.prober.setRoutes({});
+            net.pass(2s);
+            ++net.from.port;
+        }
+        const ProbeReport report = net.of(route(26));
+        QCOMPARE(report.tally.impossible, uint64_t(0));
+        QVERIFY2(report.trouble.empty(), report.trouble.c_str());
+        QVERIFY(report.roundTrip.known() && report.roundTrip.samples > 30);
     }
 
     void aLiarIsNoticedAndIgnored_data() {
