@@ -14,6 +14,7 @@ namespace netpas::ui {
 namespace {
 
 constexpr qint64 span = 60000;
+constexpr qint64 silence = 3000;  // without a value; a line over it would be invented
 constexpr int margin = 8;
 
 // 1, 2 or 5 times a power of ten, not below.
@@ -26,13 +27,17 @@ double roundTop(double value) {
     return 10 * power;
 }
 
-QString number(double value) { return QLocale().toString(value, 'g', 3); }
+QString number(double value) {
+    constexpr double hundred = 100;  // from there on without decimals, and never as a power of ten
+    return value >= hundred ? QLocale().toString(value, 'f', 0) : QLocale().toString(value, 'g', 3);
+}
 
 }  // namespace
 
 LivePlot::LivePlot(const QString& name, const QString& unit, QWidget* parent) : QWidget(parent), m_unit(unit) {
     setAccessibleName(name);
     setAccessibleDescription(inWords());
+    setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Expanding);
     m_clock.start();
 }
 
@@ -49,6 +54,12 @@ void LivePlot::clear() {
     m_points.clear();
     setAccessibleDescription(inWords());
     update();
+}
+
+bool LivePlot::isShort() const {
+    constexpr std::ptrdiff_t enough = 15;
+    const auto both = [](const Point& point) { return point.bestEffort && point.paid; };
+    return !m_points.empty() && std::count_if(m_points.begin(), m_points.end(), both) < enough;
 }
 
 QString LivePlot::inWords() const {
@@ -72,13 +83,25 @@ void LivePlot::drawSeries(QPainter& painter, const QRectF& area, double top,
     QPolygonF upper, lower;
     QPainterPath line;
     bool drawing = false;
+    QColor band = colour;
+    band.setAlphaF(0.2F);
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(band);
+    const auto end = [&] {
+        painter.drawPolygon(upper + lower);
+        upper.clear();
+        lower.clear();
+        drawing = false;
+    };
+    qint64 last = 0;
     for (const Point& point : m_points) {
         const auto& value = point.*series;
-        if (value) {
-            upper << place(point.at, value->high);
-            lower.prepend(place(point.at, value->low));
-        }
-        if (!value || !value->value) {
+        if (!value || point.at - last > silence) end();
+        last = point.at;
+        if (!value) continue;
+        upper << place(point.at, value->high);
+        lower.prepend(place(point.at, value->low));
+        if (!value->value) {
             drawing = false;
             continue;
         }
@@ -86,11 +109,7 @@ void LivePlot::drawSeries(QPainter& painter, const QRectF& area, double top,
         drawing ? line.lineTo(at) : line.moveTo(at);
         drawing = true;
     }
-    QColor band = colour;
-    band.setAlphaF(0.2F);
-    painter.setPen(Qt::NoPen);
-    painter.setBrush(band);
-    painter.drawPolygon(upper + lower);
+    end();
     painter.setBrush(Qt::NoBrush);
     painter.setPen(QPen(colour, 2));
     painter.drawPath(line);

@@ -23,6 +23,9 @@ public:
 
     void add(const std::optional<Measured>& bestEffort, const std::optional<Measured>& paid);
     void clear();
+    [[nodiscard]] bool isEmpty() const { return m_points.empty(); }
+    // It has something to show, but less than a look needs.
+    [[nodiscard]] bool isShort() const;
     // What the curves say now, in words.
     [[nodiscard]] QString inWords() const;
 

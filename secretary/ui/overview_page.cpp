@@ -14,6 +14,7 @@
 #include "secretary/ui/desk.h"
 #include "secretary/ui/live_plot.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/said.h"
 #include "secretary/ui/table.h"
 
 namespace netpas::ui {
@@ -81,7 +82,7 @@ OverviewPage::OverviewPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     dress(*m_running, {24, 14, 14, 18, 14, 14});
     m_running->setSelectionMode(QAbstractItemView::SingleSelection);
     all->addWidget(m_none = label("none"));
-    all->addWidget(m_running, 1);
+    all->addWidget(m_running, 2);
     auto* const below = new QHBoxLayout;
     below->addWidget(m_quality = label("quality"), 1);
     m_stop = new QPushButton(tr("&Stop"));
@@ -91,7 +92,7 @@ OverviewPage::OverviewPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     auto* const plots = new QHBoxLayout;
     plots->addWidget(m_delay = new LivePlot(tr("Round trip"), tr("ms")));
     plots->addWidget(m_loss = new LivePlot(tr("Lost"), tr("%")));
-    all->addLayout(plots);
+    all->addLayout(plots, 3);
     all->addStretch();  // while there is no list to fill the page
     m_measure = new QTimer(this);
     m_measure->setInterval(measureEvery);
@@ -183,13 +184,17 @@ void OverviewPage::showPurchases() {
             return item;
         };
         const QString id = textAt(purchase, "id");
-        QTableWidgetItem* const to = set(To, addressOf(purchase));
+        QString name = textAt(purchase, "contact");
+        if (name.isEmpty()) name = textAt(purchase, "domain");
+        QTableWidgetItem* const to = set(To, name.isEmpty() ? addressOf(purchase) : name);
+        to->setToolTip(textAt(purchase, "flow"));
         to->setData(idRole, id);
         to->setData(addressRole, addressOf(purchase));
-        set(For, textAt(purchase, "purpose"));
-        set(Program, textAt(purchase, "app").section(u'/', -1));
+        set(For, wordFor(textAt(purchase, "purpose")));
+        const QString app = textAt(purchase, "app").section(u'/', -1);
+        set(Program, app.isEmpty() ? tr("you") : app);
         const QString trouble = textAt(purchase, "trouble");
-        set(State, trouble.isEmpty() ? wordFor(textAt(purchase, "state")) : trouble);
+        set(State, trouble.isEmpty() ? wordFor(textAt(purchase, "state")) : said(trouble));
         const auto sent = moneyFrom(at(purchase, {"sent", "amount"})), cap = moneyFrom(at(purchase, {"cap"}));
         set(Spent, sent ? moneyText(*sent, Amount::Cost) : QString())->setToolTip(sent ? exactMoney(*sent) : QString());
         set(Cap, cap ? moneyText(*cap, Amount::Cost) : QString())->setToolTip(cap ? exactMoney(*cap) : QString());
@@ -202,8 +207,8 @@ void OverviewPage::showPurchases() {
     m_quality->setVisible(!list.empty());
     if (list.empty()) {
         m_measure->stop();
-    } else if (isVisible()) {
-        m_measure->start();
+    } else if (isVisible() && !m_measure->isActive()) {
+        m_measure->start();  // started anew with each change of what runs, it would never be due
     }
 }
 
@@ -221,23 +226,32 @@ void OverviewPage::measure() {
     });
 }
 
-// The farthest ISP that answers, as best effort and in what is paid for.
+// The farthest ISP that answers, in what is paid for and as best effort.
 void OverviewPage::plot(const json& measured) {
-    std::optional<Measured> delay[2], loss[2];
-    for (const json& one : at(measured, {"measurements"})) {
-        if (textAt(one, "source") != QLatin1String("stamp")) continue;
-        const size_t paid = at(one, {"classes"}).empty() ? 0 : 1;
-        if (const auto trip = measuredFrom(at(one, {"round_trip_ms"}))) delay[paid] = trip;
-        if (auto lost = measuredFrom(at(one, {"loss_there"}))) {
-            constexpr double percent = 100;
-            lost->low *= percent;
-            lost->high *= percent;
-            if (lost->value) *lost->value *= percent;
-            loss[paid] = lost;
-        }
+    const json all = at(measured, {"measurements"});
+    const auto isps = [](const json& one) { return at(one, {"classes"}).size(); };
+    const json* paid = nullptr;
+    for (const json& one : all) {
+        const bool answers = measuredFrom(at(one, {"round_trip_ms"})).has_value();
+        if (textAt(one, "source") != QLatin1String("stamp") || isps(one) == 0 || !answers) continue;
+        if (paid == nullptr || isps(one) > isps(*paid)) paid = &one;
     }
-    m_delay->add(delay[0], delay[1]);
-    m_loss->add(loss[0], loss[1]);
+    const json* bestEffort = nullptr;
+    for (const json& one : all) {
+        const bool there = paid == nullptr || at(one, {"isp"}) == at(*paid, {"isp"});
+        if (textAt(one, "source") == QLatin1String("stamp") && isps(one) == 0 && there) bestEffort = &one;
+    }
+    const auto read = [](const json* one, const char* what, double scale) -> std::optional<Measured> {
+        auto found = one != nullptr ? measuredFrom(at(*one, {what})) : std::nullopt;
+        if (!found) return std::nullopt;
+        found->low *= scale;
+        found->high *= scale;
+        if (found->value) *found->value *= scale;
+        return found;
+    };
+    constexpr double percent = 100;
+    m_delay->add(read(bestEffort, "round_trip_ms", 1), read(paid, "round_trip_ms", 1));
+    m_loss->add(read(bestEffort, "loss_there", percent), read(paid, "loss_there", percent));
     m_quality->setText(m_delay->inWords() + QStringLiteral(". ") + m_loss->inWords() + u'.');
 }
 

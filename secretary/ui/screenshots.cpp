@@ -10,9 +10,11 @@
 #include <QPointer>
 #include <QPushButton>
 #include <QStyleFactory>
+#include <algorithm>
 
 #include "secretary/ui/colours.h"
 #include "secretary/ui/desk.h"
+#include "secretary/ui/live_plot.h"
 #include "secretary/ui/look_check.h"
 #include "secretary/ui/main_window.h"
 
@@ -26,9 +28,11 @@ constexpr std::chrono::milliseconds lookEvery{50};
 // A page asks for what it shows when it is shown. What takes longer is shown as it is then.
 constexpr qint64 settledAfter = 350;
 constexpr qint64 settledAtLast = 1200;
-// Before the first picture: that there is an answer, and that the curves of what runs have a shape.
+// Before the first picture: that there is an answer.
 constexpr qint64 connectedAtLast = 4000;
-constexpr qint64 curvesAfter = 12000;
+// Where curves are shown: that there is a first point, and that they have a shape.
+constexpr qint64 firstPointAtLast = 2500;
+constexpr qint64 curvesAtLast = 30000;
 
 // Of its class, so that it is the same in every language: "overview".
 QString nameOfPage(const QWidget& page) {
@@ -58,10 +62,10 @@ Screenshots::Screenshots(MainWindow& window, Desk& desk, QString folder, std::fu
 }
 
 void Screenshots::begin() {
-    for (const bool dark : {false, true}) {
-        m_steps.push_back([this, dark] { wear(dark); });
-        for (int page = 0; page < m_window.pageNames().size(); ++page) {
-            m_steps.push_back([this, page] { m_window.showPage(page); });
+    for (int page = 0; page < m_window.pageNames().size(); ++page) {
+        m_steps.push_back([this, page] { m_window.showPage(page); });
+        for (const bool dark : {false, true}) {
+            m_steps.push_back([this, dark] { wear(dark); });
             m_steps.push_back([this, page] { showPage(page); });
         }
     }
@@ -73,11 +77,12 @@ void Screenshots::next() {
     if (!m_begun) {
         const bool connected = m_desk.state() != Desk::State::Connecting && m_desk.state() != Desk::State::Lost;
         if (!connected && waited < connectedAtLast) return;
-        if (!m_desk.purchases().empty() && waited < curvesAfter) return;
         if (waited < settledAfter) return;
         m_begun = true;
         begin();
     } else if (waited < settledAfter || (m_desk.link().inFlight() > 0 && waited < settledAtLast)) {
+        return;
+    } else if (curvesGrow(waited)) {
         return;
     }
     if (m_steps.empty() || !m_trouble.isEmpty()) return finish();
@@ -87,10 +92,19 @@ void Screenshots::next() {
     m_sinceStep.restart();
 }
 
+bool Screenshots::curvesGrow(qint64 waited) const {
+    const QList<LivePlot*> plots = m_window.findChildren<LivePlot*>();
+    return std::any_of(plots.begin(), plots.end(), [waited](const LivePlot* plot) {
+        return plot->isVisible() && waited < (plot->isShort() ? curvesAtLast : plot->isEmpty() ? firstPointAtLast : 0);
+    });
+}
+
+QString Screenshots::inThisTheme(const QString& name) const {
+    return name + (m_dark ? QLatin1String("-dark") : QLatin1String("-light"));
+}
+
 void Screenshots::wear(bool dark) {
     m_dark = dark;
-    m_shot.clear();
-    m_opened.clear();
     QApplication::setPalette(dark ? darkPalette() : lightPalette());
 }
 
@@ -109,8 +123,8 @@ void Screenshots::showPage(int page) {
 void Screenshots::shootDialogs(const QString& page) {
     for (QWidget* const dialog : openDialogs(m_window)) {
         const QString name = QStringLiteral("dialog-") + (dialog->objectName().isEmpty() ? page : dialog->objectName());
-        if (m_shot.contains(name)) continue;
-        m_shot.insert(name);
+        if (m_shot.contains(inThisTheme(name))) continue;
+        m_shot.insert(inThisTheme(name));
         shoot(*dialog, name);
         openFrom(*dialog, name);
     }
@@ -119,9 +133,9 @@ void Screenshots::shootDialogs(const QString& page) {
 void Screenshots::openFrom(QWidget& widget, const QString& page) {
     for (QPushButton* const button : widget.findChildren<QPushButton*>()) {
         if (!button->isVisible() || !button->isEnabled() || !button->text().endsWith(u'…')) continue;
-        if (button->window() != widget.window() || m_opened.contains(page + button->objectName())) continue;
-        // What stands on every page is opened from the first.
-        m_opened.insert(page + button->objectName());
+        const QString opened = inThisTheme(page + button->objectName());
+        if (button->window() != widget.window() || m_opened.contains(opened)) continue;
+        m_opened.insert(opened);
         m_steps.push_front([this, page, opener = QPointer<QPushButton>(button), top = QPointer<QWidget>(&widget)] {
             if (top && top != &m_window) shoot(*top, page + u'-' + (opener ? opener->objectName() : QString()));
             shootDialogs(page);
@@ -144,14 +158,13 @@ void Screenshots::write(QWidget& widget, const QString& name, int scale, const Q
     QImage image(widget.size() * scale, QImage::Format_RGB32);
     image.setDevicePixelRatio(scale);
     widget.render(&image);
-    const QString theme = m_dark ? QStringLiteral("dark") : QStringLiteral("light");
-    const QString file = QStringLiteral("%1-%2-%3.png").arg(name, theme, QString::number(scale * 100));
+    const QString file = QStringLiteral("%1-%2.png").arg(inThisTheme(name), QString::number(scale * 100));
     if (!image.save(m_folder + u'/' + file)) m_trouble = tr("%1 cannot be written").arg(file);
     json found = json::array();
     for (const QString& fault : faults) found.push_back(fault.toStdString());
     m_pictures.push_back({{"file", file.toStdString()},
                           {"of", name.toStdString()},
-                          {"theme", theme.toStdString()},
+                          {"theme", m_dark ? "dark" : "light"},
                           {"scale", scale * 100},
                           {"width", image.width()},
                           {"height", image.height()},

@@ -30,6 +30,8 @@ private:
     using Step = std::function<void()>;
     void begin();
     void next();
+    [[nodiscard]] bool curvesGrow(qint64 waited) const;
+    [[nodiscard]] QString inThisTheme(const QString& name) const;
     void wear(bool dark);
     void showPage(int page);
     void shootDialogs(const QString& page);
@@ -47,8 +49,8 @@ private:
     std::deque<Step> m_steps;
     QTimer m_timer;
     QElapsedTimer m_sinceStep;
-    QSet<QString> m_shot;    // dialogs, in this theme
-    QSet<QString> m_opened;  // buttons, in this theme
+    QSet<QString> m_shot;    // dialogs, in a theme
+    QSet<QString> m_opened;  // buttons, in a theme
     bool m_begun = false;
     bool m_dark = false;
     nlohmann::json m_pictures = nlohmann::json::array();
