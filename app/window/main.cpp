@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
+#include <memory>
 #include <string>
 
 #include "app/cli/remote_agent.h"
@@ -106,15 +108,31 @@ int main(int argc, char** argv) {
     if (!given.agent.empty() && !remote) return fail(remote.error() + "; netpas pair request URL --name NAME");
     netpas::ui::ApiLink link(remote ? routeTo(*remote) : routeOf(given));
     netpas::ui::Desk desk(link);
-    netpas::ui::MainWindow window(desk);
-    QObject::connect(&window, &netpas::ui::MainWindow::themeWanted, wear);
     // Closing a dialog while the window is in the tray ends nothing.
     QApplication::setQuitOnLastWindowClosed(false);
-    QObject::connect(&window, &netpas::ui::MainWindow::quitWanted, &app, &QCoreApplication::quit);
-    window.show();
-    if (!given.to.empty()) window.showWay(QString::fromStdString(given.to));
+    std::unique_ptr<netpas::ui::MainWindow> window;
+    const std::function<void()> open = [&] {
+        window = std::make_unique<netpas::ui::MainWindow>(desk);
+        QObject::connect(window.get(), &netpas::ui::MainWindow::themeWanted, wear);
+        QObject::connect(window.get(), &netpas::ui::MainWindow::quitWanted, &app, &QCoreApplication::quit);
+        // All its words were chosen when it was made: another one speaks the other language, in its place. Not from inside the old one.
+        QObject::connect(
+            window.get(), &netpas::ui::MainWindow::languageWanted, &app,
+            [&](const QString& language) {
+                netpas::ui::speak(language);
+                const QRect place = window->geometry();
+                const int page = window->currentPage();
+                open();
+                window->setGeometry(place);
+                window->showPage(page);
+            },
+            Qt::QueuedConnection);
+        window->show();
+    };
+    open();
+    if (!given.to.empty()) window->showWay(QString::fromStdString(given.to));
     if (!given.screenshots.empty()) {
-        new netpas::ui::Screenshots(window, desk, QString::fromStdString(given.screenshots),
+        new netpas::ui::Screenshots(*window, desk, QString::fromStdString(given.screenshots),
                                     [](const QString& trouble) {
                                         if (!trouble.isEmpty())
                                             std::fprintf(stderr, "netpas-secretary: %s\n", qPrintable(trouble));

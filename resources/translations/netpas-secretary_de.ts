@@ -231,6 +231,82 @@
         <source>%1 for %2 %3</source>
         <translation>%1 für %2 %3</translation>
     </message>
+    <message>
+        <source>advertisement</source>
+        <translation>Werbung</translation>
+    </message>
+    <message>
+        <source>article</source>
+        <translation>Artikel</translation>
+    </message>
+    <message>
+        <source>audio-call</source>
+        <translation>Audioanruf</translation>
+    </message>
+    <message>
+        <source>backup</source>
+        <translation>Sicherung</translation>
+    </message>
+    <message>
+        <source>book</source>
+        <translation>Buch</translation>
+    </message>
+    <message>
+        <source>call</source>
+        <translation>Anruf</translation>
+    </message>
+    <message>
+        <source>comic</source>
+        <translation>Comic</translation>
+    </message>
+    <message>
+        <source>conference</source>
+        <translation>Konferenz</translation>
+    </message>
+    <message>
+        <source>download</source>
+        <translation>Download</translation>
+    </message>
+    <message>
+        <source>film</source>
+        <translation>Film</translation>
+    </message>
+    <message>
+        <source>game</source>
+        <translation>Spiel</translation>
+    </message>
+    <message>
+        <source>movie</source>
+        <translation>Spielfilm</translation>
+    </message>
+    <message>
+        <source>music</source>
+        <translation>Musik</translation>
+    </message>
+    <message>
+        <source>present</source>
+        <translation>Geschenk</translation>
+    </message>
+    <message>
+        <source>song</source>
+        <translation>Lied</translation>
+    </message>
+    <message>
+        <source>video</source>
+        <translation>Video</translation>
+    </message>
+    <message>
+        <source>video-call</source>
+        <translation>Videoanruf</translation>
+    </message>
+    <message>
+        <source>video-conference</source>
+        <translation>Videokonferenz</translation>
+    </message>
+    <message>
+        <source>voice-call</source>
+        <translation>Sprachanruf</translation>
+    </message>
 </context>
 <context>
     <name>QObject</name>
@@ -307,6 +383,716 @@
     </message>
 </context>
 <context>
+    <name>RuleWords</name>
+    <message>
+        <source>up to</source>
+        <translation>bis zu</translation>
+    </message>
+    <message>
+        <source>always</source>
+        <translation>immer</translation>
+    </message>
+    <message>
+        <source>never pay</source>
+        <translation>nie zahlen</translation>
+    </message>
+    <message>
+        <source>never</source>
+        <translation>nie</translation>
+    </message>
+    <message>
+        <source>ask</source>
+        <translation>fragen</translation>
+    </message>
+    <message>
+        <source>a minute</source>
+        <translation>pro Minute</translation>
+    </message>
+    <message>
+        <source>an item</source>
+        <translation>pro Stück</translation>
+    </message>
+    <message>
+        <source>each</source>
+        <translation>je Stück</translation>
+    </message>
+    <message>
+        <source>whatever a minute costs</source>
+        <translation>was auch die Minute kostet</translation>
+    </message>
+    <message>
+        <source>whatever an item costs</source>
+        <translation>was auch ein Stück kostet</translation>
+    </message>
+    <message>
+        <source>by the minute</source>
+        <translation>nach Minuten</translation>
+    </message>
+    <message>
+        <source>by the item</source>
+        <translation>nach Stück</translation>
+    </message>
+    <message>
+        <source>about prices by the minute</source>
+        <translation>bei Preisen nach Minuten</translation>
+    </message>
+    <message>
+        <source>about prices by the item</source>
+        <translation>bei Preisen nach Stück</translation>
+    </message>
+    <message>
+        <source>for</source>
+        <translation>für</translation>
+    </message>
+    <message>
+        <source>for anything</source>
+        <translation>für alles</translation>
+    </message>
+    <message>
+        <source>for what has no purpose</source>
+        <translation>für Zweckloses</translation>
+    </message>
+    <message>
+        <source>in quality</source>
+        <translation>in der Güte</translation>
+    </message>
+    <message>
+        <source>in</source>
+        <translation>in</translation>
+    </message>
+    <message>
+        <source>in unknown apps</source>
+        <translation>in unbekannten Programmen</translation>
+    </message>
+    <message>
+        <source>with</source>
+        <translation>mit</translation>
+    </message>
+    <message>
+        <source>with contact</source>
+        <translation>mit Kontakt</translation>
+    </message>
+    <message>
+        <source>with strangers</source>
+        <translation>mit Fremden</translation>
+    </message>
+    <message>
+        <source>with nobody of a group</source>
+        <translation>mit niemandem aus einer Gruppe</translation>
+    </message>
+    <message>
+        <source>from</source>
+        <translation>von</translation>
+    </message>
+    <message>
+        <source>from any site</source>
+        <translation>von jeder Website</translation>
+    </message>
+    <message>
+        <source>without a site</source>
+        <translation>ohne Website</translation>
+    </message>
+    <message>
+        <source>and its sub-domains</source>
+        <translation>und deren Unterseiten</translation>
+    </message>
+    <message>
+        <source>to</source>
+        <translation>an</translation>
+    </message>
+    <message>
+        <source>to bare addresses</source>
+        <translation>an bloße Adressen</translation>
+    </message>
+    <message>
+        <source>through ISP</source>
+        <translation>über Anbieter</translation>
+    </message>
+    <message>
+        <source>by</source>
+        <translation>durch</translation>
+    </message>
+    <message>
+        <source>by nobody known</source>
+        <translation>durch niemand Bekannten</translation>
+    </message>
+    <message>
+        <source>on</source>
+        <translation>auf</translation>
+    </message>
+    <message>
+        <source>on this machine</source>
+        <translation>auf diesem Rechner</translation>
+    </message>
+    <message>
+        <source>at most</source>
+        <translation>höchstens</translation>
+    </message>
+    <message>
+        <source>a day</source>
+        <translation>am Tag</translation>
+    </message>
+    <message>
+        <source>a week</source>
+        <translation>in der Woche</translation>
+    </message>
+    <message>
+        <source>a month</source>
+        <translation>im Monat</translation>
+    </message>
+    <message>
+        <source>in all</source>
+        <translation>insgesamt</translation>
+    </message>
+    <message>
+        <source>once</source>
+        <translation>einmal</translation>
+    </message>
+    <message>
+        <source>until</source>
+        <translation>bis</translation>
+    </message>
+    <message>
+        <source>until the app exits</source>
+        <translation>bis das Programm endet</translation>
+    </message>
+    <message>
+        <source>exits</source>
+        <translation>endet</translation>
+    </message>
+    <message>
+        <source>today</source>
+        <translation>heute</translation>
+    </message>
+    <message>
+        <source>tomorrow</source>
+        <translation>morgen</translation>
+    </message>
+    <message>
+        <source>ask above that</source>
+        <translation>darüber fragen</translation>
+    </message>
+    <message>
+        <source>refuse above that</source>
+        <translation>darüber ablehnen</translation>
+    </message>
+    <message>
+        <source>ask beyond that</source>
+        <translation>darüber hinaus fragen</translation>
+    </message>
+    <message>
+        <source>refuse beyond that</source>
+        <translation>darüber hinaus ablehnen</translation>
+    </message>
+    <message>
+        <source>ask about others</source>
+        <translation>bei anderen fragen</translation>
+    </message>
+    <message>
+        <source>refuse about others</source>
+        <translation>andere ablehnen</translation>
+    </message>
+    <message>
+        <source>every day</source>
+        <translation>jeden Tag</translation>
+    </message>
+    <message>
+        <source>on working days</source>
+        <translation>an Werktagen</translation>
+    </message>
+    <message>
+        <source>at weekends</source>
+        <translation>am Wochenende</translation>
+    </message>
+    <message>
+        <source>on Mondays</source>
+        <translation>montags</translation>
+    </message>
+    <message>
+        <source>on Tuesdays</source>
+        <translation>dienstags</translation>
+    </message>
+    <message>
+        <source>on Wednesdays</source>
+        <translation>mittwochs</translation>
+    </message>
+    <message>
+        <source>on Thursdays</source>
+        <translation>donnerstags</translation>
+    </message>
+    <message>
+        <source>on Fridays</source>
+        <translation>freitags</translation>
+    </message>
+    <message>
+        <source>on Saturdays</source>
+        <translation>samstags</translation>
+    </message>
+    <message>
+        <source>on Sundays</source>
+        <translation>sonntags</translation>
+    </message>
+    <message>
+        <source>Tuesdays</source>
+        <translation>dienstags</translation>
+    </message>
+    <message>
+        <source>Wednesdays</source>
+        <translation>mittwochs</translation>
+    </message>
+    <message>
+        <source>Thursdays</source>
+        <translation>donnerstags</translation>
+    </message>
+    <message>
+        <source>Fridays</source>
+        <translation>freitags</translation>
+    </message>
+    <message>
+        <source>Saturdays</source>
+        <translation>samstags</translation>
+    </message>
+    <message>
+        <source>Sundays</source>
+        <translation>sonntags</translation>
+    </message>
+    <message>
+        <source>advertisement</source>
+        <translation>Werbung</translation>
+    </message>
+    <message>
+        <source>articles</source>
+        <translation>Artikel</translation>
+    </message>
+    <message>
+        <source>audio calls</source>
+        <translation>Audioanrufe</translation>
+    </message>
+    <message>
+        <source>books</source>
+        <translation>Bücher</translation>
+    </message>
+    <message>
+        <source>calls</source>
+        <translation>Anrufe</translation>
+    </message>
+    <message>
+        <source>comics</source>
+        <translation>Comics</translation>
+    </message>
+    <message>
+        <source>conferences</source>
+        <translation>Konferenzen</translation>
+    </message>
+    <message>
+        <source>downloads</source>
+        <translation>Downloads</translation>
+    </message>
+    <message>
+        <source>films</source>
+        <translation>Filme</translation>
+    </message>
+    <message>
+        <source>games</source>
+        <translation>Spiele</translation>
+    </message>
+    <message>
+        <source>movies</source>
+        <translation>Spielfilme</translation>
+    </message>
+    <message>
+        <source>music</source>
+        <translation>Musik</translation>
+    </message>
+    <message>
+        <source>songs</source>
+        <translation>Lieder</translation>
+    </message>
+    <message>
+        <source>video</source>
+        <translation>Video</translation>
+    </message>
+    <message>
+        <source>video calls</source>
+        <translation>Videoanrufe</translation>
+    </message>
+    <message>
+        <source>video conferences</source>
+        <translation>Videokonferenzen</translation>
+    </message>
+    <message>
+        <source>voice calls</source>
+        <translation>Sprachanrufe</translation>
+    </message>
+    <message>
+        <source>from %1 to %2</source>
+        <translation>von %1 bis %2 Uhr</translation>
+    </message>
+</context>
+<context>
+    <name>Said</name>
+    <message>
+        <source>No rule is about this.</source>
+        <translation>Davon handelt keine Regel.</translation>
+    </message>
+    <message>
+        <source>Rule %1 decides: %2 So %3. %4</source>
+        <translation>Regel %1 entscheidet: %2 Also %3. %4</translation>
+    </message>
+    <message>
+        <source>Rule %1 decides: %2 It could cost %3, and of its budget %4 is left, so %5. %6</source>
+        <translation>Regel %1 entscheidet: %2 Es könnte %3 kosten, und von ihrem Budget ist noch %4 übrig, also %5. %6</translation>
+    </message>
+    <message>
+        <source>Rule %1 decides: %2 What is offered is %3, so %4. %5</source>
+        <translation>Regel %1 entscheidet: %2 Angeboten wird %3, also %4. %5</translation>
+    </message>
+    <message>
+        <source>Rule %1 decides: %2. %3 is within it, so %4. %5</source>
+        <translation>Regel %1 entscheidet: %2. %3 liegt darunter, also %4. %5</translation>
+    </message>
+    <message>
+        <source>Rule %1 decides: %2. %3 is above its %4, so %5. %6</source>
+        <translation>Regel %1 entscheidet: %2. %3 liegt über ihren %4, also %5. %6</translation>
+    </message>
+    <message>
+        <source>No other rule is about this.</source>
+        <translation>Keine andere Regel handelt davon.</translation>
+    </message>
+    <message>
+        <source>Rule %1 comes second (%2): %3.</source>
+        <translation>An zweiter Stelle steht Regel %1 (%2): %3.</translation>
+    </message>
+    <message>
+        <source>rule %1 has the higher priority (%2 against %3)</source>
+        <translation>Regel %1 hat den höheren Vorrang (%2 gegen %3)</translation>
+    </message>
+    <message>
+        <source>rule %1 names more (%2 against %3)</source>
+        <translation>Regel %1 nennt mehr (%2 gegen %3)</translation>
+    </message>
+    <message>
+        <source>rule %1 names something narrower (%2 against %3)</source>
+        <translation>Regel %1 nennt Engeres (%2 gegen %3)</translation>
+    </message>
+    <message>
+        <source>rule %1 has the shorter life (%2 against %3)</source>
+        <translation>Regel %1 gilt kürzer (%2 gegen %3)</translation>
+    </message>
+    <message>
+        <source>of rules that are alike the stricter decides: refuse before ask before allow</source>
+        <translation>unter gleichen Regeln entscheidet die strengere: ablehnen vor fragen vor erlauben</translation>
+    </message>
+    <message>
+        <source>rule %1 is the newer one</source>
+        <translation>Regel %1 ist die neuere</translation>
+    </message>
+    <message>
+        <source>it is paid</source>
+        <translation>wird bezahlt</translation>
+    </message>
+    <message>
+        <source>you are asked</source>
+        <translation>werden Sie gefragt</translation>
+    </message>
+    <message>
+        <source>it is not paid</source>
+        <translation>wird nicht bezahlt</translation>
+    </message>
+    <message>
+        <source>it says nothing</source>
+        <translation>sagt sie nichts</translation>
+    </message>
+    <message>
+        <source>no known quality</source>
+        <translation>keine bekannte Güte</translation>
+    </message>
+    <message>
+        <source>until the app exits</source>
+        <translation>bis das Programm endet</translation>
+    </message>
+    <message>
+        <source>purpose</source>
+        <translation>Zweck</translation>
+    </message>
+    <message>
+        <source>payee</source>
+        <translation>Empfänger</translation>
+    </message>
+    <message>
+        <source>contact</source>
+        <translation>Kontakt</translation>
+    </message>
+    <message>
+        <source>group</source>
+        <translation>Gruppe</translation>
+    </message>
+    <message>
+        <source>group of sites</source>
+        <translation>Gruppe von Websites</translation>
+    </message>
+    <message>
+        <source>site</source>
+        <translation>Website</translation>
+    </message>
+    <message>
+        <source>app</source>
+        <translation>Programm</translation>
+    </message>
+    <message>
+        <source>user</source>
+        <translation>Benutzer</translation>
+    </message>
+    <message>
+        <source>device</source>
+        <translation>Gerät</translation>
+    </message>
+    <message>
+        <source>times</source>
+        <translation>Zeiten</translation>
+    </message>
+    <message>
+        <source>nothing</source>
+        <translation>nichts</translation>
+    </message>
+    <message>
+        <source>From one answer of yours (%1 about exactly this) you pay %2 for this with %3 % probability; your limit lies between %4 and %5.</source>
+        <translation>Nach einer Antwort von Ihnen (%1 zu genau diesem) zahlen Sie %2 dafür mit %3 % Wahrscheinlichkeit; Ihre Grenze liegt zwischen %4 und %5.</translation>
+    </message>
+    <message>
+        <source>From %1 answers of yours (%2 about exactly this) you pay %3 for this with %4 % probability; your limit lies between %5 and %6.</source>
+        <translation>Nach %1 Antworten von Ihnen (%2 zu genau diesem) zahlen Sie %3 dafür mit %4 % Wahrscheinlichkeit; Ihre Grenze liegt zwischen %5 und %6.</translation>
+    </message>
+    <message>
+        <source>You asked for it, and the whole cap is within the limits.</source>
+        <translation>Sie haben es verlangt, und es bleibt ganz in den Grenzen.</translation>
+    </message>
+    <message>
+        <source>You were asked, and approved it.</source>
+        <translation>Sie wurden gefragt und haben es erlaubt.</translation>
+    </message>
+    <message>
+        <source>You refused it.</source>
+        <translation>Sie haben es abgelehnt.</translation>
+    </message>
+    <message>
+        <source>You said &quot;not now&quot;.</source>
+        <translation>Sie sagten „jetzt nicht“.</translation>
+    </message>
+    <message>
+        <source>You said &quot;not now&quot; to this a while ago.</source>
+        <translation>Sie sagten dazu vor kurzem „jetzt nicht“.</translation>
+    </message>
+    <message>
+        <source>A person is asked.</source>
+        <translation>Jemand wird gefragt.</translation>
+    </message>
+    <message>
+        <source>A person is asked. %1</source>
+        <translation>Jemand wird gefragt. %1</translation>
+    </message>
+    <message>
+        <source>Nobody is there to be asked.</source>
+        <translation>Niemand ist da, der gefragt werden kann.</translation>
+    </message>
+    <message>
+        <source>Nobody could be asked.</source>
+        <translation>Niemand konnte gefragt werden.</translation>
+    </message>
+    <message>
+        <source>Nobody answered before the quote ran out.</source>
+        <translation>Niemand antwortete, bevor das Angebot ablief.</translation>
+    </message>
+    <message>
+        <source>The quote has run out.</source>
+        <translation>Das Angebot ist abgelaufen.</translation>
+    </message>
+    <message>
+        <source>Too many questions wait for an answer.</source>
+        <translation>Zu viele Fragen warten auf Antwort.</translation>
+    </message>
+    <message>
+        <source>What was paid and not spent goes back.</source>
+        <translation>Was bezahlt und nicht verbraucht wurde, geht zurück.</translation>
+    </message>
+    <message>
+        <source>The secretary is locked.</source>
+        <translation>Der Sekretär ist gesperrt.</translation>
+    </message>
+    <message>
+        <source>the secretary is locked</source>
+        <translation>der Sekretär ist gesperrt</translation>
+    </message>
+    <message>
+        <source>the secretary is locked: nothing is spent</source>
+        <translation>der Sekretär ist gesperrt: nichts wird ausgegeben</translation>
+    </message>
+    <message>
+        <source>Spending is paused.</source>
+        <translation>Ausgaben ruhen.</translation>
+    </message>
+    <message>
+        <source>The cap of %1 is above the limit of %2 for one purchase.</source>
+        <translation>Die Höchstsumme von %1 liegt über der Grenze von %2 für einen Kauf.</translation>
+    </message>
+    <message>
+        <source>The budget of %1 for each %2 (%3) has %4 left: %5 are spent and %6 set aside, and this may cost %7.</source>
+        <translation>Im Budget von %1 je %2 (%3) sind noch %4: %5 sind ausgegeben, %6 zurückgelegt, und dies kann %7 kosten.</translation>
+    </message>
+    <message>
+        <source>The budget of %1 has %2 left: %3 are spent and %4 set aside, and this may cost %5.</source>
+        <translation>Im Budget von %1 sind noch %2: %3 sind ausgegeben, %4 zurückgelegt, und dies kann %5 kosten.</translation>
+    </message>
+    <message>
+        <source>The clock says %1, but it has been %2 already; nothing is spent, for no budget may start twice.</source>
+        <translation>Die Uhr sagt %1, aber es war schon %2; nichts wird ausgegeben, denn kein Budget darf zweimal beginnen.</translation>
+    </message>
+    <message>
+        <source>%1 for everything</source>
+        <translation>%1 für alles</translation>
+    </message>
+    <message>
+        <source>%1 without asking</source>
+        <translation>%1 ohne zu fragen</translation>
+    </message>
+    <message>
+        <source>ask for less, or raise it with `netpas budget set`</source>
+        <translation>weniger verlangen, oder das Budget erhöhen (Seite Einstellungen)</translation>
+    </message>
+    <message>
+        <source>the agent is not connected: best effort</source>
+        <translation>der Agent ist nicht verbunden: ohne Bezahlung</translation>
+    </message>
+    <message>
+        <source>the agent is not there</source>
+        <translation>der Agent ist nicht da</translation>
+    </message>
+    <message>
+        <source>the secretary is not there</source>
+        <translation>der Sekretär ist nicht da</translation>
+    </message>
+    <message>
+        <source>netpasd is starting</source>
+        <translation>netpasd startet</translation>
+    </message>
+    <message>
+        <source>no ISP was joined</source>
+        <translation>Noch ist kein Anbieter eingerichtet</translation>
+    </message>
+    <message>
+        <source>the ISP&apos;s directory does not answer</source>
+        <translation>das Verzeichnis des Anbieters antwortet nicht</translation>
+    </message>
+    <message>
+        <source>the ISP&apos;s descriptor is not to be trusted: %1</source>
+        <translation>den Angaben des Anbieters ist nicht zu trauen: %1</translation>
+    </message>
+    <message>
+        <source>the prices on the way are not usable</source>
+        <translation>die Preise auf dem Weg sind nicht brauchbar</translation>
+    </message>
+    <message>
+        <source>the offer has expired</source>
+        <translation>das Angebot ist abgelaufen</translation>
+    </message>
+    <message>
+        <source>the cap does not pay for the smallest slice</source>
+        <translation>die Höchstsumme reicht nicht für das kleinste Stück</translation>
+    </message>
+    <message>
+        <source>your ISP knows no way to ISP %1</source>
+        <translation>Ihr Anbieter kennt keinen Weg zu Anbieter %1</translation>
+    </message>
+    <message>
+        <source>nothing was paid</source>
+        <translation>nichts wurde bezahlt</translation>
+    </message>
+    <message>
+        <source>not an IP address: %1</source>
+        <translation>keine IP-Adresse: %1</translation>
+    </message>
+    <message>
+        <source>to is not an IP address</source>
+        <translation>das Ziel ist keine IP-Adresse</translation>
+    </message>
+    <message>
+        <source>you may not do this here</source>
+        <translation>das dürfen Sie hier nicht</translation>
+    </message>
+    <message>
+        <source>too many requests in a second</source>
+        <translation>zu viele Anfragen in einer Sekunde</translation>
+    </message>
+    <message>
+        <source>measurements are shown on the agent&apos;s own machine only</source>
+        <translation>Messungen zeigt nur der Rechner des Agenten selbst</translation>
+    </message>
+    <message>
+        <source>a rule begins with &quot;up to&quot;, &quot;always&quot;, &quot;never&quot; or &quot;ask&quot;</source>
+        <translation>eine Regel beginnt mit „bis zu“, „immer“, „nie“ oder „fragen“</translation>
+    </message>
+    <message>
+        <source>a limit is &quot;a minute&quot; or &quot;an item&quot;</source>
+        <translation>eine Grenze gilt „pro Minute“ oder „pro Stück“</translation>
+    </message>
+    <message>
+        <source>&quot;%1&quot; is no amount</source>
+        <translation>„%1“ ist kein Betrag</translation>
+    </message>
+    <message>
+        <source>&quot;%1&quot; is no site</source>
+        <translation>„%1“ ist keine Website</translation>
+    </message>
+    <message>
+        <source>&quot;%1&quot; is no time</source>
+        <translation>„%1“ ist keine Zeit</translation>
+    </message>
+    <message>
+        <source>&quot;%1&quot; is no ISP</source>
+        <translation>„%1“ ist kein Anbieter</translation>
+    </message>
+    <message>
+        <source>&quot;%1&quot; has no meaning here</source>
+        <translation>„%1“ bedeutet hier nichts</translation>
+    </message>
+    <message>
+        <source>there is no amount</source>
+        <translation>der Betrag fehlt</translation>
+    </message>
+    <message>
+        <source>there is no %1 after &quot;%2&quot;</source>
+        <translation>nach „%2“ fehlt etwas: %1</translation>
+    </message>
+    <message>
+        <source>a rule ends only once</source>
+        <translation>eine Regel endet nur einmal</translation>
+    </message>
+    <message>
+        <source>only what is allowed has a limit</source>
+        <translation>nur was erlaubt ist, hat eine Grenze</translation>
+    </message>
+    <message>
+        <source>a budget is for a day, a week, a month, or in all</source>
+        <translation>ein Budget gilt am Tag, in der Woche, im Monat oder insgesamt</translation>
+    </message>
+    <message>
+        <source>write 5¢, 5c, $1.50 or 0.05</source>
+        <translation>zum Beispiel 5 ¢, 5 ct, $1,50 oder 0,05</translation>
+    </message>
+    <message>
+        <source>write example.net or *.example.net</source>
+        <translation>zum Beispiel example.net oder *.example.net</translation>
+    </message>
+    <message>
+        <source>write today, tomorrow, 18:00, 2026-12-24 or 2026-12-24 18:00</source>
+        <translation>zum Beispiel heute, morgen, 18:00, 2026-12-24 oder 2026-12-24 18:00</translation>
+    </message>
+    <message>
+        <source>%1 and %2</source>
+        <translation>%1 und %2</translation>
+    </message>
+</context>
+<context>
     <name>netpas::ui::ApiLink</name>
     <message>
         <source>Who answers at %1 is not the agent that this machine was paired with.</source>
@@ -330,7 +1116,7 @@
     </message>
     <message>
         <source>sudo adduser &quot;$USER&quot; netpas, then log in again</source>
-        <translation>sudo adduser "$USER" netpas, dann neu anmelden</translation>
+        <translation>sudo adduser &quot;$USER&quot; netpas, dann neu anmelden</translation>
     </message>
     <message>
         <source>netpasd is not running.</source>
@@ -832,6 +1618,10 @@
         <source>Nothing is bought now. Everything travels best effort.</source>
         <translation>Gerade ist nichts gekauft. Alles läuft wie ohne Bezahlung.</translation>
     </message>
+    <message>
+        <source>you</source>
+        <translation>Sie</translation>
+    </message>
 </context>
 <context>
     <name>netpas::ui::PathsPage</name>
@@ -1324,7 +2114,7 @@
     </message>
     <message>
         <source>up to 1c a minute for video in mpv from example.net until today</source>
-        <translation>up to 1c a minute for video in mpv from example.net until today</translation>
+        <translation>bis zu 1 ct pro Minute für Video in mpv von example.net bis heute</translation>
     </message>
     <message>
         <source>a rule as a sentence</source>
@@ -1514,10 +2304,6 @@
     <message>
         <source>Lan&amp;guage</source>
         <translation>Sp&amp;rache</translation>
-    </message>
-    <message>
-        <source>The window speaks it from its next start on.</source>
-        <translation>Das Fenster spricht sie ab seinem nächsten Start.</translation>
     </message>
     <message>
         <source>Set passp&amp;hrase</source>

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/net/http_lines.h"
+#include "secretary/ui/said.h"
 
 namespace netpas::ui {
 
@@ -23,30 +24,31 @@ constexpr size_t mostAnswer = size_t{64} << 20;
 
 // Why nobody answered, and what to do about it. "Not running" and "not allowed" have different remedies.
 json unanswered(const net::HttpTarget& target, net::NetError error) {
-    const auto said = [](const char* code, const QString& message, const QString& hint) -> json {
+    const auto trouble = [](const char* code, const QString& message, const QString& hint) -> json {
         return {{"code", code}, {"message", message.toStdString()}, {"hint", hint.toStdString()}};
     };
     const auto* const here = std::get_if<net::UnixTarget>(&target);
     const QString where = QString::fromStdString(here != nullptr ? here->socket.string()
                                                                  : std::get<net::TlsTarget>(target).server.toString());
     if (here == nullptr && error == net::NetError::Refused) {
-        return said("UNTRUSTED",
-                    ApiLink::tr("Who answers at %1 is not the agent that this machine was paired with.").arg(where),
-                    QStringLiteral("netpas pair request"));
+        return trouble("UNTRUSTED",
+                       ApiLink::tr("Who answers at %1 is not the agent that this machine was paired with.").arg(where),
+                       QStringLiteral("netpas pair request"));
     }
     if (error != net::NetError::CannotConnect && error != net::NetError::TimedOut) {
-        return said("AGENT_SILENT", ApiLink::tr("netpasd broke the connection off."),
-                    QStringLiteral("journalctl -u netpasd"));
+        return trouble("AGENT_SILENT", ApiLink::tr("netpasd broke the connection off."),
+                       QStringLiteral("journalctl -u netpasd"));
     }
     if (here == nullptr) {
-        return said("NOT_RUNNING", ApiLink::tr("The agent at %1 does not answer.").arg(where),
-                    ApiLink::tr("on that machine: systemctl status netpasd"));
+        return trouble("NOT_RUNNING", ApiLink::tr("The agent at %1 does not answer.").arg(where),
+                       ApiLink::tr("on that machine: systemctl status netpasd"));
     }
     if (::access(here->socket.c_str(), F_OK) == 0 && ::access(here->socket.c_str(), R_OK | W_OK) != 0) {
-        return said("UNAUTHORIZED", ApiLink::tr("You may not use %1.").arg(where),
-                    ApiLink::tr("sudo adduser \"$USER\" netpas, then log in again"));
+        return trouble("UNAUTHORIZED", ApiLink::tr("You may not use %1.").arg(where),
+                       ApiLink::tr("sudo adduser \"$USER\" netpas, then log in again"));
     }
-    return said("NOT_RUNNING", ApiLink::tr("netpasd is not running."), QStringLiteral("sudo systemctl start netpasd"));
+    return trouble("NOT_RUNNING", ApiLink::tr("netpasd is not running."),
+                   QStringLiteral("sudo systemctl start netpasd"));
 }
 
 ApiReply replyFrom(const net::HttpAnswer& answer) {
@@ -161,8 +163,8 @@ QString ApiReply::header(const char* name) const {
 }
 
 QString ApiReply::code() const { return textAt(body, "code"); }
-QString ApiReply::message() const { return textAt(body, "message"); }
-QString ApiReply::hint() const { return textAt(body, "hint"); }
+QString ApiReply::message() const { return said(textAt(body, "message")); }
+QString ApiReply::hint() const { return said(textAt(body, "hint")); }
 
 QString textAt(const json& object, const char* name) {
     const auto found = object.is_object() ? object.find(name) : object.end();

@@ -64,6 +64,26 @@ struct Words {
     QT_TRANSLATE_NOOP("ApiWords", "node"),
     QT_TRANSLATE_NOOP("ApiWords", "user"),
     QT_TRANSLATE_NOOP("ApiWords", "rule"),
+    // What applications say it is for, where they use the usual words.
+    QT_TRANSLATE_NOOP("ApiWords", "advertisement"),
+    QT_TRANSLATE_NOOP("ApiWords", "article"),
+    QT_TRANSLATE_NOOP("ApiWords", "audio-call"),
+    QT_TRANSLATE_NOOP("ApiWords", "backup"),
+    QT_TRANSLATE_NOOP("ApiWords", "book"),
+    QT_TRANSLATE_NOOP("ApiWords", "call"),
+    QT_TRANSLATE_NOOP("ApiWords", "comic"),
+    QT_TRANSLATE_NOOP("ApiWords", "conference"),
+    QT_TRANSLATE_NOOP("ApiWords", "download"),
+    QT_TRANSLATE_NOOP("ApiWords", "film"),
+    QT_TRANSLATE_NOOP("ApiWords", "game"),
+    QT_TRANSLATE_NOOP("ApiWords", "movie"),
+    QT_TRANSLATE_NOOP("ApiWords", "music"),
+    QT_TRANSLATE_NOOP("ApiWords", "present"),
+    QT_TRANSLATE_NOOP("ApiWords", "song"),
+    QT_TRANSLATE_NOOP("ApiWords", "video"),
+    QT_TRANSLATE_NOOP("ApiWords", "video-call"),
+    QT_TRANSLATE_NOOP("ApiWords", "video-conference"),
+    QT_TRANSLATE_NOOP("ApiWords", "voice-call"),
 };
 
 }  // namespace

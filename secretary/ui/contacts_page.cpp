@@ -9,6 +9,7 @@
 #include <QVBoxLayout>
 
 #include "secretary/ui/desk.h"
+#include "secretary/ui/said.h"
 #include "secretary/ui/table.h"
 
 namespace netpas::ui {
@@ -110,7 +111,7 @@ void ContactsPage::showPayees(const json& list) {
     m_payees->setRowCount(list.is_array() ? static_cast<int>(list.size()) : 0);
     for (int row = 0; row < m_payees->rowCount(); ++row) {
         const json& payee = list[static_cast<size_t>(row)];
-        const QString problem = textAt(at(payee, {"problem"}), "message");
+        const QString problem = said(textAt(at(payee, {"problem"}), "message"));
         m_payees->setItem(row, 0, new QTableWidgetItem(textAt(payee, "name")));
         m_payees->setItem(row, 1, new QTableWidgetItem(joined(at(payee, {"classes"}))));
         m_payees->setItem(row, 2, new QTableWidgetItem(problem.isEmpty() ? tr("yes") : problem));

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "secretary/ui/said.h"
+
 namespace netpas::ui {
 
 using nlohmann::json;
@@ -77,7 +79,7 @@ void Desk::follow() {
 void Desk::take(const json& event) {
     const QString kind = textAt(event, "event");
     const json trouble = at(event, {"trouble"});
-    if (trouble.is_object()) setState(State::Lost, textAt(trouble, "message"), textAt(trouble, "hint"));
+    if (trouble.is_object()) setState(State::Lost, said(textAt(trouble, "message")), said(textAt(trouble, "hint")));
     const json standing = at(event, {"status"});
     if (standing.is_object()) takeStanding(standing);
     if (kind == QLatin1String("snapshot")) return takePurchases(at(event, {"purchases"}));

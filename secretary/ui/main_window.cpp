@@ -76,6 +76,7 @@ MainWindow::MainWindow(Desk& desk, QWidget* parent) : QMainWindow(parent), m_des
     addPage<BackupPage>(tr("Backup"));
     auto* const settings = addPage<SettingsPage>(tr("Settings"));
     connect(settings, &SettingsPage::themeWanted, this, &MainWindow::themeWanted);
+    connect(settings, &SettingsPage::languageWanted, this, &MainWindow::languageWanted);
     int widest = 0;  // with a number behind it
     for (const QString& name : pageNames()) widest = std::max(widest, fontMetrics().horizontalAdvance(name + "  (9)"));
     m_list->setFixedWidth(widest + 2 * m_list->frameWidth() + fontMetrics().averageCharWidth() * 3);
@@ -146,6 +147,8 @@ QStringList MainWindow::pageNames() const {
 }
 
 QWidget* MainWindow::page(int index) const { return m_pages->widget(index); }
+
+int MainWindow::currentPage() const { return m_list->currentRow(); }
 
 void MainWindow::showPage(int index) { m_list->setCurrentRow(index); }
 

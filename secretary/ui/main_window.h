@@ -26,6 +26,7 @@ public:
     [[nodiscard]] QStringList pageNames() const;  // as in the list
     [[nodiscard]] QWidget* page(int index) const;
     void showPage(int index);
+    [[nodiscard]] int currentPage() const;
     // The page of ways and offers, and what is sold on the way to this address.
     void showWay(const QString& to);
 
@@ -33,8 +34,9 @@ public:
     void present();
 
 signals:
-    void themeWanted(const QString& theme);  // system, light, dark
-    void quitWanted();                       // it was closed, and does not stay in the tray
+    void themeWanted(const QString& theme);        // system, light, dark
+    void languageWanted(const QString& language);  // system, de, en
+    void quitWanted();                             // it was closed, and does not stay in the tray
 
 protected:
     void changeEvent(QEvent* event) override;

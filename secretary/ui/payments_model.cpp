@@ -6,6 +6,7 @@
 
 #include "secretary/ui/api_words.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/said.h"
 
 namespace netpas::ui {
 
@@ -101,7 +102,7 @@ PaymentsModel::Row PaymentsModel::rowFrom(const json& entry) {
     row.id = textAt(entry, "id").toULongLong();
     row.when = QDateTime::fromString(textAt(entry, "requested_at"), Qt::ISODateWithMs).toLocalTime();
     row.app = textAt(entry, "app");
-    row.what = textAt(entry, "purpose");
+    row.what = wordFor(textAt(entry, "purpose"));
     row.to = textAt(entry, "contact");
     for (const char* const name : {"domain", "payee"}) {
         if (row.to.isEmpty()) row.to = textAt(entry, name);
@@ -137,7 +138,7 @@ QString PaymentsModel::shown(const Row& row, int column) const {
     case State: return row.state;
     case Charged:
         return row.charged ? moneyText(*row.charged, Amount::Cost) : row.refused ? tr("nothing") : tr("not yet");
-    case Why: return row.why;
+    case Why: return said(row.why);
     case Label: return row.label;
     default: return {};
     }

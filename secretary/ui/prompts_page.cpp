@@ -9,9 +9,11 @@
 #include <QTableWidget>
 #include <QVBoxLayout>
 
+#include "secretary/ui/api_words.h"
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
 #include "secretary/ui/question_text.h"
+#include "secretary/ui/rule_words.h"
 #include "secretary/ui/table.h"
 
 namespace netpas::ui {
@@ -146,7 +148,7 @@ void PromptsPage::fill(QTableWidget* table, const std::vector<json>& questions) 
         const auto since = QDateTime::fromString(textAt(one, "since"), Qt::ISODateWithMs).toLocalTime();
         set(Since, QLocale().toString(since, QLocale::ShortFormat))->setData(idRole, id);
         set(Who, whoAsks(one))->setToolTip(textAt(at(one, {"who"}), "executable"));
-        set(For, textAt(at(one, {"claim"}), "purpose"));
+        set(For, wordFor(textAt(at(one, {"claim"}), "purpose")));
         set(From, fromWhom(one));
         set(Price, whatItCosts(one));
         const int requests = textAt(one, "requests").toInt();
@@ -160,7 +162,7 @@ void PromptsPage::fill(QTableWidget* table, const std::vector<json>& questions) 
 void PromptsPage::showMeaning() {
     const json missed = question(selectedIn(m_missed));
     QStringList parts;
-    for (const QString& part : {textAt(at(missed, {"claim"}), "purpose"), whoAsks(missed), fromWhom(missed)}) {
+    for (const QString& part : {wordFor(textAt(at(missed, {"claim"}), "purpose")), whoAsks(missed), fromWhom(missed)}) {
         if (!part.isEmpty()) parts << part;
     }
     const auto price = moneyFrom(at(missed, {"cost", "price"}));
@@ -185,7 +187,7 @@ void PromptsPage::decide(const char* verdict, const char* lifetime) {
                     {"front_end", m_desk.frontEnd().toStdString()}};
     m_desk.link().call("POST", "/v1/pending/" + textAt(missed, "id"), body, this, [this](const ApiReply& reply) {
         if (!reply.ok()) return m_meaning->setText(reply.message() + u'\n' + reply.hint());
-        const QString rule = textAt(at(reply.body, {"rule"}), "sentence");
+        const QString rule = ruleInWords(textAt(at(reply.body, {"rule"}), "sentence"));
         if (!rule.isEmpty()) m_meaning->setText(tr("The rule is kept: %1").arg(rule));
         m_desk.refresh();
     });

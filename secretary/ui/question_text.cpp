@@ -3,6 +3,7 @@
 #include <QCoreApplication>
 
 #include "secretary/ui/api_link.h"
+#include "secretary/ui/api_words.h"
 #include "secretary/ui/money_text.h"
 
 namespace netpas::ui {
@@ -36,7 +37,7 @@ QString fromWhom(const json& question) {
 }
 
 QString whatItSays(const json& question) {
-    const QString purpose = textAt(at(question, {"claim"}), "purpose"), from = fromWhom(question);
+    const QString purpose = wordFor(textAt(at(question, {"claim"}), "purpose")), from = fromWhom(question);
     if (purpose.isEmpty() && from.isEmpty()) return Words::tr("It does not say what for.");
     if (purpose.isEmpty()) return Words::tr("It says: from %1").arg(from);
     return from.isEmpty() ? Words::tr("It says: for %1").arg(purpose)

@@ -9,6 +9,7 @@
 #include <array>
 
 #include "secretary/ui/api_link.h"
+#include "secretary/ui/api_words.h"
 #include "secretary/ui/flow_layout.h"
 #include "secretary/ui/money_text.h"
 
@@ -97,7 +98,7 @@ void RuleSentence::setQuestion(const json& question) {
     if (m_amount->text().isEmpty() || !m_amount->isModified()) m_amount->setText(amount);
     m_per->setText(textAt(at(question, {"cost"}), "per") == QLatin1String("minute") ? tr("a minute") : tr("each time"));
     const QString purpose = textAt(claim, "purpose");
-    setPart(m_purpose, purpose, purpose, suggested("purpose"));
+    setPart(m_purpose, purpose, wordFor(purpose), suggested("purpose"));
     const json who = at(question, {"who"});
     setPart(m_app, textAt(who, "executable"), textAt(who, "name"), suggested("app"));
     for (const char* const part : {"contact", "group", "domain", "payee"}) {

@@ -17,6 +17,8 @@
 #include "secretary/ui/money_text.h"
 #include "secretary/ui/payments_model.h"
 #include "secretary/ui/payments_page.h"
+#include "secretary/ui/rule_words.h"
+#include "secretary/ui/said.h"
 #include "secretary/ui/table.h"
 
 namespace netpas::ui {
@@ -31,7 +33,7 @@ bool RulesModel::setRules(const json& rules) {
     m_rows.clear();
     m_rows.reserve(list.size());
     for (const json& rule : list) {
-        const QString sentence = textAt(rule, "sentence");
+        const QString sentence = ruleInWords(textAt(rule, "sentence"));
         m_rows.push_back({rule, sentence, sentence.toLower(), moneyFrom(at(rule, {"spent"}))});
     }
     endResetModel();
@@ -175,7 +177,7 @@ void RulesPage::showRules(const json& rules) {
 void RulesPage::say(const ApiReply& reply, const QString& good) {
     if (reply.ok()) return m_said->setText(good);
     QString text = reply.message();
-    for (const json& finding : at(reply.body, {"findings"})) text += u'\n' + textAt(finding, "message");
+    for (const json& finding : at(reply.body, {"findings"})) text += u'\n' + said(textAt(finding, "message"));
     if (!reply.hint().isEmpty()) text += u'\n' + reply.hint();
     m_said->setText(text);
 }
@@ -186,12 +188,13 @@ void RulesPage::understand() {
     m_rule = nullptr;
     m_keep->setEnabled(false);
     if (sentence.trimmed().isEmpty()) return m_meaning->clear();
-    const json body{{"sentence", sentence.toStdString()}, {"zone", QTimeZone::systemTimeZoneId().toStdString()}};
+    const json body{{"sentence", ruleFromWords(sentence).toStdString()},
+                    {"zone", QTimeZone::systemTimeZoneId().toStdString()}};
     m_desk.link().call("POST", "/v1/rules/parse", body, this, [this, sentence](const ApiReply& reply) {
         if (sentence != m_sentence->text()) return;
         if (!reply.ok()) return m_meaning->setText(reply.message());
         m_rule = at(reply.body, {"rule"});
-        m_meaning->setText(textAt(reply.body, "sentence"));
+        m_meaning->setText(ruleInWords(textAt(reply.body, "sentence")));
         m_keep->setEnabled(m_rule.is_object());
     });
 }
@@ -214,7 +217,7 @@ void RulesPage::edit() {
     if (!selected().isValid()) return;
     const json& rule = m_model->ruleAt(selected());
     m_editing = textAt(rule, "id");
-    m_sentence->setText(textAt(rule, "sentence"));
+    m_sentence->setText(ruleInWords(textAt(rule, "sentence")));
     m_keep->setText(tr("&Keep changes"));
     m_sentence->setFocus();
 }

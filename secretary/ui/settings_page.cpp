@@ -160,7 +160,7 @@ void SettingsPage::addLooks(QVBoxLayout* all) {
     line->addRow(tr("Lan&guage"), language);
     connect(language, &QComboBox::activated, this, [this, language] {
         QSettings().setValue("language", language->currentData());
-        m_said->setText(tr("The window speaks it from its next start on."));
+        emit languageWanted(language->currentData().toString());
     });
     all->addLayout(line);
     auto* const stay = new QCheckBox(tr("stay in the &tray when the window is closed"));

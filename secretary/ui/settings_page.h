@@ -25,7 +25,8 @@ protected:
     void showEvent(QShowEvent* event) override;
 
 signals:
-    void themeWanted(const QString& theme);  // system, light, dark
+    void themeWanted(const QString& theme);        // system, light, dark
+    void languageWanted(const QString& language);  // system, de, en
 
 private:
     void addMode(QVBoxLayout* all);
