@@ -170,6 +170,17 @@ std::optional<Finding> locate(const std::vector<Hop>& hops, Metric metric, const
     return std::nullopt;
 }
 
+Observed observe(const std::vector<Hop>& hops, const Tolerance& tolerance) {
+    Observed found;
+    if (!comparable(hops) || packets(hops.front()) == 0) return found;
+    found.arrives = loss(hops.front(), hops.back(), tolerance).observed.arrives;
+    if (wasSaturated(hops, tolerance))
+        found.bitsPerSecond = throughput(hops.front(), hops.back(), tolerance).observed.bitsPerSecond;
+    const double seconds = latency(hops.front(), hops.back(), tolerance).observed.seconds;
+    if (seconds != 0) found.seconds = seconds;
+    return found;
+}
+
 bool wasSaturated(const std::vector<Hop>& hops, const Tolerance& tolerance) {
     if (!comparable(hops)) return false;
     const Hop& first = hops.front();

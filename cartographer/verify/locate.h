@@ -50,6 +50,12 @@ struct Finding {
     Quality claimed, observed;  // of the way from its near end; only the metric that was asked for is observed
 };
 
+// Of the way from the first hop to the last one; what cannot be judged is missing.
+struct Observed {
+    std::optional<double> arrives, bitsPerSecond, seconds;
+};
+[[nodiscard]] Observed observe(const std::vector<Hop>& hops, const Tolerance& tolerance = {});
+
 // The two statements of one hop bracket a window; nothing when the later one does not follow.
 [[nodiscard]] std::optional<Hop::Window> between(const Statement& earlier, const Statement& later);
 

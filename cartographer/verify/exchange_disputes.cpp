@@ -1,0 +1,183 @@
+// When the truth is worse than claimed: who is asked, who answers, and which link is named.
+#include <algorithm>
+
+#include "cartographer/verify/exchange.h"
+
+namespace netpas::verification {
+
+namespace {
+
+constexpr std::array metrics{Metric::Loss, Metric::Throughput, Metric::Latency};
+constexpr std::chrono::seconds questionPause{1};
+
+}  // namespace
+
+std::vector<Hop> Exchange::ownEnds(const Flow& flow) const {
+    if (!flow.mine) return {};
+    Views mine, theirs;
+    for (const Record& record : flow.records) {
+        mine.emplace(record.mine.window, record.mine);
+        theirs.emplace(record.theirs.window, record.theirs);
+    }
+    return sideBySide({{*flow.mine, &mine}, {{}, &theirs}});
+}
+
+bool Exchange::holds(const Flow& flow) const {
+    const auto ends = ownEnds(flow);
+    return std::none_of(metrics.begin(), metrics.end(),
+                        [&](Metric metric) { return locate(ends, metric, m_options.tolerance).has_value(); });
+}
+
+void Exchange::judge(Flow& flow) {
+    if (!flow.dispute && flow.records.size() > m_options.leastWindows && !holds(flow)) dispute(flow);
+}
+
+void Exchange::dispute(Flow& flow) {
+    const SteadyTime now = m_ports.clock.steady();
+    Dispute dispute;
+    dispute.destination = *flow.destination;
+    dispute.claimed = *flow.mine;
+    dispute.told = flow.toldClaim;
+    dispute.began = now;
+    for (const Record& record : flow.records) {
+        dispute.mine.emplace(record.mine.window, record.mine);
+        dispute.theirs.emplace(record.theirs.window, record.theirs);
+    }
+    if (flow.toldClaim) {
+        Witness next;
+        next.key = flow.toldClaim->signer;
+        dispute.witnesses.push_back(std::move(next));
+    }
+    flow.dispute = std::move(dispute);
+    ask(flow);
+}
+
+void Exchange::ask(Flow& flow) {
+    Dispute& dispute = *flow.dispute;
+    dispute.nextAsk = m_ports.clock.steady() + m_options.askAgain;
+    if (dispute.concluded || dispute.witnesses.empty()) return;
+    say(dispute.witnesses.front().key,
+        Question{flow.route, dispute.mine.begin()->first,
+                 std::min(dispute.mine.rbegin()->first, dispute.mine.begin()->first + maxWindows - 1)});
+}
+
+bool Exchange::asked(const Flow& flow, uint32_t window) const {
+    return m_ports.clock.steady() < flow.askedUntil && window >= flow.askedFirst && window <= flow.askedLast;
+}
+
+void Exchange::answer(const Flow& flow, const Record& record) {
+    const auto previous = m_ports.previous(flow.route);
+    if (!previous || record.view.empty() || !asked(flow, record.mine.window)) return;
+    say(*previous, Answer{flow.route, 0, !flow.dispute, record.view, flow.told});
+}
+
+tl::expected<void, Unheard> Exchange::onQuestion(const PublicKey& from, const Question& question) {
+    const auto known = m_flows.find(flowOf(question.route));
+    if (known == m_flows.end()) return tl::unexpected(Unheard::Stale);
+    Flow& flow = known->second;
+    if (m_ports.previous(flow.route) != from) return tl::unexpected(Unheard::Stranger);
+    const SteadyTime now = m_ports.clock.steady();
+    if (now < flow.nextQuestion) return tl::unexpected(Unheard::Flood);
+    flow.nextQuestion = now + std::min<SteadyTime::duration>(questionPause, m_options.askAgain / 2);
+    flow.askedUntil = now + 2 * m_options.patience;
+    flow.askedFirst = question.first;
+    flow.askedLast = question.last;
+    if (!flow.dispute && flow.records.size() > 1 && !holds(flow)) dispute(flow);
+    for (const Record& record : flow.records) {
+        if (!asked(flow, record.mine.window)) continue;
+        if (record.view.empty()) {
+            m_ports.signStatement(record.mine);
+        } else {
+            answer(flow, record);
+        }
+    }
+    if (!flow.dispute) return {};
+    // Who has been asked already is not asked again for every question.
+    for (size_t depth = 0; depth < flow.dispute->witnesses.size() && depth + 1 < maxDepth; ++depth) {
+        const Witness& witness = flow.dispute->witnesses[depth];
+        for (const auto& [window, view] : witness.raw)
+            say(from, Answer{flow.route, static_cast<uint8_t>(depth + 1), witness.holds, view, witness.told});
+    }
+    return {};
+}
+
+tl::expected<void, Unheard> Exchange::onAnswer(const PublicKey& from, const Answer& answer) {
+    const auto known = m_flows.find(flowOf(answer.route));
+    if (known == m_flows.end() || !known->second.dispute) return tl::unexpected(Unheard::Stale);
+    Flow& flow = known->second;
+    Dispute& dispute = *flow.dispute;
+    if (m_ports.next(flow.route) != from) return tl::unexpected(Unheard::Stranger);
+    if (answer.depth >= dispute.witnesses.size()) return tl::unexpected(Unheard::Stale);
+    const auto view = openStatement(answer.view);
+    if (!view || view->signer != dispute.witnesses[answer.depth].key) return tl::unexpected(Unheard::Forged);
+    if (view->flow != known->first || !dispute.mine.contains(view->window)) return tl::unexpected(Unheard::Impossible);
+    // Of two answers the first one counts.
+    if (dispute.witnesses[answer.depth].views.contains(view->window)) return tl::unexpected(Unheard::Stale);
+    if (!dispute.witnesses[answer.depth].answered) {
+        Witness next;
+        std::optional<Claim> claim;
+        if (!answer.claim.empty()) {
+            const auto opened = openClaim(answer.claim);
+            if (!opened || opened->destination != dispute.destination) return tl::unexpected(Unheard::Forged);
+            claim = *opened;
+            next.key = opened->signer;
+        }
+        // Round in a circle there is no way.
+        const auto isIt = [&](const Witness& one) { return one.key == next.key; };
+        if (claim &&
+            (claim->signer == m_ports.me || std::any_of(dispute.witnesses.begin(), dispute.witnesses.end(), isIt)))
+            return tl::unexpected(Unheard::Impossible);
+        dispute.witnesses[answer.depth].answered = true;
+        dispute.witnesses[answer.depth].told = answer.claim;
+        dispute.witnesses[answer.depth].claim = claim;
+        if (claim && dispute.witnesses.size() < maxDepth) dispute.witnesses.push_back(std::move(next));
+    } else if (dispute.witnesses[answer.depth].told != answer.claim) {
+        return tl::unexpected(Unheard::Impossible);
+    }
+    Witness& witness = dispute.witnesses[answer.depth];
+    witness.holds = answer.holds;
+    witness.views.emplace(view->window, *view);
+    witness.raw.emplace(view->window, answer.view);
+    const auto previous = m_ports.previous(flow.route);
+    if (previous && asked(flow, view->window) && answer.depth + 1 < maxDepth)
+        say(*previous,
+            Answer{flow.route, static_cast<uint8_t>(answer.depth + 1), answer.holds, answer.view, answer.claim});
+    return {};
+}
+
+void Exchange::conclude(Flow& flow) {
+    Dispute& dispute = *flow.dispute;
+    const SteadyTime now = m_ports.clock.steady();
+    if (dispute.concluded) {
+        // Asked once more when it goes on, by what was claimed since.
+        if (now - dispute.began > 4 * m_options.patience) flow.dispute.reset();
+        return;
+    }
+    dispute.concluded = true;
+    // As far as they have answered without a gap, and have enough in common.
+    std::vector<Seen> seen{{dispute.claimed, &dispute.mine}, {{}, &dispute.theirs}};
+    std::vector<PublicKey> keys{m_ports.me};
+    std::optional<Claim> told = dispute.told;
+    for (const Witness& witness : dispute.witnesses) {
+        if (!witness.answered || !told) break;
+        std::vector<Seen> longer = seen;
+        longer.insert(longer.end() - 1, {qualityOf(*told), &witness.views});
+        const auto hops = sideBySide(longer);
+        if (hops.empty() || hops.front().windows.size() < m_options.leastWindows) break;
+        seen = std::move(longer);
+        keys.push_back(witness.key);
+        told = witness.claim;
+    }
+    // Behind the last of them: who was asked and is silent, or the destination.
+    keys.push_back(told ? told->signer : dispute.destination);
+    const auto hops = sideBySide(seen);
+    std::optional<Verdict> verdict;
+    for (const Metric metric : metrics) {
+        const auto found = locate(hops, metric, m_options.tolerance);
+        if (!found || (verdict && verdict->confidence >= found->confidence)) continue;
+        verdict = Verdict{metric, keys[found->link], keys[found->link + 1], found->confidence, m_ports.clock.now()};
+    }
+    flow.verdict = verdict;
+}
+
+}  // namespace netpas::verification
