@@ -64,8 +64,10 @@ std::string refusalText(const WebReply& reply) {
 
 class Fetch {
 public:
-    Fetch(const Client& client, const Given& given, ContentFile& file, seconds patience, seconds wait)
+    Fetch(const Client& client, const Given& given, ContentFile& file, seconds patience, seconds wait,
+          Progress& progress)
         : m_client(client),
+          m_progress(progress),
           m_given(given),
           m_file(file),
           m_url(given.url),
@@ -94,6 +96,7 @@ private:
     std::optional<Problem> deliver();
 
     const Client& m_client;
+    Progress& m_progress;
     const Given& m_given;
     ContentFile& m_file;
     std::string m_url;
@@ -118,6 +121,7 @@ Problem Fetch::problem(Exit exit, const char* code, std::string message, std::st
 std::optional<Problem> Fetch::again(const std::string& why) {
     if (left() <= m_pause)
         return problem(Exit::Failed, "UNREACHABLE", m_url + ": " + why, paid() ? "" : "try again later");
+    m_progress.now("fetching again; " + harmless(why));
     std::this_thread::sleep_for(m_pause);
     m_pause = std::min(m_pause * 2, longestPause);
     return std::nullopt;
@@ -332,8 +336,8 @@ Exit fetch(const Client& client, Output output, const Given& given) {
     ContentFile file(given.output);
     if (const auto wrong = file.open()) return report(*wrong, output);
     const auto fetched = [&] {
-        const Progress progress("fetching");
-        return Fetch(client, given, file, *patience, *wait).run();
+        Progress progress("fetching");
+        return Fetch(client, given, file, *patience, *wait, progress).run();
     }();
     if (!fetched) return report(fetched.error(), output);
     if (output.json) return printJson(*fetched), Exit::Ok;

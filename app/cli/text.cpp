@@ -126,17 +126,26 @@ std::optional<std::string> suggestion(std::string_view word, std::span<const std
     return best;
 }
 
-Progress::Progress(std::string what) {
+Progress::Progress(std::string what) : m_what(std::move(what)) {
     if (::isatty(STDERR_FILENO) == 0) return;
-    m_thread = std::thread([this, what = std::move(what)] {
+    m_thread = std::thread([this] {
         using namespace std::chrono_literals;
+        constexpr const char* clearLine = "\r\033[K";
         // Quick answers show nothing.
         for (int tick = 0; !m_done; ++tick) {
-            if (tick >= 3) std::fprintf(stderr, "\r%s %c", what.c_str(), "|/-\\"[tick % 4]);
+            if (tick >= 3) {
+                const std::lock_guard lock(m_mutex);
+                std::fprintf(stderr, "%s%.76s %c", clearLine, m_what.c_str(), "|/-\\"[tick % 4]);  // on one line
+            }
             std::this_thread::sleep_for(100ms);
         }
-        std::fprintf(stderr, "\r%*s\r", static_cast<int>(what.size()) + 2, "");
+        std::fputs(clearLine, stderr);
     });
+}
+
+void Progress::now(std::string what) {
+    const std::lock_guard lock(m_mutex);
+    m_what = std::move(what);
 }
 
 Progress::~Progress() {

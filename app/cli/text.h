@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -36,8 +37,12 @@ public:
     ~Progress();
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
+    // From any thread.
+    void now(std::string what);
 
 private:
+    std::mutex m_mutex;
+    std::string m_what;
     std::atomic<bool> m_done{false};
     std::thread m_thread;
 };
