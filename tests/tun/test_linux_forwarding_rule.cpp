@@ -239,6 +239,16 @@ private slots:
         QVERIFY(openLinuxForwarding({}).has_value());
     }
 
+    void programsThatItStartsDoNotKeepIt() {
+        auto first = openLinuxForwarding({});
+        QVERIFY(first.has_value());
+        const std::string child = netlab::output("sleep 20 >/dev/null 2>&1 & echo $!");
+        first->reset();
+        const bool again = openLinuxForwarding({}).has_value();
+        QVERIFY(netlab::run("kill " + child));
+        QVERIFY(again);
+    }
+
     void withItEverythingGoes() {
         {
             const auto forwarding = opened();
