@@ -149,10 +149,15 @@ void Api::Impl::quotes(const HttpRequest& request, const Reply& reply) {
     constexpr std::chrono::seconds held{300};
     const json body = json::parse(request.body, nullptr, false);
     // Sellers are asked by the secretary, whose orders they become.
-    if (body.is_object() && body.value("direction", json()) == "incoming") return context.forward(request, reply);
+    const bool incoming = body.is_object() && body.value("direction", json()) == "incoming";
     const auto text = body.is_object() ? body.find("to") : body.end();
     const bool named = body.is_object() && text != body.end() && text->is_string();
     const auto destination = named ? IpAddress::parse(text->get<std::string>()) : std::nullopt;
+    if (incoming) {
+        // How it comes now is what it is compared with later.
+        if (destination && request.node.empty() && context.measurements) (void)context.measurements(destination);
+        return context.forward(request, reply);
+    }
     if (!destination) {
         return reply(refusal(400, "INVALID_ARGUMENT", "\"to\" must be an IP address",
                              "POST {\"to\": \"192.0.2.10\", \"stream_bit_per_second\": 5000000}"));

@@ -55,6 +55,15 @@ json estimateJson(const measure::Estimate& estimate, double scale, SteadyTime no
             {"samples", estimate.samples},   {"age_s", std::chrono::duration<double>(*age).count()}};
 }
 
+json arrivalsJson(const std::deque<measure::Arrivals::Rate>& rates, SteadyTime now) {
+    json list = json::array();
+    for (const measure::Arrivals::Rate& rate : rates) {
+        list.push_back(
+            {{"age_s", std::chrono::duration<double>(now - rate.at).count()}, {"mbit", rate.bitPerSecond * megabits}});
+    }
+    return list;
+}
+
 json measurementsJson(const Measured& measured, const std::optional<IpAddress>& destination,
                       const std::set<IspId>& onTheWay) {
     json list = json::array();

@@ -1,12 +1,14 @@
 // Estimates as the local API shows them (resources/api/README.md).
 #pragma once
 
+#include <deque>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <vector>
 
+#include "cartographer/measure/arrivals.h"
 #include "cartographer/measure/passive.h"
 #include "cartographer/measure/prober.h"
 
@@ -23,6 +25,7 @@ struct Measured {
 
 // {"grade": "unknown"} while nothing is known: no number can be taken for a fact. `scale`: to the unit that is shown.
 [[nodiscard]] nlohmann::json estimateJson(const measure::Estimate& estimate, double scale, SteadyTime now);
+[[nodiscard]] nlohmann::json arrivalsJson(const std::deque<measure::Arrivals::Rate>& rates, SteadyTime now);
 // With a destination: the ISPs on the way there, and connections to it.
 [[nodiscard]] nlohmann::json measurementsJson(const Measured& measured, const std::optional<IpAddress>& destination,
                                               const std::set<IspId>& onTheWay);

@@ -10,6 +10,7 @@
 
 #include "app/agent/delivery_watch.h"
 #include "app/agent/measurement_json.h"
+#include "cartographer/measure/arrivals.h"
 #include "cartographer/measure/passive.h"
 #include "cartographer/measure/prober.h"
 #include "core/random.h"
@@ -129,6 +130,7 @@ public:
                                                m_prober.packetsSent(), m_context.clock.steady()},
                                               destination, destination ? ispsTo(*destination) : std::set<IspId>{});
         all["judged"] = standingJson(m_judge.standing());
+        if (destination) all["came"] = arrivalsJson(m_arrivals.from(*destination), m_context.clock.steady());
         return all;
     }
 
@@ -392,11 +394,13 @@ private:
             }
         }
         m_passive.take(m_context.clock.steady(), seen);
+        m_arrivals.take(m_context.clock.steady(), seen);
     }
 
     MeasureContext m_context;
     measure::Prober m_prober;
     measure::PassiveTcp m_passive;
+    measure::Arrivals m_arrivals;
     measure::DeliveryJudge m_judge;
     OwnLoad m_load;
     std::unique_ptr<tun::TcpWatch> m_watch;  // null: the kernel has no such thing
