@@ -29,7 +29,7 @@ constexpr Use uses[] = {{"video", "films.example", 3000},
                         {"music", "radio.example", 150}};
 
 constexpr const char* rules[] = {"up to 1c a minute for video in mpv",
-                                 "up to 50c a minute for video calls with group family until 2031-01-31",
+                                 "up to 50c a minute for video calls with family until 2031-01-31",
                                  "up to 5c each for comics from any site", "never for advertisement"};
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "app/lab/parties.h"
 #include "app/lab/process.h"
+#include "app/lab/scenario/reconcile.h"
 #include "app/lab/scenario/viewer_buys.h"
 
 namespace netpas::lab {
@@ -39,6 +40,10 @@ private:
         if (!quote) return tl::unexpected(quote.error());
         const Json offers = quote->value("offers", Json::array());
         if (offers.size() < 2) return fail(LabErrc::Evidence, "nobody sells for what comes here: " + quote->dump());
+        // What it may cost at most in the two minutes: as dear as the offer says, and no dearer.
+        constexpr int minutes = 2;
+        const auto cap = checkedMul(moneyOf(offers.back(), "per_minute_at_most"), minutes);
+        if (!cap) return fail(LabErrc::Evidence, "no price: " + offers.back().dump());
         m_context.say("The viewer's player asks. Answer in the window: Approve once.");
         const std::vector<std::string> wish{"--request",
                                             "buy",
@@ -52,7 +57,7 @@ private:
                                             "--proto",
                                             "tcp",
                                             "--cap",
-                                            "0.02",
+                                            cap->toString(),
                                             "--offer",
                                             offers.back().value("id", ""),
                                             "--purpose",
