@@ -307,6 +307,38 @@
         <source>voice-call</source>
         <translation>Sprachanruf</translation>
     </message>
+    <message>
+        <source>upstream</source>
+        <translation>hinaus</translation>
+    </message>
+    <message>
+        <source>downstream</source>
+        <translation>herein</translation>
+    </message>
+    <message>
+        <source>buyer</source>
+        <translation>Käufer</translation>
+    </message>
+    <message>
+        <source>seller</source>
+        <translation>Verkäufer</translation>
+    </message>
+    <message>
+        <source>asked</source>
+        <translation>gefragt</translation>
+    </message>
+    <message>
+        <source>offered</source>
+        <translation>angeboten</translation>
+    </message>
+    <message>
+        <source>ending</source>
+        <translation>endet</translation>
+    </message>
+    <message>
+        <source>ended</source>
+        <translation>beendet</translation>
+    </message>
 </context>
 <context>
     <name>QObject</name>
@@ -1091,6 +1123,313 @@
         <source>%1 and %2</source>
         <translation>%1 und %2</translation>
     </message>
+    <message>
+        <source>the neighbour has not answered yet</source>
+        <translation>der Nachbar hat noch nicht geantwortet</translation>
+    </message>
+    <message>
+        <source>it runs; the neighbour forwards as long as it is paid</source>
+        <translation>sie läuft; der Nachbar leitet weiter, solange er bezahlt wird</translation>
+    </message>
+    <message>
+        <source>the neighbour owes %1 USD, above the close threshold of %2</source>
+        <translation>der Nachbar schuldet %1 USD, mehr als die Sperrschwelle von %2</translation>
+    </message>
+    <message>
+        <source>above the close threshold, but a payment is on its way</source>
+        <translation>über der Sperrschwelle, aber eine Zahlung ist unterwegs</translation>
+    </message>
+    <message>
+        <source>it owes %1 USD, above its close threshold</source>
+        <translation>er schuldet %1 USD, mehr als seine Sperrschwelle</translation>
+    </message>
+    <message>
+        <source>it has agreed to pay for nothing</source>
+        <translation>er hat sich zu keiner Zahlung verpflichtet</translation>
+    </message>
+    <message>
+        <source>%1; the last count is on its way</source>
+        <translation>%1; die letzte Zählung ist unterwegs</translation>
+    </message>
+    <message>
+        <source>upstream</source>
+        <translation>hinaus</translation>
+    </message>
+    <message>
+        <source>downstream</source>
+        <translation>herein</translation>
+    </message>
+    <message>
+        <source>the agent is not there: what it forwarded last, it forwards on</source>
+        <translation>der Agent ist nicht da: was er zuletzt weiterleitete, leitet er weiter</translation>
+    </message>
+    <message>
+        <source>the neighbour pays</source>
+        <translation>der Nachbar zahlt</translation>
+    </message>
+    <message>
+        <source>the neighbour waits for an answer: netpas agreements accept</source>
+        <translation>der Nachbar wartet auf eine Antwort</translation>
+    </message>
+    <message>
+        <source>a payment is on its way</source>
+        <translation>eine Zahlung ist unterwegs</translation>
+    </message>
+    <message>
+        <source>it pays</source>
+        <translation>er zahlt</translation>
+    </message>
+    <message>
+        <source>there is no such neighbour now</source>
+        <translation>diesen Nachbarn gibt es jetzt nicht</translation>
+    </message>
+    <message>
+        <source>the neighbour does not sell %1</source>
+        <translation>der Nachbar verkauft das nicht: %1</translation>
+    </message>
+    <message>
+        <source>the neighbour asks %1 USD per kB, more than you would pay</source>
+        <translation>der Nachbar verlangt %1 USD pro kB, mehr als Sie zahlen würden</translation>
+    </message>
+    <message>
+        <source>the neighbour&apos;s packets are not counted yet</source>
+        <translation>die Pakete des Nachbarn werden noch nicht gezählt</translation>
+    </message>
+    <message>
+        <source>it cannot be accepted any more</source>
+        <translation>sie kann nicht mehr angenommen werden</translation>
+    </message>
+    <message>
+        <source>there is no such agreement</source>
+        <translation>diese Vereinbarung gibt es nicht</translation>
+    </message>
+    <message>
+        <source>it is over</source>
+        <translation>sie ist beendet</translation>
+    </message>
+    <message>
+        <source>one of the two wished it</source>
+        <translation>einer von beiden wünschte es</translation>
+    </message>
+    <message>
+        <source>its time was over</source>
+        <translation>ihre Zeit war um</translation>
+    </message>
+    <message>
+        <source>its limit was reached</source>
+        <translation>ihre Grenze war erreicht</translation>
+    </message>
+    <message>
+        <source>the counts do not agree</source>
+        <translation>die Zählungen stimmen nicht überein</translation>
+    </message>
+    <message>
+        <source>a newer one took its place</source>
+        <translation>eine neuere trat an ihre Stelle</translation>
+    </message>
+    <message>
+        <source>the offer was not answered in time</source>
+        <translation>das Angebot wurde nicht rechtzeitig beantwortet</translation>
+    </message>
+    <message>
+        <source>the quality was not what was claimed</source>
+        <translation>die Güte war nicht wie behauptet</translation>
+    </message>
+    <message>
+        <source>the neighbour was not heard of any more</source>
+        <translation>vom Nachbarn war nichts mehr zu hören</translation>
+    </message>
+</context>
+<context>
+    <name>netpas::ui::AgreementsPage</name>
+    <message>
+        <source>%1 per kB</source>
+        <translation>%1 pro kB</translation>
+    </message>
+    <message>
+        <source>not sold</source>
+        <translation>nicht verkauft</translation>
+    </message>
+    <message>
+        <source>%1 Mbit/s</source>
+        <translation>%1 Mbit/s</translation>
+    </message>
+    <message>
+        <source>%1 % arrive</source>
+        <translation>%1 % kommen an</translation>
+    </message>
+    <message>
+        <source>yes</source>
+        <translation>ja</translation>
+    </message>
+    <message>
+        <source>no</source>
+        <translation>nein</translation>
+    </message>
+    <message>
+        <source>neighbours</source>
+        <translation>Nachbarn</translation>
+    </message>
+    <message>
+        <source>Neighbour</source>
+        <translation>Nachbar</translation>
+    </message>
+    <message>
+        <source>Link</source>
+        <translation>Leitung</translation>
+    </message>
+    <message>
+        <source>Asks upstream</source>
+        <translation>Verlangt hinaus</translation>
+    </message>
+    <message>
+        <source>Asks downstream</source>
+        <translation>Verlangt herein</translation>
+    </message>
+    <message>
+        <source>Measured there</source>
+        <translation>Gemessen hin</translation>
+    </message>
+    <message>
+        <source>Measured back</source>
+        <translation>Gemessen zurück</translation>
+    </message>
+    <message>
+        <source>Passes</source>
+        <translation>Leitet</translation>
+    </message>
+    <message>
+        <source>Why</source>
+        <translation>Warum</translation>
+    </message>
+    <message>
+        <source>Buy &amp;upstream…</source>
+        <translation>&amp;Hinaus kaufen…</translation>
+    </message>
+    <message>
+        <source>Buy &amp;downstream…</source>
+        <translation>He&amp;rein kaufen…</translation>
+    </message>
+    <message>
+        <source>agreements</source>
+        <translation>Vereinbarungen</translation>
+    </message>
+    <message>
+        <source>Direction</source>
+        <translation>Richtung</translation>
+    </message>
+    <message>
+        <source>Role</source>
+        <translation>Rolle</translation>
+    </message>
+    <message>
+        <source>State</source>
+        <translation>Stand</translation>
+    </message>
+    <message>
+        <source>Price</source>
+        <translation>Preis</translation>
+    </message>
+    <message>
+        <source>Promised</source>
+        <translation>Versprochen</translation>
+    </message>
+    <message>
+        <source>Measured</source>
+        <translation>Gemessen</translation>
+    </message>
+    <message>
+        <source>Verified</source>
+        <translation>Geprüft</translation>
+    </message>
+    <message>
+        <source>You owe</source>
+        <translation>Sie schulden</translation>
+    </message>
+    <message>
+        <source>Owed to you</source>
+        <translation>Ihnen geschuldet</translation>
+    </message>
+    <message>
+        <source>&amp;Accept…</source>
+        <translation>Annehm&amp;en…</translation>
+    </message>
+    <message>
+        <source>&amp;End…</source>
+        <translation>Be&amp;enden…</translation>
+    </message>
+    <message>
+        <source>Shall the agreement with %1 be accepted? Its packets are then passed on, for %2.</source>
+        <translation>Soll die Vereinbarung mit %1 angenommen werden? Dann werden dessen Pakete weitergeleitet, für %2.</translation>
+    </message>
+    <message>
+        <source>Shall the agreement with %1, for %2, end? What is owed is still paid; packets are not passed on any more.</source>
+        <translation>Soll die Vereinbarung mit %1, für %2, enden? Geschuldetes wird noch bezahlt; Pakete werden nicht mehr weitergeleitet.</translation>
+    </message>
+    <message>
+        <source>This secretary does not know of neighbours.</source>
+        <translation>Dieser Sekretär weiß nichts von Nachbarn.</translation>
+    </message>
+    <message>
+        <source>This machine passes on nothing for neighbours, and buys nothing from them: netpasd was started without --mesh.</source>
+        <translation>Dieser Rechner leitet nichts für Nachbarn weiter und kauft nichts von ihnen: netpasd wurde ohne --mesh gestartet.</translation>
+    </message>
+    <message>
+        <source>No neighbour has been heard of on the links here.</source>
+        <translation>Auf den Leitungen hier war noch kein Nachbar zu hören.</translation>
+    </message>
+    <message>
+        <source>Neighbours on the links here, and what they ask.</source>
+        <translation>Nachbarn auf den Leitungen hier und was sie verlangen.</translation>
+    </message>
+    <message>
+        <source>There are no agreements with neighbours.</source>
+        <translation>Es gibt keine Vereinbarungen mit Nachbarn.</translation>
+    </message>
+    <message>
+        <source>Agreements</source>
+        <translation>Vereinbarungen</translation>
+    </message>
+    <message>
+        <source>Shall %1 be paid %2 for passing on what this machine sends?</source>
+        <translation>Soll %1 für das Weiterleiten dessen, was dieser Rechner sendet, %2 bekommen?</translation>
+    </message>
+    <message>
+        <source>Shall %1 be paid %2 for passing on what is for this machine?</source>
+        <translation>Soll %1 für das Weiterleiten dessen, was für diesen Rechner ist, %2 bekommen?</translation>
+    </message>
+    <message>
+        <source>&amp;Buy</source>
+        <translation>&amp;Kaufen</translation>
+    </message>
+    <message>
+        <source>The agreement is offered.</source>
+        <translation>Die Vereinbarung ist angeboten.</translation>
+    </message>
+    <message>
+        <source>&amp;End it</source>
+        <translation>&amp;Beenden</translation>
+    </message>
+    <message>
+        <source>&amp;Accept it</source>
+        <translation>&amp;Annehmen</translation>
+    </message>
+    <message>
+        <source>The agreement ends.</source>
+        <translation>Die Vereinbarung endet.</translation>
+    </message>
+    <message>
+        <source>The agreement is accepted.</source>
+        <translation>Die Vereinbarung ist angenommen.</translation>
+    </message>
+    <message>
+        <source>Neighbours</source>
+        <translation>Nachbarn</translation>
+    </message>
+    <message>
+        <source>&amp;Leave it</source>
+        <translation>&amp;Lassen</translation>
+    </message>
 </context>
 <context>
     <name>netpas::ui::ApiLink</name>
@@ -1516,6 +1855,10 @@
         <source>Passphrase of the secretary:</source>
         <translation>Passphrase des Sekretärs:</translation>
     </message>
+    <message>
+        <source>Neighbours</source>
+        <translation>Nachbarn</translation>
+    </message>
 </context>
 <context>
     <name>netpas::ui::Notifier</name>
@@ -1621,6 +1964,14 @@
     <message>
         <source>you</source>
         <translation>Sie</translation>
+    </message>
+    <message>
+        <source>Comes here</source>
+        <translation>Kommt hier an</translation>
+    </message>
+    <message>
+        <source>Mbit/s</source>
+        <translation>Mbit/s</translation>
     </message>
 </context>
 <context>

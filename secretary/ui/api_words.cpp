@@ -64,6 +64,15 @@ struct Words {
     QT_TRANSLATE_NOOP("ApiWords", "node"),
     QT_TRANSLATE_NOOP("ApiWords", "user"),
     QT_TRANSLATE_NOOP("ApiWords", "rule"),
+    // Agreements with neighbours.
+    QT_TRANSLATE_NOOP("ApiWords", "upstream"),
+    QT_TRANSLATE_NOOP("ApiWords", "downstream"),
+    QT_TRANSLATE_NOOP("ApiWords", "buyer"),
+    QT_TRANSLATE_NOOP("ApiWords", "seller"),
+    QT_TRANSLATE_NOOP("ApiWords", "asked"),
+    QT_TRANSLATE_NOOP("ApiWords", "offered"),
+    QT_TRANSLATE_NOOP("ApiWords", "ending"),
+    QT_TRANSLATE_NOOP("ApiWords", "ended"),
     // What applications say it is for, where they use the usual words.
     QT_TRANSLATE_NOOP("ApiWords", "advertisement"),
     QT_TRANSLATE_NOOP("ApiWords", "article"),

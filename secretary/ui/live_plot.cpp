@@ -50,6 +50,17 @@ void LivePlot::add(const std::optional<Measured>& bestEffort, const std::optiona
     update();
 }
 
+void LivePlot::show(const std::vector<Past>& points) {
+    const qint64 now = m_clock.elapsed();
+    m_points.clear();
+    for (const Past& one : points) {
+        if (one.age.count() <= span) m_points.push_back({now - one.age.count(), one.bestEffort, one.paid});
+    }
+    setAccessibleDescription(inWords());
+    setToolTip(inWords());
+    update();
+}
+
 void LivePlot::clear() {
     m_points.clear();
     setAccessibleDescription(inWords());
@@ -64,13 +75,19 @@ bool LivePlot::isShort() const {
 
 QString LivePlot::inWords() const {
     if (m_points.empty()) return tr("Nothing is measured yet.");
+    // One follows the other where the same packets were first not paid for.
+    const auto last = [this](const std::optional<Measured> Point::*series) {
+        const auto known = std::find_if(m_points.rbegin(), m_points.rend(),
+                                        [series](const Point& point) { return (point.*series).has_value(); });
+        return known != m_points.rend() ? (*known).*series : std::nullopt;
+    };
     const auto text = [this](const std::optional<Measured>& one) {
         if (!one) return tr("not known");
         if (!one->value) return tr("between %1 and %2 %3").arg(number(one->low), number(one->high), m_unit);
         return tr("%1 %2").arg(number(*one->value), m_unit);
     };
     return tr("%1: paid %2, best effort %3")
-        .arg(accessibleName(), text(m_points.back().paid), text(m_points.back().bestEffort));
+        .arg(accessibleName(), text(last(&Point::paid)), text(last(&Point::bestEffort)));
 }
 
 void LivePlot::drawSeries(QPainter& painter, const QRectF& area, double top,

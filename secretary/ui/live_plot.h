@@ -3,8 +3,10 @@
 
 #include <QElapsedTimer>
 #include <QWidget>
+#include <chrono>
 #include <deque>
 #include <optional>
+#include <vector>
 
 namespace netpas::ui {
 
@@ -22,6 +24,12 @@ public:
     LivePlot(const QString& name, const QString& unit, QWidget* parent = nullptr);
 
     void add(const std::optional<Measured>& bestEffort, const std::optional<Measured>& paid);
+    // All of it, with the age of each point, oldest first.
+    struct Past {
+        std::chrono::milliseconds age;
+        std::optional<Measured> bestEffort, paid;
+    };
+    void show(const std::vector<Past>& points);
     void clear();
     [[nodiscard]] bool isEmpty() const { return m_points.empty(); }
     // It has something to show, but less than a look needs.

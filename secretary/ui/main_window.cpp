@@ -15,6 +15,7 @@
 #include <algorithm>
 
 #include "secretary/ui/accessible_plots.h"
+#include "secretary/ui/agreements_page.h"
 #include "secretary/ui/backup_page.h"
 #include "secretary/ui/colours.h"
 #include "secretary/ui/contacts_page.h"
@@ -72,6 +73,7 @@ MainWindow::MainWindow(Desk& desk, QWidget* parent) : QMainWindow(parent), m_des
     addPage<PaymentsPage>(tr("Payments"));
     addPage<RulesPage>(tr("Rules"));
     m_paths = addPage<PathsPage>(tr("Ways and offers"));
+    addPage<AgreementsPage>(tr("Neighbours"));
     addPage<ContactsPage>(tr("Contacts and payees"));
     addPage<BackupPage>(tr("Backup"));
     auto* const settings = addPage<SettingsPage>(tr("Settings"));

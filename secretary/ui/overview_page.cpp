@@ -26,6 +26,7 @@ namespace {
 enum Column { To, For, Program, State, Spent, Cap, ColumnCount };
 constexpr int idRole = Qt::UserRole;
 constexpr int addressRole = Qt::UserRole + 1;
+constexpr int comesRole = Qt::UserRole + 2;
 constexpr std::chrono::milliseconds measureEvery{1000};
 
 // The other end: of what comes here, where it comes from.
@@ -92,6 +93,7 @@ OverviewPage::OverviewPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     auto* const plots = new QHBoxLayout;
     plots->addWidget(m_delay = new LivePlot(tr("Round trip"), tr("ms")));
     plots->addWidget(m_loss = new LivePlot(tr("Lost"), tr("%")));
+    plots->addWidget(m_rate = new LivePlot(tr("Comes here"), tr("Mbit/s")));
     all->addLayout(plots, 3);
     all->addStretch();  // while there is no list to fill the page
     m_measure = new QTimer(this);
@@ -190,6 +192,9 @@ void OverviewPage::showPurchases() {
         to->setToolTip(textAt(purchase, "flow"));
         to->setData(idRole, id);
         to->setData(addressRole, addressOf(purchase));
+        const bool comes = at(purchase, {"reverse"}).is_object();
+        to->setData(comesRole, comes);
+        if (comes && textAt(purchase, "state") == QLatin1String("active") && !m_since.contains(id)) m_since[id].start();
         set(For, wordFor(textAt(purchase, "purpose")));
         const QString app = textAt(purchase, "app").section(u'/', -1);
         set(Program, app.isEmpty() ? tr("you") : app);
@@ -202,28 +207,41 @@ void OverviewPage::showPurchases() {
     }
     if (selected().isEmpty() && !list.empty()) m_running->selectRow(0);
     m_stop->setVisible(!list.empty());
-    m_delay->setVisible(!list.empty());
-    m_loss->setVisible(!list.empty());
     m_quality->setVisible(!list.empty());
+    showPlots();
     if (list.empty()) {
+        m_since.clear();
         m_measure->stop();
     } else if (isVisible() && !m_measure->isActive()) {
         m_measure->start();  // started anew with each change of what runs, it would never be due
     }
 }
 
+// Of what comes only this end's view is known: how fast. Of what is sent, what test packets meet.
+void OverviewPage::showPlots() {
+    const auto rows = m_running->selectionModel()->selectedRows();
+    const bool any = !rows.isEmpty(), comes = any && rows.front().data(comesRole).toBool();
+    m_delay->setVisible(any && !comes);
+    m_loss->setVisible(any && !comes);
+    m_rate->setVisible(comes);
+}
+
 void OverviewPage::measure() {
+    showPlots();
     const auto rows = m_running->selectionModel()->selectedRows();
     if (rows.isEmpty()) return;
     const QString address = rows.front().data(addressRole).toString();
     if (address != m_plotted) {
         m_plotted = address;
-        m_delay->clear();
-        m_loss->clear();
+        for (LivePlot* const plot : {m_delay, m_loss, m_rate}) plot->clear();
     }
-    m_desk.link().get("/v1/measurements?to=" + encoded(address), this, [this, address](const ApiReply& reply) {
-        if (reply.ok() && address == m_plotted) plot(reply.body);
-    });
+    const bool comes = rows.front().data(comesRole).toBool();
+    const QString id = rows.front().data(idRole).toString();
+    m_desk.link().get("/v1/measurements?to=" + encoded(address), this,
+                      [this, address, comes, id](const ApiReply& reply) {
+                          if (!reply.ok() || address != m_plotted) return;
+                          comes ? plotArrivals(reply.body, id) : plot(reply.body);
+                      });
 }
 
 // The farthest ISP that answers, in what is paid for and as best effort.
@@ -253,6 +271,24 @@ void OverviewPage::plot(const json& measured) {
     m_delay->add(read(bestEffort, "round_trip_ms", 1), read(paid, "round_trip_ms", 1));
     m_loss->add(read(bestEffort, "loss_there", percent), read(paid, "loss_there", percent));
     m_quality->setText(m_delay->inWords() + QStringLiteral(". ") + m_loss->inWords() + u'.');
+}
+
+void OverviewPage::plotArrivals(const json& measured, const QString& purchase) {
+    using std::chrono::milliseconds;
+    const auto since = m_since.find(purchase);
+    const qint64 paidFor = since != m_since.end() ? since->second.elapsed() : -1;
+    std::vector<LivePlot::Past> points;
+    for (const json& one : at(measured, {"came"})) {
+        const json age = at(one, {"age_s"}), mbit = at(one, {"mbit"});
+        if (!age.is_number() || !mbit.is_number()) continue;
+        const double rate = mbit.get<double>();
+        const Measured value{rate, rate, rate};
+        const milliseconds old(static_cast<int64_t>(age.get<double>() * 1000));
+        const bool paid = old.count() < paidFor;
+        points.push_back({old, paid ? std::nullopt : std::optional(value), paid ? std::optional(value) : std::nullopt});
+    }
+    m_rate->show(points);
+    m_quality->setText(m_rate->inWords() + u'.');
 }
 
 void OverviewPage::stopSelected() {

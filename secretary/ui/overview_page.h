@@ -1,7 +1,9 @@
 // What is bought now and what it brings, and what was spent. GUI's thread.
 #pragma once
 
+#include <QElapsedTimer>
 #include <QWidget>
+#include <map>
 #include <nlohmann/json.hpp>
 
 class QLabel;
@@ -33,8 +35,10 @@ private:
     void showStanding();
     void showBudgets();
     void showPurchases();
+    void showPlots();
     void measure();
     void plot(const nlohmann::json& measured);
+    void plotArrivals(const nlohmann::json& measured, const QString& purchase);
     void stopSelected();
     [[nodiscard]] QString selected() const;
 
@@ -44,9 +48,10 @@ private:
     QVBoxLayout* m_budgetLayout;
     QTableWidget* m_running;
     QPushButton *m_stop, *m_setup;
-    LivePlot *m_delay, *m_loss;
+    LivePlot *m_delay, *m_loss, *m_rate;
     QTimer* m_measure;
-    QString m_plotted;  // address
+    QString m_plotted;                         // address
+    std::map<QString, QElapsedTimer> m_since;  // purchases of what comes, since they run
 };
 
 }  // namespace netpas::ui

@@ -30,7 +30,7 @@ constexpr qint64 settledAfter = 350;
 constexpr qint64 settledAtLast = 1200;
 // Before the first picture: that there is an answer.
 constexpr qint64 connectedAtLast = 4000;
-// Where curves are shown: that there is a first point, and that they have a shape.
+// Where curves are shown, which is on the first page: that there is a first point, and that they have a shape.
 constexpr qint64 firstPointAtLast = 2500;
 constexpr qint64 curvesAtLast = 30000;
 
@@ -79,6 +79,7 @@ void Screenshots::next() {
         if (!connected && waited < connectedAtLast) return;
         if (waited < settledAfter) return;
         m_begun = true;
+        m_sinceBegin.start();
         begin();
     } else if (waited < settledAfter || (m_desk.link().inFlight() > 0 && waited < settledAtLast)) {
         return;
@@ -94,6 +95,7 @@ void Screenshots::next() {
 
 bool Screenshots::curvesGrow(qint64 waited) const {
     const QList<LivePlot*> plots = m_window.findChildren<LivePlot*>();
+    if (m_sinceBegin.elapsed() > curvesAtLast) return false;
     return std::any_of(plots.begin(), plots.end(), [waited](const LivePlot* plot) {
         return plot->isVisible() && waited < (plot->isShort() ? curvesAtLast : plot->isEmpty() ? firstPointAtLast : 0);
     });

@@ -48,7 +48,7 @@ private:
     QString m_trouble;
     std::deque<Step> m_steps;
     QTimer m_timer;
-    QElapsedTimer m_sinceStep;
+    QElapsedTimer m_sinceStep, m_sinceBegin;
     QSet<QString> m_shot;    // dialogs, in a theme
     QSet<QString> m_opened;  // buttons, in a theme
     bool m_begun = false;

@@ -167,7 +167,7 @@ private slots:
         QTRY_COMPARE_WITH_TIMEOUT(table->model()->rowCount(), 1, patience);
         table->selectRow(0);
         page->findChild<QPushButton*>("edit")->click();
-        sentence->setText(sentence->text().replace("5¢", "1¢"));
+        sentence->setText(sentence->text().replace("5\u00a0¢", "1¢"));
         QTRY_VERIFY_WITH_TIMEOUT(keep->isEnabled(), patience);
         keep->click();
         QTRY_VERIFY_WITH_TIMEOUT(decides() != "allow", patience);
