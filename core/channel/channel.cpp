@@ -92,6 +92,11 @@ bool mayCome(const Message& message, Side from, Capabilities granted) {
             [&](const SellerFound& m) { return fromAgent(m); },
             [&](const SellerCall& m) { return fromSecretary(m); },
             [&](const SellerAnswer& m) { return fromAgent(m); },
+            [&](const MeshLinks& m) { return fromAgent(m); },
+            [&](const MeshHeard& m) { return fromAgent(m); },
+            [&](const MeshCounts& m) { return fromAgent(m); },
+            [&](const MeshSay& m) { return fromSecretary(m); },
+            [&](const SetMesh& m) { return fromSecretary(m); },
         },
         message);
 }

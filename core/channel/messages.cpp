@@ -401,6 +401,63 @@ void fields(A& a, Ref<A, Devices> m) {
     a.optional(m.all, listOfDevices);
 }
 
+constexpr auto eachAddress = [](auto& archive, auto& address) { archive.address(address); };
+template <typename A>
+void fields(A& a, Ref<A, MeshLink> m) {
+    a.text(m.interface, maxInterface);
+    a.array(m.link);
+    a.address(m.address);
+    a.optional(m.address4, eachAddress);
+}
+template <typename A>
+void fields(A& a, Ref<A, MeshLinks> m) {
+    a.flag(m.on);
+    a.list(m.links, maxMeshLinks, each);
+    a.note(m.trouble, maxText);
+}
+template <typename A>
+void fields(A& a, Ref<A, MeshHeard> m) {
+    a.text(m.interface, maxInterface);
+    a.array(m.link);
+    a.address(m.from);
+    a.bytes(m.bytes, maxMeshBytes);
+}
+template <typename A>
+void fields(A& a, Ref<A, MeshCount> m) {
+    a.text(m.interface, maxInterface);
+    a.array(m.link);
+    a.number(m.arrivedPackets);
+    a.number(m.arrivedBytes);
+    a.number(m.takenPackets);
+    a.number(m.takenBytes);
+    a.number(m.sentPackets);
+    a.number(m.sentBytes);
+}
+template <typename A>
+void fields(A& a, Ref<A, MeshCounts> m) {
+    a.number(m.run);
+    a.list(m.counts, maxMeshNeighbours, each);
+}
+template <typename A>
+void fields(A& a, Ref<A, MeshSay> m) {
+    a.text(m.interface, maxInterface);
+    a.optional(m.to, eachAddress);
+    a.bytes(m.bytes, maxMeshBytes);
+}
+template <typename A>
+void fields(A& a, Ref<A, MeshNeighbour> m) {
+    a.text(m.interface, maxInterface);
+    a.array(m.link);
+    a.list(m.nextHops, maxNextHops, eachAddress);
+    a.flag(m.paysUpstream);
+    a.flag(m.paysDownstream);
+    a.number(m.seconds);
+}
+template <typename A>
+void fields(A& a, Ref<A, SetMesh> m) {
+    a.list(m.neighbours, maxMeshNeighbours, each);
+}
+
 }  // namespace netpas::channel::codec
 
 namespace netpas::channel {
@@ -408,9 +465,9 @@ namespace netpas::channel {
 namespace {
 
 // The first byte of a message (PROTOCOL.md), in the order of the variant.
-constexpr std::array<uint8_t, std::variant_size_v<Message>> types{1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21,
-                                                                  32, 33, 34, 35, 36, 48, 49, 50, 51, 52, 64,
-                                                                  65, 80, 81, 82, 66, 37, 22, 23, 24, 25};
+constexpr std::array<uint8_t, std::variant_size_v<Message>> types{1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21, 32, 33,
+                                                                  34, 35, 36, 48, 49, 50, 51, 52, 64, 65, 80, 81, 82,
+                                                                  66, 37, 22, 23, 24, 25, 96, 97, 98, 99, 100};
 
 template <size_t... I>
 Message emptyOf(size_t index, std::index_sequence<I...>) {

@@ -13,6 +13,7 @@
 
 #include "core/bytes.h"
 #include "core/channel/capability.h"
+#include "core/channel/mesh_messages.h"
 #include "core/crypto/identity.h"
 #include "core/flow.h"
 #include "core/guarantee.h"
@@ -25,7 +26,7 @@
 
 namespace netpas::channel {
 
-inline constexpr uint8_t protocolVersion = 1;  // in every frame
+inline constexpr uint8_t protocolVersion = 2;  // in every frame
 
 inline constexpr size_t maxMessageSize = size_t{1} << 20;
 inline constexpr size_t maxName = 64;
@@ -369,10 +370,11 @@ struct SellerAnswer {
     std::optional<uint64_t> receivedBytes;  // of payload; nothing: the system does not say
 };
 
-using Message = std::variant<Hello, Welcome, Goodbye, Ping, Pong, Home, AgentState, QuoteRequest, QuoteAnswer, Join,
-                             JoinAnswer, SetFlows, FlowsApplied, Counters, Drain, Drained, StreamOpen, StreamOpened,
-                             StreamData, StreamCredit, StreamClosed, ApiRequest, ApiAnswer, DeviceAsks, DeviceAnswer,
-                             Devices, Processes, NotDelivered, FindSeller, SellerFound, SellerCall, SellerAnswer>;
+using Message =
+    std::variant<Hello, Welcome, Goodbye, Ping, Pong, Home, AgentState, QuoteRequest, QuoteAnswer, Join, JoinAnswer,
+                 SetFlows, FlowsApplied, Counters, Drain, Drained, StreamOpen, StreamOpened, StreamData, StreamCredit,
+                 StreamClosed, ApiRequest, ApiAnswer, DeviceAsks, DeviceAnswer, Devices, Processes, NotDelivered,
+                 FindSeller, SellerFound, SellerCall, SellerAnswer, MeshLinks, MeshHeard, MeshCounts, MeshSay, SetMesh>;
 
 [[nodiscard]] tl::expected<Bytes, MessageError> encode(const Message& message);
 [[nodiscard]] tl::expected<Message, MessageError> decode(ByteView bytes);

@@ -168,7 +168,7 @@ private slots:
         asio::io_context io;
         const auto [mine, other] = socketPair();
         End secretary(io, Side::Secretary, inheritedSource(io, mine));
-        writeAll(other, framed({1, 2, 3}, 0, 2));
+        writeAll(other, framed({1, 2, 3}, 0, protocolVersion + 1));
         QVERIFY(runUntil(io, [&] { return !secretary.troubles.empty(); }));
         QVERIFY(secretary.troubles[0].find("different releases") != std::string::npos);
         Bytes input(4096);

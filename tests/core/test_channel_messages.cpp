@@ -45,6 +45,10 @@ PairedDevice device(const char* name) {
     return d;
 }
 
+MeshNeighbour meshNeighbour() {
+    return {"mesh0", device("b").link, {address("fe80::2"), address("10.0.0.2")}, true, false, 600};
+}
+
 std::vector<Message> oneOfEach() {
     const SystemTime time(std::chrono::seconds(1'800'000'000));
     QuoteRequest request;
@@ -98,7 +102,13 @@ std::vector<Message> oneOfEach() {
         SellerFound{5, NoQuote{QuoteTrouble::NoPath, "nobody sells", "ask your ISP"}},
         SellerCall{6, {{address("203.0.113.9"), 46726}, device("seller").key}, "POST", "/v1/orders", "{}", FlowMatch{}},
         SellerAnswer{6, 201, "{}", 1'000'000},
-        SellerAnswer{}};
+        SellerAnswer{},
+        MeshLinks{true, {{"mesh0", device("a").link, address("fe80::1"), address("10.0.0.1")}}, ""},
+        MeshHeard{"mesh0", device("b").link, address("fe80::2"), {1, 1}},
+        MeshCounts{9, {{"mesh0", device("b").link, 1, 100, 2, 200, 3, 300}}},
+        MeshSay{"mesh0", address("fe80::2"), {1, 2}},
+        MeshSay{"mesh0", {}, {1, 1}},
+        SetMesh{{meshNeighbour()}}};
 }
 
 }  // namespace
@@ -192,6 +202,21 @@ private slots:
         DeviceAsks asks;
         asks.name.assign(maxDeviceName + 1, 'a');
         QCOMPARE(encode(asks).error(), MessageError::TooLarge);
+    }
+
+    void neighboursKeepTheirRightsAndAreBounded() {
+        const auto back = decode(encode(SetMesh{{meshNeighbour()}}).value());
+        const MeshNeighbour& one = std::get<SetMesh>(*back).neighbours.at(0);
+        QVERIFY(one.interface == "mesh0" && one.link == device("b").link && one.nextHops == meshNeighbour().nextHops);
+        QVERIFY(one.paysUpstream && !one.paysDownstream);
+        QCOMPARE(one.seconds, 600U);
+        MeshNeighbour many = meshNeighbour();
+        many.nextHops.resize(maxNextHops + 1);
+        QCOMPARE(encode(SetMesh{{many}}).error(), MessageError::TooLarge);
+        QCOMPARE(encode(SetMesh{std::vector(maxMeshNeighbours + 1, meshNeighbour())}).error(), MessageError::TooLarge);
+        QVERIFY(encode(SetMesh{std::vector(maxMeshNeighbours, meshNeighbour())}).has_value());
+        QCOMPARE(encode(MeshHeard{"mesh0", {}, {}, Bytes(maxMeshBytes + 1)}).error(), MessageError::TooLarge);
+        QCOMPARE(encode(MeshSay{std::string(maxInterface + 1, 'm'), {}, {}}).error(), MessageError::TooLarge);
     }
 
     void textForPeopleIsCutInsteadOfRefused() {

@@ -1,0 +1,75 @@
+// What agent and secretary say of neighbours on the machine's links (core/agreement/AGREEMENTS.md). Part of messages.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/bytes.h"
+#include "core/link_address.h"
+#include "core/net_address.h"
+
+namespace netpas::channel {
+
+inline constexpr size_t maxMeshLinks = 64;
+inline constexpr size_t maxMeshNeighbours = 1024;
+inline constexpr size_t maxNextHops = 8;
+inline constexpr size_t maxInterface = 15;  // bytes of its name
+inline constexpr size_t maxMeshBytes = 1232;
+
+struct MeshLink {
+    std::string interface;
+    LinkAddress link{};
+    IpAddress address;  // link-local
+    std::optional<IpAddress> address4;
+    friend bool operator==(const MeshLink&, const MeshLink&) = default;
+};
+// Agent: the interfaces where it looks for neighbours; after Welcome and whenever something changed.
+struct MeshLinks {
+    bool on = false;  // it was told to look for neighbours at all
+    std::vector<MeshLink> links;
+    std::string trouble;  // why packets are not forwarded as they should be, for people
+    friend bool operator==(const MeshLinks&, const MeshLinks&) = default;
+};
+// Agent: a datagram of a neighbour. What it is about was counted before: MeshCounts came first.
+struct MeshHeard {
+    std::string interface;
+    LinkAddress link{};  // of the frame
+    IpAddress from;
+    Bytes bytes;
+};
+// Of one neighbour. Each only grows in a run.
+struct MeshCount {
+    std::string interface;
+    LinkAddress link{};
+    uint64_t arrivedPackets = 0, arrivedBytes = 0;  // from it
+    uint64_t takenPackets = 0, takenBytes = 0;      // of these: passed on because it pays
+    uint64_t sentPackets = 0, sentBytes = 0;        // to it
+};
+// Agent: those that changed.
+struct MeshCounts {
+    uint64_t run = 0;  // drawn when the counters began at zero
+    std::vector<MeshCount> counts;
+};
+// Secretary: to a neighbour, or to all on the link.
+struct MeshSay {
+    std::string interface;
+    std::optional<IpAddress> to;
+    Bytes bytes;
+};
+struct MeshNeighbour {
+    std::string interface;
+    LinkAddress link{};
+    std::vector<IpAddress> nextHops;  // what routes through it name
+    bool paysUpstream = false;
+    bool paysDownstream = false;
+    uint32_t seconds =
+        0;  // so long, if the secretary says nothing more: an agreement has an end also when nobody is there to say so
+};
+// Secretary: all neighbours, not a change. Stays when the session ends.
+struct SetMesh {
+    std::vector<MeshNeighbour> neighbours;
+};
+
+}  // namespace netpas::channel
