@@ -144,6 +144,9 @@ std::optional<AgreementId> Engine::offer(const PublicKey& seller, const Wish& wi
 void Engine::meter(const PublicKey& neighbour, const Reading& reading) {
     const MeterMark reached{reading.run,   reading.sent,           reading.arrived,
                             reading.taken, reading.arrivedPackets, reading.takenPackets};
+    constexpr size_t mostSeen = 4096;
+    if (m_seen.size() >= mostSeen && !m_seen.contains(neighbour))
+        std::erase_if(m_seen, [this](const auto& one) { return !m_pairs.contains(one.first); });
     m_seen[neighbour] = reached;
     const auto at = m_pairs.find(neighbour);
     if (at == m_pairs.end()) return;

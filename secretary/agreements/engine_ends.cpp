@@ -143,8 +143,18 @@ void Engine::forgetOld() {
         if (oldest == nullptr || one.since < oldest->since) oldest = &one;
     }
     if (oldest == nullptr) return;
+    const PublicKey peer = oldest->peer();
     m_broken = !m_ports.documents.erase("agreement", toHex(oldest->terms.id)).has_value();
     m_agreements.erase(AgreementId(oldest->terms.id));
+    // Names cost nothing: a pair that never had to do with money goes with its last agreement.
+    const Pair& pair = m_pairs.at(peer);
+    const bool needed = pair.mine != Account{} || pair.theirs != Account{} || pair.paying ||
+                        std::any_of(m_agreements.begin(), m_agreements.end(),
+                                    [&](const auto& one) { return one.second.peer() == peer; });
+    if (needed || m_broken) return;
+    m_broken = !m_ports.documents.erase("neighbour", peer.hex()).has_value();
+    m_pairs.erase(peer);
+    m_paying.erase(peer);
 }
 
 }  // namespace netpas::secretary::agreements
