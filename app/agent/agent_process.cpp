@@ -74,7 +74,8 @@ public:
         // The capture forks its guard; what needs root comes before it is given up, and threads come after.
         if (!openFolders() || !startHelper() || !openDataPlane()) return EXIT_FAILURE;
         compose();
-        if (!listen() || !dropPrivileges() || !openFront() || !openDoor() || !openReverseDoor() || !openSharing())
+        if (!listen() || !dropPrivileges() || !openFront() || !openDoor() || !openReverseDoor() || !openSharing() ||
+            !openMesh())
             return EXIT_FAILURE;
         if (const auto done = m_plane->start(); !done) return fail(done.error(), "see the system's log");
         m_signals.async_wait([this](const boost::system::error_code& error, int) {
@@ -82,6 +83,7 @@ public:
         });
         watchSecretary();
         m_link->start();
+        if (m_mesh) m_mesh->start();
         keepDescriptorFresh();
         m_log(LogLevel::Info, "ready on " + m_options.socket.string());
         notifyReady();
@@ -148,7 +150,16 @@ private:
         }
         m_link = std::make_unique<SecretaryLink>(
             LinkContext{m_io, *m_plane, *m_cartographer, *m_executables, m_timers, m_log, hostName(),
-                        [this] { useHome(); }, [this](const auto& all) { useDevices(all); }},
+                        [this] { useHome(); }, [this](const auto& all) { useDevices(all); },
+                        [this] {
+                            if (m_mesh) m_mesh->secretaryUp();
+                        },
+                        [this](const channel::SetMesh& wanted) {
+                            if (m_mesh) m_mesh->on(wanted);
+                        },
+                        [this](const channel::MeshSay& said) {
+                            if (m_mesh) m_mesh->on(said);
+                        }},
             std::move(source));
         useHome();
 
@@ -256,6 +267,17 @@ private:
         return true;
     }
 
+    // The packet filter's table goes with this process; then everything passes as if it had never been.
+    bool openMesh() {
+        if (!m_options.mesh) return true;
+        auto mesh = Mesh::open({m_io, m_timers, systemClock(), m_log,
+                                [this](const channel::Message& message) { m_link->tellMesh(message); }},
+                               *m_options.mesh);
+        if (!mesh) return fail(mesh.error(), "netpasd(8), --mesh") == EXIT_SUCCESS;
+        m_mesh = std::move(*mesh);
+        return true;
+    }
+
     // After privileges are given up: the doors' files are the agent's.
     bool openReverseDoor() {
         m_plane->setNeighbours(linuxNeighbours());
@@ -339,6 +361,7 @@ private:
         if (m_door) m_door->close();
         if (m_sharing) m_sharing->stop();
         if (m_reverseDoor) m_reverseDoor->close();
+        if (m_mesh) m_mesh->stop();
         m_measurements->stop();
         m_link->stop();
         m_plane->stop();
@@ -358,6 +381,7 @@ private:
     channel::InheritedSource* m_inherited = nullptr;  // the link's, when the secretary was launched
     std::unique_ptr<SecretaryLink> m_link;
     std::unique_ptr<Measurements> m_measurements;
+    std::unique_ptr<Mesh> m_mesh;        // null: no neighbours
     std::unique_ptr<Sharing> m_sharing;  // null: not a member of any community
     std::unique_ptr<Api> m_api;
     std::unique_ptr<FrontDoor> m_front;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/agent/measurements.h"
+#include "app/agent/mesh.h"
 #include "app/common/log.h"
 #include "app/secretary/launch.h"
 #include "core/channel/line.h"
@@ -38,6 +39,7 @@ struct AgentOptions {
     std::vector<Endpoint> sellReverse;    // for who buys better service for packets that come from here
     std::chrono::milliseconds stopWithin{4000};
     MeasureOptions measure;
+    std::optional<MeshOptions> mesh;      // none: packets of neighbours are not looked at
     std::optional<SharingOptions> share;  // with a community; none: nothing is told or heard
 };
 

@@ -53,6 +53,12 @@ std::string checkAmount(const std::string& text) {
     return amount && *amount > Money::zero() ? "" : "not an amount of dollars: " + text;
 }
 
+std::string checkInterface(const std::string& name) {
+    constexpr size_t longest = 15;
+    const bool named = !name.empty() && name.size() <= longest && name.find_first_of("/ \t\"\\") == std::string::npos;
+    return named ? "" : "not a name of an interface: " + name;
+}
+
 struct Given {
     std::string role = "all";
     std::string state = "/var/lib/netpas";
@@ -72,11 +78,13 @@ struct Given {
     std::string sinkAuthority;
     std::string share;  // file of a community
     bool showShareKey = false;
-    std::vector<std::string> roams;        // devices that this is a home agent for
-    bool visiting = false;                 // away from home: nobody has seen this one before
-    uint32_t measureEvery = 1000;          // milliseconds
-    uint32_t measurePackets = 600;         // a minute
-    std::vector<std::string> sellReverse;  // for who buys better service for packets that come from here
+    std::vector<std::string> roams;              // devices that this is a home agent for
+    bool visiting = false;                       // away from home: nobody has seen this one before
+    uint32_t measureEvery = 1000;                // milliseconds
+    uint32_t measurePackets = 600;               // a minute
+    std::vector<std::string> sellReverse;        // for who buys better service for packets that come from here
+    std::vector<std::string> mesh, meshUplinks;  // interfaces
+    uint32_t meshFree = 0;                       // bytes a second
     bool showKey = false;
     std::string listening;  // fd:N, of the secretary's socket
     uint32_t owner = 0;
@@ -196,6 +204,7 @@ agent::AgentOptions agentOptions(const Given& given) {
     for (const std::string& at : given.sellReverse) options.sellReverse.push_back(*app::endpointFrom(at));
     options.listenTcp = given.listenTcp.empty() ? std::nullopt : app::endpointFrom(given.listenTcp);
     options.sinkAuthority = given.sinkAuthority;
+    if (!given.mesh.empty()) options.mesh = agent::MeshOptions{given.mesh, given.meshUplinks, given.meshFree};
     options.listenTls = given.listenTls.empty() ? std::nullopt : app::endpointFrom(given.listenTls);
     return options;
 }
@@ -307,6 +316,18 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
                     "with --listen-tls: a paired device that may ask for payments from anywhere; may stand again");
     line.add_flag("--visiting", given.visiting,
                   "role all, away from home: begin with new keys and empty books, and put away what was before");
+    line.add_option(
+            "--mesh", given.mesh,
+            "interface with neighbours who buy and sell forwarding; what passes there is paid for. May stand again")
+        ->check(checkInterface);
+    line.add_option("--mesh-uplink", given.meshUplinks,
+                    "with --mesh: interface to the internet, for which neighbours pay, too. May stand again")
+        ->check(checkInterface);
+    line.add_option(
+            "--mesh-free", given.meshFree,
+            "with --mesh: bytes a second to and from each neighbour for nothing, so that it can reach its ISP to pay")
+        ->check(CLI::Range(0, 100'000'000))
+        ->capture_default_str();
     line.add_option("--share", given.share, "file of a community to share measurements with; netpasd(8)");
     line.add_flag("--show-share-key", given.showShareKey,
                   "print the key by which a community knows this machine's agent");
@@ -336,6 +357,8 @@ int main(int argc, char** argv) {
         if (given.showShareKey) return showShareKey(given);
         if (given.role == "agent" && given.secretary.empty()) throw CLI::RequiredError("--secretary");
         if (given.visiting && given.role != "all") throw CLI::ValidationError("--visiting", "needs role all");
+        if (given.mesh.empty() && (!given.meshUplinks.empty() || given.meshFree > 0))
+            throw CLI::RequiredError("--mesh");
         if (given.role == "secretary" && given.channel.empty()) throw CLI::RequiredError("--channel");
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? EXIT_SUCCESS : usageError;

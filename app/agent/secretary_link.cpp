@@ -206,6 +206,7 @@ void SecretaryLink::Impl::onWelcome() {
     sendHome();
     sendState();
     sendProcesses();
+    if (m_context.meshUp) m_context.meshUp();
     armHarvest();
 }
 
@@ -243,6 +244,8 @@ void SecretaryLink::Impl::onMessage(channel::Message message) {
     if (const auto* answer = std::get_if<channel::DeviceAnswer>(&message)) return on(*answer);
     if (const auto* devices = std::get_if<channel::Devices>(&message); devices && m_context.devices)
         m_context.devices(*devices);
+    if (const auto* mesh = std::get_if<channel::SetMesh>(&message); mesh && m_context.setMesh) m_context.setMesh(*mesh);
+    if (const auto* say = std::get_if<channel::MeshSay>(&message); say && m_context.meshSay) m_context.meshSay(*say);
 }
 
 void SecretaryLink::Impl::on(const channel::SetFlows& wanted) {
@@ -430,6 +433,7 @@ void SecretaryLink::ask(channel::DeviceAsks asks, std::function<void(const chann
     m_impl->ask(std::move(asks), std::move(reply));
 }
 void SecretaryLink::notDelivered(const channel::NotDelivered& trouble) { m_impl->sendIfUp(trouble); }
+void SecretaryLink::tellMesh(const channel::Message& message) { m_impl->sendIfUp(message); }
 void SecretaryLink::homeChanged() { m_impl->sendHome(); }
 
 }  // namespace netpas::agent

@@ -33,6 +33,10 @@ struct LinkContext {
     std::function<void()> useHome;  // the cartographer has another home ISP, or fresher words of it
     // The secretary has said who is paired; also, that it does not know.
     std::function<void(const channel::Devices&)> devices;
+    // What it says of neighbours; `meshUp`: it is there, and is to be told everything.
+    std::function<void()> meshUp;
+    std::function<void(const channel::SetMesh&)> setMesh;
+    std::function<void(const channel::MeshSay&)> meshSay;
 };
 
 class SecretaryLink {
@@ -57,6 +61,8 @@ public:
     void ask(channel::DeviceAsks asks, std::function<void(const channel::DeviceAnswer&)> reply);
     // Tells the secretary, if it is there.
     void notDelivered(const channel::NotDelivered& trouble);
+    // Of neighbours; lost while it is not there.
+    void tellMesh(const channel::Message& message);
     // Tells the secretary what the cartographer's home is now.
     void homeChanged();
 

@@ -10,6 +10,7 @@
 #include "app/secretary/device_desk.h"
 #include "app/secretary/home_desk.h"
 #include "app/secretary/isp_link.h"
+#include "app/secretary/neighbour_payments.h"
 #include "app/secretary/payment_service.h"
 #include "app/secretary/purchase_service.h"
 #include "app/secretary/receiving_desk.h"
@@ -46,10 +47,16 @@ private:
 // The decision desk, with what the owner's books say about who is paid.
 class InformedAuthority final : public Authority {
 public:
-    using Roams = std::function<bool(const std::string& node)>;
+    using Asks = std::function<bool(const std::string&)>;
+    // `roams`: a device's name; `partner`: a payee with whom something was agreed, each having signed it.
     InformedAuthority(DecisionDesk& desk, const ContactBook& contacts, PayeeBook& payees, const Clock& clock,
-                      Roams roams)
-        : m_desk(desk), m_contacts(contacts), m_payees(payees), m_clock(clock), m_roams(std::move(roams)) {}
+                      Asks roams, Asks partner)
+        : m_desk(desk),
+          m_contacts(contacts),
+          m_payees(payees),
+          m_clock(clock),
+          m_roams(std::move(roams)),
+          m_partner(std::move(partner)) {}
 
     std::optional<Denied> precheck(const ledger::NewPurchase& purchase) override { return m_desk.precheck(purchase); }
     void inform(const ledger::NewPurchase& purchase, secretary::SpendRequest& request) const override {
@@ -60,7 +67,10 @@ public:
                    std::function<void(Verdict)> done) override {
         // Nobody can have certified an account that a device has just opened at an ISP it visits (NetPaS §3.1.4). Rules and budgets decide.
         const bool visit = request.purpose == "roaming" && !request.node.empty() && m_roams(request.node);
-        if (const auto refused = visit ? std::nullopt : m_payees.refusal(request, m_clock.now())) {
+        // A neighbour is known by what it has signed, and no site of that name is paid.
+        const bool neighbour = request.purpose == "forwarding" && request.domain.empty() && m_partner(request.payee);
+        const bool exempt = visit || neighbour;
+        if (const auto refused = exempt ? std::nullopt : m_payees.refusal(request, m_clock.now())) {
             return done(Denied{"RESTRICTED", refused->message, refused->hint, std::nullopt});
         }
         m_desk.authorize(id, request, byPerson, std::move(done));
@@ -78,7 +88,7 @@ private:
     const ContactBook& m_contacts;
     PayeeBook& m_payees;
     const Clock& m_clock;
-    Roams m_roams;
+    Asks m_roams, m_partner;
 };
 
 CustodyFailure failureOf(LedgerError error, const secretary::StateFolder& folder) {
@@ -116,6 +126,8 @@ struct Books::Open {
     std::unique_ptr<ReverseSales> sales;
     std::unique_ptr<ReversePurchases> reverse;
     std::unique_ptr<HomeDesk> home;
+    std::unique_ptr<NeighbourPayments> neighbourPayments;
+    std::unique_ptr<NeighbourDesk> neighbours;
     std::unique_ptr<DeviceDesk> devices;
 
     [[nodiscard]] bool idle() const { return purchases->idle() && payments->idle() && reverse->idle(); }
@@ -167,8 +179,13 @@ tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
     HomeDesk& home = *m_open->home;
     RemoteAgent::Listener listener;
     listener.up = [&purchases](std::span<const FlowCounters> held) { purchases.agentUp(held); };
-    listener.down = [this, &purchases] {
+    NeighbourDesk& neighbours = *m_open->neighbours;
+    listener.meshLinks = [&neighbours](const channel::MeshLinks& links) { neighbours.links(links); };
+    listener.meshCounts = [&neighbours](const channel::MeshCounts& counts) { neighbours.counted(counts); };
+    listener.meshHeard = [&neighbours](const channel::MeshHeard& heard) { neighbours.heard(heard); };
+    listener.down = [this, &purchases, &neighbours] {
         purchases.agentDown();
+        neighbours.agentLost();
         if (m_windingUp && m_closed) endSoon();
     };
     listener.counters = [&purchases](std::span<const FlowCounters> counters) { purchases.countersCame(counters); };
@@ -208,7 +225,11 @@ tl::expected<std::unique_ptr<Books::Open>, CustodyFailure> Books::make(const sto
     open->payees = std::move(*payees);
     open->authority = std::make_unique<InformedAuthority>(
         *open->decisions, *open->contacts, *open->payees, clock,
-        [all = open.get()](const std::string& node) { return all->devices && all->devices->roams(node); });
+        [all = open.get()](const std::string& node) { return all->devices && all->devices->roams(node); },
+        [all = open.get()](const std::string& payee) {
+            const auto node = NodeId::parse(payee);
+            return node && all->neighbours && all->neighbours->isPartner(*node);
+        });
     auto deliveries = secretary::delivery::DeliveryBook::open(documents);
     if (!deliveries) {
         return tl::unexpected(
@@ -225,6 +246,7 @@ tl::expected<std::unique_ptr<Books::Open>, CustodyFailure> Books::make(const sto
         {documents, m_parts.agent, *open->isp, clock, m_parts.log, [all = open.get()] { return all->idle(); }});
     if (!home) return tl::unexpected(failed(std::string(describe(home.error())), "netpas doctor"));
     open->home = std::move(*home);
+    if (auto done = makeNeighbours(*open); !done) return tl::unexpected(std::move(done.error()));
     auto devices = secretary::devices::DeviceBook::open(documents);
     if (!devices)
         return tl::unexpected(failed("paired devices: " + std::string(describe(devices.error())), "netpas doctor"));
@@ -259,7 +281,10 @@ tl::expected<void, CustodyFailure> Books::makePayments(Open& open) {
         ContentDesk::open({*open.ledger, *open.payments, documents, *open.contacts, *open.payees, clock, m_parts.log});
     if (!content) return tl::unexpected(failed(content.error(), "netpas doctor"));
     open.content = std::move(*content);
-    const auto onTaken = [&open](const payments::Payment& payment) { return open.sales->received(payment); };
+    const auto onTaken = [&open](const payments::Payment& payment) {
+        if (open.neighbours) (void)open.neighbours->received(payment.id, payment.amount);
+        return open.sales->received(payment);
+    };
     auto receiving = ReceivingDesk::open({*open.ledger, documents, *open.wallet, *open.isp, m_parts.timers, clock,
                                           m_parts.log, onTaken, [&open](bool done) {
                                               if (open.sales) open.sales->written(done);  // it ends before this one
@@ -296,6 +321,27 @@ tl::expected<void, CustodyFailure> Books::makeReverse(Open& open) {
     return {};
 }
 
+tl::expected<void, CustodyFailure> Books::makeNeighbours(Open& open) {
+    open.neighbourPayments = std::make_unique<NeighbourPayments>(*open.payments, m_parts.timers, m_parts.log);
+    RemoteAgent* const agent = &m_parts.agent;
+    const auto receivesAt = [&open] {
+        const auto home = open.home->home();
+        return home && open.receiving->state().accepted ? home->isp : IspId{0};
+    };
+    auto desk =
+        NeighbourDesk::open({open.ledger->documents(), m_parts.timers, m_parts.state.clock, m_parts.log,
+                             open.wallet->identity(), [agent](const channel::MeshSay& said) { agent->tellMesh(said); },
+                             [agent](const channel::SetMesh& all) { agent->tellMesh(all); },
+                             [payments = open.neighbourPayments.get()](const auto& wanted, auto ended) {
+                                 payments->pay(wanted, std::move(ended));
+                             },
+                             receivesAt, [&open] { return open.home->home().has_value(); }},
+                            NeighbourDesk::engineOptions());
+    if (!desk) return tl::unexpected(failed(desk.error(), "netpas doctor"));
+    open.neighbours = std::move(*desk);
+    return {};
+}
+
 void Books::publish() {
     SecretaryState& state = m_parts.state;
     Open* const open = m_open.get();
@@ -310,6 +356,7 @@ void Books::publish() {
     state.isp = open != nullptr ? open->home.get() : nullptr;
     state.decisions = open != nullptr ? open->decisions.get() : nullptr;
     state.devices = open != nullptr ? open->devices.get() : nullptr;
+    state.neighbours = open != nullptr ? open->neighbours.get() : nullptr;
     state.contacts = open != nullptr ? &*open->contacts : nullptr;
     state.deliveries = open != nullptr ? &*open->deliveries : nullptr;
     state.payees = open != nullptr ? &*open->payees : nullptr;
@@ -377,6 +424,8 @@ void Books::finish() {
     publish();
     last->isp->listen({});
     last->isp->disconnect();
+    last->neighbours.reset();
+    last->neighbourPayments.reset();
     last->home.reset();
     last->reverse.reset();
     last->sales.reset();

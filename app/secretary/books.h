@@ -45,6 +45,7 @@ private:
     [[nodiscard]] tl::expected<std::unique_ptr<Open>, CustodyFailure> make(const store::DatabaseKey& key);
     [[nodiscard]] tl::expected<void, CustodyFailure> makePayments(Open& open);
     [[nodiscard]] tl::expected<void, CustodyFailure> makeReverse(Open& open);
+    [[nodiscard]] tl::expected<void, CustodyFailure> makeNeighbours(Open& open);
     void publish();
     void whenIdle(std::function<void()> done);
     void endSoon();

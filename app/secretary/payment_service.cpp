@@ -261,7 +261,7 @@ void PaymentService::promise(Entry& entry) {
     payments::PaymentOrder order;
     order.payer = m_ports.wallet.identity().nodeId();
     order.fees = entry.fees;
-    order.payment.id = payments::newPaymentId();
+    order.payment.id = entry.wish.id ? *entry.wish.id : payments::newPaymentId();
     order.payment.payee = terms.payee;
     order.payment.amount = terms.amount;
     order.payment.time = now;

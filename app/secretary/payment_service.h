@@ -57,6 +57,7 @@ struct PayOrder {
     };
     std::optional<Granted> granted = {};
     std::optional<payments::DescriptionSalt> salt = {};  // of the description, where the payee has chosen one
+    std::optional<payments::PaymentId> id = {};          // where both ends know it beforehand; used once
     std::optional<SystemTime> payBefore = {};            // what it is for is not offered any more after that
 };
 

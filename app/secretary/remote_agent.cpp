@@ -95,6 +95,7 @@ public:
     std::optional<AgentHome> home;
     channel::Devices devices;
     std::optional<std::vector<uint32_t>> running;
+    channel::MeshLinks meshLinks;
     uint64_t generation = 0;
     uint32_t nextRequest = 1;
     std::map<uint64_t, SetDone> sets;
@@ -132,6 +133,7 @@ public:
 void RemoteAgent::Impl::onHello(const channel::Hello& hello) {
     report = {true, hello.name, false, {}};
     running.reset();
+    meshLinks = {};
     held.clear();
     for (const channel::FlowCounters& counters : hello.held) {
         if (held.size() < mostHeld) held.push_back(fromChannel(counters));
@@ -200,6 +202,13 @@ void RemoteAgent::Impl::onMessage(channel::Message message) {
     } else if (const auto* processes = std::get_if<channel::Processes>(&message)) {
         running = processes->running;
         if (listener.processes) listener.processes(*running);
+    } else if (auto* links = std::get_if<channel::MeshLinks>(&message)) {
+        meshLinks = std::move(*links);
+        if (listener.meshLinks) listener.meshLinks(meshLinks);
+    } else if (const auto* counts = std::get_if<channel::MeshCounts>(&message)) {
+        if (listener.meshCounts) listener.meshCounts(*counts);
+    } else if (const auto* heard = std::get_if<channel::MeshHeard>(&message)) {
+        if (listener.meshHeard) listener.meshHeard(*heard);
     } else if (const auto* state = std::get_if<channel::AgentState>(&message)) {
         report.planeUp = state->planeUp;
         report.trouble = state->trouble;
@@ -319,6 +328,7 @@ void RemoteAgent::listen(Listener listener) {
         if (self->listener.up) self->listener.up(self->held);
         if (self->home && self->listener.home) self->listener.home(*self->home);
         if (self->running && self->listener.processes) self->listener.processes(*self->running);
+        if (self->meshLinks.on && self->listener.meshLinks) self->listener.meshLinks(self->meshLinks);
     });
 }
 
@@ -337,6 +347,8 @@ void RemoteAgent::forgetListener() {
     m_impl->finds.clear();
     m_impl->calls.clear();
 }
+
+void RemoteAgent::tellMesh(const channel::Message& message) { (void)m_impl->send(message); }
 
 AgentReport RemoteAgent::report() const { return m_impl->report; }
 

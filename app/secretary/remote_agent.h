@@ -46,6 +46,10 @@ public:
         std::function<void(const DeliveryTrouble&)> notDelivered;
         // Of processes that have asked for something, those that still run.
         std::function<void(std::span<const uint32_t>)> processes;
+        // Neighbours on its links.
+        std::function<void(const channel::MeshLinks&)> meshLinks;
+        std::function<void(const channel::MeshCounts&)> meshCounts;
+        std::function<void(const channel::MeshHeard&)> meshHeard;
     };
     using Requests = std::function<void(const net::HttpRequest&, Caller, Reply)>;
 
@@ -65,6 +69,8 @@ public:
     [[nodiscard]] AgentReport report() const;
     // The devices that are paired; told again to every agent that comes, and that they are not known once the listener is forgotten.
     void tell(const channel::Devices& devices);
+    // What is said to neighbours, and who has packets forwarded; lost while no agent is there.
+    void tellMesh(const channel::Message& message);
     // Nothing is paid for any more.
     void clearFlows();
 

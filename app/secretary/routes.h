@@ -17,6 +17,7 @@ void addVaultRoutes(Router& router, SecretaryState& state);     // lock, passphr
 void addDeliveryRoutes(Router& router, SecretaryState& state);  // what was not delivered
 void addRuleRoutes(Router& router, SecretaryState& state);
 void addReverseRoutes(Router& router, SecretaryState& state);    // orders for the reverse path, as a seller
+void addNeighbourRoutes(Router& router, SecretaryState& state);  // neighbours on the links, and agreements with them
 void addHouseholdRoutes(Router& router, SecretaryState& state);  // devices behind the agent: pairing
 
 // Every topic: what the secretary's process calls.
@@ -32,6 +33,7 @@ inline void addRoutes(Router& router, SecretaryState& state) {
     addRuleRoutes(router, state);
     addHouseholdRoutes(router, state);
     addReverseRoutes(router, state);
+    addNeighbourRoutes(router, state);
     addDeliveryRoutes(router, state);
 }
 

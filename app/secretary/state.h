@@ -36,6 +36,7 @@ namespace netpas::secretaryd {
 class ContentDesk;
 class DecisionDesk;
 class DeviceDesk;
+class NeighbourDesk;
 class PaymentService;
 class PurchaseService;
 class ReceivingDesk;
@@ -99,6 +100,7 @@ struct SecretaryState {
     secretary::delivery::DeliveryBook* deliveries = nullptr;
     DecisionDesk* decisions = nullptr;
     DeviceDesk* devices = nullptr;
+    NeighbourDesk* neighbours = nullptr;
     VaultService* vault = nullptr;           // the others are null while it is locked
     std::optional<ApiFailure> noVault = {};  // why there is none: its files cannot be used
     // Those of `decisions`, unless something else was put here.

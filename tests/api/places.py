@@ -63,6 +63,24 @@ def network(world):
     app.need("POST", "/v1/quotes", {"to": world.far})
 
 
+def neighbours(world):
+    """Nobody is on this lab's links: what two who meet are answered is in netpas-lab run mesh-agreements."""
+    for door in (world.owner, world.app):
+        door.need("GET", "/v1/neighbours")
+        door.need("GET", "/v1/agreements")
+        for wrong in ({}, {"neighbour": "ann", "direction": "sideways"}):
+            door.ask("POST", "/v1/agreements", wrong, 400)
+        door.ask("POST", "/v1/agreements", {"neighbour": "ab" * 32, "direction": "upstream"}, 404)
+        door.ask("GET", "/v1/agreements/" + "ab" * 16, None, 404)
+        door.ask("POST", "/v1/agreements/" + "ab" * 16 + "/end", None, 404)
+    world.owner.ask("POST", "/v1/agreements/" + "ab" * 16 + "/accept", None, 404)
+    asked = {"upstream_per_kb": "0.000001", "notice_s": 0, "automatic": "nothing"}
+    world.owner.need("PUT", "/v1/neighbours/settings", asked)
+    world.owner.need("PUT", "/v1/neighbours/settings", {"upstream_per_kb": None})
+    for wrong in ({"upstream_per_kb": "1"}, {"automatic": "all"}, {"pay_at": "0"}, {"price": "1"}):
+        world.owner.ask("PUT", "/v1/neighbours/settings", wrong, 400)
+
+
 def tokens(world):
     app = world.app
     made = app.need("POST", "/v1/tokens", {"client": "walk", "role": "request", "device": True, "lifetime_s": 3600}, 201)

@@ -1,0 +1,104 @@
+// Whom this node buys from by itself.
+#include <algorithm>
+
+#include "app/secretary/neighbour_desk.h"
+
+namespace netpas::secretaryd {
+
+using agreement::Direction;
+using books::State;
+
+namespace {
+
+constexpr std::chrono::seconds answerWithin{15};
+constexpr std::chrono::seconds firstPause{5}, longestPause{600};
+// The next agreement is offered before this one is over: a third of its time, or a quarter of its money.
+constexpr int timeLeft = 3, moneyLeft = 4;
+
+}  // namespace
+
+const books::Agreement* NeighbourDesk::running(const PublicKey& neighbour, Direction direction, bool buying) const {
+    const books::Agreement* found = nullptr;
+    for (const auto& [id, one] : m_engine->agreements()) {
+        if (one.buying != buying || !one.running() || one.terms.direction != direction || one.peer() != neighbour)
+            continue;
+        // An offer that waits for its answer stands before what it is to replace.
+        if (found == nullptr || one.state == State::Offered) found = &one;
+    }
+    return found;
+}
+
+std::vector<neighbours::Candidate> NeighbourDesk::candidates(Direction direction) const {
+    std::vector<neighbours::Candidate> all;
+    const SteadyTime now = m_ports.clock.steady();
+    const bool up = direction == Direction::Upstream;
+    const Money most = (up ? m_settings.most.upstream : m_settings.most.downstream).value_or(Money::zero());
+    for (const auto& [key, known] : m_table.all()) {
+        const agreement::Prices asks = known.asks(now);
+        const auto& price = up ? asks.upstream : asks.downstream;
+        if (!price || *price > most || known.place.isp == IspId{0} || !m_counted.contains(key)) continue;
+        // Who reaches the internet through this node is no way to it.
+        if (running(key, direction, false) != nullptr) continue;
+        all.push_back({key, *price, std::nullopt});
+    }
+    return all;
+}
+
+void NeighbourDesk::choose() {
+    if (m_settings.buys == MeshBuys::Nothing || !m_ports.canPay()) return;
+    const SteadyTime now = m_ports.clock.steady();
+    constexpr size_t mostTries = 2 * NeighbourTable::most;
+    if (m_tries.size() > mostTries)
+        std::erase_if(m_tries, [this](const auto& item) { return m_table.find(item.first.first) == nullptr; });
+    if (m_settings.buys == MeshBuys::Every) {
+        for (const neighbours::Candidate& one : candidates(Direction::Upstream))
+            buyFrom(one.neighbour, Direction::Upstream);
+        return;
+    }
+    for (const Direction direction : {Direction::Upstream, Direction::Downstream}) {
+        auto& chooser = direction == Direction::Upstream ? m_upstream : m_downstream;
+        const auto chosen = chooser.choose(candidates(direction), {}, now);
+        if (!chosen) continue;
+        buyFrom(chosen->neighbour, direction);
+        const books::Agreement* const with = running(chosen->neighbour, direction, true);
+        if (with != nullptr && with->state == State::Active) leaveOthers(chosen->neighbour, direction);
+    }
+}
+
+void NeighbourDesk::buyFrom(const PublicKey& neighbour, Direction direction) {
+    const SteadyTime now = m_ports.clock.steady();
+    Try& at = m_tries[{neighbour, direction}];
+    const books::Agreement* const one = running(neighbour, direction, true);
+    if (one != nullptr && one->state == State::Offered) {
+        if (at.offered == one->terms.id && now >= at.until)
+            (void)m_engine->end(one->terms.id, agreement::EndReason::Withdrawn);
+        return;
+    }
+    if (one != nullptr) {
+        at.pause = std::chrono::seconds(0);
+        const auto age = m_ports.clock.now() - one->since;
+        const Money left = checkedSub(one->terms.limit, one->charge()).value_or(Money::zero());
+        const bool fresh = age < one->terms.lifetime / timeLeft * (timeLeft - 1) &&
+                           left.eighths() > one->terms.limit.eighths() / moneyLeft;
+        if (fresh) return;
+    }
+    if (now < at.again) return;
+    at.pause = std::clamp(at.pause * 2, firstPause, longestPause);
+    at.again = now + at.pause;
+    const KnownNeighbour* const known = m_table.find(neighbour);
+    if (known == nullptr) return;
+    at.offered = make({neighbour, direction, {}, {}, {}, {0, true, true}}, *known);
+    at.until = now + answerWithin;
+}
+
+// Those that somebody asked for stay.
+void NeighbourDesk::leaveOthers(const std::optional<PublicKey>& chosen, Direction direction) {
+    std::vector<books::AgreementId> over;
+    for (const auto& [id, one] : m_engine->agreements()) {
+        const bool other = one.buying && one.running() && one.terms.direction == direction && one.peer() != chosen;
+        if (other && originOf(id).automatic) over.push_back(id);
+    }
+    for (const books::AgreementId& id : over) (void)m_engine->end(id, agreement::EndReason::Wish);
+}
+
+}  // namespace netpas::secretaryd

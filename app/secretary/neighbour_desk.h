@@ -1,0 +1,212 @@
+// Agreements with neighbours (agreements note; core/agreement/AGREEMENTS.md): this node's adverts and what is heard of others', the engine of agreements
+// over the ledger's documents, whom to buy from, and who has packets forwarded. The agent listens, counts and forwards; payments go the way of all others.
+// Control thread; nothing here waits.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "app/secretary/mesh_settings.h"
+#include "app/secretary/neighbour_table.h"
+#include "app/secretary/ports.h"
+#include "app/secretary/state.h"
+#include "cartographer/neighbours/ranking.h"
+#include "core/channel/mesh_messages.h"
+#include "secretary/agreements/engine.h"
+
+namespace netpas::secretaryd {
+
+namespace books = secretary::agreements;
+
+// Whose wish an agreement is. Durable with it.
+struct AgreementOrigin {
+    uint32_t uid = 0;
+    bool byPerson = false;   // the owner asked for it, or told this node to buy by itself: an answer, within budgets
+    bool automatic = false;  // this node offered or accepted it by itself
+    friend bool operator==(const AgreementOrigin&, const AgreementOrigin&) = default;
+};
+
+// A payment that an agreement asks for; the same again pays nothing again.
+struct NeighbourPayment {
+    books::SettlementOrder order;
+    IspId isp;  // of the neighbour
+    AgreementOrigin origin;
+};
+
+struct AgreementWish {
+    PublicKey neighbour;
+    agreement::Direction direction = agreement::Direction::Upstream;
+    std::optional<Money> perKb, limit;
+    std::optional<std::chrono::seconds> lifetime;
+    AgreementOrigin origin;
+};
+
+// What is shown; money is exact.
+struct AgreementView {
+    agreement::Terms terms;
+    NodeId neighbour;
+    bool buying = false;
+    std::string state;  // asked, offered, active, ending, ended
+    uint64_t bytes = 0;
+    Money charged, paid, owed, owing;
+    bool forwarding = false;
+    std::string why;
+    AgreementOrigin origin;
+    std::optional<SystemTime> since;
+};
+struct NeighbourView {
+    const KnownNeighbour* known = nullptr;
+    struct Rank {
+        size_t place = 0;
+        bool chosen = false;
+        std::string reason;
+    };
+    std::optional<Rank> upstream, downstream;
+    bool passesUpstream = false, passesDownstream = false;
+    std::string why;
+    Money owed, owing;
+    std::optional<channel::MeshCount> counted;
+};
+
+class NeighbourDesk {
+public:
+    struct Ports {
+        store::Documents& documents;
+        Timers& timers;
+        const Clock& clock;
+        LogSink log;
+        const Identity& me;
+        std::function<void(const channel::MeshSay&)> say;
+        std::function<void(const channel::SetMesh&)> setMesh;
+        // `ended`: it has its end, posted or never; not from inside the call. Not called when the end is not known.
+        std::function<void(const NeighbourPayment&, std::function<void(bool posted)> ended)> pay;
+        std::function<IspId()> receivesAt;  // the own ISP, if it takes payments for this node; 0: none
+        std::function<bool()> canPay;
+    };
+    using Heard = std::function<void(const NeighbourPlace& from, ByteView datagram)>;
+    // An offer waits as long as a person may need at the other end.
+    [[nodiscard]] static books::EngineOptions engineOptions();
+    [[nodiscard]] static tl::expected<std::unique_ptr<NeighbourDesk>, std::string> open(
+        Ports ports, const books::EngineOptions& options);
+    ~NeighbourDesk();
+    NeighbourDesk(const NeighbourDesk&) = delete;
+    NeighbourDesk& operator=(const NeighbourDesk&) = delete;
+
+    // The agent's side.
+    void links(const channel::MeshLinks& links);
+    void counted(const channel::MeshCounts& counts);
+    void heard(const channel::MeshHeard& heard);
+    void agentLost();
+    // Datagrams of kinds from 9 on, of known neighbours. Not verified.
+    void onOther(Heard heard) { m_other = std::move(heard); }
+    // To a known neighbour; false: it is not there.
+    bool say(const PublicKey& to, Bytes datagram);
+
+    // A payment has arrived. False: it is not of an agreement.
+    bool received(const payments::PaymentId& id, Money amount);
+
+    // The owner's and users' side.
+    [[nodiscard]] const MeshSettings& settings() const { return m_settings; }
+    [[nodiscard]] tl::expected<void, store::StoreError> set(const MeshSettings& settings);
+    [[nodiscard]] tl::expected<books::AgreementId, ApiFailure> offer(const AgreementWish& wish);
+    [[nodiscard]] tl::expected<void, ApiFailure> accept(const books::AgreementId& id);
+    [[nodiscard]] tl::expected<void, ApiFailure> end(const books::AgreementId& id);
+    [[nodiscard]] std::vector<AgreementView> agreements() const;  // the newest first
+    [[nodiscard]] std::optional<AgreementView> find(const books::AgreementId& id) const;
+    [[nodiscard]] std::vector<NeighbourView> neighbours() const;
+    [[nodiscard]] const channel::MeshLinks& links() const { return m_links; }
+    [[nodiscard]] const std::map<std::string, uint64_t>& refused() const { return m_refused; }
+    [[nodiscard]] const NeighbourTable& table() const { return m_table; }
+    // With whom something was agreed.
+    [[nodiscard]] bool isPartner(const NodeId& node) const;
+    [[nodiscard]] std::string trouble() const;
+
+private:
+    struct Asked {
+        agreement::Terms terms;
+        channel::MeshHeard last;
+        SteadyTime until;
+        bool allowed = false;
+    };
+    struct Counted {
+        uint64_t run = 0;
+        channel::MeshCount count;
+    };
+    struct Try {
+        SteadyTime again{};
+        std::chrono::seconds pause{0};
+        std::optional<books::AgreementId> offered;
+        SteadyTime until{};
+    };
+    using Pick = std::pair<PublicKey, agreement::Direction>;
+
+    NeighbourDesk(Ports ports);
+    [[nodiscard]] tl::expected<void, std::string> load(const books::EngineOptions& options);
+    template <typename Function>
+    auto whileAlive(Function function);
+
+    // neighbour_desk.cpp
+    void tick();
+    void advertise();
+    void hearAdvert(const channel::MeshHeard& heard);
+    void hearMessage(const channel::MeshHeard& heard);
+    [[nodiscard]] bool holdsBack(const KnownNeighbour& from, const channel::MeshHeard& heard);
+    void accepted(const PublicKey& from);
+    void refuse(std::string_view why);
+    void forward();
+    void forwardSoon();
+    void keepPlaces();
+    void order(const books::SettlementOrder& order);
+    [[nodiscard]] std::optional<agreement::RefuseReason> judge(const agreement::Terms& terms) const;
+    [[nodiscard]] std::optional<books::AgreementId> make(const AgreementWish& wish, const KnownNeighbour& known);
+    [[nodiscard]] AgreementOrigin originOf(const books::AgreementId& id) const;
+    void forgetOrigins();
+    void keepOrigin(const books::AgreementId& id, const AgreementOrigin& origin);
+
+    // neighbour_choice.cpp
+    void choose();
+    [[nodiscard]] std::vector<neighbours::Candidate> candidates(agreement::Direction direction) const;
+    void buyFrom(const PublicKey& neighbour, agreement::Direction direction);
+    void leaveOthers(const std::optional<PublicKey>& chosen, agreement::Direction direction);
+    [[nodiscard]] const books::Agreement* running(const PublicKey& neighbour, agreement::Direction direction,
+                                                  bool buying) const;
+
+    // neighbour_views.cpp
+    [[nodiscard]] AgreementView viewOf(const books::Agreement& one) const;
+    [[nodiscard]] AgreementView viewOf(const Asked& asked) const;
+    [[nodiscard]] std::string whyOf(const books::Agreement& one, const books::Standing& standing) const;
+
+    Ports m_ports;
+    MeshSettings m_settings;
+    agreement::Prices m_asking;  // now
+    std::optional<std::pair<SteadyTime, agreement::Prices>> m_next;
+    NeighbourTable m_table;
+    std::optional<books::Engine> m_engine;
+    std::map<PublicKey, NeighbourPlace> m_kept;  // as in the database
+    std::map<books::AgreementId, AgreementOrigin> m_origins;
+    std::map<books::AgreementId, Asked> m_asked;
+    std::map<PublicKey, Counted> m_counted;
+    std::map<PublicKey, std::pair<channel::MeshNeighbour, SteadyTime>> m_told;  // to the agent, and until when it holds
+    std::map<Pick, Try> m_tries;
+    neighbours::Chooser m_upstream{neighbours::Chooser::Options{}}, m_downstream{neighbours::Chooser::Options{}};
+    std::map<std::string, uint64_t> m_refused;
+    channel::MeshLinks m_links;
+    Heard m_other;
+    uint64_t m_run = 0;
+    uint32_t m_number = 0;
+    SteadyTime m_nextAdvert{};
+    bool m_agentThere = false;
+    bool m_toldAgent = false;
+    Timers::Id m_timer = 0, m_forwardTimer = 0;
+    std::shared_ptr<bool> m_alive;
+};
+
+}  // namespace netpas::secretaryd

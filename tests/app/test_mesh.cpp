@@ -1,0 +1,231 @@
+// The agent's part of agreements with neighbours, on a real link: what is told to the secretary and in which order, floods, the packet filter, rights that end.
+#include <QtTest>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <boost/asio/io_context.hpp>
+
+#include "app/agent/mesh.h"
+#include "app/agent/mesh_counters.h"
+#include "app/agent/mesh_flood.h"
+#include "app/agent/next_hops.h"
+#include "app/common/asio_timers.h"
+#include "tests/tun/private_namespace.h"
+
+using namespace netpas;
+using namespace netpas::agent;
+using namespace std::chrono_literals;
+
+namespace {
+
+const LinkAddress farLink = *parseLink("02:00:00:00:00:02");
+const IpAddress farAddress = *IpAddress::parse("fe80::2");
+
+tun::ForwardingNeighbour neighbour(const char* link) { return {"mesh0", *parseLink(link), {}, false, false, false}; }
+tun::NeighbourMeter meter(uint64_t arrived, uint64_t sent) {
+    tun::NeighbourMeter one;
+    one.arrived = {arrived, arrived * 100};
+    one.sent = {sent, sent * 100};
+    return one;
+}
+
+}  // namespace
+
+class TestMesh : public QObject {
+    Q_OBJECT
+
+    lab::Namespace m_far, m_near;  // this thread is in the second one
+    boost::asio::io_context m_io;
+    app::AsioTimers m_timers{m_io};
+    std::unique_ptr<Mesh> m_mesh;
+    std::unique_ptr<MeshSocket> m_there;
+    std::vector<channel::Message> m_told;
+
+    template <typename Kind>
+    [[nodiscard]] std::vector<Kind> told() const {
+        std::vector<Kind> all;
+        for (const channel::Message& one : m_told) {
+            if (const auto* said = std::get_if<Kind>(&one)) all.push_back(*said);
+        }
+        return all;
+    }
+    bool runUntil(const std::function<bool()>& ask, std::chrono::milliseconds limit = 10s) {
+        const auto end = std::chrono::steady_clock::now() + limit;
+        while (!ask() && std::chrono::steady_clock::now() < end) {
+            m_io.restart();
+            m_io.run_for(20ms);
+        }
+        return ask();
+    }
+    // Packets to this machine's address on the link.
+    bool packets(int count) {
+        bool done = m_far.enter();
+        const int socket = ::socket(AF_INET, SOCK_DGRAM, 0);
+        sockaddr_in to{};
+        to.sin_family = AF_INET;
+        to.sin_port = htons(4000);
+        to.sin_addr.s_addr = htonl(0x0a000001);
+        const std::array<char, 72> bytes{};
+        for (int i = 0; i < count; ++i)
+            done = ::sendto(socket, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to) == 72 &&
+                   done;
+        ::close(socket);
+        return m_near.enter() && done;
+    }
+    static bool filterHas(const std::string& set, const std::string& text) {
+        return lab::run("nft list set inet netpas_mesh " + set + " | grep -q '" + text + "'");
+    }
+
+private slots:
+    void initTestCase() {
+        QVERIFY(m_far.made() && m_near.made());
+        QVERIFY(
+            lab::run("ip link add mesh0 address 02:00:00:00:00:01 type veth peer name there address "
+                     "02:00:00:00:00:02 netns " +
+                     m_far.path()));
+        QVERIFY(
+            lab::run("ip link set lo up && ip link set mesh0 addrgenmode none up && ip addr add fe80::1/64 dev mesh0 "
+                     "nodad && ip addr add 10.0.0.1/24 dev mesh0"));
+        QVERIFY(m_far.enter());
+        QVERIFY(
+            lab::run("ip link set there addrgenmode none up && ip addr add fe80::2/64 dev there nodad && ip addr add "
+                     "10.0.0.2/24 dev there"));
+        auto there = MeshSocket::open(*observeInterface("there"));
+        QVERIFY(there);
+        m_there = std::move(*there);
+        QVERIFY(m_near.enter());
+        auto mesh = Mesh::open({m_io, m_timers, systemClock(), [](app::LogLevel, const std::string&) {},
+                                [this](const channel::Message& one) { m_told.push_back(one); }},
+                               {{"mesh0", "absent"}, {}, 0});
+        QVERIFY2(mesh, mesh ? "" : mesh.error().c_str());
+        m_mesh = std::move(*mesh);
+        m_mesh->start();
+        m_mesh->secretaryUp();
+    }
+    void init() { m_told.clear(); }
+    void cleanupTestCase() { m_mesh.reset(); }
+
+    void interfacesAreToldAndPacketsComeSingly() {
+        m_mesh->secretaryUp();
+        const auto links = told<channel::MeshLinks>();
+        QCOMPARE(links.size(), size_t{1});
+        QVERIFY(links[0].on && links[0].links.size() == 1 && links[0].links[0].interface == "mesh0");
+        QVERIFY(links[0].links[0].address4 == *IpAddress::parse("10.0.0.1"));
+        QVERIFY(lab::run("ip -d link show mesh0 | grep -q 'gso_max_segs 1 '"));
+    }
+
+    void aFloodOfAdvertsIsKeptFromTheSecretary() {
+        for (int i = 0; i < 2000; ++i) (void)m_there->announce(Bytes{1, 1, static_cast<uint8_t>(i)});
+        QVERIFY(runUntil([&] { return !told<channel::MeshHeard>().empty(); }));
+        (void)runUntil([] { return false; }, 300ms);
+        const auto heard = told<channel::MeshHeard>();
+        QVERIFY2(heard.size() <= 8, std::to_string(heard.size()).c_str());
+        QVERIFY(heard[0].interface == "mesh0" && heard[0].link == farLink && heard[0].from == farAddress);
+    }
+
+    void countsComeBeforeWhatWasSaidAfterThem() {
+        m_mesh->on(channel::SetMesh{{{"mesh0", farLink, {farAddress}, false, false, 0}}});
+        QVERIFY(runUntil([&] { return !told<channel::MeshCounts>().empty(); }));
+        m_told.clear();
+        QVERIFY(packets(7));
+        QVERIFY(m_there->send(*IpAddress::parse("fe80::1"), Bytes{1, 5, 0}));
+        QVERIFY(runUntil([&] { return !told<channel::MeshHeard>().empty(); }));
+        const auto counts = told<channel::MeshCounts>();
+        QVERIFY(!counts.empty());
+        QCOMPARE(m_told.front().index(), channel::Message(channel::MeshCounts{}).index());
+        QCOMPARE(counts.back().counts.at(0).arrivedPackets, uint64_t{7});
+        QCOMPARE(counts.back().counts.at(0).arrivedBytes, uint64_t{700});
+        QVERIFY(counts.back().run != 0);
+    }
+
+    void otherKindsGoToWhoTakesThem() {
+        int taken = 0;
+        m_mesh->onOther([&](const std::string& interface, const MeshDatagram& one) {
+            QCOMPARE(interface, std::string("mesh0"));
+            QCOMPARE(one.kind(), uint8_t{9});
+            ++taken;
+        });
+        QVERIFY(m_there->send(*IpAddress::parse("fe80::1"), Bytes{1, 9, 1}));
+        QVERIFY(runUntil([&] { return taken == 1; }));
+        QVERIFY(told<channel::MeshHeard>().empty());
+        m_mesh->onOther({});
+        QVERIFY(m_there->send(*IpAddress::parse("fe80::1"), Bytes{1, 9, 2}));
+        QVERIFY(runUntil([&] { return told<channel::MeshHeard>().size() == 1; }));
+        QVERIFY(m_mesh->say("mesh0", farAddress, Bytes{1, 9, 3}));
+        QVERIFY(!m_mesh->say("absent", {}, Bytes{1, 9, 3}));
+    }
+
+    // The secretary says nothing more.
+    void aRightEndsByTheAgentsOwnClock() {
+        m_mesh->on(channel::SetMesh{{{"mesh0", farLink, {farAddress}, true, true, 2}}});
+        QVERIFY(filterHas("upstream", "02:00:00:00:00:02"));
+        QVERIFY(filterHas("downstream6", "fe80::2"));
+        QVERIFY(runUntil([] { return !filterHas("upstream", "02:00:00:00:00:02"); }));
+        QVERIFY(!filterHas("downstream6", "fe80::2"));
+    }
+
+    void anInterfaceThatGoesIsToldAndItsReturnToo() {
+        QVERIFY(lab::run("ip link set mesh0 down"));
+        QVERIFY(runUntil([&] {
+            const auto links = told<channel::MeshLinks>();
+            return !links.empty() && links.back().links.empty();
+        }));
+        QVERIFY(lab::run("ip link set mesh0 up && ip addr replace fe80::1/64 dev mesh0 nodad"));
+        QVERIFY(runUntil([&] { return !told<channel::MeshLinks>().back().links.empty(); }));
+        QVERIFY(runUntil([&] {
+            (void)m_there->announce(Bytes{1, 1, 3});
+            return !told<channel::MeshHeard>().empty();
+        }));
+    }
+
+    void countersGoOnWhenSetsAreReplaced() {
+        MeshCounters counters;
+        const std::vector both{neighbour("02:00:00:00:00:02"), neighbour("02:00:00:00:00:03")};
+        QCOMPARE(counters.changed(both, {meter(5, 10), meter(1, 1)}).size(), size_t{2});
+        QVERIFY(counters.changed(both, {meter(5, 10), meter(1, 1)}).empty());
+        // One leaves, and one loses an address whose counter stood at 4.
+        counters.replaced({both[0]}, {meter(5, 6)});
+        QVERIFY(counters.changed({both[0]}, {meter(5, 6)}).empty());
+        counters.replaced(both, {meter(5, 6), meter(0, 0)});
+        const auto later = counters.changed(both, {meter(6, 8), meter(2, 0)});
+        QCOMPARE(later.size(), size_t{2});
+        QCOMPARE(later[0].sentPackets, uint64_t{12});
+        QCOMPARE(later[0].arrivedBytes, uint64_t{600});
+        QCOMPARE(later[1].arrivedPackets, uint64_t{3});
+        counters.tellAll();
+        QCOMPARE(counters.changed(both, {meter(6, 8), meter(2, 0)}).size(), size_t{2});
+    }
+
+    void manySendersTogetherAreBounded() {
+        MeshFlood flood({4, 64});
+        ManualClock clock;
+        int passed = 0;
+        for (int i = 0; i < 5000; ++i) {
+            const LinkAddress link{2, 0, 0, 0, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)};
+            passed += flood.mayPass(link, clock.steady()) ? 1 : 0;
+        }
+        QVERIFY(passed <= 65);
+        clock.advance(1s);
+        QVERIFY(flood.mayPass({2, 9, 9, 9, 9, 9}, clock.steady()));
+    }
+
+    void nextHopsAreWhatIsClaimedAndNotAnothers() {
+        const auto address = [](const char* text) { return *IpAddress::parse(text); };
+        const LinkAddress mine = farLink, other = *parseLink("02:00:00:00:00:09");
+        const KnownNeighbours known{
+            {address("10.0.0.2"), mine}, {address("10.0.0.9"), other}, {address("fe80::7"), mine}};
+        const auto hops = nextHopsOf(mine, {address("fe80::2"), address("10.0.0.9")}, known, 8);
+        QCOMPARE(hops, (std::vector{address("fe80::2"), address("10.0.0.2"), address("fe80::7")}));
+        QCOMPARE(nextHopsOf(mine, {address("fe80::2")}, known, 2).size(), size_t{2});
+        // The kernel knows who sent the packets before.
+        QVERIFY(runUntil([&] {
+            if (!packets(1)) return false;
+            const auto seen = knownNeighbours(observeInterface("mesh0")->index);
+            return seen.contains(address("10.0.0.2")) && seen.at(address("10.0.0.2")) == farLink;
+        }));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestMesh)
+#include "test_mesh.moc"

@@ -1,0 +1,443 @@
+// Two secretaries whose agents are on one link, without agents: adverts, agreements by themselves and by their owners, money, restarts, and what is not believed.
+#include <QtTest>
+
+#include <array>
+#include <deque>
+#include <nlohmann/json.hpp>
+
+#include "app/secretary/neighbour_desk.h"
+#include "tests/app/purchase_fakes.h"
+
+using namespace netpas;
+using namespace netpas::secretaryd;
+using namespace std::chrono_literals;
+using agreement::Direction;
+
+namespace {
+
+constexpr IspId isp{26};
+const std::string mesh = "mesh0";
+
+Money dollars(const char* text) { return *Money::parse(text); }
+
+class World;
+
+// One machine: its agent's counters and packet filter, its secretary's database, its desk.
+struct Node {
+    Node(World& its, uint8_t number);
+    void start();
+    [[nodiscard]] LinkAddress link() const { return {2, 0, 0, 0, 0, m_number}; }
+    [[nodiscard]] IpAddress address() const { return *IpAddress::parse("fe80::" + std::to_string(m_number)); }
+    [[nodiscard]] const PublicKey& key() const { return me.publicKey(); }
+    // As its database has it.
+    [[nodiscard]] std::optional<books::Pair> with(const Node& other) const {
+        const auto all = documents.all("neighbour");
+        for (const store::Document& one : *all) {
+            if (one.id == other.key().hex()) return books::decodePair(one.body);
+        }
+        return std::nullopt;
+    }
+    [[nodiscard]] std::optional<AgreementView> only() const {
+        const auto all = desk->agreements();
+        return all.empty() ? std::nullopt : std::optional(all.front());
+    }
+    [[nodiscard]] size_t active() const {
+        const auto all = desk->agreements();
+        return static_cast<size_t>(
+            std::count_if(all.begin(), all.end(), [](const auto& one) { return one.state == "active"; }));
+    }
+    [[nodiscard]] bool lets(const Node& other, bool upstream) const {
+        for (const channel::MeshNeighbour& one : filter.neighbours) {
+            if (one.link == other.link()) return upstream ? one.paysUpstream : one.paysDownstream;
+        }
+        return false;
+    }
+    [[nodiscard]] channel::MeshLinks links() const { return {true, {{mesh, link(), address(), {}}}, ""}; }
+
+    World& world;
+    uint8_t m_number;
+    Identity me;
+    store::MemoryDocuments documents;
+    channel::SetMesh filter;
+    std::map<LinkAddress, channel::MeshCount> counts;  // of who is in the filter
+    std::unique_ptr<NeighbourDesk> desk;
+    bool canPay = true;
+    std::optional<AgreementOrigin> lastOrigin;
+};
+
+class World {
+public:
+    explicit World(size_t count) {
+        for (size_t i = 1; i <= count; ++i) nodes.push_back(std::make_unique<Node>(*this, static_cast<uint8_t>(i)));
+        for (auto& node : nodes) node->start();
+    }
+    Node& operator[](size_t i) { return *nodes[i]; }
+
+    void said(const Node& from, const channel::MeshSay& what) {
+        for (auto& node : nodes) {
+            if (node.get() == &from || (what.to && *what.to != node->address())) continue;
+            under.push_back({node.get(), {mesh, from.link(), from.address(), what.bytes}});
+        }
+    }
+    // Until nothing is said any more; then time goes on.
+    void run(std::chrono::milliseconds time) {
+        for (auto passed = 0ms; passed < time; passed += 100ms) {
+            timers.run(100ms);
+            deliver();
+            for (auto& node : nodes) count(*node);
+        }
+    }
+    void deliver() {
+        while (!under.empty()) {
+            const auto [to, what] = under.front();
+            under.pop_front();
+            if (to->desk) {
+                count(*to);
+                to->desk->heard(what);
+            }
+        }
+    }
+    void count(Node& node) {
+        if (!node.desk) return;
+        channel::MeshCounts all{node.m_number, {}};
+        for (const auto& [link, one] : node.counts) all.counts.push_back(one);
+        node.desk->counted(all);
+    }
+    // Packets from one to the other, passed on there if it lets them.
+    void send(Node& from, Node& to, uint64_t packets) {
+        constexpr uint64_t size = 1000;
+        if (const auto at = from.counts.find(to.link()); at != from.counts.end()) {
+            at->second.sentPackets += packets;
+            at->second.sentBytes += packets * size;
+        }
+        const auto at = to.counts.find(from.link());
+        if (at == to.counts.end()) return;
+        at->second.arrivedPackets += packets;
+        at->second.arrivedBytes += packets * size;
+        if (!to.lets(from, true)) return;
+        at->second.takenPackets += packets;
+        at->second.takenBytes += packets * size;
+    }
+    void pay(const Node& from, const NeighbourPayment& wanted, const std::function<void(bool)>& ended) {
+        if (payments.contains(wanted.order.id)) ++repeated;
+        if (!bankrupt) payments.try_emplace(wanted.order.id, wanted);
+        timers.after(50ms, [this, &from, id = wanted.order.id, ended] {
+            if (bankrupt) return ended(false);
+            const NeighbourPayment& one = payments.at(id);
+            for (auto& node : nodes) {
+                if (node->key() == one.order.payee && node->desk) (void)node->desk->received(id, one.order.amount);
+            }
+            if (from.desk) ended(true);
+        });
+    }
+    [[nodiscard]] Money paid() const {
+        Money sum;
+        for (const auto& [id, one] : payments) sum = *checkedAdd(sum, one.order.amount);
+        return sum;
+    }
+
+    ManualClock clock{SystemTime(1'800'000'000s)};
+    fake::Timers timers{clock};
+    std::vector<std::unique_ptr<Node>> nodes;
+    std::deque<std::pair<Node*, channel::MeshHeard>> under;
+    std::map<payments::PaymentId, NeighbourPayment> payments;
+    int repeated = 0;
+    bool bankrupt = false;
+};
+
+Node::Node(World& its, uint8_t number) : world(its), m_number(number), me(Identity::fromSeed({number})) {}
+
+void Node::start() {
+    auto opened =
+        NeighbourDesk::open({documents, world.timers, world.clock, [](LogLevel, const std::string&) {}, me,
+                             [this](const channel::MeshSay& said) { world.said(*this, said); },
+                             [this](const channel::SetMesh& all) {
+                                 filter = all;
+                                 for (const channel::MeshNeighbour& one : all.neighbours)
+                                     counts.try_emplace(one.link, channel::MeshCount{mesh, one.link, 0, 0, 0, 0, 0, 0});
+                             },
+                             [this](const NeighbourPayment& wanted, std::function<void(bool)> ended) {
+                                 lastOrigin = wanted.origin;
+                                 world.pay(*this, wanted, ended);
+                             },
+                             [] { return isp; }, [this] { return canPay; }},
+                            NeighbourDesk::engineOptions());
+    desk = std::move(*opened);
+    desk->links(links());
+}
+
+MeshSettings sells(const char* upstream) {
+    MeshSettings settings;
+    settings.asks.upstream = dollars(upstream);
+    settings.notice = 0s;
+    return settings;
+}
+MeshSettings buys(MeshBuys what) {
+    MeshSettings settings;
+    settings.buys = what;
+    settings.payAt = dollars("0.0001");
+    settings.closeAt = dollars("0.001");
+    settings.interval = 1s;
+    return settings;
+}
+
+}  // namespace
+
+class TestNeighbourDesk : public QObject {
+    Q_OBJECT
+
+private slots:
+    void neighboursAreKnownByTheirAdverts() {
+        World world(2);
+        QVERIFY(world[1].desk->set(sells("0.000001")));
+        world.run(6s);
+        const auto seen = world[0].desk->neighbours();
+        QCOMPARE(seen.size(), size_t{1});
+        QVERIFY(seen[0].known->place.key == world[1].key());
+        QCOMPARE(*seen[0].known->asks(world.clock.steady()).upstream, dollars("0.000001"));
+        QVERIFY(!seen[0].passesUpstream);
+        QVERIFY(world[0].desk->agreements().empty());
+        // It is silent, and gone.
+        world[1].desk.reset();
+        world.run(30s);
+        QVERIFY(world[0].desk->neighbours().empty());
+    }
+
+    void anAgreementIsMadeByItselfCountedAndPaid() {
+        World world(2);
+        Node &buyer = world[0], &seller = world[1];
+        QVERIFY(seller.desk->set(sells("0.000001")));
+        QVERIFY(buyer.desk->set(buys(MeshBuys::Best)));
+        world.run(10s);
+        QCOMPARE(buyer.active(), size_t{1});
+        QVERIFY(seller.lets(buyer, true) && !seller.lets(buyer, false));
+        for (int i = 0; i < 20; ++i) {
+            world.send(buyer, seller, 100);
+            world.run(500ms);
+        }
+        world.run(5s);
+        const Money price = dollars("0.002");  // 2000 packets of 1000 bytes
+        QCOMPARE(buyer.with(seller)->mine.charged, price);
+        QCOMPARE(seller.with(buyer)->theirs.charged, price);
+        QVERIFY(buyer.with(seller)->mine.paid > dollars("0.0018"));
+        QCOMPARE(seller.with(buyer)->theirs.paid, buyer.with(seller)->mine.paid);
+        QCOMPARE(world.paid(), buyer.with(seller)->mine.paid);
+        QVERIFY(buyer.lastOrigin->byPerson && buyer.lastOrigin->automatic);
+        // The rest is paid at the end.
+        QVERIFY(buyer.desk->set(buys(MeshBuys::Nothing)));
+        QVERIFY(buyer.desk->end(buyer.only()->terms.id));
+        world.run(5s);
+        QCOMPARE(world.paid(), price);
+        QVERIFY(!seller.lets(buyer, true));
+    }
+
+    void whoDoesNotPayIsCutAndServedAgain() {
+        World world(2);
+        Node &buyer = world[0], &seller = world[1];
+        QVERIFY(seller.desk->set(sells("0.000001")));
+        QVERIFY(buyer.desk->set(buys(MeshBuys::Best)));
+        world.run(10s);
+        world.bankrupt = true;
+        for (int i = 0; i < 100; ++i) {
+            world.send(buyer, seller, 100);
+            world.run(500ms);
+        }
+        QVERIFY(!seller.lets(buyer, true));
+        const auto view = seller.only();
+        QVERIFY(view && !view->forwarding && view->why.find("close threshold") != std::string::npos);
+        world.bankrupt = false;
+        world.run(200s);  // it has tried for a while and waits longer each time
+        QVERIFY(seller.lets(buyer, true));
+    }
+
+    void theCheapestIsChosenAndTheOtherLeft() {
+        World world(3);
+        QVERIFY(world[1].desk->set(sells("0.000001")));
+        QVERIFY(world[0].desk->set(buys(MeshBuys::Best)));
+        world.run(10s);
+        QVERIFY(world[1].lets(world[0], true));
+        QVERIFY(world[2].desk->set(sells("0.0000005")));
+        world.run(90s);  // clearly better for a while
+        QVERIFY(world[2].lets(world[0], true));
+        QVERIFY(!world[1].lets(world[0], true));
+        const auto seen = world[0].desk->neighbours();
+        for (const NeighbourView& one : seen) QCOMPARE(one.upstream->chosen, one.known->place.key == world[2].key());
+    }
+
+    void nothingIsBoughtAboveTheMostOrWithoutAnIsp() {
+        World world(2);
+        QVERIFY(world[1].desk->set(sells("0.00001")));
+        QVERIFY(world[0].desk->set(buys(MeshBuys::Every)));
+        world.run(20s);
+        QVERIFY(world[0].desk->agreements().empty());
+        world[0].canPay = false;
+        QVERIFY(world[1].desk->set(sells("0.000001")));
+        world.run(20s);
+        QVERIFY(world[0].desk->agreements().empty());
+        world[0].canPay = true;
+        world.run(20s);
+        QCOMPARE(world[0].active(), size_t{1});
+    }
+
+    void anAgreementIsRenewedBeforeItEnds() {
+        World world(2);
+        QVERIFY(world[1].desk->set(sells("0.000001")));
+        MeshSettings settings = buys(MeshBuys::Best);
+        settings.lifetime = 60s;
+        QVERIFY(world[0].desk->set(settings));
+        world.run(10s);
+        for (int i = 0; i < 300; ++i) {
+            world.run(1s);
+            QVERIFY2(world[1].lets(world[0], true), std::to_string(i).c_str());
+        }
+        QCOMPARE(world[0].active(), size_t{1});
+        QVERIFY(world[0].desk->agreements().size() >= 4);
+    }
+
+    void otherPricesAreAnnouncedAndDoNotTouchWhatRuns() {
+        World world(2);
+        Node &buyer = world[0], &seller = world[1];
+        QVERIFY(seller.desk->set(sells("0.000001")));
+        QVERIFY(buyer.desk->set(buys(MeshBuys::Best)));
+        world.run(10s);
+        MeshSettings dearer = sells("0.0000011");
+        dearer.notice = 20s;
+        QVERIFY(seller.desk->set(dearer));
+        world.run(2s);
+        const auto now = world.clock.steady();
+        QCOMPARE(*buyer.desk->neighbours()[0].known->asks(now).upstream, dollars("0.000001"));
+        QVERIFY(buyer.desk->neighbours()[0].known->advert->notice.has_value());
+        world.run(30s);
+        QCOMPARE(*buyer.desk->neighbours()[0].known->asks(world.clock.steady()).upstream, dollars("0.0000011"));
+        QCOMPARE(buyer.only()->terms.perKb, dollars("0.000001"));
+        QCOMPARE(buyer.active(), size_t{1});
+    }
+
+    void anOwnerWhoWantsToBeAskedIsAsked() {
+        World world(2);
+        Node &buyer = world[0], &seller = world[1];
+        MeshSettings asks = sells("0.000001");
+        asks.acceptsAlone = false;
+        QVERIFY(seller.desk->set(asks));
+        world.run(6s);
+        const auto id = buyer.desk->offer(
+            {buyer.desk->neighbours()[0].known->place.key, Direction::Upstream, {}, {}, {}, {1000, false, false}});
+        QVERIFY(id);
+        world.run(4s);
+        QCOMPARE(seller.only()->state, std::string("asked"));
+        QVERIFY(!seller.lets(buyer, true));
+        QVERIFY(seller.desk->accept(*id));
+        world.run(1s);
+        QCOMPARE(buyer.only()->state, std::string("active"));
+        QVERIFY(seller.lets(buyer, true));
+        QVERIFY(!seller.desk->accept(*id));
+        // What a user asked for is put to rules and questions.
+        for (int i = 0; i < 20; ++i) {
+            world.send(buyer, seller, 1000);
+            world.run(1s);
+        }
+        QVERIFY(buyer.lastOrigin && !buyer.lastOrigin->byPerson);
+        QCOMPARE(buyer.lastOrigin->uid, 1000U);
+    }
+
+    void anOfferIsRefusedWithTheRemedy() {
+        World world(2);
+        QVERIFY(world[1].desk->set(sells("0.000001")));
+        const AgreementWish stranger{world[0].key(), Direction::Upstream, {}, {}, {}, {}};
+        QCOMPARE(world[0].desk->offer(stranger).error().status, 404U);
+        world.run(6s);
+        AgreementWish wish{world[1].key(), Direction::Downstream, {}, {}, {}, {}};
+        QCOMPARE(world[0].desk->offer(wish).error().code, std::string("CONFLICT"));
+        wish.direction = Direction::Upstream;
+        wish.perKb = dollars("0.0000005");
+        QCOMPARE(world[0].desk->offer(wish).error().hint, std::string("--per-kb 0.000001"));
+        QVERIFY(!world[0].desk->end(books::AgreementId{}));
+    }
+
+    // Either secretary is killed in the middle; nothing is paid twice, and the books are one.
+    void secretariesThatAreKilledGoOn() {
+        World world(2);
+        Node &buyer = world[0], &seller = world[1];
+        QVERIFY(seller.desk->set(sells("0.000001")));
+        QVERIFY(buyer.desk->set(buys(MeshBuys::Best)));
+        world.run(10s);
+        for (int i = 0; i < 60; ++i) {
+            world.send(buyer, seller, 50);
+            world.run(300ms);
+            if (i % 7 == 3) {
+                buyer.desk.reset();
+                world.send(buyer, seller, 10);
+                buyer.start();
+            }
+            if (i % 11 == 5) {
+                seller.desk.reset();
+                seller.start();
+                QVERIFY(seller.lets(buyer, true));  // the agent forwards on, and so does the new secretary
+            }
+        }
+        world.run(20s);
+        const books::Account mine = buyer.with(seller)->mine, theirs = seller.with(buyer)->theirs;
+        QCOMPARE(mine.charged, theirs.charged);
+        QCOMPARE(mine.charged, dollars("0.00309"));  // all that passed: 60 × 50 and 9 × 10 packets
+        QCOMPARE(mine.paid, theirs.paid);
+        QCOMPARE(mine.paid, world.paid());
+    }
+
+    void theAgentIsToldHowLongARightLasts() {
+        World world(2);
+        QVERIFY(world[1].desk->set(sells("0.000001")));
+        MeshSettings settings = buys(MeshBuys::Best);
+        settings.lifetime = 100s;
+        QVERIFY(world[0].desk->set(settings));
+        world.run(10s);
+        const channel::MeshNeighbour& one = world[1].filter.neighbours.at(0);
+        QVERIFY(one.paysUpstream && one.seconds > 80 && one.seconds <= 100);
+        QCOMPARE(one.nextHops, std::vector{world[0].address()});
+    }
+
+    void whatIsForgedIsNotBelieved() {
+        World world(2);
+        QVERIFY(world[1].desk->set(sells("0.000001")));
+        QVERIFY(world[0].desk->set(buys(MeshBuys::Best)));
+        world.run(10s);
+        const auto refused = [&](const char* why) {
+            const auto& all = world[0].desk->refused();
+            return all.contains(why) ? all.at(why) : uint64_t{0};
+        };
+        // Somebody else ends the agreement, from the seller's addresses.
+        const Identity liar = Identity::fromSeed({9});
+        const Bytes end = agreement::sign(agreement::End{world[0].only()->terms.id, agreement::EndReason::Wish}, liar);
+        world[0].desk->heard({mesh, world[1].link(), world[1].address(), end});
+        QCOMPARE(refused("message_forged"), uint64_t{1});
+        QCOMPARE(world[0].active(), size_t{1});
+        // … and from addresses that nobody has named.
+        world[0].desk->heard({mesh, {2, 9, 9, 9, 9, 9}, *IpAddress::parse("fe80::99"), end});
+        QCOMPARE(refused("unknown_neighbour"), uint64_t{1});
+        world[0].desk->heard({mesh, world[1].link(), world[1].address(), {1}});
+        world[0].desk->heard({mesh, world[1].link(), world[1].address(), Bytes(300, 3)});
+        QVERIFY(refused("malformed") + refused("message_malformed") >= 2);
+    }
+
+    void settingsAreKept() {
+        World world(1);
+        MeshSettings settings = buys(MeshBuys::Every);
+        settings.asks = {dollars("0.000001"), std::nullopt};
+        settings.acceptsAlone = false;
+        QVERIFY(world[0].desk->set(settings));
+        world[0].desk.reset();
+        world[0].start();
+        QVERIFY(world[0].desk->settings() == settings);
+        using nlohmann::json;
+        const MeshSettings given;
+        QVERIFY(!meshSettingsFromJson(json{{"upstream_per_kb", "1"}}, given));
+        QVERIFY(!meshSettingsFromJson(json{{"pay_at", "0"}}, given));
+        QVERIFY(!meshSettingsFromJson(json{{"close_at", "0.00001"}}, given));
+        QVERIFY(!meshSettingsFromJson(json{{"automatic", "yes"}}, given));
+        QVERIFY(!meshSettingsFromJson(json{{"price", "1"}}, given));
+        const auto none = meshSettingsFromJson(json{{"upstream_per_kb", nullptr}}, settings);
+        QVERIFY(none && !none->asks.upstream && none->buys == MeshBuys::Every);
+    }
+};
+
+QTEST_GUILESS_MAIN(TestNeighbourDesk)
+#include "test_neighbour_desk.moc"
