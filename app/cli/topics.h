@@ -27,6 +27,7 @@ void addCareVerbs(CLI::App& app, Action& chosen);      // log, bugreport, comple
 void addContactVerbs(CLI::App& app, Action& chosen);
 void addDeliveryVerbs(CLI::App& app, Action& chosen);
 void addFetchVerbs(CLI::App& app, Action& chosen);
+void addNeighbourVerbs(CLI::App& app, Action& chosen);  // neighbours, agreements
 void addPayeeVerbs(CLI::App& app, Action& chosen);
 void addPaymentVerbs(CLI::App& app, Action& chosen);  // pay, payments, receive, received
 void addPairVerbs(CLI::App& app, Action& chosen);
@@ -52,6 +53,7 @@ inline void addTopics(CLI::App& app, Action& chosen) {
     addPayeeVerbs(app, chosen);
     addPaymentVerbs(app, chosen);
     addFetchVerbs(app, chosen);
+    addNeighbourVerbs(app, chosen);
     addPairVerbs(app, chosen);
     addPathVerbs(app, chosen);
     addPingVerbs(app, chosen);

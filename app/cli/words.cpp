@@ -86,6 +86,10 @@ const std::map<std::string_view, std::string_view> synonyms{
 
 // What to type where something was left out: the same with everything that it needs, or what shows that first.
 const std::map<std::string_view, std::string_view> examples{
+    {"agreements accept", "netpas agreements"},
+    {"agreements end", "netpas agreements"},
+    {"agreements offer", "netpas neighbours"},
+    {"agreements show", "netpas agreements"},
     {"audit verify", "netpas audit verify export.json"},
     {"backup", "netpas backup netpas-backup.json"},
     {"budget set", "netpas budget set everything 2 --per month"},
@@ -135,7 +139,8 @@ struct Group {
 const std::array groups{
     Group{"State", {"status", "up", "down", "mode", "lock", "unlock"}},
     Group{"Network",
-          {"netcheck", "services", "quote", "ping", "paths", "measurements", "speedtest", "statements", "deliveries"}},
+          {"netcheck", "services", "quote", "ping", "paths", "measurements", "speedtest", "statements", "deliveries",
+           "neighbours"}},
     Group{"Spending", {"buy", "stop", "purchases", "fetch", "pay", "payments", "receive", "received", "roam"}},
     Group{"Money", {"balance", "budget", "history", "totals", "label", "evidence", "agreements"}},
     Group{"Policy", {"rules", "contacts", "payees", "pending", "review", "token"}},
