@@ -19,7 +19,7 @@ const std::vector<Scenario>& scenarios() {
         priceRiseScenario(),        sharingScenario(),       roamingScenario(),         viewerBuysScenario(),
         liarClassScenario(),        mpvButtonScenario(),     guaranteeScenario(),       x402Scenario(),
         vlcButtonScenario(),        browserButtonScenario(), windowTourScenario(),      windowStoryScenario(),
-        paidWebScenario(),          apiAbuseScenario(),      forwardingRulesScenario(),
+        paidWebScenario(),          apiAbuseScenario(),      forwardingRulesScenario(), meshAgreementsScenario(),
     };
     return all;
 }

@@ -122,5 +122,6 @@ Scenario sharingScenario();
 Scenario roamingScenario();
 Scenario guaranteeScenario();
 Scenario forwardingRulesScenario();
+Scenario meshAgreementsScenario();
 
 }  // namespace netpas::lab
