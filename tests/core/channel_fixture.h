@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -96,6 +97,11 @@ public:
             m_masters[end] = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
             ::grantpt(m_masters[end]);
             ::unlockpt(m_masters[end]);
+            // Until somebody has opened both, they would echo noise to each other for ever.
+            termios settings{};
+            ::tcgetattr(m_masters[end], &settings);
+            settings.c_lflag &= ~static_cast<tcflag_t>(ECHO | ECHOE | ECHOK | ECHONL);
+            ::tcsetattr(m_masters[end], TCSANOW, &settings);
             (void)!::symlink(::ptsname(m_masters[end]), device(end).c_str());
         }
         m_stop = false;
