@@ -224,6 +224,8 @@ private:
         const auto done =
             runCommand(inside("b", {"node", m_peers + "/client.mjs", agentSocket(m_lab.name(), "b")}), jobs);
         if (!done) return tl::unexpected(done.error());
+        m_context.expect(done->status == 0,
+                         "the official client ended with " + std::to_string(done->status) + ": " + done->err);
         std::istringstream lines(done->out);
         for (std::string line; std::getline(lines, line);) {
             const Json one = Json::parse(line, nullptr, false);
