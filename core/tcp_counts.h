@@ -15,8 +15,9 @@ struct TcpCounts {
     uint64_t retransmitted = 0;
     uint64_t needlessly = 0;  // of these: the other end had them already (DSACK)
     uint64_t bytesAcked = 0;
-    uint64_t bytesReceived = 0;
-    uint32_t segmentBytes = 0;  // payload of a full segment
+    uint64_t bytesReceived = 0;     // all before them, too
+    uint64_t segmentsReceived = 0;  // with payload, in whatever order
+    uint32_t segmentBytes = 0;      // payload of a full segment
     std::chrono::microseconds
         roundTrip{};  // smoothed; with the other end's waiting before it acknowledges, and own queues
     std::chrono::microseconds leastRoundTrip{};  // of some minutes

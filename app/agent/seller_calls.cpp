@@ -40,7 +40,7 @@ std::optional<uint64_t> SellerCalls::received(const FlowMatch& flow) {
     if (!m_watch || !flow.remote) return std::nullopt;
     std::optional<uint64_t> sum;
     for (const TcpCounts& counts : m_watch->connectionsTo(*flow.remote, mostConnections)) {
-        if (flow.matches(counts.flow)) sum = sum.value_or(0) + counts.bytesReceived;
+        if (flow.matches(counts.flow)) sum = sum.value_or(0) + counts.segmentsReceived;
     }
     return sum;
 }
@@ -56,7 +56,7 @@ void SellerCalls::call(boost::asio::io_context& io, const channel::SellerCall& w
     if (!wanted.body.empty()) call.headers.push_back({"Content-Type", "application/json"});
     channel::SellerAnswer answer;
     answer.request = wanted.request;
-    if (wanted.flow) answer.receivedBytes = received(*wanted.flow);
+    if (wanted.flow) answer.receivedSegments = received(*wanted.flow);
     net::httpCall(io, net::TlsTarget{wanted.seller.server, wanted.seller.key}, call,
                   [answer, done = std::move(done)](const net::HttpAnswer& said) mutable {
                       if (said) {

@@ -269,7 +269,7 @@ void RemoteAgent::Impl::on(const channel::SellerFound& answer) {
 }
 
 void RemoteAgent::Impl::on(const channel::SellerAnswer& answer) {
-    answered(calls, answer.request, SellerReply{answer.status, answer.body, answer.receivedBytes});
+    answered(calls, answer.request, SellerReply{answer.status, answer.body, answer.receivedSegments});
 }
 
 void RemoteAgent::Impl::on(const channel::DeviceAsks& asks) {

@@ -20,7 +20,7 @@ constexpr size_t keptEnded = 32;
 constexpr int endAttempts = 40;  // of asking what was spent in the end
 constexpr std::chrono::milliseconds endEvery{500};
 constexpr int firstSlicePackets = 4000;  // some seconds of a film, and of what it has to catch up on
-constexpr uint64_t judgeLeastBytes = 65536;
+constexpr uint64_t judgeLeastPackets = 50;
 
 Money times(Money amount, int64_t factor) { return checkedMul(amount, factor).value_or(Money::max()); }
 Money plus(Money a, Money b) { return checkedAdd(a, b).value_or(Money::max()); }
@@ -356,26 +356,28 @@ void ReversePurchases::onStanding(PurchaseId id, const SellerReply& reply) {
     arm(id);
 }
 
-// A seller's word against the kernel's count of what has arrived on the connection.
+// A seller's word against the kernel's count of what has arrived on the connection: packets, because they are what is paid for, and because
+// bytes count only once all before them are there.
 std::optional<std::string> ReversePurchases::undelivered(Entry& entry, const SellerReply& reply) {
-    if (!reply.receivedBytes) {
+    if (!reply.receivedSegments) {
         entry.mark.reset();
         return std::nullopt;
     }
     const SteadyTime now = m_ports.clock.steady();
-    const uint64_t billed = entry.book.usage.bytes;
-    if (!entry.mark || *reply.receivedBytes < entry.mark->received || billed < entry.mark->billed) {
-        entry.mark = Entry::Mark{now, *reply.receivedBytes, billed};
+    const uint64_t billed = entry.book.usage.packets;
+    if (!entry.mark || *reply.receivedSegments < entry.mark->received || billed < entry.mark->billed) {
+        entry.mark = Entry::Mark{now, *reply.receivedSegments, billed};
         return std::nullopt;
     }
     if (now - entry.mark->at < m_settings.judgeOver) return std::nullopt;
-    const uint64_t came = *reply.receivedBytes - entry.mark->received;
+    const uint64_t came = *reply.receivedSegments - entry.mark->received;
     const uint64_t charged = billed - entry.mark->billed;
-    entry.mark = Entry::Mark{now, *reply.receivedBytes, billed};
-    if (charged < judgeLeastBytes || came * 100 >= charged * static_cast<uint64_t>(m_settings.leastDeliveredPercent)) {
+    entry.mark = Entry::Mark{now, *reply.receivedSegments, billed};
+    if (charged < judgeLeastPackets ||
+        came * 100 >= charged * static_cast<uint64_t>(m_settings.leastDeliveredPercent)) {
         return std::nullopt;
     }
-    return "not delivered: the seller charged for " + std::to_string(charged) + " bytes, " + std::to_string(came) +
+    return "not delivered: the seller charged for " + std::to_string(charged) + " packets, " + std::to_string(came) +
            " arrived";
 }
 

@@ -25,7 +25,7 @@ struct SellerAddress {
 struct SellerReply {
     uint16_t status = 0;  // of HTTP; 0: it does not answer
     std::string body;
-    std::optional<uint64_t> receivedBytes;  // of the connection that was asked about
+    std::optional<uint64_t> receivedSegments;  // of the connection that was asked about
 };
 
 // The network's side, through the agent.

@@ -359,7 +359,7 @@ void fields(A& a, Ref<A, SellerAnswer> m) {
     a.number(m.request);
     a.number(m.status);
     a.text(m.body, maxSellerBody);
-    a.optional(m.receivedBytes, eachNumber);
+    a.optional(m.receivedSegments, eachNumber);
 }
 
 template <typename A>

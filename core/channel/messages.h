@@ -367,7 +367,7 @@ struct SellerAnswer {
     uint32_t request = 0;
     uint16_t status = 0;  // of HTTP; 0: the seller does not answer
     std::string body;
-    std::optional<uint64_t> receivedBytes;  // of payload; nothing: the system does not say
+    std::optional<uint64_t> receivedSegments;  // with payload, in whatever order; nothing: the system does not say
 };
 
 using Message =

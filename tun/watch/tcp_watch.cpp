@@ -96,6 +96,7 @@ TcpCounts countsFrom(const inet_diag_msg& message, const tcp_info& info) {
     counts.needlessly = info.tcpi_dsack_dups;
     counts.bytesAcked = info.tcpi_bytes_acked;
     counts.bytesReceived = info.tcpi_bytes_received;
+    counts.segmentsReceived = info.tcpi_data_segs_in;
     counts.segmentBytes = info.tcpi_snd_mss;
     counts.roundTrip = microseconds(info.tcpi_rtt);
     constexpr uint32_t unknown = UINT32_MAX;
