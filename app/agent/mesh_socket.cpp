@@ -113,25 +113,20 @@ MeshSocket::~MeshSocket() {
     }
 }
 
-// It joins the group and owns the port, so that the kernel tells nobody that the port is closed; what comes in is taken from the frames.
+// It sends and joins the group; what comes in is taken from the frames. It does not bind the port, which a community's node may have on all interfaces.
 bool MeshSocket::openSender() {
     m_sender = ::socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (m_sender < 0 || !filter(m_sender, nothing)) return false;
-    constexpr int yes = 1, no = 0;
+    constexpr int no = 0;
     const auto index = static_cast<int>(m_interface.index);
-    ipv6_mreq membership{inAddress(group()), m_interface.index};
-    sockaddr_in6 any{};
-    any.sin6_family = AF_INET6;
-    any.sin6_port = htons(agreement::agreementPort);
+    const ipv6_mreq membership{inAddress(group()), m_interface.index};
     const std::string& name = m_interface.name;
     return ::setsockopt(m_sender, SOL_SOCKET, SO_BINDTODEVICE, name.c_str(), static_cast<socklen_t>(name.size())) ==
                0 &&
-           set(m_sender, IPPROTO_IPV6, IPV6_V6ONLY, yes) &&
            set(m_sender, IPPROTO_IPV6, IPV6_UNICAST_HOPS, onlyThisLink) &&
            set(m_sender, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, onlyThisLink) &&
            set(m_sender, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, no) &&
            set(m_sender, IPPROTO_IPV6, IPV6_MULTICAST_IF, index) &&
-           ::bind(m_sender, reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0 &&
            set(m_sender, IPPROTO_IPV6, IPV6_JOIN_GROUP, membership);
 }
 

@@ -183,7 +183,7 @@ void addNeighbourVerbs(CLI::App& app, Action& chosen) {
     all->callback([&chosen, all] {
         if (all->get_subcommands().empty()) chosen = list;
     });
-    addVerb(*all, chosen, "list", "all of them, the newest first",
+    addVerb(*all, chosen, "list", "those that run, and the last hundred that have ended",
             [](const Client& client, Output output) { return list(client, output); });
     CLI::App* const ask =
         addVerb(*all, chosen, "offer", "pay a neighbour for forwarding",

@@ -396,8 +396,9 @@ std::optional<AgreementId> NeighbourDesk::make(const AgreementWish& wish, const 
     terms.direction = wish.direction;
     terms.perKb = *(wish.direction == Direction::Upstream ? asks.upstream : asks.downstream);
     terms.limit = wish.limit.value_or(m_settings.limit);
-    terms.payAt = m_settings.payAt;
-    terms.closeAt = m_settings.closeAt;
+    // A small limit has small thresholds.
+    terms.closeAt = std::min(m_settings.closeAt, terms.limit);
+    terms.payAt = std::min(m_settings.payAt, Money::fromEighths(terms.closeAt.eighths() / 2));
     terms.lifetime = wish.lifetime.value_or(m_settings.lifetime);
     terms.interval = m_settings.interval;
     const auto id = m_engine->offer(wish.neighbour, terms);
@@ -491,7 +492,12 @@ bool NeighbourDesk::isPartner(const NodeId& node) const {
 
 std::string NeighbourDesk::trouble() const {
     if (m_engine->broken()) return "the books cannot be written: nothing is agreed or paid any more";
-    return m_links.trouble;
+    if (!m_links.trouble.empty() || !m_links.on) return m_links.trouble;
+    if ((m_settings.asks.upstream || m_settings.asks.downstream) && m_ports.receivesAt() == IspId{0})
+        return "nothing is sold: this node cannot be paid (netpas receive on)";
+    if (m_settings.buys != MeshBuys::Nothing && !m_ports.canPay())
+        return "nothing is bought: no ISP was joined that could carry payments (netpas join)";
+    return {};
 }
 
 }  // namespace netpas::secretaryd

@@ -119,7 +119,7 @@ public:
     [[nodiscard]] tl::expected<books::AgreementId, ApiFailure> offer(const AgreementWish& wish);
     [[nodiscard]] tl::expected<void, ApiFailure> accept(const books::AgreementId& id);
     [[nodiscard]] tl::expected<void, ApiFailure> end(const books::AgreementId& id);
-    [[nodiscard]] std::vector<AgreementView> agreements() const;  // the newest first
+    [[nodiscard]] std::vector<AgreementView> agreements() const;  // that run, then the last hundred
     [[nodiscard]] std::optional<AgreementView> find(const books::AgreementId& id) const;
     [[nodiscard]] std::vector<NeighbourView> neighbours() const;
     [[nodiscard]] const channel::MeshLinks& links() const { return m_links; }

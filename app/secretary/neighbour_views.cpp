@@ -10,6 +10,8 @@ using books::State;
 
 namespace {
 
+constexpr ptrdiff_t mostEnded = 100;
+
 Money positive(Money amount) { return std::max(amount, Money::zero()); }
 
 }  // namespace
@@ -74,6 +76,10 @@ std::vector<AgreementView> NeighbourDesk::agreements() const {
     std::vector<AgreementView> all;
     for (const auto& [id, one] : m_engine->agreements()) all.push_back(viewOf(one));
     std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.since > b.since; });
+    // Those that are over fill the page up.
+    const auto over =
+        std::stable_partition(all.begin(), all.end(), [](const auto& one) { return one.state != "ended"; });
+    if (all.end() - over > mostEnded) all.erase(over + mostEnded, all.end());
     std::vector<AgreementView> waiting;
     for (const auto& [id, asked] : m_asked) waiting.push_back(viewOf(asked));
     all.insert(all.begin(), waiting.begin(), waiting.end());

@@ -352,6 +352,21 @@ private slots:
         wish.perKb = dollars("0.0000005");
         QCOMPARE(world[0].desk->offer(wish).error().hint, std::string("--per-kb 0.000001"));
         QVERIFY(!world[0].desk->end(books::AgreementId{}));
+        // A limit below the usual thresholds brings its own.
+        wish.perKb.reset();
+        wish.limit = dollars("0.001");
+        const auto id = world[0].desk->offer(wish);
+        QVERIFY(id);
+        const agreement::Terms terms = world[0].desk->find(*id)->terms;
+        QVERIFY(terms.closeAt == dollars("0.001") && terms.payAt == dollars("0.0005") && terms.limit == terms.closeAt);
+    }
+
+    void whatStandsInTheWayIsSaid() {
+        World world(2);
+        QVERIFY(world[0].desk->trouble().empty());
+        QVERIFY(world[0].desk->set(buys(MeshBuys::Best)));
+        world[0].canPay = false;
+        QVERIFY(world[0].desk->trouble().find("netpas join") != std::string::npos);
     }
 
     // Either secretary is killed in the middle; nothing is paid twice, and the books are one.
