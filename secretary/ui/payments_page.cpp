@@ -68,7 +68,7 @@ PaymentsPage::PaymentsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     m_table->setObjectName("payments");
     m_table->setAccessibleName(tr("payments"));
     m_table->setModel(m_filter);
-    dress(*m_table, {16, 10, 10, 12, 14, 10, 18});
+    dress(*m_table, {19, 10, 10, 12, 14, 10, 16});
     m_table->setSortingEnabled(true);
     m_table->sortByColumn(PaymentsModel::When, Qt::DescendingOrder);
     all->addWidget(m_table, 1);

@@ -31,7 +31,7 @@ QTableWidget* makeTable(const char* name, const QString& accessible, const QStri
     table->setAccessibleName(accessible);
     table->setHorizontalHeaderLabels({PromptsPage::tr("Since"), PromptsPage::tr("Who"), PromptsPage::tr("For"),
                                       PromptsPage::tr("From"), PromptsPage::tr("Price"), last});
-    dress(*table, {18, 14, 14, 18, 24});
+    dress(*table, {20, 14, 14, 16, 26});
     table->setSelectionMode(QAbstractItemView::SingleSelection);
     return table;
 }
