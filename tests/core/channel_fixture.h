@@ -94,7 +94,7 @@ public:
 
     void plug() {
         for (int end : {0, 1}) {
-            m_masters[end] = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+            m_masters[end] = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
             ::grantpt(m_masters[end]);
             ::unlockpt(m_masters[end]);
             // Until somebody has opened both, they would echo noise to each other for ever.
@@ -117,7 +117,7 @@ public:
             ::close(m_masters[end]);
         }
     }
-    // Towards that end. May come in the middle of a frame.
+    // Towards that end, as far as there is room. May come in the middle of a frame.
     void noise(int end, const std::string& bytes) { (void)!::write(m_masters[end], bytes.data(), bytes.size()); }
     // The next bytes towards that end are lost.
     void lose(int end, size_t bytes) { m_lose[end] = bytes; }
@@ -142,7 +142,11 @@ private:
                 m_lose[1 - end] -= lost;
                 for (ssize_t at = static_cast<ssize_t>(lost); at < count && !m_stop;) {
                     const ssize_t wrote = ::write(m_masters[1 - end], bytes + at, static_cast<size_t>(count - at));
-                    if (wrote > 0) at += wrote;
+                    if (wrote > 0) {
+                        at += wrote;
+                    } else {  // full: nobody reads, or it was unplugged meanwhile
+                        ::usleep(500);
+                    }
                 }
             }
         }
