@@ -25,7 +25,7 @@ namespace {
 constexpr std::chrono::milliseconds lookEvery{1000};  // at interfaces and the neighbour table
 constexpr std::chrono::milliseconds countEvery{500};  // at the counters, when nobody says anything
 constexpr std::chrono::milliseconds gatherFor{20};    // messages of agreements, which one look at the counters serves
-constexpr std::chrono::milliseconds mostOften{100};   // looks at the counters
+constexpr std::chrono::milliseconds mostOften{100};   // looks at the counters; a millisecond later for each neighbour
 constexpr size_t mostWaiting = 2048;                  // of those messages
 constexpr int mostAtOnce = 256;                       // datagrams before others have their turn
 constexpr uint8_t advertKind = 1, firstOther = 9;
@@ -159,7 +159,8 @@ void Mesh::Impl::heard(const std::string& name, MeshDatagram datagram) {
 
 void Mesh::Impl::armCount(std::chrono::milliseconds pause) {
     const SteadyTime now = ports.clock.steady();
-    const SteadyTime at = std::max(now + pause, counted + mostOften);
+    const auto least = mostOften + std::chrono::milliseconds(state.neighbours.size());
+    const SteadyTime at = std::max(now + pause, counted + least);
     if (countTimer != 0 && nextCount <= at) return;
     ports.timers.cancel(countTimer);
     nextCount = at;

@@ -61,6 +61,7 @@ tl::expected<void, store::StoreError> Engine::load() {
         if (one->state == State::Active)
             left = std::clamp<std::chrono::nanoseconds>(one->since + one->terms.lifetime - m_ports.clock.now(),
                                                         std::chrono::nanoseconds(0), one->terms.lifetime);
+        m_with[one->peer()].insert(one->terms.id);
         m_going[one->terms.id].until = now + left;
         m_going[one->terms.id].sentThen = m_pairs.at(one->peer()).out.sent;
     }
@@ -90,6 +91,20 @@ Pair& Engine::pairOf(const PublicKey& peer) {
     return at->second;
 }
 
+const std::set<AgreementId>& Engine::with(const PublicKey& peer) const {
+    static const std::set<AgreementId> none;
+    const auto at = m_with.find(peer);
+    return at == m_with.end() ? none : at->second;
+}
+
+void Engine::endGoing(const Agreement& one) {
+    m_going.erase(one.terms.id);
+    const auto at = m_with.find(one.peer());
+    if (at == m_with.end()) return;
+    at->second.erase(one.terms.id);
+    if (at->second.empty()) m_with.erase(at);
+}
+
 Engine::Going& Engine::going(const Agreement& one) { return m_going[one.terms.id]; }
 
 Agreement* Engine::find(const AgreementId& id, const PublicKey& peer) {
@@ -99,9 +114,9 @@ Agreement* Engine::find(const AgreementId& id, const PublicKey& peer) {
 
 const Agreement* Engine::covering(const PublicKey& peer, bool sends) const {
     const Agreement* found = nullptr;
-    for (const auto& [id, at] : m_going) {
+    for (const AgreementId& id : with(peer)) {
         const Agreement& one = m_agreements.at(id);
-        if (one.peer() != peer || one.sends() != sends) continue;
+        if (one.sends() != sends) continue;
         // The running one before what only waits for its final count.
         if (found == nullptr || (one.running() && !found->running())) found = &one;
     }
@@ -112,11 +127,9 @@ Agreement* Engine::covering(const PublicKey& peer, bool sends) {
 }
 
 Agreement* Engine::activeWith(const PublicKey& peer, Direction direction, bool buying) {
-    for (const auto& [id, at] : m_going) {
+    for (const AgreementId& id : with(peer)) {
         Agreement& one = m_agreements.at(id);
-        if (one.peer() == peer && one.buying == buying && one.terms.direction == direction &&
-            one.state == State::Active)
-            return &one;
+        if (one.buying == buying && one.terms.direction == direction && one.state == State::Active) return &one;
     }
     return nullptr;
 }
@@ -135,6 +148,7 @@ std::optional<AgreementId> Engine::offer(const PublicKey& seller, const Wish& wi
     if (same != nullptr && same->running() && same->terms.direction != wish.direction) return std::nullopt;
     if (!keep({&one}, &pairOf(seller))) return std::nullopt;
     const SteadyTime now = m_ports.clock.steady();
+    m_with[seller].insert(one.terms.id);
     m_going[one.terms.id] = {now + m_options.offerPatience, now + m_options.repeatEvery, {}, pairOf(seller).out.sent};
     const Agreement& kept = m_agreements.emplace(one.terms.id, one).first->second;
     say(kept, Offer{kept.terms});
@@ -162,9 +176,9 @@ void Engine::meter(const PublicKey& neighbour, const Reading& reading) {
     if (first) return;  // from here on
     if (!sameRun) pair.gap = true;
     if (covering(neighbour, true) != nullptr) pair.out.sent += sent;
-    for (const auto& [id, going] : m_going) {
+    for (const AgreementId& id : with(neighbour)) {
         Agreement& one = m_agreements.at(id);
-        if (one.peer() != neighbour || one.sends() || one.state != State::Active) continue;
+        if (one.sends() || one.state != State::Active) continue;
         one.arrivedBytes += one.buying ? arrived : taken;
         one.arrivedPackets += one.buying ? arrivedPackets : takenPackets;
     }
@@ -230,6 +244,7 @@ tl::expected<void, Ignored> Engine::onOffer(const PublicKey& from, const Offer& 
     if (before != nullptr) closing(*before, EndReason::Replaced);
     if (!keep({&one, before}, &pairOf(from))) return tl::unexpected(Ignored::Storage);
     const SteadyTime now = m_ports.clock.steady();
+    m_with[from].insert(id);
     m_going[id] = {now + one.terms.lifetime, {}, now + one.terms.interval, pairOf(from).out.sent};
     m_agreements.emplace(id, one);
     say(one, Accept{id, hashOf(one.terms)});
@@ -305,7 +320,7 @@ void Engine::run() {
                 if (one.final) sayCount(one);
             }
             break;
-        case State::Ended: m_going.erase(id); break;
+        case State::Ended: endGoing(one); break;
         }
     }
     for (auto& [peer, pair] : m_pairs) {

@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -133,6 +134,9 @@ private:
     void sayTo(const PublicKey& to, const agreement::Message& message);
     Pair& pairOf(const PublicKey& peer);
     [[nodiscard]] Going& going(const Agreement& one);
+    // That have not ended.
+    [[nodiscard]] const std::set<AgreementId>& with(const PublicKey& peer) const;
+    void endGoing(const Agreement& one);
     [[nodiscard]] Agreement* find(const AgreementId& id, const PublicKey& peer);
     // The one that is running, or ending, in that flow.
     [[nodiscard]] Agreement* covering(const PublicKey& peer, bool sends);
@@ -168,6 +172,7 @@ private:
     std::map<AgreementId, Agreement> m_agreements;
     std::map<PublicKey, Pair> m_pairs;
     std::map<AgreementId, Going> m_going;
+    std::map<PublicKey, std::set<AgreementId>> m_with;  // the same by neighbour
     std::map<PublicKey, Paying> m_paying;
     std::map<PublicKey, MeterMark>
         m_seen;  // the last readings of neighbours, also of those with whom nothing was agreed

@@ -131,7 +131,7 @@ tl::expected<void, Ignored> Engine::onEnded(Agreement& one, const Ended& ended) 
 
 void Engine::finished(Agreement& one) {
     one.state = State::Ended;
-    if (keep({&one}, &pairOf(one.peer()))) m_going.erase(one.terms.id);
+    if (keep({&one}, &pairOf(one.peer()))) endGoing(one);
 }
 
 void Engine::forgetOld() {

@@ -19,12 +19,13 @@ Money plus(Money a, Money b) { return checkedAdd(a, b).value_or(Money::max()); }
 
 Money Engine::exposure(const Pair& pair) const {
     Account theirs = pair.theirs;
-    for (const auto& [id, going] : m_going) {
+    for (const AgreementId& id : with(pair.peer)) {
         const Agreement& one = m_agreements.at(id);
-        if (one.buying || one.peer() != pair.peer || one.final) continue;
+        if (one.buying || one.final) continue;
         // What came after the last count: as the receiving end this node knows it, as the sending end it is what was sent since.
-        const uint64_t bytes =
-            one.sends() ? one.bytes + (pair.out.sent - std::min(pair.out.sent, going.sentThen)) : one.arrivedBytes;
+        const uint64_t bytes = one.sends()
+                                   ? one.bytes + (pair.out.sent - std::min(pair.out.sent, m_going.at(id).sentThen))
+                                   : one.arrivedBytes;
         const Money charge = chargeFor(bytes, one.terms.perKb, one.terms.limit);
         theirs.charged = plus(theirs.charged, checkedSub(charge, one.charge()).value_or(Money::zero()));
         if (one.sends() && one.running()) break;  // what was sent is owed once
@@ -39,9 +40,9 @@ Standing Engine::standing(const PublicKey& neighbour) const {
     standing.exposure = exposure(at->second);
     const auto paying = m_paying.find(neighbour);
     const bool promised = paying != m_paying.end() && m_ports.clock.steady() < paying->second.heldUntil;
-    for (const auto& [id, going] : m_going) {
+    for (const AgreementId& id : with(neighbour)) {
         const Agreement& one = m_agreements.at(id);
-        if (one.buying || one.peer() != neighbour || one.state != State::Active) continue;
+        if (one.buying || one.state != State::Active) continue;
         const bool above = standing.exposure > one.terms.closeAt;
         if (above && promised) standing.held = true;
         if (above && !promised) continue;
