@@ -16,7 +16,8 @@ using accounting::writeTime;
 
 namespace {
 
-constexpr uint8_t version = 1;
+constexpr uint8_t version = 1;      // of an agreement
+constexpr uint8_t pairVersion = 2;  // 1 had no `unseen`
 
 // Amounts are never negative and paid ≤ charged is no rule: the difference of two of them fits.
 Money unpaid(const Account& account) {
@@ -50,7 +51,7 @@ std::string_view name(State state) {
 
 Bytes encode(const Pair& pair) {
     Writer writer;
-    writer.u8(version);
+    writer.u8(pairVersion);
     writer.bytes(pair.peer.bytes);
     for (const Account* account : {&pair.mine, &pair.theirs}) {
         writeMoney(writer, account->charged);
@@ -60,6 +61,7 @@ Bytes encode(const Pair& pair) {
     writer.u64(pair.out.agreed);
     putNumbers(writer, pair.mark, markFields);
     writeBool(writer, pair.gap);
+    writer.u64(pair.unseen);
     writeBool(writer, pair.paying.has_value());
     if (pair.paying) {
         writer.bytes(pair.paying->agreement);
@@ -72,7 +74,7 @@ Bytes encode(const Pair& pair) {
 std::optional<Pair> decodePair(ByteView bytes) {
     Reader reader(bytes);
     Pair pair;
-    if (reader.u8() != version) return std::nullopt;
+    if (reader.u8() != pairVersion) return std::nullopt;
     reader.array(pair.peer.bytes);
     for (Account* account : {&pair.mine, &pair.theirs}) {
         account->charged = readMoney(reader);
@@ -82,6 +84,7 @@ std::optional<Pair> decodePair(ByteView bytes) {
     pair.out.agreed = reader.u64();
     for (const auto field : markFields) pair.mark.*field = reader.u64();
     pair.gap = readBool(reader);
+    pair.unseen = reader.u64();
     if (readBool(reader)) {
         Settlement paying;
         reader.array(paying.agreement);

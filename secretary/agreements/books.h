@@ -58,6 +58,7 @@ struct Pair {
     MeterMark mark;
     // The counters began anew while agreements ran: the neighbour's next count is believed once.
     bool gap = false;
+    uint64_t unseen = 0;  // bytes that may have been sent while nobody counted, beside `out`
     std::optional<Settlement> paying;
     friend bool operator==(const Pair&, const Pair&) = default;
 };

@@ -1,5 +1,6 @@
 // Counts, and how agreements end.
 #include <algorithm>
+#include <limits>
 
 #include "core/crypto/hex.h"
 #include "secretary/agreements/engine.h"
@@ -13,6 +14,8 @@ namespace {
 // What may still be on the link, or behind the last reading, when a count is compared with what was sent.
 constexpr uint64_t underWay = 65'536;
 constexpr uint64_t whole = 1024;
+
+uint64_t plus(uint64_t a, uint64_t b) { return a + std::min(b, std::numeric_limits<uint64_t>::max() - a); }
 
 Money moreCharged(Money charged, Money before, Money now) {
     const Money more = checkedSub(now, before).value_or(Money::zero());
@@ -53,12 +56,11 @@ tl::expected<void, Ignored> Engine::onCount(Agreement& one, const Count& count) 
     if (one.state == State::Offered || count.number <= one.number) return tl::unexpected(Ignored::Stale);
     Pair& pair = pairOf(one.peer());
     const uint64_t more = count.bytes > one.bytes ? count.bytes - one.bytes : 0;
-    uint64_t sentMore = pair.out.sent - std::min(pair.out.sent, pair.out.agreed);
-    if (pair.gap && more > sentMore) {  // some of what was sent is not known any more
-        pair.out.sent = pair.out.agreed + more;
-        sentMore = more;
-    }
+    // How much of this was sent while nobody counted is not known: all of it may have been. What is on its way now is not in the count either.
+    if (pair.gap) pair.unseen = plus(pair.unseen, more);
     pair.gap = false;
+    const uint64_t known = plus(pair.out.sent, pair.unseen);
+    const uint64_t sentMore = known - std::min(known, pair.out.agreed);
     const uint64_t taken = std::min(more, sentMore);
     pair.out.agreed += taken;
     charge(one, one.bytes + taken, std::max(one.packets, count.packets));

@@ -92,6 +92,17 @@ public:
         m_weather.killAt = 0;
     }
     void wallJumps(size_t i, std::chrono::seconds by) { m_nodes[i].clock.setWall(m_nodes[i].clock.now() + by); }
+    // In two parts, for packets of an upstream buyer that are on their way while counts are made.
+    void leave(size_t sender, uint64_t packets) { m_nodes[sender].reading.sent += packets * size; }
+    void arrive(size_t sender, uint64_t packets) {
+        if (!engine(1 - sender).standing(key(sender)).paysUpstream) return;
+        Reading& reading = m_nodes[1 - sender].reading;
+        reading.arrived += packets * size;
+        reading.taken += packets * size;
+        reading.arrivedPackets += packets;
+        reading.takenPackets += packets;
+        m_carried[sender] += packets * size;
+    }
     // The packet filter's counters are gone with the agent.
     void restartMeter(size_t i) {
         m_nodes[i].reading = {};

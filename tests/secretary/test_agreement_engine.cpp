@@ -268,6 +268,30 @@ private slots:
         QCOMPARE(disagreement(world), std::string());
     }
 
+    // The agent is away for a moment, packets pass uncounted, and others are on their way whenever a count is made.
+    void whatNobodyCountedIsNoDisagreement() {
+        for (const uint64_t unseen : {uint64_t{1}, uint64_t{20}, uint64_t{100}}) {
+            World world(5, {});
+            QVERIFY(world.offers(0, wish(Direction::Upstream, 800)).has_value());
+            for (int i = 0; i < 100; ++i) {
+                const uint64_t packets = i > 4 && i < 90 ? 20 : 0;
+                if (i == 40 || i == 43 || i == 70) {
+                    world.restartMeter(0);
+                    world.arrive(0, unseen);
+                }
+                world.leave(0, packets);
+                world.step();
+                world.arrive(0, packets);
+            }
+            for (const auto& [id, one] : world.engine(0).agreements())
+                QVERIFY2(one.state == State::Active, qPrintable(QString::number(unseen)));
+            windUp(world);
+            QCOMPARE(disagreement(world), std::string());
+            QCOMPARE(pairAt(world, 1)->theirs.charged,
+                     Money::fromEighths(static_cast<int64_t>(world.carried(0) * 800 / 1000)));
+        }
+    }
+
     // Every effect of either engine is once its last, before and after it happened.
     void killedAtEveryStep() {
         World quiet(7, {});
