@@ -86,9 +86,11 @@ int main(int argc, char** argv) {
     run->add_option("--sampler", options.sampler)->check(CLI::IsMember({"stratified", "smart"}));
     run->add_option("--database", options.database, "settlement: where the books are")
         ->check(CLI::IsMember({"embedded", "postgres"}));
+    run->add_option("--metric", options.metric, "lying-route: what is lied about")
+        ->check(CLI::IsMember({"loss", "throughput", "latency"}));
     CLI::Option* const nat = run->add_flag("--nat", options.nat, "modem: only with address translation");
     run->add_flag("--routed", options.routed, "modem: only without")->excludes(nat);
-    run->add_option("--honest", options.honest, "threats: also so many seeds without attackers")
+    run->add_option("--honest", options.honest, "threats, lying-route: also so many runs in which nobody cheats")
         ->check(CLI::Range(0, 10'000));
     run->add_option("--screenshots", options.screenshots,
                     "a folder that takes pictures of what players and the window show");

@@ -24,8 +24,11 @@ std::vector<Hop> Exchange::ownEnds(const Flow& flow) const {
 
 bool Exchange::holds(const Flow& flow) const {
     const auto ends = ownEnds(flow);
+    // What is asked about the same windows of a whole row of nodes must be as sure.
+    Tolerance tolerance = m_options.tolerance;
+    tolerance.confidence = 1 - (1 - tolerance.confidence) / maxDepth;
     return std::none_of(metrics.begin(), metrics.end(),
-                        [&](Metric metric) { return locate(ends, metric, m_options.tolerance).has_value(); });
+                        [&](Metric metric) { return locate(ends, metric, tolerance).has_value(); });
 }
 
 void Exchange::judge(Flow& flow) {

@@ -12,6 +12,7 @@ constexpr double billion = 1e9;
 // Of the way from a hop to the destination: how surprising what it showed would be if the claim were true, as minus the logarithm of a bound on the chance.
 struct Surprise {
     double nats = 0;
+    bool judged = false;
     Quality observed;
 };
 
@@ -32,19 +33,30 @@ uint64_t packets(const Hop& hop) {
     return sum;
 }
 
+double rate(const Hop::Window& window) {
+    return window.seconds > 0 ? static_cast<double>(window.bytes) * 8 / window.seconds : 0;
+}
+
+// As much was sent as the way is said to carry, or more: then packets wait and are lost, and nobody has said that they are not.
+bool overloaded(const Hop::Window& in, const Quality& claimed, const Tolerance& tolerance) {
+    return rate(in) > claimed.bitsPerSecond * (1 - tolerance.throughput);
+}
+
 Surprise loss(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
-    const auto in = static_cast<double>(packets(hop)), out = static_cast<double>(packets(last));
+    double in = 0, out = 0;
+    for (size_t i = 0; i < hop.windows.size(); ++i) {
+        if (overloaded(hop.windows[i], hop.claimed, tolerance)) continue;
+        in += static_cast<double>(hop.windows[i].packets);
+        out += static_cast<double>(last.windows[i].packets);
+    }
     Surprise found;
     if (in <= 0) return found;
+    found.judged = true;
     found.observed.arrives = std::min(1.0, out / in);
     const double allowed = std::clamp(hop.claimed.arrives - tolerance.arrives, least, 1 - least);
     if (found.observed.arrives < allowed)
         found.nats = in / tolerance.burst * divergence(found.observed.arrives, allowed);
     return found;
-}
-
-double rate(const Hop::Window& window) {
-    return window.seconds > 0 ? static_cast<double>(window.bytes) * 8 / window.seconds : 0;
 }
 
 // Clearly more went in than came out, beyond what is lost there anyhow.
@@ -63,6 +75,7 @@ Surprise throughput(const Hop& hop, const Hop& last, const Tolerance& tolerance)
         if (rate(last.windows[i]) * (1 + tolerance.throughput) < hop.claimed.bitsPerSecond) ++worse;
     }
     if (judged == 0) return found;
+    found.judged = true;
     found.observed.bitsPerSecond = sum / static_cast<double>(judged);
     // An honest way, whose claim is right in the middle, looks worse in every other window at most.
     const double part = static_cast<double>(worse) / static_cast<double>(judged);
@@ -74,6 +87,7 @@ Surprise latency(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
     double sum = 0, squares = 0;
     size_t count = 0;
     for (size_t i = 0; i < hop.windows.size(); ++i) {
+        if (overloaded(hop.windows[i], hop.claimed, tolerance)) continue;
         const auto& ours = hop.windows[i].times;
         for (const PacketTime& there : last.windows[i].times) {
             const auto here = std::lower_bound(ours.begin(), ours.end(), PacketTime{there.hash, 0});
@@ -88,6 +102,7 @@ Surprise latency(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
     Surprise found;
     constexpr size_t few = 8;
     if (count < few) return found;
+    found.judged = true;
     const auto n = static_cast<double>(count);
     const double mean = sum / n;
     const double variance = std::max(0.0, (squares - n * mean * mean) / (n - 1));
@@ -173,11 +188,13 @@ std::optional<Finding> locate(const std::vector<Hop>& hops, Metric metric, const
 Observed observe(const std::vector<Hop>& hops, const Tolerance& tolerance) {
     Observed found;
     if (!comparable(hops) || packets(hops.front()) == 0) return found;
-    found.arrives = loss(hops.front(), hops.back(), tolerance).observed.arrives;
-    if (wasSaturated(hops, tolerance))
-        found.bitsPerSecond = throughput(hops.front(), hops.back(), tolerance).observed.bitsPerSecond;
-    const double seconds = latency(hops.front(), hops.back(), tolerance).observed.seconds;
-    if (seconds != 0) found.seconds = seconds;
+    const auto take = [&](const Surprise& of, double value) { return of.judged ? std::optional(value) : std::nullopt; };
+    const Surprise lost = loss(hops.front(), hops.back(), tolerance);
+    const Surprise narrow = throughput(hops.front(), hops.back(), tolerance);
+    const Surprise slow = latency(hops.front(), hops.back(), tolerance);
+    found.arrives = take(lost, lost.observed.arrives);
+    found.bitsPerSecond = take(narrow, narrow.observed.bitsPerSecond);
+    found.seconds = take(slow, slow.observed.seconds);
     return found;
 }
 

@@ -20,6 +20,7 @@ const std::vector<Scenario>& scenarios() {
         liarClassScenario(),        mpvButtonScenario(),     guaranteeScenario(),       x402Scenario(),
         vlcButtonScenario(),        browserButtonScenario(), windowTourScenario(),      windowStoryScenario(),
         paidWebScenario(),          apiAbuseScenario(),      forwardingRulesScenario(), meshAgreementsScenario(),
+        lyingRouteScenario(),
     };
     return all;
 }

@@ -30,10 +30,11 @@ struct ScenarioOptions {
     std::string line = "serial";   // between agent and secretary; or "unix", "tls"
     std::string sampler = "stratified";
     std::string database = "embedded";  // of accounting servers; or "postgres"
-    uint64_t honest = 0;                // threats: seeds without attackers
+    uint64_t honest = 0;                // threats, lying-route: runs in which nobody cheats
     std::string evidence;               // threats: where it is written
     std::string screenshots;            // folder for pictures of what is shown; empty: none
     std::string rows;                   // threats: only these, "3,11-14"
+    std::string metric = "loss";        // lying-route: or "throughput", "latency"
     std::string topology;               // another topology than the scenario's own
     bool nat = false;                   // modem: only the household behind address translation, …
     bool routed = false;                // … or only the other one
@@ -123,5 +124,6 @@ Scenario roamingScenario();
 Scenario guaranteeScenario();
 Scenario forwardingRulesScenario();
 Scenario meshAgreementsScenario();
+Scenario lyingRouteScenario();
 
 }  // namespace netpas::lab
