@@ -227,12 +227,12 @@ private:
     }
 
     Expected<void> judge() {
-        Json offered = agreements("a");
+        LAB_TRY(netpas(m_lab, "a", {"neighbours", "set", "--automatic", "nothing"}));
+        const Json offered = agreements("a");
         for (const Json& one : offered) {
             if (one.value("state", "") == "active")
                 LAB_TRY(netpas(m_lab, "a", {"agreements", "end", one.value("id", "")}));
         }
-        LAB_TRY(netpas(m_lab, "a", {"neighbours", "set", "--automatic", "nothing"}));
         LAB_TRY(waitFor("the end and the last payment", [&] {
             for (const char* host : {"a", "b"}) {
                 for (const Json& one : agreements(host)) {
