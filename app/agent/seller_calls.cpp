@@ -13,6 +13,15 @@ namespace {
 constexpr std::chrono::seconds patience{8};
 constexpr size_t mostConnections = 256;
 
+std::optional<uint64_t> received(tun::TcpWatch& watch, const FlowMatch& flow) {
+    if (!flow.remote) return std::nullopt;
+    std::optional<uint64_t> sum;
+    for (const TcpCounts& counts : watch.connectionsTo(*flow.remote, mostConnections)) {
+        if (flow.matches(counts.flow)) sum = sum.value_or(0) + counts.segmentsReceived;
+    }
+    return sum;
+}
+
 }  // namespace
 
 std::variant<channel::NoQuote, channel::ReverseSeller> sellerIn(const cartographer::Survey& survey) {
@@ -36,15 +45,6 @@ SellerCalls::SellerCalls() {
 }
 SellerCalls::~SellerCalls() = default;
 
-std::optional<uint64_t> SellerCalls::received(const FlowMatch& flow) {
-    if (!m_watch || !flow.remote) return std::nullopt;
-    std::optional<uint64_t> sum;
-    for (const TcpCounts& counts : m_watch->connectionsTo(*flow.remote, mostConnections)) {
-        if (flow.matches(counts.flow)) sum = sum.value_or(0) + counts.segmentsReceived;
-    }
-    return sum;
-}
-
 void SellerCalls::call(boost::asio::io_context& io, const channel::SellerCall& wanted,
                        std::function<void(const channel::SellerAnswer&)> done) {
     net::HttpCall call;
@@ -56,9 +56,13 @@ void SellerCalls::call(boost::asio::io_context& io, const channel::SellerCall& w
     if (!wanted.body.empty()) call.headers.push_back({"Content-Type", "application/json"});
     channel::SellerAnswer answer;
     answer.request = wanted.request;
-    if (wanted.flow) answer.receivedSegments = received(*wanted.flow);
     net::httpCall(io, net::TlsTarget{wanted.seller.server, wanted.seller.key}, call,
-                  [answer, done = std::move(done)](const net::HttpAnswer& said) mutable {
+                  [answer, done = std::move(done), flow = wanted.flow,
+                   watch = std::weak_ptr(m_watch)](const net::HttpAnswer& said) mutable {
+                      // Now, and not when it was asked: on a congested way the answer is seconds younger than the question, and counts what came
+                      // meanwhile.
+                      if (const auto there = watch.lock(); there && flow)
+                          answer.receivedSegments = received(*there, *flow);
                       if (said) {
                           answer.status = static_cast<uint16_t>(said->status);
                           answer.body = said->body;

@@ -32,8 +32,7 @@ public:
               std::function<void(const channel::SellerAnswer&)> done);
 
 private:
-    [[nodiscard]] std::optional<uint64_t> received(const FlowMatch& flow);
-    std::unique_ptr<tun::TcpWatch> m_watch;  // null: the system does not say
+    std::shared_ptr<tun::TcpWatch> m_watch;  // null: the system does not say
 };
 
 }  // namespace netpas::agent
