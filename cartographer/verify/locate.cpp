@@ -42,11 +42,21 @@ bool overloaded(const Hop::Window& in, const Quality& claimed, const Tolerance& 
     return rate(in) > claimed.bitsPerSecond * (1 - tolerance.throughput);
 }
 
+double packetRate(const Hop::Window& window) {
+    return window.seconds > 0 ? static_cast<double>(window.packets) / window.seconds : 0;
+}
+
 Surprise loss(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
     double in = 0, out = 0;
+    bool before = false;
     for (size_t i = 0; i < hop.windows.size(); ++i) {
-        if (overloaded(hop.windows[i], hop.claimed, tolerance)) continue;
-        in += static_cast<double>(hop.windows[i].packets);
+        const Hop::Window& window = hop.windows[i];
+        const bool judged = !overloaded(window, hop.claimed, tolerance);
+        // What passed here at the edges of a row of windows may belong to another one there.
+        if (judged && !before) in -= packetRate(window) * tolerance.late;
+        before = judged;
+        if (!judged) continue;
+        in += static_cast<double>(window.packets);
         out += static_cast<double>(last.windows[i].packets);
     }
     Surprise found;
@@ -123,12 +133,17 @@ Surprise surprise(const Hop& hop, const Hop& last, Metric metric, const Toleranc
     return {};
 }
 
-// Nothing passes a hop that did not pass the one before: more than what may be under way at the edges of windows is a false view.
+// Nothing passes a hop that did not pass the one before: more than what may be under way or noted late at the edges is a false view.
 std::optional<size_t> impossible(const std::vector<Hop>& hops, const Tolerance& tolerance) {
     for (size_t i = 0; i + 1 < hops.size(); ++i) {
-        const auto in = static_cast<double>(packets(hops[i])), out = static_cast<double>(packets(hops[i + 1]));
+        double in = 0, out = 0, fastest = 0;
+        for (size_t k = 0; k < hops[i].windows.size(); ++k) {
+            in += static_cast<double>(hops[i].windows[k].packets);
+            out += static_cast<double>(hops[i + 1].windows[k].packets);
+            fastest = std::max(fastest, packetRate(hops[i].windows[k]));
+        }
         constexpr double underWay = 256;
-        if (out > in * (1 + tolerance.arrives) + underWay) return i;
+        if (out > in * (1 + tolerance.arrives) + underWay + fastest * tolerance.late) return i;
     }
     return std::nullopt;
 }

@@ -13,7 +13,7 @@ namespace {
 constexpr uint16_t port = 4000;
 
 std::optional<FlowCount> find(Observer& observer, const std::string& from, const std::string& to) {
-    const auto counts = observer.counts();
+    const auto counts = observer.counts(from.find(':') != std::string::npos);
     if (!counts) return std::nullopt;
     for (const FlowCount& one : *counts) {
         if (one.source.toString() == from && one.destination.toString() == to) return one;

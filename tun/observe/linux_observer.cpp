@@ -131,18 +131,15 @@ public:
         return {};
     }
 
-    tl::expected<std::vector<FlowCount>, ObserveError> counts() override {
+    tl::expected<std::vector<FlowCount>, ObserveError> counts(bool v6) override {
+        const auto listing = m_nftables.ask(nftListFlows(m_table, v6));
+        const auto counts = listing ? nftCountsFrom(*listing) : std::nullopt;
+        if (!counts)
+            return fail(ObserveError::SystemRefused, listing ? "the counters cannot be read" : m_nftables.complaint());
         std::vector<FlowCount> all;
-        for (const bool v6 : {false, true}) {
-            const auto listing = m_nftables.ask(nftListFlows(m_table, v6));
-            const auto counts = listing ? nftCountsFrom(*listing) : std::nullopt;
-            if (!counts)
-                return fail(ObserveError::SystemRefused,
-                            listing ? "the counters cannot be read" : m_nftables.complaint());
-            for (const auto& [addresses, count] : *counts) {
-                const auto source = IpAddress::parse(addresses.first), destination = IpAddress::parse(addresses.second);
-                if (source && destination) all.push_back({*source, *destination, count.packets, count.bytes});
-            }
+        for (const auto& [addresses, count] : *counts) {
+            const auto source = IpAddress::parse(addresses.first), destination = IpAddress::parse(addresses.second);
+            if (source && destination) all.push_back({*source, *destination, count.packets, count.bytes});
         }
         return all;
     }

@@ -39,7 +39,7 @@ public:
     virtual ~Observer() = default;
     // What passes there counts from now on; interfaces that stay lose nothing.
     [[nodiscard]] virtual tl::expected<void, ObserveError> watch(const std::set<std::string>& mesh) = 0;
-    [[nodiscard]] virtual tl::expected<std::vector<FlowCount>, ObserveError> counts() = 0;
+    [[nodiscard]] virtual tl::expected<std::vector<FlowCount>, ObserveError> counts(bool v6) = 0;
     // Readable when collect() has something to do. It takes so many packets that the caller should wait some 20 ms before the next call.
     [[nodiscard]] virtual int descriptor() const = 0;
     virtual void collect() = 0;

@@ -120,7 +120,7 @@ routes::Exchange::Ports RouteNode::ports() {
 }
 
 std::optional<routes::Passed> RouteNode::passed() {
-    const auto counts = m_observer->counts();
+    const auto counts = m_observer->counts(m_chain.route.source.isV6());
     if (!counts) return std::nullopt;
     for (const tun::FlowCount& one : *counts) {
         if (one.source != m_chain.route.source || one.destination != m_chain.route.destination) continue;
