@@ -18,6 +18,7 @@
 #include "app/agent/api.h"
 #include "app/agent/data_plane.h"
 #include "app/agent/executables.h"
+#include "app/agent/flow_watch.h"
 #include "app/agent/front_door.h"
 #include "app/agent/household_door.h"
 #include "app/agent/measurements.h"
@@ -84,6 +85,7 @@ public:
         watchSecretary();
         m_link->start();
         if (m_mesh) m_mesh->start();
+        if (m_flows) m_flows->start();
         keepDescriptorFresh();
         m_log(LogLevel::Info, "ready on " + m_options.socket.string());
         notifyReady();
@@ -271,10 +273,25 @@ private:
     bool openMesh() {
         if (!m_options.mesh) return true;
         auto mesh = Mesh::open({m_io, m_timers, systemClock(), m_log,
-                                [this](const channel::Message& message) { m_link->tellMesh(message); }},
+                                [this](const channel::Message& message) {
+                                    const auto* counts = std::get_if<channel::MeshCounts>(&message);
+                                    if (counts != nullptr && m_flows) m_flows->counted(*counts);
+                                    m_link->tellMesh(message);
+                                }},
                                *m_options.mesh);
         if (!mesh) return fail(mesh.error(), "netpasd(8), --mesh") == EXIT_SUCCESS;
         m_mesh = std::move(*mesh);
+        auto flows = FlowWatch::open({m_io, m_timers, systemClock(), m_log,
+                                      [this](const channel::Message& message) { m_link->tellMesh(message); },
+                                      [this](const std::string& interface, const IpAddress& to, ByteView bytes) {
+                                          return m_mesh->say(interface, to, bytes);
+                                      }},
+                                     {m_options.mesh->interfaces.begin(), m_options.mesh->interfaces.end()});
+        if (!flows) return fail(flows.error(), "netpasd(8), --mesh") == EXIT_SUCCESS;
+        m_flows = std::move(*flows);
+        m_mesh->onOther([this](const std::string& interface, const MeshDatagram& datagram) {
+            m_flows->heard(interface, datagram);
+        });
         return true;
     }
 
@@ -361,6 +378,7 @@ private:
         if (m_door) m_door->close();
         if (m_sharing) m_sharing->stop();
         if (m_reverseDoor) m_reverseDoor->close();
+        if (m_flows) m_flows->stop();
         if (m_mesh) m_mesh->stop();
         m_measurements->stop();
         m_link->stop();
@@ -382,6 +400,7 @@ private:
     std::unique_ptr<SecretaryLink> m_link;
     std::unique_ptr<Measurements> m_measurements;
     std::unique_ptr<Mesh> m_mesh;        // null: no neighbours
+    std::unique_ptr<FlowWatch> m_flows;  // with it
     std::unique_ptr<Sharing> m_sharing;  // null: not a member of any community
     std::unique_ptr<Api> m_api;
     std::unique_ptr<FrontDoor> m_front;

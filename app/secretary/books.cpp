@@ -16,6 +16,7 @@
 #include "app/secretary/receiving_desk.h"
 #include "app/secretary/reverse_purchases.h"
 #include "app/secretary/reverse_sales.h"
+#include "app/secretary/route_desk.h"
 #include "secretary/contacts/contact_book.h"
 #include "secretary/delivery/delivery_book.h"
 #include "secretary/payees/payee_book.h"
@@ -128,6 +129,7 @@ struct Books::Open {
     std::unique_ptr<HomeDesk> home;
     std::unique_ptr<NeighbourPayments> neighbourPayments;
     std::unique_ptr<NeighbourDesk> neighbours;
+    std::unique_ptr<RouteDesk> routes;
     std::unique_ptr<DeviceDesk> devices;
 
     [[nodiscard]] bool idle() const { return purchases->idle() && payments->idle() && reverse->idle(); }
@@ -183,6 +185,7 @@ tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
     listener.meshLinks = [&neighbours](const channel::MeshLinks& links) { neighbours.links(links); };
     listener.meshCounts = [&neighbours](const channel::MeshCounts& counts) { neighbours.counted(counts); };
     listener.meshHeard = [&neighbours](const channel::MeshHeard& heard) { neighbours.heard(heard); };
+    listener.flowsSeen = [&routes = *m_open->routes](const channel::FlowsSeen& seen) { routes.seen(seen); };
     listener.down = [this, &purchases, &neighbours] {
         purchases.agentDown();
         neighbours.agentLost();
@@ -339,6 +342,8 @@ tl::expected<void, CustodyFailure> Books::makeNeighbours(Open& open) {
                             NeighbourDesk::engineOptions());
     if (!desk) return tl::unexpected(failed(desk.error(), "netpas doctor"));
     open.neighbours = std::move(*desk);
+    open.routes = std::make_unique<RouteDesk>(
+        RouteDesk::Ports{m_parts.timers, m_parts.state.clock, m_parts.log, open.wallet->identity(), *open.neighbours});
     return {};
 }
 
@@ -424,6 +429,7 @@ void Books::finish() {
     publish();
     last->isp->listen({});
     last->isp->disconnect();
+    last->routes.reset();
     last->neighbours.reset();
     last->neighbourPayments.reset();
     last->home.reset();

@@ -465,6 +465,20 @@ tl::expected<void, ApiFailure> NeighbourDesk::end(const AgreementId& id) {
     return {};
 }
 
+void NeighbourDesk::undelivered(const PublicKey& neighbour) {
+    std::vector<AgreementId> over;
+    for (const auto& [id, one] : m_engine->agreements()) {
+        if (one.buying && one.running() && one.peer() == neighbour) over.push_back(id);
+    }
+    for (const AgreementId& id : over) (void)m_engine->end(id, agreement::EndReason::Undelivered);
+    // Nor is it asked again at once.
+    for (const Direction direction : {Direction::Upstream, Direction::Downstream}) {
+        constexpr std::chrono::hours avoidedFor{1};
+        m_tries[{neighbour, direction}].again = m_ports.clock.steady() + avoidedFor;
+    }
+    forward();
+}
+
 AgreementOrigin NeighbourDesk::originOf(const AgreementId& id) const {
     const auto at = m_origins.find(id);
     return at == m_origins.end() ? AgreementOrigin{} : at->second;

@@ -19,6 +19,7 @@
 #include "app/secretary/ports.h"
 #include "app/secretary/state.h"
 #include "cartographer/neighbours/ranking.h"
+#include "cartographer/verify/exchange.h"
 #include "core/channel/mesh_messages.h"
 #include "secretary/agreements/engine.h"
 
@@ -61,6 +62,7 @@ struct AgreementView {
     std::string why;
     AgreementOrigin origin;
     std::optional<SystemTime> since;
+    std::vector<verification::RouteReport> routes;  // through the neighbour, where this node buys upstream
 };
 struct NeighbourView {
     const KnownNeighbour* known = nullptr;
@@ -74,6 +76,7 @@ struct NeighbourView {
     std::string why;
     Money owed, owing;
     std::optional<channel::MeshCount> counted;
+    std::vector<verification::RouteReport> routes;  // that begin with it
 };
 
 class NeighbourDesk {
@@ -107,6 +110,9 @@ public:
     void agentLost();
     // Datagrams of kinds from 9 on, of known neighbours. Not verified.
     void onOther(Heard heard) { m_other = std::move(heard); }
+    // What is known of ways through a neighbour.
+    using Routes = std::function<std::vector<verification::RouteReport>(const PublicKey& neighbour)>;
+    void knowRoutes(Routes routes) { m_routes = std::move(routes); }
     // To a known neighbour; false: it is not there.
     bool say(const PublicKey& to, Bytes datagram);
 
@@ -119,6 +125,8 @@ public:
     [[nodiscard]] tl::expected<books::AgreementId, ApiFailure> offer(const AgreementWish& wish);
     [[nodiscard]] tl::expected<void, ApiFailure> accept(const books::AgreementId& id);
     [[nodiscard]] tl::expected<void, ApiFailure> end(const books::AgreementId& id);
+    // It does not deliver what it claims: what is bought from it ends.
+    void undelivered(const PublicKey& neighbour);
     [[nodiscard]] std::vector<AgreementView> agreements() const;  // that run, then the last hundred
     [[nodiscard]] std::optional<AgreementView> find(const books::AgreementId& id) const;
     [[nodiscard]] std::vector<NeighbourView> neighbours() const;
@@ -200,6 +208,7 @@ private:
     std::map<std::string, uint64_t> m_refused;
     channel::MeshLinks m_links;
     Heard m_other;
+    Routes m_routes;
     uint64_t m_run = 0;
     uint32_t m_number = 0;
     SteadyTime m_nextAdvert{};

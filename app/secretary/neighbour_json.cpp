@@ -36,6 +36,45 @@ json rankJson(const std::optional<NeighbourView::Rank>& rank) {
     return {{"place", rank->place}, {"chosen", rank->chosen}, {"reason", rank->reason}};
 }
 
+// What was not verified is null.
+json qualityJson(const verification::Quality& quality, bool throughput, bool arrives) {
+    return {{"bit_per_second", throughput ? json(quality.bitsPerSecond) : json(nullptr)},
+            {"arrives", arrives ? json(quality.arrives) : json(nullptr)}};
+}
+
+// Of the way on which most was seen.
+json verifiedJson(const std::vector<verification::RouteReport>& routes) {
+    const verification::RouteReport* best = nullptr;
+    for (const verification::RouteReport& one : routes) {
+        if (one.arrives && (best == nullptr || one.windows > best->windows)) best = &one;
+    }
+    return best == nullptr ? json(nullptr) : qualityJson(best->observed, best->throughput, best->arrives);
+}
+
+json routesJson(const std::vector<verification::RouteReport>& routes) {
+    constexpr double thousand = 1000;
+    json all = json::array();
+    for (const verification::RouteReport& one : routes) {
+        json named = nullptr;
+        if (one.verdict) {
+            named = {{"metric", name(one.verdict->metric)},
+                     {"near", one.verdict->near.nodeId().hex()},
+                     {"far", one.verdict->far.nodeId().hex()},
+                     {"confidence", one.verdict->confidence},
+                     {"at", timeText(one.verdict->at)}};
+        }
+        all.push_back({{"from", one.route.source.toString()},
+                       {"to", one.route.destination.toString()},
+                       {"windows", one.windows},
+                       {"claimed", qualityJson(one.claimed, true, true)},
+                       {"claimed_ms", one.claimed.seconds * thousand},
+                       {"verified", qualityJson(one.observed, one.throughput, one.arrives)},
+                       {"verified_ms", one.latency ? json(one.observed.seconds * thousand) : json(nullptr)},
+                       {"named", std::move(named)}});
+    }
+    return all;
+}
+
 int64_t secondsBetween(SteadyTime from, SteadyTime to) {
     return std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(to - from).count());
 }
@@ -71,7 +110,8 @@ json neighbourJson(const NeighbourView& view, SteadyTime now, const ContactBook*
             {"why", view.why},
             {"owed", view.owed.toString()},
             {"owing", view.owing.toString()},
-            {"bytes", std::move(bytes)}};
+            {"bytes", std::move(bytes)},
+            {"routes", routesJson(view.routes)}};
 }
 
 }  // namespace
@@ -87,7 +127,7 @@ json agreementJson(const AgreementView& view, const ContactBook* contacts) {
             {"per_kb", terms.perKb.toString()},
             {"promised", nullptr},
             {"measured", nullptr},
-            {"verified", nullptr},
+            {"verified", verifiedJson(view.routes)},
             {"limit", terms.limit.toString()},
             {"pay_at", terms.payAt.toString()},
             {"close_at", terms.closeAt.toString()},

@@ -60,6 +60,7 @@ AgreementView NeighbourDesk::viewOf(const books::Agreement& one) const {
                       (upstream ? told->second.first.paysUpstream : told->second.first.paysDownstream);
     view.forwarding = one.state == State::Active && (one.buying || (pays && lets));
     view.why = whyOf(one, standing);
+    if (m_routes && one.buying && one.terms.direction == Direction::Upstream) view.routes = m_routes(one.peer());
     return view;
 }
 
@@ -114,6 +115,7 @@ std::vector<NeighbourView> NeighbourDesk::neighbours() const {
         view.downstream = placed(down, key, Direction::Downstream);
         const books::Standing standing = m_engine->standing(key);
         view.passesUpstream = standing.paysUpstream;
+        if (m_routes) view.routes = m_routes(key);
         view.passesDownstream = standing.paysDownstream;
         if (const auto at = m_engine->pairs().find(key); at != m_engine->pairs().end())
             view.owed = positive(due(at->second.mine, at->second.theirs));

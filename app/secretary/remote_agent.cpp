@@ -209,6 +209,8 @@ void RemoteAgent::Impl::onMessage(channel::Message message) {
         if (listener.meshCounts) listener.meshCounts(*counts);
     } else if (const auto* heard = std::get_if<channel::MeshHeard>(&message)) {
         if (listener.meshHeard) listener.meshHeard(*heard);
+    } else if (const auto* flows = std::get_if<channel::FlowsSeen>(&message)) {
+        if (listener.flowsSeen) listener.flowsSeen(*flows);
     } else if (const auto* state = std::get_if<channel::AgentState>(&message)) {
         report.planeUp = state->planeUp;
         report.trouble = state->trouble;

@@ -50,6 +50,7 @@ public:
         std::function<void(const channel::MeshLinks&)> meshLinks;
         std::function<void(const channel::MeshCounts&)> meshCounts;
         std::function<void(const channel::MeshHeard&)> meshHeard;
+        std::function<void(const channel::FlowsSeen&)> flowsSeen;
     };
     using Requests = std::function<void(const net::HttpRequest&, Caller, Reply)>;
 

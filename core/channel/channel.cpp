@@ -97,6 +97,7 @@ bool mayCome(const Message& message, Side from, Capabilities granted) {
             [&](const MeshCounts& m) { return fromAgent(m); },
             [&](const MeshSay& m) { return fromSecretary(m); },
             [&](const SetMesh& m) { return fromSecretary(m); },
+            [&](const FlowsSeen& m) { return fromAgent(m); },
         },
         message);
 }

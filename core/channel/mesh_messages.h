@@ -72,4 +72,41 @@ struct SetMesh {
     std::vector<MeshNeighbour> neighbours;
 };
 
+// Where a neighbour is.
+struct MeshPlace {
+    std::string interface;
+    LinkAddress link{};
+    friend bool operator==(const MeshPlace&, const MeshPlace&) = default;
+};
+inline constexpr size_t maxSeenFlows = 64;
+inline constexpr size_t maxSeenPackets = 32;
+struct SeenPacket {
+    uint64_t hash = 0;
+    uint64_t nanoseconds = 0;  // since 1970
+    friend bool operator==(const SeenPacket&, const SeenPacket&) = default;
+};
+// Packets of one source to one destination, as they passed here since the flow began (tun/observe).
+struct SeenFlow {
+    IpAddress source, destination;
+    uint64_t packets = 0, bytes = 0;
+    std::optional<MeshPlace> from, to;  // neighbours; nothing: it begins or ends here, as far as the mesh goes
+    std::vector<SeenPacket> times;      // of some, ascending by hash
+    friend bool operator==(const SeenFlow&, const SeenFlow&) = default;
+};
+// As the agent knows its link to a neighbour.
+struct SeenLink {
+    MeshPlace place;
+    uint32_t arrives = 0;  // billionths
+    uint64_t bitsPerSecond = 0, nanoseconds = 0;
+    friend bool operator==(const SeenLink&, const SeenLink&) = default;
+};
+// Agent: now and then the flows that leave the mesh here, with packets chosen after they came; and the flow that a neighbour's statement is about, before
+// the statement (MeshHeard), with the packets that it names.
+struct FlowsSeen {
+    bool ending = false;
+    std::vector<SeenFlow> flows;
+    std::vector<SeenLink> links;
+    friend bool operator==(const FlowsSeen&, const FlowsSeen&) = default;
+};
+
 }  // namespace netpas::channel

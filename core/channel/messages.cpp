@@ -457,6 +457,39 @@ template <typename A>
 void fields(A& a, Ref<A, SetMesh> m) {
     a.list(m.neighbours, maxMeshNeighbours, each);
 }
+template <typename A>
+void fields(A& a, Ref<A, MeshPlace> m) {
+    a.text(m.interface, maxInterface);
+    a.array(m.link);
+}
+template <typename A>
+void fields(A& a, Ref<A, SeenPacket> m) {
+    a.number(m.hash);
+    a.number(m.nanoseconds);
+}
+template <typename A>
+void fields(A& a, Ref<A, SeenFlow> m) {
+    a.address(m.source);
+    a.address(m.destination);
+    a.number(m.packets);
+    a.number(m.bytes);
+    a.optional(m.from, each);
+    a.optional(m.to, each);
+    a.list(m.times, maxSeenPackets, each);
+}
+template <typename A>
+void fields(A& a, Ref<A, SeenLink> m) {
+    fields(a, m.place);
+    a.number(m.arrives);
+    a.number(m.bitsPerSecond);
+    a.number(m.nanoseconds);
+}
+template <typename A>
+void fields(A& a, Ref<A, FlowsSeen> m) {
+    a.flag(m.ending);
+    a.list(m.flows, maxSeenFlows, each);
+    a.list(m.links, maxMeshNeighbours, each);
+}
 
 }  // namespace netpas::channel::codec
 
@@ -465,9 +498,9 @@ namespace netpas::channel {
 namespace {
 
 // The first byte of a message (PROTOCOL.md), in the order of the variant.
-constexpr std::array<uint8_t, std::variant_size_v<Message>> types{1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21, 32, 33,
-                                                                  34, 35, 36, 48, 49, 50, 51, 52, 64, 65, 80, 81, 82,
-                                                                  66, 37, 22, 23, 24, 25, 96, 97, 98, 99, 100};
+constexpr std::array<uint8_t, std::variant_size_v<Message>> types{1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21,  32, 33,
+                                                                  34, 35, 36, 48, 49, 50, 51, 52, 64, 65, 80,  81, 82,
+                                                                  66, 37, 22, 23, 24, 25, 96, 97, 98, 99, 100, 101};
 
 template <size_t... I>
 Message emptyOf(size_t index, std::index_sequence<I...>) {

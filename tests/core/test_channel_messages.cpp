@@ -108,7 +108,11 @@ std::vector<Message> oneOfEach() {
         MeshCounts{9, {{"mesh0", device("b").link, 1, 100, 2, 200, 3, 300}}},
         MeshSay{"mesh0", address("fe80::2"), {1, 2}},
         MeshSay{"mesh0", {}, {1, 1}},
-        SetMesh{{meshNeighbour()}}};
+        SetMesh{{meshNeighbour()}},
+        FlowsSeen{
+            true,
+            {{address("10.0.0.1"), address("10.0.0.2"), 5, 500, MeshPlace{"mesh0", device("b").link}, {}, {{7, 8}}}},
+            {{{"mesh0", device("b").link}, 990'000'000, 1'000'000, 2'000'000}}}};
 }
 
 }  // namespace

@@ -108,6 +108,9 @@ private slots:
         };
         QTRY_COMPARE(seen().size(), size_t{5});
         for (const Sighting& one : seen()) QVERIFY(one.nanoseconds <= now());
+        const auto origin = m_observer->origin(flow);
+        QVERIFY(origin && origin->interface == "mesh0");
+        QVERIFY(netlab::run("ip neigh show 10.0.1.2 dev mesh0 | grep -q " + linkText(origin->link)));
         close(neighbour);
     }
 

@@ -146,6 +146,10 @@ public:
 
     int descriptor() const override { return m_poll; }
     const Sightings& sightings() const override { return m_sightings; }
+    std::optional<FlowOrigin> origin(uint64_t flow) const override {
+        const auto known = m_origins.find(flow);
+        return known == m_origins.end() ? std::nullopt : std::optional(known->second);
+    }
     std::string diagnosis() const override { return m_diagnosis; }
 
     // By turns, so that a busy interface does not hide the others.
@@ -154,7 +158,7 @@ public:
         for (bool more = true; more && left > 0;) {
             more = false;
             for (const auto& [name, socket] : m_sockets) {
-                const size_t taken = take(socket, std::min(left, batch));
+                const size_t taken = take(name, socket, std::min(left, batch));
                 left -= taken;
                 more = more || taken == batch;
             }
@@ -162,7 +166,7 @@ public:
     }
 
 private:
-    size_t take(int socket, size_t most) {
+    size_t take(const std::string& name, int socket, size_t most) {
         std::array<std::array<uint8_t, markedBytes>, batch> bytes;
         std::array<std::array<uint8_t, 64>, batch> controls;
         std::array<sockaddr_ll, batch> from{};
@@ -183,10 +187,21 @@ private:
             const auto at = static_cast<size_t>(i);
             const auto mark = markOf(ByteView(bytes[at].data(), messages[at].msg_len));
             if (!mark) continue;
-            m_sightings.see(flowNumber(mark->source, mark->destination), {mark->hash, timeOf(messages[at].msg_hdr)},
-                            from[at].sll_pkttype == PACKET_HOST);
+            const uint64_t flow = flowNumber(mark->source, mark->destination);
+            const bool arrives = from[at].sll_pkttype == PACKET_HOST;
+            m_sightings.see(flow, {mark->hash, timeOf(messages[at].msg_hdr)}, arrives);
+            if (arrives) came(flow, name, from[at]);
         }
         return count < 0 ? 0 : static_cast<size_t>(count);
+    }
+
+    void came(uint64_t flow, const std::string& name, const sockaddr_ll& from) {
+        FlowOrigin origin{name, {}};
+        if (from.sll_halen != origin.link.size()) return;
+        std::copy_n(from.sll_addr, origin.link.size(), origin.link.begin());
+        // Whoever sends in many names makes others' be learnt again.
+        if (m_origins.size() >= 4 * maxObservedFlows && !m_origins.contains(flow)) m_origins.clear();
+        m_origins.insert_or_assign(flow, std::move(origin));
     }
 
     tl::unexpected<ObserveError> fail(ObserveError error, std::string diagnosis) {
@@ -200,6 +215,7 @@ private:
     std::set<std::string> m_mesh;
     std::map<std::string, int> m_sockets;
     Sightings m_sightings;
+    std::map<uint64_t, FlowOrigin> m_origins;
     std::string m_diagnosis;
 };
 

@@ -10,6 +10,7 @@
 
 #include <tl/expected.hpp>
 
+#include "core/link_address.h"
 #include "core/net_address.h"
 #include "tun/observe/sightings.h"
 
@@ -23,6 +24,12 @@ struct FlowCount {
     IpAddress source, destination;
     uint64_t packets = 0;
     uint64_t bytes = 0;  // of IP packets with their headers
+};
+
+// The neighbour that a flow's last packet came from.
+struct FlowOrigin {
+    std::string interface;
+    LinkAddress link{};
 };
 
 enum class ObserveError {
@@ -44,6 +51,8 @@ public:
     [[nodiscard]] virtual int descriptor() const = 0;
     virtual void collect() = 0;
     [[nodiscard]] virtual const Sightings& sightings() const = 0;
+    // By flowNumber(). Nothing: none of its packets was seen to arrive.
+    [[nodiscard]] virtual std::optional<FlowOrigin> origin(uint64_t flow) const = 0;
     // The system's words on the last failure, for the log.
     [[nodiscard]] virtual std::string diagnosis() const = 0;
 };

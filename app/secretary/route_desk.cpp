@@ -1,0 +1,156 @@
+#include "app/secretary/route_desk.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace netpas::secretaryd {
+
+using namespace verification;
+
+namespace {
+
+constexpr std::chrono::milliseconds tickEvery{200};
+constexpr std::chrono::seconds seenFor{120};
+constexpr size_t mostSeen = 512;
+constexpr double billion = 1e9;
+
+Route routeOf(const channel::SeenFlow& flow) { return {flow.source, flow.destination}; }
+
+}  // namespace
+
+RouteDesk::RouteDesk(Ports given, const ExchangeOptions& options)
+    : m_ports(std::move(given)), m_exchange(ports(), options) {
+    m_ports.neighbours.onOther([this](const NeighbourPlace& from, ByteView datagram) { heard(from, datagram); });
+    m_ports.neighbours.knowRoutes([this](const PublicKey& neighbour) { return through(neighbour); });
+    m_timer = m_ports.timers.after(tickEvery, [this, alive = std::weak_ptr<bool>(m_alive)] {
+        if (!alive.expired()) tick();
+    });
+}
+
+ExchangeOptions RouteDesk::exchangeOptions() {
+    ExchangeOptions options;
+    options.window = std::chrono::milliseconds(0);  // whenever the agent has reported
+    return options;
+}
+
+RouteDesk::~RouteDesk() {
+    m_ports.timers.cancel(m_timer);
+    m_ports.neighbours.knowRoutes({});
+    m_ports.neighbours.onOther({});
+}
+
+std::optional<PublicKey> RouteDesk::keyAt(const std::optional<channel::MeshPlace>& place) const {
+    const KnownNeighbour* const known = place ? m_ports.neighbours.table().at(place->interface, place->link) : nullptr;
+    return known == nullptr ? std::nullopt : std::optional(known->place.key);
+}
+
+const channel::SeenFlow* RouteDesk::find(const Route& route) const {
+    const auto at = m_seen.find(route);
+    return at == m_seen.end() ? nullptr : &at->second.flow;
+}
+
+Exchange::Ports RouteDesk::ports() {
+    Exchange::Ports ports{m_ports.clock, m_ports.me.publicKey(), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+    ports.send = [this](const PublicKey& to, Bytes bytes) { (void)m_ports.neighbours.say(to, std::move(bytes)); };
+    ports.signStatement = [this](const Statement& one) { m_exchange.signedStatement(sign(one, m_ports.me)); };
+    ports.signClaim = [this](const Claim& one) { m_exchange.signedClaim(sign(one, m_ports.me)); };
+    ports.passed = [this] {
+        std::vector<Passed> all;
+        for (const Route& route : m_ending) {
+            if (const auto* flow = find(route)) all.push_back({route, flow->packets, flow->bytes});
+        }
+        return all;
+    };
+    ports.passedOf = [this](const Route& route) {
+        // Only as it was when the statement came.
+        const auto* flow = m_fresh == route ? find(route) : nullptr;
+        return flow == nullptr ? std::nullopt : std::optional(Passed{route, flow->packets, flow->bytes});
+    };
+    ports.previous = [this](const Route& route) {
+        const auto* flow = find(route);
+        return flow == nullptr ? std::nullopt : keyAt(flow->from);
+    };
+    ports.next = [this](const Route& route) {
+        const auto* flow = find(route);
+        return flow == nullptr ? std::nullopt : keyAt(flow->to);
+    };
+    // Of a link that is not known yet nothing is claimed.
+    ports.link = [this](const PublicKey& neighbour) {
+        const auto known = m_links.find(neighbour);
+        constexpr double longest = 60;
+        return known == m_links.end() ? Quality{0, 0, longest} : known->second;
+    };
+    ports.timeOf = [this](uint64_t hash) {
+        const auto known = m_times.find(hash);
+        return known == m_times.end() ? std::nullopt : std::optional(known->second);
+    };
+    ports.sightings = [this](const Route& route, uint64_t) {
+        std::vector<PacketTime> all;
+        if (const auto* flow = find(route)) {
+            for (const channel::SeenPacket& one : flow->times) all.push_back({one.hash, one.nanoseconds});
+        }
+        return all;
+    };
+    return ports;
+}
+
+void RouteDesk::seen(const channel::FlowsSeen& seen) {
+    const SteadyTime now = m_ports.clock.steady();
+    for (const channel::SeenLink& link : seen.links) {
+        const auto key = keyAt(link.place);
+        if (!key) continue;
+        m_links.insert_or_assign(*key, Quality{link.arrives / billion, static_cast<double>(link.bitsPerSecond),
+                                               static_cast<double>(link.nanoseconds) / billion});
+    }
+    std::erase_if(m_links, [this](const auto& one) { return m_ports.neighbours.table().find(one.first) == nullptr; });
+    std::erase_if(m_seen, [now](const auto& one) { return now - one.second.at > seenFor; });
+    if (seen.ending) m_ending.clear();
+    m_times.clear();
+    for (const channel::SeenFlow& flow : seen.flows) {
+        if (m_seen.size() >= mostSeen && !m_seen.contains(routeOf(flow))) continue;
+        m_seen.insert_or_assign(routeOf(flow), Seen{flow, now});
+        if (seen.ending) m_ending.push_back(routeOf(flow));
+        if (!seen.ending) m_fresh = routeOf(flow);
+        for (const channel::SeenPacket& one : flow.times) m_times.emplace(one.hash, one.nanoseconds);
+    }
+    // Its windows are the agent's reports.
+    if (seen.ending) m_exchange.run();
+}
+
+void RouteDesk::heard(const NeighbourPlace& from, ByteView datagram) {
+    (void)m_exchange.receive(from.key, datagram);
+    m_times.clear();
+    m_fresh.reset();
+}
+
+void RouteDesk::tick() {
+    m_exchange.run();
+    judge();
+    m_timer = m_ports.timers.after(tickEvery, [this, alive = std::weak_ptr<bool>(m_alive)] {
+        if (!alive.expired()) tick();
+    });
+}
+
+// Of the two ends of its own link a node knows one to be honest.
+void RouteDesk::judge() {
+    for (const RouteReport& report : m_exchange.reports()) {
+        if (!report.verdict || report.verdict->near != m_ports.me.publicKey()) continue;
+        const auto judged = m_judged.find(report.route);
+        if (judged != m_judged.end() && judged->second == report.verdict->at) continue;
+        if (m_judged.size() >= mostSeen) m_judged.clear();
+        m_judged.insert_or_assign(report.route, report.verdict->at);
+        m_ports.log(LogLevel::Warning,
+                    "neighbour " + report.verdict->far.nodeId().hex() +
+                        " does not deliver what it claims: " + std::string(name(report.verdict->metric)) +
+                        " of the way to " + report.route.destination.toString());
+        m_ports.neighbours.undelivered(report.verdict->far);
+    }
+}
+
+std::vector<RouteReport> RouteDesk::through(const PublicKey& neighbour) const {
+    std::vector<RouteReport> all = m_exchange.reports();
+    std::erase_if(all, [&](const RouteReport& one) { return one.next != neighbour; });
+    return all;
+}
+
+}  // namespace netpas::secretaryd
