@@ -159,7 +159,10 @@ void FlowWatch::Impl::report() {
     watch();
     look();
     channel::FlowsSeen told{true, {}, links()};
-    auto counts = observer->counts().value_or(std::vector<tun::FlowCount>());
+    std::vector<tun::FlowCount> counts;
+    for (const bool v6 : {false, true}) {
+        if (const auto these = observer->counts(v6)) counts.insert(counts.end(), these->begin(), these->end());
+    }
     std::sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.packets > b.packets; });
     std::map<uint64_t, uint64_t> now;
     for (const tun::FlowCount& count : counts) {
@@ -200,7 +203,7 @@ void FlowWatch::Impl::echo() {
 
 // The moment at which a statement comes is the one that counts.
 void FlowWatch::Impl::observe(const verification::Told& told) {
-    const auto counts = observer->counts();
+    const auto counts = observer->counts(told.route.source.isV6());
     if (!counts) return;
     for (const tun::FlowCount& count : *counts) {
         if (count.source != told.route.source || count.destination != told.route.destination) continue;

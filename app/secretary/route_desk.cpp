@@ -12,6 +12,7 @@ namespace {
 constexpr std::chrono::milliseconds tickEvery{200};
 constexpr std::chrono::seconds seenFor{120};
 constexpr size_t mostSeen = 512;
+constexpr std::chrono::minutes inARow{5};
 constexpr double billion = 1e9;
 
 Route routeOf(const channel::SeenFlow& flow) { return {flow.source, flow.destination}; }
@@ -135,10 +136,13 @@ void RouteDesk::tick() {
 void RouteDesk::judge() {
     for (const RouteReport& report : m_exchange.reports()) {
         if (!report.verdict || report.verdict->near != m_ports.me.publicKey()) continue;
-        const auto judged = m_judged.find(report.route);
-        if (judged != m_judged.end() && judged->second == report.verdict->at) continue;
-        if (m_judged.size() >= mostSeen) m_judged.clear();
-        m_judged.insert_or_assign(report.route, report.verdict->at);
+        if (m_judged.size() >= mostSeen && !m_judged.contains(report.route)) m_judged.clear();
+        Judged& judged = m_judged[report.route];
+        if (judged.at == report.verdict->at) continue;
+        const bool again = judged.far == report.verdict->far && report.verdict->at - judged.at < inARow;
+        judged = {report.verdict->at, report.verdict->far};
+        // A link that has just become worse is nobody's lie; by then this node claims less of it.
+        if (!again) continue;
         m_ports.log(LogLevel::Warning,
                     "neighbour " + report.verdict->far.nodeId().hex() +
                         " does not deliver what it claims: " + std::string(name(report.verdict->metric)) +

@@ -41,6 +41,10 @@ private:
         channel::SeenFlow flow;
         SteadyTime at{};
     };
+    struct Judged {
+        SystemTime at;
+        PublicKey far;
+    };
     [[nodiscard]] verification::Exchange::Ports ports();
     [[nodiscard]] const channel::SeenFlow* find(const verification::Route& route) const;
     [[nodiscard]] std::optional<PublicKey> keyAt(const std::optional<channel::MeshPlace>& place) const;
@@ -50,10 +54,10 @@ private:
     Ports m_ports;
     std::map<verification::Route, Seen> m_seen;
     std::map<PublicKey, verification::Quality> m_links;
-    std::vector<verification::Route> m_ending;   // in the agent's last report
-    std::optional<verification::Route> m_fresh;  // seen for the statement that comes next
-    std::map<uint64_t, uint64_t> m_times;        // of the packets that the last statement names
-    std::map<verification::Route, SystemTime> m_judged;
+    std::vector<verification::Route> m_ending;       // in the agent's last report
+    std::optional<verification::Route> m_fresh;      // seen for the statement that comes next
+    std::map<uint64_t, uint64_t> m_times;            // of the packets that the last statement names
+    std::map<verification::Route, Judged> m_judged;  // where this node is the near end
     verification::Exchange m_exchange;
     Timers::Id m_timer = 0;
     std::shared_ptr<bool> m_alive = std::make_shared<bool>(true);

@@ -178,12 +178,25 @@ private slots:
         Row row;
         QVERIFY(row.agree());
         row.arrives[0] = 0.85;  // of what goes to the second node, which says that it never came
-        row.run(200, 200);
+        row.run(100, 200);
+        QCOMPARE(row.state(), std::string("active"));  // once is not enough
+        row.run(150, 200);
         const auto report = row.at(0);
         QVERIFY(report && report->verdict && report->verdict->confidence >= 0.9999);
         QVERIFY(report->verdict->near == row.nodes[0]->me.publicKey());
         QVERIFY(report->verdict->far == row.nodes[1]->me.publicKey());
         QVERIFY(row.state() == "ending" || row.state() == "ended");
+    }
+
+    void aLinkThatHasBecomeWorseIsNobodysLie() {
+        Row row;
+        QVERIFY(row.agree());
+        row.run(60, 200);
+        row.arrives[0] = 0.85;
+        row.run(70, 200);
+        row.said[0] = 0.85;  // its echoes say so by now
+        row.run(250, 200);
+        QCOMPARE(row.state(), std::string("active"));
     }
 
     void whoIsFurtherAwayIsNamedAndNobodyLosesAnything() {

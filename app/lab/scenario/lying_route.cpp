@@ -104,7 +104,7 @@ public:
         }
         LAB_TRY(lie());
         routes::ExchangeOptions options;
-        options.window = 500ms;
+        options.window = 1000ms;
         options.askAgain = 400ms;
         options.patience = 2500ms;
         options.leastWindows = 8;
@@ -335,7 +335,7 @@ private:
         }
         // Windows of throughput count one by one, so that takes more of them.
         const bool many = m_metric == routes::Metric::Throughput;
-        const auto limit = !honest ? 22s : many ? 16s : 9s;
+        const auto limit = !honest ? 32s : many ? 24s : 14s;
         const auto began = std::chrono::steady_clock::now();
         const uint64_t perSecond = many ? 1650 : 400;
         Traffic traffic(runs, perSecond);
