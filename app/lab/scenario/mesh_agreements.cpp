@@ -109,6 +109,7 @@ public:
         LAB_TRY(startAgent(m_lab, "b", arguments("b")));
         LAB_TRY(waitFor("b to forward again", [&] { return forwards(); }));
         LAB_TRY(traffic(100));
+        LAB_TRY(verified());
         LAB_TRY(counted());
         return judge();
     }
@@ -197,6 +198,21 @@ private:
             std::this_thread::sleep_for(200ms);
             m_arrived += m_far.arrived();
         }
+        return {};
+    }
+    // b is the end of the mesh for these packets and says what came; a compares. A burst shows what the link carries.
+    Expected<void> verified() {
+        m_sent += m_near.send(200);
+        Json quality;
+        LAB_TRY(waitUntil("a statement of what arrived", 90s, [&] {
+            if (!traffic(20)) return false;
+            for (const Json& one : agreements("a")) {
+                if (one.value("state", "") == "active") quality = one.value("verified", Json());
+            }
+            return quality.is_object() && quality.value("arrives", Json()).is_number();
+        }));
+        m_context.result()["verified_arrives"] = quality["arrives"];
+        m_context.expect(quality.value("arrives", 0.0) > 0.9, "b says that less came: " + quality.dump());
         return {};
     }
     // Both ends know of all that has passed, and it is paid but for what is below the threshold.
