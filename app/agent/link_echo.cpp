@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint8_t version = 1;
 constexpr size_t size = 64;  // no longer than its question: nobody's traffic is multiplied
-constexpr size_t enough = 10;
+constexpr size_t enough = 10, last = 20;
 constexpr std::chrono::seconds patience{2};
 
 Bytes datagram(uint8_t kind, uint64_t nonce) {
@@ -73,18 +73,23 @@ void LinkEchoes::sent(const Place& to, uint64_t bytes, SteadyTime now) {
 std::optional<LinkEchoes::Worth> LinkEchoes::worth(const Place& of, SteadyTime now) const {
     const auto at = m_links.find(of);
     if (at == m_links.end()) return std::nullopt;
-    size_t asked = 0;
+    size_t asked = 0, askedLast = 0, tookLast = 0;
     std::vector<std::chrono::nanoseconds> took;
-    for (const Question& one : at->second.questions) {
-        if (!one.took && now - one.asked <= patience) continue;  // may still be answered
+    const auto& questions = at->second.questions;
+    for (auto one = questions.rbegin(); one != questions.rend(); ++one) {
+        if (!one->took && now - one->asked <= patience) continue;  // may still be answered
         ++asked;
-        if (one.took) took.push_back(*one.took);
+        if (one->took) took.push_back(*one->took);
+        if (asked <= last) askedLast = asked, tookLast = took.size();
     }
     if (asked < enough || took.empty()) return std::nullopt;
     const auto middle = took.begin() + static_cast<std::ptrdiff_t>(took.size() / 2);
     std::nth_element(took.begin(), middle, took.end());
-    // As likely to be lost there as back.
-    return Worth{std::sqrt(static_cast<double>(took.size()) / static_cast<double>(asked)),
+    // As likely to be lost there as back. A link that has become worse shows soon, one that has become better in two minutes.
+    const auto part = [](size_t some, size_t all) {
+        return std::sqrt(static_cast<double>(some) / static_cast<double>(all));
+    };
+    return Worth{std::min(part(took.size(), asked), part(tookLast, askedLast)),
                  std::chrono::duration<double>(*middle).count() / 2, at->second.best};
 }
 

@@ -1,7 +1,6 @@
 #include "cartographer/verify/exchange.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/random.h"
 
@@ -35,14 +34,6 @@ std::vector<PacketTime> chosen(std::vector<PacketTime> all, std::array<uint8_t, 
     if (all.size() > maxTimes) all.resize(maxTimes);
     std::sort(all.begin(), all.end());
     return all;
-}
-
-// Estimates move a little all the time; a new claim begins a new comparison.
-bool differs(const Quality& a, const Quality& b, const Tolerance& tolerance) {
-    return std::abs(a.arrives - b.arrives) > tolerance.arrives / 2 ||
-           std::abs(a.seconds - b.seconds) > tolerance.seconds / 2 ||
-           std::abs(a.bitsPerSecond - b.bitsPerSecond) >
-               std::max(a.bitsPerSecond, b.bitsPerSecond) * tolerance.throughput / 2;
 }
 
 Claim claimOf(const Quality& quality) {
@@ -187,6 +178,7 @@ void Exchange::record(Flow& flow, const Statement& theirs, const Passed& passed)
 void Exchange::compose(Flow& flow, const PublicKey& next) {
     const Quality link = m_ports.link(next);
     const Quality now = flow.toldClaim ? verification::compose(link, qualityOf(*flow.toldClaim)) : link;
+    // A new claim begins a new comparison.
     if (flow.mine && !differs(*flow.mine, now, m_options.tolerance)) return;
     flow.mine = now;
     flow.records.clear();

@@ -124,6 +124,7 @@ private:
     struct Dispute {
         PublicKey destination;
         Quality claimed;  // by this node
+        Quality link;     // then, to the next one
         std::optional<Claim> told;
         SteadyTime began{}, nextAsk{};
         Views mine, theirs;
@@ -177,6 +178,8 @@ private:
 
     void dispute(Flow& flow);
     void ask(Flow& flow);
+    // What was asked is about other windows than this node's own questions.
+    [[nodiscard]] bool isElsewhere(const Flow& flow) const;
     [[nodiscard]] bool asked(const Flow& flow, uint32_t window) const;
     void answer(const Flow& flow, const Record& record);
     void conclude(Flow& flow);

@@ -41,6 +41,7 @@ void Exchange::dispute(Flow& flow) {
     dispute.destination = *flow.destination;
     dispute.claimed = *flow.mine;
     dispute.told = flow.toldClaim;
+    if (const auto next = m_ports.next(flow.route)) dispute.link = m_ports.link(*next);
     dispute.began = now;
     for (const Record& record : flow.records) {
         dispute.mine.emplace(record.mine.window, record.mine);
@@ -61,7 +62,14 @@ void Exchange::ask(Flow& flow) {
     if (dispute.concluded || dispute.witnesses.empty()) return;
     say(dispute.witnesses.front().key,
         Question{flow.route, dispute.mine.begin()->first,
-                 std::min(dispute.mine.rbegin()->first, dispute.mine.begin()->first + maxWindows - 1)});
+                 std::min(dispute.mine.rbegin()->first, dispute.mine.begin()->first + maxSpan)});
+}
+
+bool Exchange::isElsewhere(const Flow& flow) const {
+    if (m_ports.clock.steady() - flow.dispute->began < m_options.patience / 2) return false;
+    return std::any_of(flow.records.begin(), flow.records.end(), [&](const Record& record) {
+        return asked(flow, record.mine.window) && !flow.dispute->mine.contains(record.mine.window);
+    });
 }
 
 bool Exchange::asked(const Flow& flow, uint32_t window) const {
@@ -85,7 +93,7 @@ tl::expected<void, Unheard> Exchange::onQuestion(const PublicKey& from, const Qu
     flow.askedUntil = now + 2 * m_options.patience;
     flow.askedFirst = question.first;
     flow.askedLast = question.last;
-    if (!flow.dispute && flow.records.size() > 1 && !holds(flow)) dispute(flow);
+    if ((!flow.dispute || isElsewhere(flow)) && flow.records.size() > 1 && !holds(flow)) dispute(flow);
     for (const Record& record : flow.records) {
         if (!asked(flow, record.mine.window)) continue;
         if (record.view.empty()) {
@@ -166,7 +174,8 @@ void Exchange::conclude(Flow& flow) {
         std::vector<Seen> longer = seen;
         longer.insert(longer.end() - 1, {qualityOf(*told), &witness.views});
         const auto hops = sideBySide(longer);
-        if (hops.empty() || hops.front().windows.size() < m_options.leastWindows) break;
+        // It has answered, but not about enough of the same: asked again later.
+        if (hops.empty() || hops.front().windows.size() < m_options.leastWindows) return;
         seen = std::move(longer);
         keys.push_back(witness.key);
         told = witness.claim;
@@ -180,6 +189,9 @@ void Exchange::conclude(Flow& flow) {
         if (!found || (verdict && verdict->confidence >= found->confidence)) continue;
         verdict = Verdict{metric, keys[found->link], keys[found->link + 1], found->confidence, m_ports.clock.now()};
     }
+    // What this node knows better of its own link by now, it holds against nobody.
+    const bool mine = verdict && verdict->near == m_ports.me;
+    if (mine && differs(dispute.link, m_ports.link(keys[1]), m_options.tolerance)) verdict.reset();
     flow.verdict = verdict;
 }
 

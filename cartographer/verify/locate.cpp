@@ -47,13 +47,13 @@ double packetRate(const Hop::Window& window) {
 }
 
 Surprise loss(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
-    double in = 0, out = 0;
+    double in = 0, out = 0, edges = 0;
     bool before = false;
     for (size_t i = 0; i < hop.windows.size(); ++i) {
         const Hop::Window& window = hop.windows[i];
         const bool judged = !overloaded(window, hop.claimed, tolerance);
         // What passed here at the edges of a row of windows may belong to another one there.
-        if (judged && !before) in -= packetRate(window) * tolerance.late;
+        if (judged && !before) edges += packetRate(window) * tolerance.late;
         before = judged;
         if (!judged) continue;
         in += static_cast<double>(window.packets);
@@ -63,9 +63,10 @@ Surprise loss(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
     if (in <= 0) return found;
     found.judged = true;
     found.observed.arrives = std::min(1.0, out / in);
-    const double allowed = std::clamp(hop.claimed.arrives - tolerance.arrives, least, 1 - least);
-    if (found.observed.arrives < allowed)
-        found.nats = in / tolerance.burst * divergence(found.observed.arrives, allowed);
+    if (in <= edges) return found;
+    const double meant = in - edges, allowed = std::clamp(hop.claimed.arrives - tolerance.arrives, least, 1 - least);
+    const double arrived = std::min(1.0, out / meant);
+    if (arrived < allowed) found.nats = meant / tolerance.burst * divergence(arrived, allowed);
     return found;
 }
 
@@ -168,6 +169,13 @@ std::string_view name(Metric metric) {
 Quality compose(const Quality& link, const Quality& behind) {
     return {link.arrives * behind.arrives, std::min(link.bitsPerSecond, behind.bitsPerSecond),
             link.seconds + behind.seconds};
+}
+
+bool differs(const Quality& a, const Quality& b, const Tolerance& tolerance) {
+    const double faster = std::max(a.bitsPerSecond, b.bitsPerSecond);
+    return std::abs(a.arrives - b.arrives) > tolerance.arrives / 2 ||
+           std::abs(a.seconds - b.seconds) > tolerance.seconds / 2 ||
+           std::abs(a.bitsPerSecond - b.bitsPerSecond) > faster * tolerance.throughput / 2;
 }
 
 Quality qualityOf(const Claim& claim) {

@@ -45,6 +45,9 @@ struct Tolerance {
     double confidence = 0.9999;  // from there on a link is named
 };
 
+// Estimates move a little all the time.
+[[nodiscard]] bool differs(const Quality& a, const Quality& b, const Tolerance& tolerance);
+
 struct Finding {
     size_t link = 0;  // between hops link and link + 1; one of the two lies
     double confidence = 0;

@@ -96,7 +96,7 @@ bool isValid(const FlowMessage& message) {
     };
     if (const auto* question = std::get_if<Question>(&message))
         return valid(question->route) && question->first <= question->last &&
-               question->last - question->first < maxWindows;
+               question->last - question->first <= maxSpan;
     if (const auto* answer = std::get_if<Answer>(&message)) return valid(answer->route) && answer->depth < maxDepth;
     return valid(std::get<Told>(message).route);
 }

@@ -33,7 +33,7 @@ struct Told {
 // Forwards: what has passed you in these windows, and what were you told?
 struct Question {
     Route route;
-    uint32_t first = 0, last = 0;  // at most maxWindows
+    uint32_t first = 0, last = 0;  // at most maxSpan apart
     friend bool operator==(const Question&, const Question&) = default;
 };
 // Backwards, one for each window and node.
@@ -45,7 +45,8 @@ struct Answer {
     Bytes claim;  // that it was told; empty as above
     friend bool operator==(const Answer&, const Answer&) = default;
 };
-inline constexpr uint32_t maxWindows = 24;
+inline constexpr uint32_t maxSpan = 3600;   // windows are numbered by seconds, as far as they are longer
+inline constexpr uint32_t maxWindows = 24;  // that are remembered, and answered
 
 using FlowMessage = std::variant<Told, Question, Answer>;
 [[nodiscard]] Bytes encode(const FlowMessage& message);

@@ -193,7 +193,7 @@ private slots:
         QVERIFY(row.agree());
         row.run(60, 200);
         row.arrives[0] = 0.85;
-        row.run(70, 200);
+        row.run(25, 200);
         row.said[0] = 0.85;  // its echoes say so by now
         row.run(250, 200);
         QCOMPARE(row.state(), std::string("active"));

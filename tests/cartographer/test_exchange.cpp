@@ -38,7 +38,7 @@ private slots:
             QVERIFY(*decodeFlowMessage(bytes) == message);
             for (size_t i = 0; i < bytes.size(); ++i) QVERIFY(!decodeFlowMessage(ByteView(bytes).first(i)));
         }
-        QVERIFY(!decodeFlowMessage(encode(Question{four, 5, 29})));
+        QVERIFY(!decodeFlowMessage(encode(Question{four, 5, 6 + maxSpan})));
         QVERIFY(!decodeFlowMessage(encode(Question{four, 5, 4})));
         QVERIFY(!decodeFlowMessage(encode(Answer{four, 16, false, {}, {}})));
         QVERIFY(!decodeFlowMessage(encode(Question{{four.source, six.source}, 1, 2})));
