@@ -78,7 +78,15 @@ int main(int argc, char** argv) {
     run->add_option("--payments-per-second", options.paymentsPerSecond,
                     "offered; without it the highest that holds is sought")
         ->check(CLI::Range(0.1, 1e6));
-    run->add_option("--seconds,--duration", options.seconds, "for how long")->check(CLI::Range(1.0, 86400.0));
+    run->add_option("--seconds,--duration,--for", options.seconds, "for how long")->check(CLI::Range(1.0, 86400.0));
+    run->add_option("--loss", options.loss, "mesh-seven: only with so many percent of losses on each link")
+        ->transform(CLI::Validator(
+            [](std::string& text) {
+                if (!text.empty() && text.back() == '%') text.pop_back();
+                return std::string();
+            },
+            "PERCENT"))
+        ->check(CLI::Range(0.0, 20.0));
     run->add_option("--family", options.family)->check(CLI::IsMember({"ipv4", "ipv6"}));
     run->add_option("--protocol", options.protocol)->check(CLI::IsMember({"tcp", "udp"}));
     run->add_option("--line", options.line, "dongle: what is between agent and secretary")

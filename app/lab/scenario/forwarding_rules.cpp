@@ -253,12 +253,13 @@ private:
         books::EngineOptions options;
         options.repeatEvery = 200ms;
         MeshBank bank;
-        auto m = MeshNode::start(m_lab, "m", 1, bank, options);
-        auto u = MeshNode::start(m_lab, "u", 2, bank, options);
+        MeshNodeHome atM, atU;
+        auto m = MeshNode::start(m_lab, "m", 1, bank, options, atM);
+        auto u = MeshNode::start(m_lab, "u", 2, bank, options, atU);
         if (!m || !u) return tl::unexpected((m ? u : m).error());
         MeshNode &seller = **m, &buyer = **u;
-        LAB_TRY(seller.meet(buyer));
-        LAB_TRY(buyer.meet(seller));
+        LAB_TRY(seller.meet("u", buyer.key()));
+        LAB_TRY(buyer.meet("m", seller.key()));
         m_nodes = {&seller, &buyer};
         m_bank = &bank;
 
@@ -284,7 +285,7 @@ private:
         m_context.expect(bank.paidBy(buyer) > Money::zero(), "nothing was paid");
 
         m_context.say("u stops paying");
-        bank.bankrupt.insert(&buyer);
+        bank.bankrupt.insert(buyer.key());
         auto exceeded = std::optional<SteadyTime>(), cut = std::optional<SteadyTime>();
         LAB_TRY(waitFor("the cut", [&] {
             const uint64_t had = m_received;

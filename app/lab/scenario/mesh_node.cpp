@@ -24,19 +24,38 @@ sockaddr_in socketAddress(const IpAddress& address, uint16_t port) {
     return out;
 }
 
+// As the kernel makes it (RFC 4291, modified EUI-64).
+IpAddress linkLocalOf(const LinkAddress& link) {
+    std::array<uint8_t, 16> bytes{0xfe, 0x80};
+    std::copy(link.begin(), link.begin() + 3, bytes.begin() + 8);
+    std::copy(link.begin() + 3, link.end(), bytes.begin() + 13);
+    bytes[8] ^= 2;
+    bytes[11] = 0xff;
+    bytes[12] = 0xfe;
+    return *IpAddress::fromBytes(bytes);
+}
+
 }  // namespace
 
-void MeshBank::pay(const MeshNode& payer, const books::SettlementOrder& order) {
-    m_payments.try_emplace(order.id, Payment{&payer, order.payee, order.amount});
+void MeshBank::pay(const PublicKey& payer, const books::SettlementOrder& order) {
+    const auto [at, fresh] = m_payments.try_emplace(order.id, Payment{payer, order.payee, order.amount});
+    const Payment& known = at->second;
+    if (!fresh && (known.payer != payer || known.payee != order.payee || known.amount != order.amount))
+        ++m_contradictions;
 }
 
 void MeshBank::tell() {
     for (auto& [id, payment] : m_payments) {
-        if (payment.told || bankrupt.contains(payment.payer)) continue;
-        payment.told = true;
+        if (!payment.made && bankrupt.contains(payment.payer)) continue;
+        payment.made = true;
+        if (payment.payerKnows && payment.payeeKnows) continue;
         for (MeshNode* node : m_nodes) {
-            if (node == payment.payer) node->engine().paymentEnded(id, true);
-            if (node->key() == payment.payee) (void)node->engine().paymentReceived(id, payment.amount);
+            if (!payment.payerKnows && node->key() == payment.payer) {
+                node->engine().paymentEnded(id, true);
+                payment.payerKnows = true;
+            }
+            if (!payment.payeeKnows && node->key() == payment.payee)
+                payment.payeeKnows = node->engine().paymentReceived(id, payment.amount);
         }
     }
 }
@@ -44,21 +63,35 @@ void MeshBank::tell() {
 Money MeshBank::paidBy(const MeshNode& node) const {
     Money sum;
     for (const auto& [id, payment] : m_payments) {
-        if (payment.payer == &node && payment.told) sum = checkedAdd(sum, payment.amount).value_or(Money::max());
+        if (payment.made && payment.payer == node.key()) sum = checkedAdd(sum, payment.amount).value_or(Money::max());
     }
     return sum;
 }
 
-MeshNode::MeshNode(Lab& lab, std::string name, uint8_t seed, MeshBank& bank)
-    : m_lab(lab), m_name(std::move(name)), m_identity(Identity::fromSeed({seed})), m_bank(bank) {}
+Money MeshBank::receivedBy(const MeshNode& node) const {
+    Money sum;
+    for (const auto& [id, payment] : m_payments) {
+        if (payment.made && payment.payee == node.key()) sum = checkedAdd(sum, payment.amount).value_or(Money::max());
+    }
+    return sum;
+}
+
+MeshNode::MeshNode(Lab& lab, std::string name, uint8_t seed, MeshBank& bank, MeshNodeHome& home)
+    : m_lab(lab),
+      m_name(std::move(name)),
+      m_identity(Identity::fromSeed({seed})),
+      m_bank(bank),
+      m_home(home),
+      m_clock(home) {}
 
 MeshNode::~MeshNode() {
+    m_bank.leave(*this);
     if (m_socket >= 0) ::close(m_socket);
 }
 
 Expected<std::unique_ptr<MeshNode>> MeshNode::start(Lab& lab, const std::string& node, uint8_t seed, MeshBank& bank,
-                                                    books::EngineOptions options) {
-    std::unique_ptr<MeshNode> made(new MeshNode(lab, node, seed, bank));
+                                                    books::EngineOptions options, MeshNodeHome& home) {
+    std::unique_ptr<MeshNode> made(new MeshNode(lab, node, seed, bank, home));
     if (auto opened = made->open(options); !opened) return tl::unexpected(opened.error());
     bank.join(*made);
     return made;
@@ -83,41 +116,47 @@ Expected<void> MeshNode::open(const books::EngineOptions& options) {
             return fail(LabErrc::System, m_name + ": no socket for agreements: " + std::strerror(errno));
         return {};
     }));
-    auto engine = books::Engine::open({m_documents, systemClock(), m_identity,
-                                       [this](const PublicKey& to, const Bytes& datagram) { send(to, datagram); },
-                                       [this](const books::SettlementOrder& order) { m_bank.pay(*this, order); },
-                                       [](const agreement::Terms&) { return std::nullopt; }},
-                                      options);
+    auto engine =
+        books::Engine::open({m_home.documents, m_clock, m_identity,
+                             [this](const PublicKey& to, const Bytes& datagram) { send(to, datagram); },
+                             [this](const books::SettlementOrder& order) { m_bank.pay(key(), order); },
+                             [this](const agreement::Terms& terms) -> std::optional<agreement::RefuseReason> {
+                                 if (terms.direction == agreement::Direction::Upstream && terms.perKb < m_home.asks)
+                                     return agreement::RefuseReason::Price;
+                                 return std::nullopt;
+                             }},
+                            options);
     if (!engine) return fail(LabErrc::State, m_name + ": " + std::string(describe(engine.error())));
     m_engine.emplace(std::move(*engine));
     return {};
 }
 
-Expected<void> MeshNode::meet(const MeshNode& other) {
+Expected<void> MeshNode::meet(const std::string& other, const PublicKey& key) {
     for (const auto& ends : m_lab.plan().links) {
         for (size_t side = 0; side < 2; ++side) {
             const InterfacePlan& mine = ends[side];
             const InterfacePlan& theirs = ends[1 - side];
-            if (mine.node != m_name || theirs.node != other.m_name) continue;
+            if (mine.node != m_name || theirs.node != other) continue;
             const auto link = parseLink(theirs.mac);
             if (!link || theirs.addresses.empty()) return fail(LabErrc::State, "the link has no addresses");
             tun::ForwardingNeighbour neighbour{mine.name, *link, {}, false, false, false};
             for (const AddressWithLength& address : theirs.addresses) neighbour.nextHops.push_back(address.address);
+            neighbour.nextHops.push_back(linkLocalOf(*link));
             m_state.neighbours.push_back(std::move(neighbour));
-            m_neighbours.push_back({other.key(), theirs.addresses.front().address, {}});
+            m_neighbours.push_back({key, theirs.addresses.front().address, {}});
             if (auto set = m_forwarding->set(m_state); !set)
                 return fail(LabErrc::System, std::string(describe(set.error())) + ": " + m_forwarding->diagnosis());
             readMeters();
             return {};
         }
     }
-    return fail(LabErrc::State, m_name + " and " + other.m_name + " are not on one link");
+    return fail(LabErrc::State, m_name + " and " + other + " are not on one link");
 }
 
 void MeshNode::send(const PublicKey& to, const Bytes& datagram) {
     const auto message = agreement::decodeMessage(datagram);
     const bool promises = message && std::holds_alternative<agreement::Paying>(*message);
-    if (promises && m_bank.bankrupt.contains(this)) return;
+    if (promises && m_bank.bankrupt.contains(key())) return;
     for (const Neighbour& one : m_neighbours) {
         if (one.key != to) continue;
         const sockaddr_in there = socketAddress(one.address, agreement::agreementPort);

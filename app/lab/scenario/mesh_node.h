@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/lab/lab.h"
+#include "core/clock.h"
 #include "core/store/documents.h"
 #include "secretary/agreements/engine.h"
 #include "tun/forwarding/linux_forwarding.h"
@@ -25,29 +26,42 @@ class MeshNode;
 class MeshBank {
 public:
     void join(MeshNode& node) { m_nodes.push_back(&node); }
-    void pay(const MeshNode& payer, const books::SettlementOrder& order);
-    // What was paid is told to both ends; call it between steps.
+    void leave(const MeshNode& node) { std::erase(m_nodes, &node); }
+    void pay(const PublicKey& payer, const books::SettlementOrder& order);
+    // What was paid is told to both ends; call it between steps. Who is away is told when it is back.
     void tell();
 
-    std::set<const MeshNode*> bankrupt;
+    std::set<PublicKey> bankrupt;
     [[nodiscard]] Money paidBy(const MeshNode& node) const;
+    [[nodiscard]] Money receivedBy(const MeshNode& node) const;
+    [[nodiscard]] size_t payments() const { return m_payments.size(); }
+    // Orders under an identifier that had been given for another amount or payee.
+    [[nodiscard]] uint64_t contradictions() const { return m_contradictions; }
 
 private:
     struct Payment {
-        const MeshNode* payer = nullptr;
-        PublicKey payee;
+        PublicKey payer, payee;
         Money amount;
-        bool told = false;
+        bool made = false;
+        bool payerKnows = false, payeeKnows = false;
     };
     std::map<payments::PaymentId, Payment> m_payments;
     std::vector<MeshNode*> m_nodes;
+    uint64_t m_contradictions = 0;
+};
+
+// What of a node outlives it, and what it may be wrong about.
+struct MeshNodeHome {
+    store::MemoryDocuments documents;
+    Money asks;                          // per kB, upstream; offers below it are refused
+    std::chrono::seconds clockIsOff{0};  // its wall clock
 };
 
 class MeshNode {
 public:
     // All of the node's links lead to neighbours: who is not met pays nothing.
     static Expected<std::unique_ptr<MeshNode>> start(Lab& lab, const std::string& node, uint8_t seed, MeshBank& bank,
-                                                     books::EngineOptions options);
+                                                     books::EngineOptions options, MeshNodeHome& home);
     ~MeshNode();
     MeshNode(const MeshNode&) = delete;
     MeshNode& operator=(const MeshNode&) = delete;
@@ -55,8 +69,8 @@ public:
     [[nodiscard]] const std::string& name() const { return m_name; }
     [[nodiscard]] const PublicKey& key() const { return m_identity.publicKey(); }
     [[nodiscard]] books::Engine& engine() { return *m_engine; }
-    // Both ends of one link; each call is for one direction of the acquaintance.
-    Expected<void> meet(const MeshNode& other);
+    // The other end of one of its links; each call is for one direction of the acquaintance.
+    Expected<void> meet(const std::string& other, const PublicKey& key);
     // Reads, listens, decides, and lets the packet filter know.
     Expected<void> step();
     [[nodiscard]] const tun::NeighbourMeter* meterOf(const PublicKey& neighbour) const;
@@ -67,7 +81,13 @@ private:
         IpAddress address;  // of its end of the link, where messages go
         tun::NeighbourMeter meter;
     };
-    MeshNode(Lab& lab, std::string name, uint8_t seed, MeshBank& bank);
+    struct OwnClock final : Clock {
+        explicit OwnClock(const MeshNodeHome& home) : of(home) {}
+        [[nodiscard]] SystemTime now() const override { return systemClock().now() + of.clockIsOff; }
+        [[nodiscard]] SteadyTime steady() const override { return systemClock().steady(); }
+        const MeshNodeHome& of;
+    };
+    MeshNode(Lab& lab, std::string name, uint8_t seed, MeshBank& bank, MeshNodeHome& home);
     Expected<void> open(const books::EngineOptions& options);
     void send(const PublicKey& to, const Bytes& datagram);
     void readMeters();
@@ -77,7 +97,8 @@ private:
     std::string m_name;
     Identity m_identity;
     MeshBank& m_bank;
-    store::MemoryDocuments m_documents;
+    MeshNodeHome& m_home;
+    OwnClock m_clock;
     std::unique_ptr<tun::Forwarding> m_forwarding;
     tun::ForwardingState m_state;
     std::vector<Neighbour> m_neighbours;  // as in m_state

@@ -1,4 +1,5 @@
 #include "app/lab/scenario/api_abuse.h"
+#include "app/lab/scenario/mesh.h"
 #include "app/lab/scenario/paid_web.h"
 #include "app/lab/scenario/player_kit.h"
 #include "app/lab/scenario/scenario.h"
@@ -20,7 +21,7 @@ const std::vector<Scenario>& scenarios() {
         liarClassScenario(),        mpvButtonScenario(),     guaranteeScenario(),       x402Scenario(),
         vlcButtonScenario(),        browserButtonScenario(), windowTourScenario(),      windowStoryScenario(),
         paidWebScenario(),          apiAbuseScenario(),      forwardingRulesScenario(), meshAgreementsScenario(),
-        lyingRouteScenario(),
+        lyingRouteScenario(),       meshSevenScenario(),     meshChurnScenario(),
     };
     return all;
 }

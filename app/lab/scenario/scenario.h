@@ -25,6 +25,7 @@ struct ScenarioOptions {
     uint64_t runs = 0;
     double paymentsPerSecond = 0;
     double seconds = 0;
+    double loss = 0;               // percent
     std::string family = "ipv4";   // or "ipv6"
     std::string protocol = "tcp";  // or "udp"
     std::string line = "serial";   // between agent and secretary; or "unix", "tls"

@@ -1,0 +1,352 @@
+// A mesh in which nothing stays as it is: nodes and routers are killed, links fail, prices and clocks change, while connections run across it. Nothing is paid
+// twice or for nothing, connections live while there is a way, and afterwards all books agree.
+#include <algorithm>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <thread>
+
+#include "app/lab/scenario/mesh.h"
+#include "app/lab/scenario/mesh_crew.h"
+#include "app/lab/tools/tool.h"
+
+namespace netpas::lab {
+namespace {
+
+using namespace std::chrono_literals;
+
+const MeshNet::Prices prices{{"a", 50}, {"b", 900}, {"c", 35}, {"d", 60}, {"e", 140}, {"f", 20}, {"g", 85}};
+constexpr double defaultSeconds = 600;
+constexpr auto step = 20ms;
+constexpr auto patience = 45s;  // of a connection that has a way and gets nowhere
+
+// A connection across the mesh; its ends are never killed.
+struct Connection {
+    Connection(std::string sender, std::string receiver, uint16_t number)
+        : from(std::move(sender)), to(std::move(receiver)), port(number) {}
+    std::string from, to;
+    uint16_t port;
+    std::optional<Tool> sinkTool, senderTool;
+    uint64_t bytes = 0;
+    SteadyTime moved{};  // or had no way
+    SteadyTime lostWay{};
+    bool hasWay = true;
+    std::chrono::milliseconds longestStill{0}, withoutWay{0};
+    bool stuck = false;
+};
+
+class MeshChurn {
+public:
+    explicit MeshChurn(ScenarioContext& context)
+        : m_context(context), m_net(context.lab(), prices), m_crew(context, m_net), m_random(context.options().seed) {}
+
+    Expected<void> run() {
+        LAB_TRY(m_net.start());
+        LAB_TRY(m_net.countPassed());
+        LAB_TRY(m_crew.start());
+        LAB_TRY(calm());
+        m_connections.emplace_back("a", "g", meshTrafficPort);
+        m_connections.emplace_back("g", "c", meshTrafficPort + 1);
+        m_connections.emplace_back("c", "a", meshTrafficPort + 2);
+        LAB_TRY(connectAll());
+        LAB_TRY(weather());
+        LAB_TRY(calm());
+        LAB_TRY(finishAll());
+        LAB_TRY(m_crew.settle());
+        return judge();
+    }
+
+private:
+    struct Repair {
+        SteadyTime at;
+        std::function<Expected<void>()> what;
+    };
+
+    uint64_t upTo(uint64_t most) { return std::uniform_int_distribution<uint64_t>(0, most)(m_random); }
+    std::string someNode() {
+        // The ends of the connections stay.
+        static const std::vector<std::string> mortal{"b", "d", "e", "f"};
+        return mortal[upTo(mortal.size() - 1)];
+    }
+    void later(std::chrono::milliseconds delay, std::function<Expected<void>()> what) {
+        m_repairs.push_back({systemClock().steady() + delay, std::move(what)});
+    }
+    std::chrono::milliseconds aWhile() { return std::chrono::milliseconds(500 + upTo(5500)); }
+
+    Expected<void> calm() {
+        std::string missing;
+        const auto done = waitUntil("routes and agreements as the prices demand", babelsPatience, [&] {
+            std::this_thread::sleep_for(step);
+            if (!m_crew.step()) return false;
+            std::vector<std::string> all = m_crew.notBought();
+            if (all.empty()) {
+                auto wrong = m_net.wrongRoutes();
+                if (!wrong) return false;
+                all = std::move(*wrong);
+            }
+            missing.clear();
+            for (const std::string& one : all) missing += "; " + one;
+            return all.empty();
+        });
+        if (!done) return fail(LabErrc::State, done.error().text + missing);
+        return {};
+    }
+
+    Expected<void> connectAll() {
+        for (Connection& one : m_connections) {
+            LAB_TRY(m_net.countArriving(one.to, one.port));
+            const std::string port = "port=" + std::to_string(one.port), seed = "seed=" + std::to_string(one.port);
+            auto sink = Tool::start(m_context.lab(), one.to, "tcp-sink", {port, seed});
+            if (!sink) return tl::unexpected(sink.error());
+            one.sinkTool.emplace(std::move(*sink));
+            auto sender = Tool::start(m_context.lab(), one.from, "tcp-send",
+                                      {"to=" + m_net.address(one.to).toString(), port, seed, "mbit=8"});
+            if (!sender) return tl::unexpected(sender.error());
+            one.senderTool.emplace(std::move(*sender));
+            one.moved = systemClock().steady();
+        }
+        return {};
+    }
+
+    // Whether each connection has a way now, and whether it moves.
+    void watch() {
+        const SteadyTime now = systemClock().steady();
+        for (Connection& one : m_connections) {
+            const bool way = !m_net.cheapest(one.from, one.to, m_broken).empty();
+            if (one.hasWay && !way) one.lostWay = now;
+            if (!one.hasWay) one.withoutWay += std::chrono::duration_cast<std::chrono::milliseconds>(now - one.lostWay);
+            if (!way) one.lostWay = one.moved = now;
+            one.hasWay = way;
+            const uint64_t bytes = m_net.arrived(one.to, one.port).value_or(one.bytes);
+            const auto still = std::chrono::duration_cast<std::chrono::milliseconds>(now - one.moved);
+            if (way) one.longestStill = std::max(one.longestStill, still);
+            if (bytes > one.bytes) one.moved = now;
+            one.bytes = bytes;
+            one.stuck |= way && still > patience;
+        }
+    }
+
+    Expected<void> weather() {
+        const double seconds = m_context.options().seconds > 0 ? m_context.options().seconds : defaultSeconds;
+        const SteadyTime end = systemClock().steady() + std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+        m_context.say("bad weather for " + std::to_string(static_cast<int64_t>(seconds)) + " s");
+        SteadyTime nextEvent = systemClock().steady(), nextWatch = nextEvent;
+        while (systemClock().steady() < end || !m_repairs.empty()) {
+            const SteadyTime now = systemClock().steady();
+            LAB_TRY(repair(now));
+            if (now >= nextEvent && now < end) {
+                LAB_TRY(something());
+                nextEvent = now + std::chrono::milliseconds(600 + upTo(2400));
+            }
+            if (now >= nextWatch) {
+                watch();
+                nextWatch = now + 500ms;
+            }
+            LAB_TRY(m_crew.step());
+            std::this_thread::sleep_for(step);
+        }
+        return {};
+    }
+
+    Expected<void> repair(SteadyTime now) {
+        for (size_t i = 0; i < m_repairs.size();) {
+            if (m_repairs[i].at > now) {
+                ++i;
+                continue;
+            }
+            const auto what = std::move(m_repairs[i].what);
+            m_repairs.erase(m_repairs.begin() + static_cast<std::ptrdiff_t>(i));
+            LAB_TRY(what());
+        }
+        return {};
+    }
+
+    Expected<void> something() {
+        switch (upTo(5)) {
+        case 0:
+        case 1: return failLink();
+        case 2: return crashNode();
+        case 3: return killAgent();
+        case 4: return killRouter();
+        default: return changeMind();
+        }
+    }
+
+    // At most two links at once, none of a node that is down.
+    Expected<void> failLink() {
+        const auto& links = m_context.plan().links;
+        const auto& ends = links[upTo(links.size() - 1)];
+        const Hop link{ends[0].node, ends[1].node};
+        if (m_linksDown >= 2 || m_broken.contains(link) || m_broken.contains({link.first, link.first}) ||
+            m_broken.contains({link.second, link.second}))
+            return {};
+        LAB_TRY(m_net.setLink(link, false));
+        ++m_linksDown;
+        ++m_linkFailures;
+        m_broken.insert(link);
+        later(aWhile(), [this, link]() -> Expected<void> {
+            --m_linksDown;
+            m_broken.erase(link);
+            return m_net.setLink(link, true);
+        });
+        return {};
+    }
+
+    // The whole machine, for a while.
+    Expected<void> crashNode() {
+        const std::string node = someNode();
+        if (m_nodesDown > 0 || !m_crew.lives(node) || m_busy.contains(node)) return {};
+        m_busy.insert(node);
+        ++m_nodesDown;
+        ++m_crashes;
+        m_crew.kill(node);
+        m_net.killRouter(node);
+        m_broken.insert({node, node});
+        for (const std::string& neighbour : m_net.neighbours(node)) {
+            if (!m_broken.contains({node, neighbour}) && !m_broken.contains({neighbour, node}))
+                LAB_TRY(m_net.setLink({node, neighbour}, false));
+        }
+        later(aWhile(), [this, node]() -> Expected<void> {
+            --m_nodesDown;
+            m_broken.erase({node, node});
+            m_busy.erase(node);
+            for (const std::string& neighbour : m_net.neighbours(node)) {
+                if (!m_broken.contains({node, neighbour}) && !m_broken.contains({neighbour, node}))
+                    LAB_TRY(m_net.setLink({node, neighbour}, true));
+            }
+            LAB_TRY(m_net.startRouter(node));
+            return m_crew.revive(node);
+        });
+        return {};
+    }
+
+    // Who keeps the books, with the packet filter; packets go on as the kernel's routes are.
+    Expected<void> killAgent() {
+        std::vector<std::string> names;
+        for (const auto& [node, price] : prices) names.push_back(node);
+        const std::string node = names[upTo(names.size() - 1)];
+        if (!m_crew.lives(node) || m_busy.contains(node)) return {};
+        m_busy.insert(node);
+        ++m_agentKills;
+        m_crew.kill(node);
+        later(std::chrono::milliseconds(upTo(2000)), [this, node]() -> Expected<void> {
+            m_busy.erase(node);
+            return m_crew.revive(node);
+        });
+        return {};
+    }
+
+    Expected<void> killRouter() {
+        const std::string node = someNode();
+        if (m_busy.contains(node)) return {};
+        m_busy.insert(node);
+        ++m_routerKills;
+        m_net.killRouter(node);
+        later(aWhile() / 4, [this, node]() -> Expected<void> {
+            m_busy.erase(node);
+            return m_net.startRouter(node);
+        });
+        return {};
+    }
+
+    // About its price, or about what time it is.
+    Expected<void> changeMind() {
+        const std::string node = someNode();
+        if (upTo(1) == 0) {
+            ++m_clockJumps;
+            m_crew.home(node).clockIsOff = std::chrono::seconds(static_cast<int64_t>(upTo(7200)) - 3600);
+            return {};
+        }
+        if (m_busy.contains(node)) return {};
+        ++m_priceChanges;
+        return m_net.changePrice(node, static_cast<int64_t>(5 + upTo(900)));
+    }
+
+    Expected<void> finishAll() {
+        Json& result = m_context.result()["connections"] = Json::array();
+        for (Connection& one : m_connections) {
+            one.senderTool->process().signal(SIGTERM);
+            const SteadyTime end = systemClock().steady() + 60s;
+            while (one.senderTool->process().running() && systemClock().steady() < end) {
+                LAB_TRY(m_crew.step());
+                std::this_thread::sleep_for(step);
+            }
+            const auto sent = one.senderTool->finish(1s), came = one.sinkTool->finish(10s);
+            const std::string name = one.from + " to " + one.to;
+            if (!m_context.expect(sent && came, "the connection of " + name + " did not end")) continue;
+            const bool whole = sent->value("checksum", "-") == came->value("checksum", "+") &&
+                               came->value("wrong", uint64_t{1}) == 0 && !sent->value("reset", true) &&
+                               !came->value("reset", true) && sent->value("sent", uint64_t{0}) > 0;
+            m_context.expect(whole, "the connection of " + name + " broke: " + sent->dump() + came->dump());
+            m_context.expect(!one.stuck, "the connection of " + name + " had a way and did not move");
+            result.push_back({{"from", one.from},
+                              {"to", one.to},
+                              {"whole", whole},
+                              {"bytes", came->value("received", uint64_t{0})},
+                              {"retransmitted_segments", sent->value("retransmitted_segments", uint64_t{0})},
+                              {"longest_still_with_a_way_ms", one.longestStill.count()},
+                              {"without_a_way_ms", one.withoutWay.count()}});
+        }
+        return {};
+    }
+
+    Expected<void> judge() {
+        Json& result = m_context.result();
+        result["events"] = {{"links_down", m_linkFailures},     {"nodes_crashed", m_crashes},
+                            {"agents_killed", m_agentKills},    {"routers_killed", m_routerKills},
+                            {"prices_changed", m_priceChanges}, {"clocks_changed", m_clockJumps}};
+        // Nobody is charged for what did not pass, nor pays what was not charged.
+        uint64_t passed = 0, charged = 0, tooMuch = 0;
+        for (const auto& [node, price] : prices) {
+            for (const std::string& from : m_net.neighbours(node)) {
+                const uint64_t truth = m_net.passed(from, node).value_or(0);
+                const uint64_t bought = m_crew.bought(from, node).bytes;
+                passed += truth;
+                charged += bought;
+                tooMuch += bought > truth ? bought - truth : 0;
+            }
+        }
+        m_context.expect(tooMuch == 0, std::to_string(tooMuch) + " bytes were charged that did not pass");
+        m_context.expect(charged > 0, "nothing was charged");
+        const auto overpaid = m_crew.overpaid();
+        for (const std::string& one : overpaid) m_context.expect(false, one);
+        const auto differences = m_crew.differences();
+        for (const std::string& one : differences) m_context.expect(false, one);
+        result["passed_bytes"] = passed;
+        result["charged_bytes"] = charged;
+        result["charged_too_much_bytes"] = tooMuch;
+        result["paid_twice"] = overpaid.size() + m_crew.bank().contradictions();
+        result["payments"] = m_crew.bank().payments();
+        result["books_balance"] = differences.empty();
+        result["balances"] = m_crew.balances();
+        m_context.say(std::to_string(m_crew.bank().payments()) + " payments, " + std::to_string(charged) + " of " +
+                      std::to_string(passed) + " bytes charged; the rest passed while its seller was dead");
+        return {};
+    }
+
+    ScenarioContext& m_context;
+    MeshNet m_net;
+    MeshCrew m_crew;
+    std::mt19937_64 m_random;
+    std::vector<Connection> m_connections;
+    std::vector<Repair> m_repairs;
+    std::set<Hop> m_broken;        // links, and nodes as a pair with themselves
+    std::set<std::string> m_busy;  // nodes with a repair to come
+    int m_linksDown = 0, m_nodesDown = 0;
+    uint64_t m_linkFailures = 0, m_crashes = 0, m_agentKills = 0, m_routerKills = 0, m_priceChanges = 0,
+             m_clockJumps = 0;
+};
+
+}  // namespace
+
+Scenario meshChurnScenario() {
+    return {"mesh-churn",
+            "nodes die, links fail, prices and clocks change: nothing is paid twice, connections live",
+            "mesh-seven",
+            {},
+            [](ScenarioContext& context) { return MeshChurn(context).run(); },
+            false,
+            true};
+}
+
+}  // namespace netpas::lab

@@ -1,0 +1,256 @@
+#include "app/lab/scenario/mesh_net.h"
+
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "app/lab/command.h"
+
+namespace netpas::lab {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Babel's cost of a link beside its price: as the protocol has it, not as the product computes it.
+constexpr int64_t perHop = 96;
+constexpr int64_t farAway = int64_t{1} << 40;
+
+std::string routerProgram(const std::string& node) { return "babeld-" + node; }
+
+std::string babelPath() {
+    for (const char* path : {"/usr/sbin/babeld", "/usr/local/sbin/babeld", "/usr/bin/babeld"}) {
+        std::error_code error;
+        if (std::filesystem::exists(path, error)) return path;
+    }
+    return {};
+}
+
+}  // namespace
+
+Money MeshNet::asks(const std::string& node) const {
+    return Money::fromEighths(m_prices.at(node) * Money::eighthsPerNanodollar);
+}
+
+IpAddress MeshNet::address(const std::string& node) const { return m_lab.plan().routerAddress.at(node).front(); }
+
+std::string MeshNet::socketPath(const std::string& node) const { return m_lab.folder() + "/babel-" + node + ".sock"; }
+
+Expected<std::string> MeshNet::inNode(const std::string& node, std::vector<std::string> argv,
+                                      const std::string& input) const {
+    argv.insert(argv.begin(), {"ip", "netns", "exec", m_lab.netns(node)});
+    return requireCommand(argv, input);
+}
+
+Expected<void> MeshNet::start() {
+    for (const auto& ends : m_lab.plan().links) {
+        m_links[ends[0].node].insert(ends[1].node);
+        m_links[ends[1].node].insert(ends[0].node);
+    }
+    for (const auto& [node, price] : m_prices) {
+        for (const char* family : {"-4", "-6"}) {
+            if (auto done = inNode(node, {"ip", family, "route", "flush", "proto", "boot"}); !done)
+                return tl::unexpected(done.error());
+        }
+        // TCP of this node itself hands the kernel trains of packets, whatever the card can do; they would be counted as one.
+        for (const std::string& link : m_links.at(node)) {
+            if (auto done = inNode(node, {"ip", "link", "set", "dev", link, "gso_max_segs", "1"}); !done)
+                return tl::unexpected(done.error());
+        }
+        LAB_TRY(startRouter(node));
+    }
+    return {};
+}
+
+Expected<void> MeshNet::startRouter(const std::string& node) {
+    const std::string babeld = babelPath();
+    if (babeld.empty())
+        return fail(LabErrc::Usage, "the nodes of this mesh run babeld; install it: apt install babeld");
+    std::error_code ignored;
+    std::filesystem::remove(socketPath(node), ignored);
+    std::vector<std::string> argv{babeld, "-r", "-G", socketPath(node), "-I", "", "-l", "-h", "1", "-H",
+                                  "1",    "-M", "0"};
+    argv.insert(argv.end(), {"-S", m_lab.folder() + "/babel-" + node + ".state"});
+    const auto say = [&](const std::string& statement) { argv.insert(argv.end(), {"-C", statement}); };
+    say("default type wired rxcost " + std::to_string(routes::pricedCost(asks(node))));
+    // Links between nodes are nobody's destination.
+    say("redistribute local ip 198.18.0.0/15 deny");
+    say("redistribute local ip 2001:db8::/48 deny");
+    for (const IpAddress& own : m_lab.plan().routerAddress.at(node))
+        say("install ip " + std::string(own.isV6() ? "::/0" : "0.0.0.0/0") + " pref-src " + own.toString());
+    for (const std::string& neighbour : m_links.at(node)) argv.push_back(neighbour);
+    LAB_TRY(m_lab.startProgram(routerProgram(node), node, argv));
+    return waitUntil("babeld of " + node, 10s, [&] {
+        auto socket = routes::BabelSocket::connect(socketPath(node));
+        if (!socket) return false;
+        m_routers.insert_or_assign(node, std::move(*socket));
+        return true;
+    });
+}
+
+void MeshNet::killRouter(const std::string& node) {
+    m_routers.erase(node);
+    if (Process* program = m_lab.program(routerProgram(node))) program->signal(SIGKILL);
+    m_lab.stopProgram(routerProgram(node));
+}
+
+bool MeshNet::follow(const std::string& node) {
+    const auto router = m_routers.find(node);
+    if (router == m_routers.end()) return false;
+    if (router->second.read()) return true;
+    m_routers.erase(router);
+    return false;
+}
+
+Expected<void> MeshNet::changePrice(const std::string& node, int64_t nanodollars) {
+    m_prices.at(node) = nanodollars;
+    const auto router = m_routers.find(node);
+    if (router == m_routers.end()) return {};  // the next one begins with it
+    for (const std::string& interface : m_links.at(node)) {
+        if (auto asked = router->second.ask(interface, routes::pricedCost(asks(node))); !asked)
+            return fail(LabErrc::Process, node + ": " + std::string(describe(asked.error())));
+    }
+    return {};
+}
+
+std::set<std::string> MeshNet::inUse(const std::string& node) const {
+    std::set<std::string> found;
+    const auto router = m_routers.find(node);
+    if (router == m_routers.end()) return found;
+    for (const auto& [id, route] : router->second.table().routes()) {
+        if (route.installed && m_links.at(node).contains(route.interface)) found.insert(route.interface);
+    }
+    return found;
+}
+
+std::vector<std::string> MeshNet::cheapest(const std::string& from, const std::string& to,
+                                           const std::set<Hop>& without) const {
+    const auto gone = [&](const std::string& a, const std::string& b) {
+        return without.contains({a, b}) || without.contains({b, a});
+    };
+    std::map<std::string, int64_t> cost{{from, 0}};
+    std::map<std::string, std::string> before;
+    std::set<std::pair<int64_t, std::string>> open{{0, from}};
+    while (!open.empty()) {
+        const auto [reached, node] = *open.begin();
+        open.erase(open.begin());
+        if (gone(node, node)) continue;
+        for (const std::string& next : m_links.at(node)) {
+            if (gone(node, next) || gone(next, next)) continue;
+            const int64_t total = reached + perHop + m_prices.at(next);
+            const auto known = cost.try_emplace(next, farAway).first;
+            if (known->second <= total) continue;
+            open.erase({known->second, next});
+            known->second = total;
+            open.insert({total, next});
+            before[next] = node;
+        }
+    }
+    std::vector<std::string> way{to};
+    while (way.front() != from) {
+        const auto previous = before.find(way.front());
+        if (previous == before.end()) return {};
+        way.insert(way.begin(), previous->second);
+    }
+    return way;
+}
+
+int64_t MeshNet::costOf(const std::vector<std::string>& way) const {
+    int64_t cost = 0;
+    for (size_t i = 1; i < way.size(); ++i) cost += perHop + m_prices.at(way[i]);
+    return way.size() > 1 ? cost : farAway;
+}
+
+Expected<std::vector<std::string>> MeshNet::wrongRoutes() const {
+    std::vector<std::string> wrong;
+    for (const auto& [node, price] : m_prices) {
+        for (const char* family : {"-4", "-6"}) {
+            const auto shown = inNode(node, {"ip", "-j", family, "route", "show", "proto", "babel"});
+            if (!shown) return tl::unexpected(shown.error());
+            std::map<std::string, std::string> next;  // by destination
+            const Json table = Json::parse(shown->empty() ? "[]" : *shown, nullptr, false);
+            for (const Json& route : table) {
+                // A next hop of the other family would hide it from the forwarding rule.
+                if (route.contains("gateway")) next[route.value("dst", "")] = route.value("dev", "");
+            }
+            for (const auto& [to, there] : m_lab.plan().routerAddress) {
+                if (to == node) continue;
+                const std::string address = there.at(family == std::string_view("-4") ? 0 : 1).toString();
+                const std::string demanded = cheapest(node, to).at(1);
+                if (next[address] == demanded) continue;
+                // Two ways may cost the same.
+                if (m_links.at(node).contains(next[address])) {
+                    std::vector<std::string> other = cheapest(next[address], to);
+                    other.insert(other.begin(), node);
+                    if (costOf(other) == costOf(cheapest(node, to))) continue;
+                }
+                wrong.push_back(node + " to " + to + " (" + address + "): by " +
+                                (next[address].empty() ? "nobody" : next[address]) + ", cheapest by " + demanded);
+            }
+        }
+    }
+    return wrong;
+}
+
+Expected<void> MeshNet::countPassed() {
+    for (const auto& [node, neighbours] : m_links) {
+        std::ostringstream rules;
+        rules << "table inet lab_truth {\n";
+        for (const std::string& neighbour : neighbours) rules << " counter from_" << neighbour << " {}\n";
+        rules << " chain lose { type filter hook prerouting priority -600; }\n"
+              << " chain passed { type filter hook forward priority 500;\n";
+        for (const std::string& neighbour : neighbours)
+            rules << "  iifname \"" << neighbour << "\" counter name from_" << neighbour << "\n";
+        rules << " }\n}\n";
+        if (auto done = inNode(node, {"nft", "-f", "-"}, rules.str()); !done) return tl::unexpected(done.error());
+    }
+    return {};
+}
+
+Expected<uint64_t> MeshNet::passed(const std::string& from, const std::string& at) const {
+    return counter(at, "from_" + from);
+}
+
+Expected<void> MeshNet::countArriving(const std::string& at, uint16_t port) {
+    const std::string number = std::to_string(port);
+    auto done = inNode(at, {"nft", "-f", "-"},
+                       "table inet lab_truth {\n counter at_" + number +
+                           " {}\n chain here { type filter hook input priority 500; tcp dport " + number +
+                           " counter name at_" + number + "\n }\n}\n");
+    if (!done) return tl::unexpected(done.error());
+    return {};
+}
+
+Expected<uint64_t> MeshNet::arrived(const std::string& at, uint16_t port) const {
+    return counter(at, "at_" + std::to_string(port));
+}
+
+Expected<uint64_t> MeshNet::counter(const std::string& at, const std::string& name) const {
+    const auto shown = inNode(at, {"nft", "-j", "list", "counter", "inet", "lab_truth", name});
+    if (!shown) return tl::unexpected(shown.error());
+    const Json answer = Json::parse(*shown, nullptr, false);
+    for (const Json& object : answer.value("nftables", Json::array())) {
+        if (object.contains("counter")) return object["counter"].value("bytes", uint64_t{0});
+    }
+    return fail(LabErrc::State, at + " has no counter " + name);
+}
+
+Expected<void> MeshNet::setLink(const Hop& ends, bool up) {
+    auto done = inNode(ends.first, {"ip", "link", "set", "dev", ends.second, up ? "up" : "down"});
+    if (!done) return tl::unexpected(done.error());
+    return {};
+}
+
+Expected<void> MeshNet::lose(unsigned of1000) {
+    for (const auto& [node, neighbours] : m_links) {
+        std::string rules = "flush chain inet lab_truth lose\n";
+        if (of1000 > 0)
+            rules += "add rule inet lab_truth lose iifname != \"lo\" numgen random mod 1000 < " +
+                     std::to_string(of1000) + " drop\n";
+        if (auto done = inNode(node, {"nft", "-f", "-"}, rules); !done) return tl::unexpected(done.error());
+    }
+    return {};
+}
+
+}  // namespace netpas::lab
