@@ -22,6 +22,7 @@
 #include "app/agent/front_door.h"
 #include "app/agent/household_door.h"
 #include "app/agent/measurements.h"
+#include "app/agent/mesh_routes.h"
 #include "app/agent/neighbours.h"
 #include "app/agent/privileges.h"
 #include "app/agent/reverse_door.h"
@@ -168,7 +169,7 @@ private:
         m_measurements = std::make_unique<Measurements>(
             MeasureContext{m_io, *m_plane, *m_cartographer, m_timers, systemClock(), m_log, m_options.measure,
                            [this](const channel::NotDelivered& trouble) { m_link->notDelivered(trouble); }});
-        ApiContext context{*m_cartographer, systemClock(), {}, {}, {}};
+        ApiContext context{*m_cartographer, systemClock(), {}, {}, {}, {}};
         context.measurements = [this](const std::optional<IpAddress>& destination) {
             if (destination) m_measurements->ask(*destination);
             nlohmann::json report = m_measurements->report(destination);
@@ -176,6 +177,9 @@ private:
                 m_sharing->addTo(report, destination ? m_measurements->onTheWay(*destination) : std::set<IspId>{});
             return report;
         };
+        m_meshRoutes = std::make_unique<MeshRoutes>(m_io, m_timers, m_log, m_options.babel);
+        m_meshRoutes->start();
+        context.meshRoutes = [this](const std::optional<IpAddress>& to) { return m_meshRoutes->report(to); };
         context.state = [this] {
             const DataPlane::State plane = m_plane->state();
             return AgentState{plane.up, plane.trouble, plane.unreachableEdges, plane.unownedPackets};
@@ -402,6 +406,7 @@ private:
     std::unique_ptr<Mesh> m_mesh;        // null: no neighbours
     std::unique_ptr<FlowWatch> m_flows;  // with it
     std::unique_ptr<Sharing> m_sharing;  // null: not a member of any community
+    std::unique_ptr<MeshRoutes> m_meshRoutes;
     std::unique_ptr<Api> m_api;
     std::unique_ptr<FrontDoor> m_front;
     std::unique_ptr<net::HttpServer> m_server;

@@ -61,11 +61,16 @@ struct Api::Impl : std::enable_shared_from_this<Impl> {
     void quotes(const HttpRequest& request, const Reply& reply);
     void payee(const HttpRequest& request, const Reply& reply);
     void measurements(const HttpRequest& request, const Reply& reply);
+    void meshRoutes(const HttpRequest& request, const Reply& reply);
+    // What is shown on this machine only, everything or on the way to one destination.
+    void shown(const HttpRequest& request, const Reply& reply, const std::string& what,
+               const std::function<json(const std::optional<IpAddress>&)>& facts);
 
     static constexpr OwnRoute<void (Impl::*)(const HttpRequest&, const Reply&)> ownRoutes[]{
         {"GET", "/v1/status", &Impl::status},
         {"GET", "/v1/services", &Impl::services},
         {"GET", "/v1/measurements", &Impl::measurements},
+        {"GET", "/v1/routes", &Impl::meshRoutes},
         {"POST", "/v1/quotes", &Impl::quotes},
         {"GET", "/v1/directory/payees/{id}", &Impl::payee}};
 };
@@ -85,17 +90,26 @@ void Api::handle(const HttpRequest& request, Reply reply) {
 }
 
 // Whom other users' and devices' connections lead to is nobody else's business but this machine's own users', who can see it anyway.
-void Api::Impl::measurements(const HttpRequest& request, const Reply& reply) {
-    if (!request.node.empty() || !context.measurements)
-        return reply(refusal(403, "RESTRICTED", "measurements are shown on the agent's own machine only",
-                             "there: netpas measurements"));
+void Api::Impl::shown(const HttpRequest& request, const Reply& reply, const std::string& what,
+                      const std::function<json(const std::optional<IpAddress>&)>& facts) {
+    if (!request.node.empty() || !facts)
+        return reply(
+            refusal(403, "RESTRICTED", what + " are shown on the agent's own machine only", "there: netpas " + what));
     const auto to = request.query.find("to");
     const auto destination = to == request.query.end() ? std::nullopt : IpAddress::parse(to->second);
     if (to != request.query.end() && !destination) {
         return reply(
             refusal(400, "INVALID_ARGUMENT", "not an IP address: " + to->second, "an address such as 192.0.2.10"));
     }
-    reply(answer(context.measurements(destination)));
+    reply(answer(facts(destination)));
+}
+
+void Api::Impl::measurements(const HttpRequest& request, const Reply& reply) {
+    shown(request, reply, "measurements", context.measurements);
+}
+
+void Api::Impl::meshRoutes(const HttpRequest& request, const Reply& reply) {
+    shown(request, reply, "routes", context.meshRoutes);
 }
 
 // A payee's certificate as the directories have it. The secretary judges it.

@@ -37,6 +37,8 @@ struct ApiContext {
     std::function<void(const net::HttpRequest& request, Reply reply)> forward;
     // What was measured, everything or on the way to one destination, which is measured from then on; null: nothing is.
     std::function<nlohmann::json(const std::optional<IpAddress>& destination)> measurements;
+    // Which neighbours packets go to, everywhere or to one destination.
+    std::function<nlohmann::json(const std::optional<IpAddress>& destination)> meshRoutes;
 };
 
 class Api {

@@ -78,7 +78,7 @@ net::HttpCall rawCall(const std::string& method, const std::string& target, cons
 
 const std::filesystem::path& Client::socketFor(std::string_view target) const {
     for (const std::string_view ofAgent : {"/v1/status", "/v1/services", "/v1/quotes", "/v1/directory", "/v1/door",
-                                           "/v1/pairing", "/v1/measurements", "/v1/tokens"}) {
+                                           "/v1/pairing", "/v1/measurements", "/v1/routes", "/v1/tokens"}) {
         if (target.starts_with(ofAgent)) return m_socket;
     }
     const bool inPerson = !m_asApplication && ::access(m_secretary.c_str(), R_OK | W_OK) == 0;

@@ -37,6 +37,7 @@ void addMeasurementVerbs(CLI::App& app, Action& chosen);
 void addSpeedTestVerbs(CLI::App& app, Action& chosen);
 void addStandingVerbs(CLI::App& app, Action& chosen);  // up, down, netcheck
 void addRoamVerbs(CLI::App& app, Action& chosen);
+void addRouteVerbs(CLI::App& app, Action& chosen);
 void addQuoteVerbs(CLI::App& app, Action& chosen);
 void addRuleVerbs(CLI::App& app, Action& chosen);
 void addLedgerVerbs(CLI::App& app, Action& chosen);  // history, totals, balance, statements, label
@@ -60,6 +61,7 @@ inline void addTopics(CLI::App& app, Action& chosen) {
     addMeasurementVerbs(app, chosen);
     addSpeedTestVerbs(app, chosen);
     addRoamVerbs(app, chosen);
+    addRouteVerbs(app, chosen);
     addQuoteVerbs(app, chosen);
     addRuleVerbs(app, chosen);
     addTokenVerbs(app, chosen);

@@ -139,8 +139,8 @@ struct Group {
 const std::array groups{
     Group{"State", {"status", "up", "down", "mode", "lock", "unlock"}},
     Group{"Network",
-          {"netcheck", "services", "quote", "ping", "paths", "measurements", "speedtest", "statements", "deliveries",
-           "neighbours"}},
+          {"netcheck", "services", "quote", "ping", "paths", "routes", "measurements", "speedtest", "statements",
+           "deliveries", "neighbours"}},
     Group{"Spending", {"buy", "stop", "purchases", "fetch", "pay", "payments", "receive", "received", "roam"}},
     Group{"Money", {"balance", "budget", "history", "totals", "label", "evidence", "agreements"}},
     Group{"Policy", {"rules", "contacts", "payees", "pending", "review", "token"}},

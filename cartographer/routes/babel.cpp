@@ -163,4 +163,9 @@ BabelCost pricedCost(Money perKb) {
     return static_cast<BabelCost>(std::min<int64_t>(cost, maxPricedCost));
 }
 
+std::optional<Money> announcedPrice(BabelCost cost) {
+    if (cost < hopCost || cost >= maxPricedCost) return std::nullopt;
+    return Money::fromEighths(int64_t{cost - hopCost} * Money::eighthsPerNanodollar);
+}
+
 }  // namespace netpas::routes

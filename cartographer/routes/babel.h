@@ -84,5 +84,7 @@ inline constexpr BabelCost hopCost = 96;
 inline constexpr BabelCost maxPricedCost = 20'000;
 // The cost of a link to whoever asks this price, rounded up to whole nanodollars.
 [[nodiscard]] BabelCost pricedCost(Money perKb);
+// Back: what such a cost says that is asked. Nothing: less than a hop costs, so it is not counted like this, or the most that can be said.
+[[nodiscard]] std::optional<Money> announcedPrice(BabelCost cost);
 
 }  // namespace netpas::routes

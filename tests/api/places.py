@@ -49,6 +49,9 @@ def network(world):
     app.need("GET", "/v1/measurements")
     app.need("GET", f"/v1/measurements?to={world.far}")
     app.ask("GET", "/v1/measurements?to=here", None, 400)
+    assert app.need("GET", "/v1/routes")["routes"]
+    assert app.need("GET", f"/v1/routes?to={world.far}")["routes"][0]["to"] in ("0.0.0.0/0", "::/0")
+    app.ask("GET", "/v1/routes?to=here", None, 400)
     app.need("POST", "/v1/quotes", {"to": world.far, "stream_bit_per_second": 1000000})
     app.ask("POST", "/v1/quotes", {"to": "192.0.2.250"}, (200, 404))
     for door in (app, world.owner):
@@ -191,6 +194,7 @@ def household(world):
         door.need("GET", f"/v1/{path}")
     door.need("POST", "/v1/quotes", {"to": world.far})
     door.ask("GET", "/v1/measurements", None, 403)
+    door.ask("GET", "/v1/routes", None, 403)
     door.ask("POST", "/v1/purchases", {"to": world.far, "cap": "0.01"}, 409)
     door.ask("POST", "/v1/purchases", {"to": world.far, "cap": "0.01", "from": "192.0.2.9"}, 403)
     door.ask("GET", "/v1/budget", None, 403)

@@ -67,7 +67,9 @@ class TestLocalApi : public QObject {
             state.purchases = &purchases;
             state.isp = &isps;
             addRoutes(router, state);
-            return {cartographer, clock, [] { return AgentState{}; },
+            return {cartographer,
+                    clock,
+                    [] { return AgentState{}; },
                     [this](const net::HttpRequest& request, secretaryd::Reply reply) {
                         Caller caller;
                         caller.uid = request.peer->uid;
@@ -79,6 +81,9 @@ class TestLocalApi : public QObject {
                     [this](const std::optional<IpAddress>& to) {
                         measured.push_back(to ? to->toString() : "all");
                         return json{{"measurements", json::array()}, {"test_packets", 0}};
+                    },
+                    [](const std::optional<IpAddress>& to) {
+                        return json{{"source", "kernel"}, {"to", to ? to->toString() : "all"}};
                     }};
         }
         std::vector<std::string> measured;
@@ -393,6 +398,18 @@ private slots:
         way.node = "alice-phone";  // a device behind this machine
         QCOMPARE(send(way).status, 403U);
         QVERIFY(m_world->measured == std::vector<std::string>({"all", "203.0.113.9"}));
+    }
+
+    void routesAreForThisMachinesUsers() {
+        QCOMPARE(call("GET", "/v1/routes").body["to"], json("all"));
+        net::HttpRequest way = request("GET", "/v1/routes");
+        way.query["to"] = "203.0.113.9";
+        QCOMPARE(send(way).body["to"], json("203.0.113.9"));
+        way.query["to"] = "nowhere";
+        QCOMPARE(send(way).status, 400U);
+        way.query.clear();
+        way.node = "alice-phone";
+        QCOMPARE(send(way).status, 403U);
     }
 
     void statusNeverTouchesTheNetwork() {

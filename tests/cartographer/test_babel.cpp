@@ -192,6 +192,8 @@ private slots:
         QCOMPARE(pricedCost(Money::fromEighths(800)), BabelCost{hopCost + 100});
         QCOMPARE(pricedCost(Money::max()), maxPricedCost);
         QCOMPARE(pricedCost(Money::fromEighths(-1)), hopCost);
+        QVERIFY(announcedPrice(hopCost + 100) == Money::fromEighths(800));
+        QVERIFY(!announcedPrice(hopCost - 1) && !announcedPrice(maxPricedCost) && !announcedPrice(babelUnreachable));
     }
 };
 
