@@ -85,6 +85,7 @@ public:
         });
         watchSecretary();
         m_link->start();
+        m_meshRoutes->start();
         if (m_mesh) m_mesh->start();
         if (m_flows) m_flows->start();
         keepDescriptorFresh();
@@ -155,10 +156,14 @@ private:
             LinkContext{m_io, *m_plane, *m_cartographer, *m_executables, m_timers, m_log, hostName(),
                         [this] { useHome(); }, [this](const auto& all) { useDevices(all); },
                         [this] {
-                            if (m_mesh) m_mesh->secretaryUp();
+                            if (!m_mesh) return;
+                            m_mesh->secretaryUp();
+                            m_meshRoutes->secretaryUp();
                         },
                         [this](const channel::SetMesh& wanted) {
-                            if (m_mesh) m_mesh->on(wanted);
+                            if (!m_mesh) return;
+                            m_mesh->on(wanted);
+                            m_meshRoutes->price(wanted.perKb);
                         },
                         [this](const channel::MeshSay& said) {
                             if (m_mesh) m_mesh->on(said);
@@ -177,8 +182,11 @@ private:
                 m_sharing->addTo(report, destination ? m_measurements->onTheWay(*destination) : std::set<IspId>{});
             return report;
         };
-        m_meshRoutes = std::make_unique<MeshRoutes>(m_io, m_timers, m_log, m_options.babel);
-        m_meshRoutes->start();
+        m_meshRoutes = std::make_unique<MeshRoutes>(
+            MeshRoutes::Ports{m_io, m_timers, m_log,
+                              [this](const channel::Message& message) { m_link->tellMesh(message); }},
+            MeshRouteOptions{m_options.babel,
+                             m_options.mesh ? m_options.mesh->interfaces : std::vector<std::string>()});
         context.meshRoutes = [this](const std::optional<IpAddress>& to) { return m_meshRoutes->report(to); };
         context.state = [this] {
             const DataPlane::State plane = m_plane->state();

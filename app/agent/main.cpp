@@ -75,7 +75,7 @@ struct Given {
     std::vector<std::string> agentKeys;
     std::string listenTls;  // for devices behind this machine
     std::string listenTcp;  // for holders of tokens on this machine
-    std::string babel;      // the path of its local interface
+    std::string babel;      // the path or port of its local interface
     std::string sinkAuthority;
     std::string share;  // file of a community
     bool showShareKey = false;
@@ -302,8 +302,9 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
         ->check([](const std::string& text) {
             return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;
         });
-    line.add_option("--babel", given.babel,
-                    "babeld's local interface (the path it was given with -g or -G), for routes through neighbours");
+    line.add_option(
+        "--babel", given.babel,
+        "babeld's local interface (the path or port it was given with -g or -G), for routes through neighbours");
     line.add_option("--sink-ca", given.sinkAuthority,
                     "file of certificates by which sinks of CAMARA notifications are trusted; instead of the system's")
         ->check(CLI::ExistingFile);

@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "cartographer/routes/babel_socket.h"
@@ -19,7 +22,9 @@ using nlohmann::json;
 namespace {
 
 constexpr std::chrono::seconds tryAgainAfter{2};
+constexpr std::chrono::seconds lookEvery{1}, readKernelEvery{5};
 constexpr size_t mostShown = 1000;
+constexpr const char* notTaken = "babeld takes no prices; start it with -G instead of -g";
 
 // Of a route by babeld: what its neighbour asks stands in the cost of the link.
 json toJson(const routes::BabelTable& table, const routes::BabelRoute& route) {
@@ -46,59 +51,147 @@ json toJson(const tun::KernelRoute& route) {
 }  // namespace
 
 struct MeshRoutes::Impl : std::enable_shared_from_this<Impl> {
-    Impl(boost::asio::io_context& loop, app::Timers& clock, app::LogSink sink, std::string path)
-        : timers(clock), log(std::move(sink)), babel(std::move(path)), readable(loop) {}
+    using Hops = std::set<channel::MeshHop>;
 
-    app::Timers& timers;
-    app::LogSink log;
-    std::string babel;
+    Impl(Ports given, MeshRouteOptions wanted)
+        : ports(std::move(given)), options(std::move(wanted)), readable(ports.io) {}
+
+    void connect();
+    void wait();
+    void lost(routes::BabelError why);
+    void settle();
+    void noteRefusal();
+    [[nodiscard]] bool byBabel() const { return socket && socket->complete(); }
+    [[nodiscard]] std::optional<Hops> hopsNow() const;
+    void look();
+    void tellHops();
+
+    Ports ports;
+    MeshRouteOptions options;
     std::optional<routes::BabelSocket> socket;
     boost::asio::posix::stream_descriptor readable;  // a copy of the socket's descriptor
-    app::Timers::Id again = 0;
-    std::string trouble;
-
-    void connect() {
-        again = 0;
-        auto opened = routes::BabelSocket::connect(babel);
-        if (!opened) return lost(opened.error());
-        const int copy = ::fcntl(opened->descriptor(), F_DUPFD_CLOEXEC, 0);
-        if (copy < 0) return lost(routes::BabelError::Behind);
-        socket.emplace(std::move(*opened));
-        readable.assign(copy);
-        wait();
-    }
-    void wait() {
-        readable.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                            [weak = weak_from_this()](const boost::system::error_code& error) {
-                                const auto self = weak.lock();
-                                if (!self || error || !self->socket) return;
-                                if (const auto read = self->socket->read(); !read) return self->lost(read.error());
-                                if (self->socket->complete()) self->trouble.clear();
-                                self->wait();
-                            });
-    }
-    void lost(routes::BabelError why) {
-        socket.reset();
-        boost::system::error_code ignored;
-        if (readable.is_open()) readable.close(ignored);
-        const std::string now = babel + ": " + std::string(describe(why));
-        if (now != trouble) log(app::LogLevel::Warning, "routes are the kernel's: " + now);
-        trouble = now;
-        again = timers.after(tryAgainAfter, [weak = weak_from_this()] {
-            if (const auto self = weak.lock()) self->connect();
-        });
-    }
+    std::optional<routes::BabelCost> cost;           // as the price has it; nothing: the secretary has not said yet
+    std::map<std::string, routes::BabelCost> said;   // to this babeld, by interface
+    std::optional<Hops> told;
+    app::Timers::Id again = 0, lookTimer = 0;
+    bool refusalNoted = false;
+    std::string trouble;  // why routes are not babeld's
 };
 
-MeshRoutes::MeshRoutes(boost::asio::io_context& io, app::Timers& timers, app::LogSink log, std::string babel)
-    : m_impl(std::make_shared<Impl>(io, timers, std::move(log), std::move(babel))) {}
+void MeshRoutes::Impl::connect() {
+    again = 0;
+    auto opened = routes::BabelSocket::connect(options.babel);
+    if (!opened) return lost(opened.error());
+    const int copy = ::fcntl(opened->descriptor(), F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) return lost(routes::BabelError::Behind);
+    socket.emplace(std::move(*opened));
+    readable.assign(copy);
+    wait();
+}
+
+void MeshRoutes::Impl::wait() {
+    readable.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                        [weak = weak_from_this()](const boost::system::error_code& error) {
+                            const auto self = weak.lock();
+                            if (!self || error || !self->socket) return;
+                            if (const auto read = self->socket->read(); !read) return self->lost(read.error());
+                            if (self->byBabel()) self->trouble.clear();
+                            self->noteRefusal();
+                            self->settle();
+                            if (self->socket) self->wait();
+                        });
+}
+
+void MeshRoutes::Impl::lost(routes::BabelError why) {
+    socket.reset();
+    said.clear();
+    refusalNoted = false;
+    boost::system::error_code ignored;
+    if (readable.is_open()) readable.close(ignored);
+    const std::string now = options.babel + ": " + std::string(describe(why));
+    if (now != trouble) ports.log(app::LogLevel::Warning, "routes are the kernel's: " + now);
+    trouble = now;
+    again = ports.timers.after(tryAgainAfter, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->connect();
+    });
+}
+
+// Neighbours are told what sending to this node costs, on the links of the mesh alone: what other interfaces cost is not this program's.
+void MeshRoutes::Impl::settle() {
+    if (!cost || !byBabel()) return;
+    const routes::BabelTable& table = socket->table();
+    for (const std::string& interface : options.interfaces) {
+        const auto last = said.find(interface);
+        if (!table.interfaces().contains(interface) || (last != said.end() && last->second == *cost)) continue;
+        // One that says it already is left alone: to say it again breaks its neighbours' ways for a moment.
+        if (last != said.end() || !table.tells(interface, *cost)) {
+            if (const auto asked = socket->ask(interface, *cost); !asked) return lost(asked.error());
+        }
+        said.insert_or_assign(interface, *cost);
+    }
+}
+
+// Once for each babeld.
+void MeshRoutes::Impl::noteRefusal() {
+    if (refusalNoted || socket->refused() == 0) return;
+    refusalNoted = true;
+    ports.log(app::LogLevel::Warning, "what is asked for forwarding is not in the routes: " + std::string(notTaken));
+}
+
+std::optional<MeshRoutes::Impl::Hops> MeshRoutes::Impl::hopsNow() const {
+    Hops all;
+    const auto add = [&](const std::string& interface, const IpAddress& via) {
+        const auto& mesh = options.interfaces;
+        if (std::find(mesh.begin(), mesh.end(), interface) != mesh.end() && all.size() < channel::maxMeshNeighbours)
+            all.insert({interface, via});
+    };
+    if (byBabel()) {
+        for (const auto& [id, route] : socket->table().routes()) {
+            if (route.installed) add(route.interface, route.via);
+        }
+        return all;
+    }
+    const auto known = tun::kernelRoutes();
+    if (!known) return std::nullopt;
+    for (const tun::KernelRoute& route : *known) add(route.interface, route.via);
+    return all;
+}
+
+void MeshRoutes::Impl::tellHops() {
+    auto now = hopsNow();
+    if (!now || now == told) return;
+    told = std::move(now);
+    ports.tell(channel::MeshHops{{told->begin(), told->end()}});
+}
+
+void MeshRoutes::Impl::look() {
+    tellHops();
+    lookTimer = ports.timers.after(byBabel() ? lookEvery : readKernelEvery, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->look();
+    });
+}
+
+MeshRoutes::MeshRoutes(Ports ports, MeshRouteOptions options)
+    : m_impl(std::make_shared<Impl>(std::move(ports), std::move(options))) {}
 
 MeshRoutes::~MeshRoutes() {
-    if (m_impl->again != 0) m_impl->timers.cancel(m_impl->again);
+    m_impl->ports.timers.cancel(m_impl->again);
+    m_impl->ports.timers.cancel(m_impl->lookTimer);
 }
 
 void MeshRoutes::start() {
-    if (!m_impl->babel.empty()) m_impl->connect();
+    if (!m_impl->options.babel.empty()) m_impl->connect();
+    if (!m_impl->options.interfaces.empty()) m_impl->look();
+}
+
+void MeshRoutes::secretaryUp() {
+    m_impl->told.reset();
+    if (!m_impl->options.interfaces.empty()) m_impl->tellHops();
+}
+
+void MeshRoutes::price(const std::optional<Money>& perKb) {
+    m_impl->cost = perKb ? routes::pricedCost(*perKb) : routes::maxPricedCost;
+    m_impl->settle();
 }
 
 json MeshRoutes::report(const std::optional<IpAddress>& to) const {
@@ -108,7 +201,7 @@ json MeshRoutes::report(const std::optional<IpAddress>& to) const {
         more = shown.size() >= mostShown;
         if (!more) shown.push_back(std::move(route));
     };
-    if (m_impl->socket && m_impl->socket->complete()) {
+    if (m_impl->byBabel()) {
         const routes::BabelTable& table = m_impl->socket->table();
         if (to) {
             if (const routes::BabelRoute* route = table.routeTo(*to)) add(toJson(table, *route));
@@ -117,7 +210,10 @@ json MeshRoutes::report(const std::optional<IpAddress>& to) const {
                 if (route.installed && !more) add(toJson(table, route));
             }
         }
-        return {{"source", "babeld"}, {"trouble", ""}, {"routes", std::move(shown)}, {"more", more}};
+        return {{"source", "babeld"},
+                {"trouble", m_impl->refusalNoted ? notTaken : ""},
+                {"routes", std::move(shown)},
+                {"more", more}};
     }
     const auto known = tun::kernelRoutes();
     std::string trouble = m_impl->trouble;

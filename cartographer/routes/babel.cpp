@@ -73,9 +73,10 @@ std::optional<BabelNeighbour> neighbourOf(const Words& words) {
     const auto interface = name(words.after("if", 3));
     const auto at = address(words.after("address", 3));
     const auto asks = number<BabelCost>(words.after("txcost", 3));
+    const auto told = number<BabelCost>(words.after("rxcost", 3));
     const auto cost = number<BabelCost>(words.after("cost", 3));
-    if (!interface || !at || !asks || !cost) return std::nullopt;
-    return BabelNeighbour{*interface, *at, *asks, *cost};
+    if (!interface || !at || !asks || !told || !cost) return std::nullopt;
+    return BabelNeighbour{*interface, *at, *asks, *told, *cost};
 }
 
 std::optional<BabelRoute> routeOf(const Words& words) {
@@ -154,6 +155,12 @@ const BabelRoute* BabelTable::routeTo(const IpAddress& address) const {
         if (best == nullptr || route.to.length() > best->to.length()) best = &route;
     }
     return best;
+}
+
+bool BabelTable::tells(const std::string& interface, BabelCost cost) const {
+    return std::any_of(m_neighbours.begin(), m_neighbours.end(), [&](const auto& item) {
+        return item.second.interface == interface && item.second.told == cost;
+    });
 }
 
 BabelCost pricedCost(Money perKb) {

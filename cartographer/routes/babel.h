@@ -25,6 +25,7 @@ struct BabelNeighbour {
     std::string interface;
     IpAddress address;                  // link-local, as its advert has it
     BabelCost asks = babelUnreachable;  // what it says that sending to it costs
+    BabelCost told = babelUnreachable;  // what it is told that sending to this node costs
     BabelCost cost = babelUnreachable;  // of the link to it, as routes count it
     friend bool operator==(const BabelNeighbour&, const BabelNeighbour&) = default;
 };
@@ -71,6 +72,8 @@ public:
     [[nodiscard]] const std::map<std::string, BabelOwn>& own() const { return m_own; }
     // The installed route for packets to an address, by longest match; routes for some sources only are left out.
     [[nodiscard]] const BabelRoute* routeTo(const IpAddress& address) const;
+    // A neighbour on this interface is told that sending to this node costs that.
+    [[nodiscard]] bool tells(const std::string& interface, BabelCost cost) const;
 
 private:
     std::map<std::string, BabelInterface> m_interfaces;
@@ -81,7 +84,7 @@ private:
 
 // What one hop costs beside its price, and what a nanodollar per kB adds: all nodes of a mesh must count alike.
 inline constexpr BabelCost hopCost = 96;
-inline constexpr BabelCost maxPricedCost = 20'000;
+inline constexpr BabelCost maxPricedCost = 20'000;  // also of who passes nothing on
 // The cost of a link to whoever asks this price, rounded up to whole nanodollars.
 [[nodiscard]] BabelCost pricedCost(Money perKb);
 // Back: what such a cost says that is asked. Nothing: less than a hop costs, so it is not counted like this, or the most that can be said.

@@ -1,11 +1,15 @@
 #include "cartographer/routes/babel_socket.h"
 
+#include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -15,6 +19,7 @@ namespace {
 
 constexpr size_t maxReadAtOnce = 1 << 20;
 constexpr unsigned maxMalformed = 16;
+constexpr int connectWithin = 200;  // milliseconds: inside the machine it is done at once
 
 bool isInterfaceName(const std::string& name) {
     if (name.empty() || name.size() > 15) return false;
@@ -25,13 +30,41 @@ bool isInterfaceName(const std::string& name) {
     return true;
 }
 
+// 0: neither a path nor a port.
+socklen_t addressOf(const std::string& place, sockaddr_storage& out) {
+    uint16_t port = 0;
+    const char* const end = place.data() + place.size();
+    if (const auto read = std::from_chars(place.data(), end, port); read.ptr == end && port != 0) {
+        auto& tcp = reinterpret_cast<sockaddr_in6&>(out);
+        tcp.sin6_family = AF_INET6;
+        tcp.sin6_port = htons(port);
+        tcp.sin6_addr = in6addr_loopback;
+        return sizeof tcp;
+    }
+    auto& local = reinterpret_cast<sockaddr_un&>(out);
+    if (place.empty() || place.size() >= sizeof local.sun_path || place.find('\0') != std::string::npos) return 0;
+    local.sun_family = AF_UNIX;
+    std::copy(place.begin(), place.end(), local.sun_path);
+    return sizeof local;
+}
+
+int connectTo(int socket, const sockaddr_storage& there, socklen_t size) {
+    if (::connect(socket, reinterpret_cast<const sockaddr*>(&there), size) == 0) return 0;
+    if (errno != EINPROGRESS) return errno;
+    pollfd done{socket, POLLOUT, 0};
+    if (::poll(&done, 1, connectWithin) != 1) return ETIMEDOUT;
+    int error = 0;
+    socklen_t length = sizeof error;
+    return ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
 }  // namespace
 
 std::string_view describe(BabelError error) {
     switch (error) {
-    case BabelError::BadPath: return "this is no path of a socket";
-    case BabelError::NobodyThere: return "no babeld listens there; start it with -G and this path";
-    case BabelError::NotAllowed: return "this user may not open babeld's socket";
+    case BabelError::BadPath: return "this is neither the path of a socket nor a port";
+    case BabelError::NobodyThere: return "no babeld listens there; start it with -G and this path or port";
+    case BabelError::NotAllowed: return "this user may not open babeld's socket; see --babel in netpasd(8)";
     case BabelError::NotBabel: return "whoever listens there is not babeld";
     case BabelError::Closed: return "babeld has closed the connection";
     case BabelError::Behind: return "babeld cannot be understood, or does not read";
@@ -39,16 +72,14 @@ std::string_view describe(BabelError error) {
     return "";
 }
 
-tl::expected<BabelSocket, BabelError> BabelSocket::connect(const std::string& path) {
-    sockaddr_un there{};
-    there.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof there.sun_path || path.find('\0') != std::string::npos)
-        return tl::unexpected(BabelError::BadPath);
-    std::memcpy(there.sun_path, path.data(), path.size());
-    BabelSocket made(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+tl::expected<BabelSocket, BabelError> BabelSocket::connect(const std::string& place) {
+    sockaddr_storage there{};
+    const socklen_t size = addressOf(place, there);
+    if (size == 0) return tl::unexpected(BabelError::BadPath);
+    BabelSocket made(::socket(there.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (made.m_socket < 0) return tl::unexpected(BabelError::NobodyThere);
-    if (::connect(made.m_socket, reinterpret_cast<const sockaddr*>(&there), sizeof there) != 0) {
-        const bool forbidden = errno == EACCES || errno == EPERM;
+    if (const int error = connectTo(made.m_socket, there, size); error != 0) {
+        const bool forbidden = error == EACCES || error == EPERM;
         return tl::unexpected(forbidden ? BabelError::NotAllowed : BabelError::NobodyThere);
     }
     if (auto sent = made.send("monitor\n"); !sent) return tl::unexpected(sent.error());

@@ -23,8 +23,8 @@ enum class BabelError : uint8_t {
 
 class BabelSocket {
 public:
-    // Of babeld's option -g (reads) or -G (also sets prices).
-    [[nodiscard]] static tl::expected<BabelSocket, BabelError> connect(const std::string& path);
+    // Of babeld's option -g (reads) or -G (also sets prices): the path of a socket, or a port of ::1.
+    [[nodiscard]] static tl::expected<BabelSocket, BabelError> connect(const std::string& place);
     BabelSocket(BabelSocket&& other) noexcept;
     BabelSocket& operator=(BabelSocket&& other) noexcept;
     BabelSocket(const BabelSocket&) = delete;

@@ -98,6 +98,7 @@ bool mayCome(const Message& message, Side from, Capabilities granted) {
             [&](const MeshSay& m) { return fromSecretary(m); },
             [&](const SetMesh& m) { return fromSecretary(m); },
             [&](const FlowsSeen& m) { return fromAgent(m); },
+            [&](const MeshHops& m) { return fromAgent(m); },
         },
         message);
 }

@@ -8,6 +8,7 @@
 
 #include "core/bytes.h"
 #include "core/link_address.h"
+#include "core/money.h"
 #include "core/net_address.h"
 
 namespace netpas::channel {
@@ -70,6 +71,17 @@ struct MeshNeighbour {
 // Secretary: all neighbours, not a change. Stays when the session ends.
 struct SetMesh {
     std::vector<MeshNeighbour> neighbours;
+    std::optional<Money> perKb{};  // asked now for passing on what a neighbour sends; nothing: that is not sold
+};
+// A next hop of routes.
+struct MeshHop {
+    std::string interface;
+    IpAddress via;
+    friend auto operator<=>(const MeshHop&, const MeshHop&) = default;
+};
+// Agent: all next hops on its links that routes go through; after Welcome and whenever they changed.
+struct MeshHops {
+    std::vector<MeshHop> inUse;
 };
 
 // Where a neighbour is.

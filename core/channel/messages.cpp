@@ -402,6 +402,7 @@ void fields(A& a, Ref<A, Devices> m) {
 }
 
 constexpr auto eachAddress = [](auto& archive, auto& address) { archive.address(address); };
+constexpr auto eachAmount = [](auto& archive, auto& amount) { archive.money(amount); };
 template <typename A>
 void fields(A& a, Ref<A, MeshLink> m) {
     a.text(m.interface, maxInterface);
@@ -456,6 +457,16 @@ void fields(A& a, Ref<A, MeshNeighbour> m) {
 template <typename A>
 void fields(A& a, Ref<A, SetMesh> m) {
     a.list(m.neighbours, maxMeshNeighbours, each);
+    a.optional(m.perKb, eachAmount);
+}
+template <typename A>
+void fields(A& a, Ref<A, MeshHop> m) {
+    a.text(m.interface, maxInterface);
+    a.address(m.via);
+}
+template <typename A>
+void fields(A& a, Ref<A, MeshHops> m) {
+    a.list(m.inUse, maxMeshNeighbours, each);
 }
 template <typename A>
 void fields(A& a, Ref<A, MeshPlace> m) {
@@ -498,9 +509,9 @@ namespace netpas::channel {
 namespace {
 
 // The first byte of a message (PROTOCOL.md), in the order of the variant.
-constexpr std::array<uint8_t, std::variant_size_v<Message>> types{1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21,  32, 33,
-                                                                  34, 35, 36, 48, 49, 50, 51, 52, 64, 65, 80,  81, 82,
-                                                                  66, 37, 22, 23, 24, 25, 96, 97, 98, 99, 100, 101};
+constexpr std::array<uint8_t, std::variant_size_v<Message>> types{
+    1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21, 32, 33, 34, 35, 36, 48,  49,  50, 51,
+    52, 64, 65, 80, 81, 82, 66, 37, 22, 23, 24, 25, 96, 97, 98, 99, 100, 101, 102};
 
 template <size_t... I>
 Message emptyOf(size_t index, std::index_sequence<I...>) {

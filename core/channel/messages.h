@@ -374,7 +374,7 @@ using Message = std::variant<Hello, Welcome, Goodbye, Ping, Pong, Home, AgentSta
                              JoinAnswer, SetFlows, FlowsApplied, Counters, Drain, Drained, StreamOpen, StreamOpened,
                              StreamData, StreamCredit, StreamClosed, ApiRequest, ApiAnswer, DeviceAsks, DeviceAnswer,
                              Devices, Processes, NotDelivered, FindSeller, SellerFound, SellerCall, SellerAnswer,
-                             MeshLinks, MeshHeard, MeshCounts, MeshSay, SetMesh, FlowsSeen>;
+                             MeshLinks, MeshHeard, MeshCounts, MeshSay, SetMesh, FlowsSeen, MeshHops>;
 
 [[nodiscard]] tl::expected<Bytes, MessageError> encode(const Message& message);
 [[nodiscard]] tl::expected<Message, MessageError> decode(ByteView bytes);

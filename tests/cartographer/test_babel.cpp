@@ -1,14 +1,8 @@
 // Routes of a mesh as babeld tells them: lines in any order, a socket that breaks in the middle, prices as costs.
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include <QTemporaryDir>
 #include <QtTest>
-#include <array>
-#include <cstring>
 
 #include "cartographer/routes/babel_socket.h"
+#include "tests/cartographer/fake_babel.h"
 
 using namespace netpas;
 using namespace netpas::routes;
@@ -16,49 +10,12 @@ using Line = BabelTable::Line;
 
 namespace {
 
-const std::string greeting = "BABEL 1.0\nversion babeld-1.12.1\nhost h\nmy-id 02:00:00:00:00:00:00:01\nok\n";
+using fake::greeting;
 const std::string routeLine =
     "add route 1a prefix 203.0.113.0/24 from 0.0.0.0/0 installed yes id 02:00:00:00:00:00:00:02 metric 396 "
     "refmetric 96 via fe80::2 if wb";
 
 IpAddress address(const char* text) { return IpAddress::parse(text).value_or(IpAddress()); }
-
-// Stands where babeld would.
-class Daemon {
-public:
-    Daemon() {
-        sockaddr_un here{};
-        here.sun_family = AF_UNIX;
-        const std::string at = path();
-        std::memcpy(here.sun_path, at.data(), at.size());
-        m_listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
-        const bool bound = ::bind(m_listener, reinterpret_cast<const sockaddr*>(&here), sizeof here) == 0;
-        if (!bound || ::listen(m_listener, 4) != 0) qFatal("no socket");
-    }
-    ~Daemon() {
-        hangUp();
-        ::close(m_listener);
-    }
-    [[nodiscard]] std::string path() const { return m_folder.filePath("s").toStdString(); }
-    void accept() { m_client = ::accept(m_listener, nullptr, nullptr); }
-    void say(const std::string& text) const {
-        QCOMPARE(::send(m_client, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
-    }
-    [[nodiscard]] std::string heard() const {
-        std::array<char, 4096> buffer{};
-        const ssize_t size = ::recv(m_client, buffer.data(), buffer.size(), MSG_DONTWAIT);
-        return size > 0 ? std::string(buffer.data(), static_cast<size_t>(size)) : "";
-    }
-    void hangUp() {
-        if (m_client >= 0) ::close(m_client);
-        m_client = -1;
-    }
-
-private:
-    QTemporaryDir m_folder;
-    int m_listener = -1;
-    int m_client = -1;
-};
 
 }  // namespace
 
@@ -80,7 +37,7 @@ private slots:
         QVERIFY(table.take(routeLine) == Line::Change);
         QVERIFY(table.interfaces().at("wb").up);
         const BabelNeighbour neighbour = table.neighbours().at(0x5f);
-        QVERIFY((neighbour == BabelNeighbour{"wb", address("fe80::2"), 300, 307}));
+        QVERIFY((neighbour == BabelNeighbour{"wb", address("fe80::2"), 300, 96, 307}));
         const BabelRoute& route = table.routes().at(0x1a);
         QVERIFY(route.to == *IpPrefix::parse("203.0.113.0/24") && route.metric == 396 && route.claimed == 96);
         QVERIFY(route.installed && route.via == address("fe80::2") && route.interface == "wb");
@@ -140,8 +97,8 @@ private slots:
     }
 
     void theSocketReadsInPiecesAndAsksPrices() {
-        Daemon daemon;
-        auto socket = BabelSocket::connect(daemon.path());
+        fake::Babel daemon;
+        auto socket = BabelSocket::connect(daemon.place());
         QVERIFY(socket.has_value());
         daemon.accept();
         QCOMPARE(daemon.heard(), std::string("monitor\n"));
@@ -163,21 +120,43 @@ private slots:
         QVERIFY(socket->read().error() == BabelError::Closed);
     }
 
+    void aPortOfThisMachineWillDoToo() {
+        fake::Babel daemon(true);
+        auto socket = BabelSocket::connect(daemon.place());
+        QVERIFY(socket.has_value());
+        daemon.accept();
+        QCOMPARE(daemon.heard(), std::string("monitor\n"));
+        daemon.say(greeting + "ok\n");
+        QVERIFY(socket->read().has_value() && socket->complete());
+        const std::string port = daemon.place();
+        daemon.stop();
+        QVERIFY(BabelSocket::connect(port).error() == BabelError::NobodyThere);
+        QVERIFY(BabelSocket::connect("65536").error() == BabelError::NobodyThere);  // a file of that name
+    }
+
+    void whatNeighboursAreToldIsKnown() {
+        BabelTable table;
+        QVERIFY(!table.tells("wb", 96));
+        QVERIFY(table.take("add neighbour 5f address fe80::2 if wb reach ffff rxcost 96 txcost 300 cost 307") ==
+                Line::Change);
+        QVERIFY(table.tells("wb", 96) && !table.tells("wb", 300) && !table.tells("wc", 96));
+    }
+
     void whoIsNotBabelIsLeft() {
-        Daemon daemon;
-        QVERIFY(BabelSocket::connect(daemon.path() + "x").error() == BabelError::NobodyThere);
+        fake::Babel daemon;
+        QVERIFY(BabelSocket::connect(daemon.place() + "x").error() == BabelError::NobodyThere);
         QVERIFY(BabelSocket::connect(std::string(200, 'x')).error() == BabelError::BadPath);
-        auto other = BabelSocket::connect(daemon.path());
+        auto other = BabelSocket::connect(daemon.place());
         daemon.accept();
         daemon.say("220 mail.example ESMTP\n");
         QVERIFY(other->read().error() == BabelError::NotBabel);
         daemon.hangUp();
-        auto endless = BabelSocket::connect(daemon.path());
+        auto endless = BabelSocket::connect(daemon.place());
         daemon.accept();
         daemon.say(std::string(2 * maxBabelLine, 'x'));
         QVERIFY(endless->read().error() == BabelError::Behind);
         daemon.hangUp();
-        auto nonsense = BabelSocket::connect(daemon.path());
+        auto nonsense = BabelSocket::connect(daemon.place());
         daemon.accept();
         std::string lines = greeting;
         for (int i = 0; i < 30; ++i) lines += "add route\n";
