@@ -184,7 +184,7 @@ void addSettings(CLI::App& verb, const Shared& given) {
     verb.add_option("--accept", given->accept, "offers at these prices")->check(CLI::IsMember({"automatic", "ask"}));
     verb.add_option("--credit", given->credit, "most that a neighbour may owe before its packets stop, in dollars");
     verb.add_option("--automatic", given->automatic, "what this node buys by itself")
-        ->check(CLI::IsMember({"nothing", "best", "every"}));
+        ->check(CLI::IsMember({"nothing", "best", "every", "routes"}));
     verb.add_option("--most-upstream", given->mostUpstream, "… at most at this price per kB");
     verb.add_option("--most-downstream", given->mostDownstream, "… likewise");
     verb.add_option("--limit", given->limit, "of all charges of an agreement, in dollars");

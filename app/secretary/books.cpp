@@ -183,6 +183,7 @@ tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
     listener.up = [&purchases](std::span<const FlowCounters> held) { purchases.agentUp(held); };
     NeighbourDesk& neighbours = *m_open->neighbours;
     listener.meshLinks = [&neighbours](const channel::MeshLinks& links) { neighbours.links(links); };
+    listener.meshHops = [&neighbours](const channel::MeshHops& hops) { neighbours.hops(hops); };
     listener.meshCounts = [&neighbours](const channel::MeshCounts& counts) { neighbours.counted(counts); };
     listener.meshHeard = [&neighbours](const channel::MeshHeard& heard) { neighbours.heard(heard); };
     listener.flowsSeen = [&routes = *m_open->routes](const channel::FlowsSeen& seen) { routes.seen(seen); };

@@ -19,6 +19,7 @@ const char* text(MeshBuys buys) {
     case MeshBuys::Nothing: return "nothing";
     case MeshBuys::Best: return "best";
     case MeshBuys::Every: return "every";
+    case MeshBuys::Routes: return "routes";
     }
     return "";
 }
@@ -80,12 +81,12 @@ tl::expected<MeshSettings, BadField> meshSettingsFromJson(const json& object, co
     }
     if (const std::string automatic = fields.text("automatic"); !automatic.empty()) {
         bool known = false;
-        for (const MeshBuys buys : {MeshBuys::Nothing, MeshBuys::Best, MeshBuys::Every}) {
+        for (const MeshBuys buys : {MeshBuys::Nothing, MeshBuys::Best, MeshBuys::Every, MeshBuys::Routes}) {
             if (automatic != text(buys)) continue;
             next.buys = buys;
             known = true;
         }
-        if (!known) fields.fail("automatic is nothing, best or every");
+        if (!known) fields.fail("automatic is nothing, best, every or routes");
     }
     readMoney(fields, "credit", next.credit);
     readMoney(fields, "limit", next.limit);

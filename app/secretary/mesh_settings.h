@@ -18,6 +18,7 @@ enum class MeshBuys : uint8_t {
     Nothing,  // but what somebody asks for
     Best,     // from the best neighbour in each direction
     Every,    // from every neighbour that sells: where routes choose whose link a packet takes
+    Routes,   // from those of them that routes in use go through
 };
 
 struct MeshSettings {

@@ -14,6 +14,8 @@ constexpr std::chrono::seconds answerWithin{15};
 constexpr std::chrono::seconds firstPause{5}, longestPause{600};
 // The next agreement is offered before this one is over: a third of its time, or a quarter of its money.
 constexpr int timeLeft = 3, moneyLeft = 4;
+// Routes come and go; an agreement under which nothing is sent costs nothing.
+constexpr std::chrono::seconds unusedFor{60};
 
 }  // namespace
 
@@ -28,7 +30,7 @@ const books::Agreement* NeighbourDesk::running(const PublicKey& neighbour, Direc
     return found;
 }
 
-std::vector<neighbours::Candidate> NeighbourDesk::candidates(Direction direction) const {
+std::vector<neighbours::Candidate> NeighbourDesk::sellers(Direction direction) const {
     std::vector<neighbours::Candidate> all;
     const SteadyTime now = m_ports.clock.steady();
     const bool up = direction == Direction::Upstream;
@@ -37,10 +39,15 @@ std::vector<neighbours::Candidate> NeighbourDesk::candidates(Direction direction
         const agreement::Prices asks = known.asks(now);
         const auto& price = up ? asks.upstream : asks.downstream;
         if (!price || *price > most || known.place.isp == IspId{0} || !m_counted.contains(key)) continue;
-        // Who reaches the internet through this node is no way to it.
-        if (running(key, direction, false) != nullptr) continue;
         all.push_back({key, *price, std::nullopt});
     }
+    return all;
+}
+
+// Who reaches the internet through this node is no way to it.
+std::vector<neighbours::Candidate> NeighbourDesk::candidates(Direction direction) const {
+    std::vector<neighbours::Candidate> all = sellers(direction);
+    std::erase_if(all, [&](const auto& one) { return running(one.neighbour, direction, false) != nullptr; });
     return all;
 }
 
@@ -51,10 +58,11 @@ void NeighbourDesk::choose() {
     if (m_tries.size() > mostTries)
         std::erase_if(m_tries, [this](const auto& item) { return m_table.find(item.first.first) == nullptr; });
     if (m_settings.buys == MeshBuys::Every) {
-        for (const neighbours::Candidate& one : candidates(Direction::Upstream))
+        for (const neighbours::Candidate& one : sellers(Direction::Upstream))
             buyFrom(one.neighbour, Direction::Upstream);
         return;
     }
+    if (m_settings.buys == MeshBuys::Routes) return followRoutes();
     for (const Direction direction : {Direction::Upstream, Direction::Downstream}) {
         auto& chooser = direction == Direction::Upstream ? m_upstream : m_downstream;
         const auto chosen = chooser.choose(candidates(direction), {}, now);
@@ -63,6 +71,34 @@ void NeighbourDesk::choose() {
         const books::Agreement* const with = running(chosen->neighbour, direction, true);
         if (with != nullptr && with->state == State::Active) leaveOthers(chosen->neighbour, direction);
     }
+}
+
+bool NeighbourDesk::isNextHop(const NeighbourPlace& place) const {
+    return std::any_of(m_hops->begin(), m_hops->end(), [&](const channel::MeshHop& hop) {
+        return hop.interface == place.interface && (hop.via == place.address || hop.via == place.address4);
+    });
+}
+
+// A neighbour may well be a customer, too: each pays for what it sends.
+void NeighbourDesk::followRoutes() {
+    if (!m_hops) return;
+    const SteadyTime now = m_ports.clock.steady();
+    for (const auto& [key, known] : m_table.all()) {
+        if (isNextHop(known.place)) m_lastUsed[key] = now;
+    }
+    for (const neighbours::Candidate& one : sellers(Direction::Upstream)) {
+        const auto last = m_lastUsed.find(one.neighbour);
+        if (last != m_lastUsed.end() && last->second == now) buyFrom(one.neighbour, Direction::Upstream);
+    }
+    std::vector<books::AgreementId> over;
+    for (const auto& [id, one] : m_engine->agreements()) {
+        if (!one.buying || !one.running() || one.terms.direction != Direction::Upstream) continue;
+        // What runs when the agent begins to tell has its time, too.
+        const SteadyTime last = m_lastUsed.try_emplace(one.peer(), now).first->second;
+        if (now - last >= unusedFor && originOf(id).automatic) over.push_back(id);
+    }
+    for (const books::AgreementId& id : over) (void)m_engine->end(id, agreement::EndReason::Wish);
+    std::erase_if(m_lastUsed, [&](const auto& item) { return now - item.second > 2 * unusedFor; });
 }
 
 void NeighbourDesk::buyFrom(const PublicKey& neighbour, Direction direction) {

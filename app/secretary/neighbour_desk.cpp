@@ -143,9 +143,13 @@ void NeighbourDesk::links(const channel::MeshLinks& links) {
     forwardSoon();
 }
 
+void NeighbourDesk::hops(const channel::MeshHops& hops) { m_hops = hops.inUse; }
+
 void NeighbourDesk::agentLost() {
     m_agentThere = false;
     m_links = {};
+    m_hops.reset();
+    m_lastUsed.clear();
 }
 
 void NeighbourDesk::refuse(std::string_view why) { ++m_refused[std::string(why)]; }
@@ -265,8 +269,7 @@ void NeighbourDesk::advertise() {
     advert.issued = m_ports.clock.now();
     advert.lifetime = advertLife;
     advert.isp = m_ports.receivesAt();
-    // Who cannot be paid sells nothing.
-    const bool sells = advert.isp != IspId{0} && !m_engine->broken();
+    const bool sells = canBePaid();
     if (sells) advert.prices = m_asking;
     if (sells && m_next) {
         const auto left = std::chrono::ceil<std::chrono::seconds>(m_next->first - now);
@@ -280,6 +283,9 @@ void NeighbourDesk::advertise() {
         if (agreement::isValid(advert)) m_ports.say({link.interface, {}, agreement::sign(advert, m_ports.me)});
     }
 }
+
+// Who cannot be paid sells nothing.
+bool NeighbourDesk::canBePaid() const { return m_ports.receivesAt() != IspId{0} && !m_engine->broken(); }
 
 // --- who has packets forwarded
 
@@ -319,10 +325,13 @@ void NeighbourDesk::forward() {
                   (pays && until > told->second.second + worthTelling);
         next.emplace(key, std::pair(std::move(one), until));
     }
-    if (!changed && next.size() == m_told.size()) return;
+    const auto perKb = canBePaid() ? m_asking.upstream : std::nullopt;
+    if (!changed && next.size() == m_told.size() && perKb == m_toldPrice) return;
     m_toldAgent = true;
     m_told = std::move(next);
+    m_toldPrice = perKb;
     channel::SetMesh all;
+    all.perKb = perKb;
     for (const auto& [key, one] : m_told) all.neighbours.push_back(one.first);
     m_ports.setMesh(all);
     std::erase_if(m_counted, [&](const auto& item) { return !m_told.contains(item.first); });

@@ -105,6 +105,7 @@ public:
 
     // The agent's side.
     void links(const channel::MeshLinks& links);
+    void hops(const channel::MeshHops& hops);
     void counted(const channel::MeshCounts& counts);
     void heard(const channel::MeshHeard& heard);
     void agentLost();
@@ -171,6 +172,7 @@ private:
     void refuse(std::string_view why);
     void forward();
     void forwardSoon();
+    [[nodiscard]] bool canBePaid() const;
     void keepPlaces();
     void order(const books::SettlementOrder& order);
     [[nodiscard]] std::optional<agreement::RefuseReason> judge(const agreement::Terms& terms) const;
@@ -181,7 +183,10 @@ private:
 
     // neighbour_choice.cpp
     void choose();
+    [[nodiscard]] std::vector<neighbours::Candidate> sellers(agreement::Direction direction) const;
     [[nodiscard]] std::vector<neighbours::Candidate> candidates(agreement::Direction direction) const;
+    void followRoutes();
+    [[nodiscard]] bool isNextHop(const NeighbourPlace& place) const;
     void buyFrom(const PublicKey& neighbour, agreement::Direction direction);
     void leaveOthers(const std::optional<PublicKey>& chosen, agreement::Direction direction);
     [[nodiscard]] const books::Agreement* running(const PublicKey& neighbour, agreement::Direction direction,
@@ -203,7 +208,10 @@ private:
     std::map<books::AgreementId, Asked> m_asked;
     std::map<PublicKey, Counted> m_counted;
     std::map<PublicKey, std::pair<channel::MeshNeighbour, SteadyTime>> m_told;  // to the agent, and until when it holds
+    std::optional<Money> m_toldPrice;                                           // with that
     std::map<Pick, Try> m_tries;
+    std::optional<std::vector<channel::MeshHop>> m_hops;  // that routes go through; nothing: the agent has not said yet
+    std::map<PublicKey, SteadyTime> m_lastUsed;           // by routes
     neighbours::Chooser m_upstream{neighbours::Chooser::Options{}}, m_downstream{neighbours::Chooser::Options{}};
     std::map<std::string, uint64_t> m_refused;
     channel::MeshLinks m_links;

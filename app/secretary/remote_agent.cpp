@@ -96,6 +96,7 @@ public:
     channel::Devices devices;
     std::optional<std::vector<uint32_t>> running;
     channel::MeshLinks meshLinks;
+    std::optional<channel::MeshHops> meshHops;
     uint64_t generation = 0;
     uint32_t nextRequest = 1;
     std::map<uint64_t, SetDone> sets;
@@ -134,6 +135,7 @@ void RemoteAgent::Impl::onHello(const channel::Hello& hello) {
     report = {true, hello.name, false, {}};
     running.reset();
     meshLinks = {};
+    meshHops.reset();
     held.clear();
     for (const channel::FlowCounters& counters : hello.held) {
         if (held.size() < mostHeld) held.push_back(fromChannel(counters));
@@ -205,6 +207,9 @@ void RemoteAgent::Impl::onMessage(channel::Message message) {
     } else if (auto* links = std::get_if<channel::MeshLinks>(&message)) {
         meshLinks = std::move(*links);
         if (listener.meshLinks) listener.meshLinks(meshLinks);
+    } else if (auto* hops = std::get_if<channel::MeshHops>(&message)) {
+        meshHops = std::move(*hops);
+        if (listener.meshHops) listener.meshHops(*meshHops);
     } else if (const auto* counts = std::get_if<channel::MeshCounts>(&message)) {
         if (listener.meshCounts) listener.meshCounts(*counts);
     } else if (const auto* heard = std::get_if<channel::MeshHeard>(&message)) {
@@ -331,6 +336,7 @@ void RemoteAgent::listen(Listener listener) {
         if (self->home && self->listener.home) self->listener.home(*self->home);
         if (self->running && self->listener.processes) self->listener.processes(*self->running);
         if (self->meshLinks.on && self->listener.meshLinks) self->listener.meshLinks(self->meshLinks);
+        if (self->meshHops && self->listener.meshHops) self->listener.meshHops(*self->meshHops);
     });
 }
 

@@ -48,6 +48,7 @@ public:
         std::function<void(std::span<const uint32_t>)> processes;
         // Neighbours on its links.
         std::function<void(const channel::MeshLinks&)> meshLinks;
+        std::function<void(const channel::MeshHops&)> meshHops;
         std::function<void(const channel::MeshCounts&)> meshCounts;
         std::function<void(const channel::MeshHeard&)> meshHeard;
         std::function<void(const channel::FlowsSeen&)> flowsSeen;

@@ -61,7 +61,7 @@ struct Node {
     channel::SetMesh filter;
     std::map<LinkAddress, channel::MeshCount> counts;  // of who is in the filter
     std::unique_ptr<NeighbourDesk> desk;
-    bool canPay = true;
+    bool canPay = true, canBePaid = true;
     std::optional<AgreementOrigin> lastOrigin;
 };
 
@@ -160,7 +160,7 @@ void Node::start() {
                                  lastOrigin = wanted.origin;
                                  world.pay(*this, wanted, ended);
                              },
-                             [] { return isp; }, [this] { return canPay; }},
+                             [this] { return canBePaid ? isp : IspId{0}; }, [this] { return canPay; }},
                             NeighbourDesk::engineOptions());
     desk = std::move(*opened);
     desk->links(links());
@@ -277,6 +277,63 @@ private slots:
         world[0].canPay = true;
         world.run(20s);
         QCOMPARE(world[0].active(), size_t{1});
+    }
+
+    void whatRoutesGoThroughIsBoughtAndLeftWhenTheyHaveGoneForGood() {
+        World world(3);
+        Node &near = world[0], &one = world[1], &other = world[2];
+        for (Node* node : {&near, &one, &other}) {
+            MeshSettings settings = buys(MeshBuys::Routes);
+            settings.asks = sells("0.000001").asks;
+            QVERIFY(node->desk->set(settings));
+        }
+        const auto hop = [](const Node& to) { return channel::MeshHop{mesh, to.address()}; };
+        world.run(20s);
+        QVERIFY(!one.lets(near, true));  // the agent has not said yet
+        near.desk->hops({{hop(one), {"elsewhere", other.address()}}});
+        one.desk->hops({{hop(near)}});
+        world.run(10s);
+        QVERIFY(one.lets(near, true) && near.lets(one, true));  // each pays for what it sends
+        QVERIFY(!other.lets(near, true) && !near.lets(other, true));
+        // Routes come and go.
+        near.desk->hops({{hop(other)}});
+        world.run(40s);
+        QVERIFY(one.lets(near, true) && other.lets(near, true));
+        near.desk->hops({{hop(one)}});
+        world.run(40s);
+        QVERIFY(one.lets(near, true) && other.lets(near, true));
+        world.run(40s);
+        QVERIFY(one.lets(near, true) && !other.lets(near, true));
+        // While the agent is away nothing is left, and what it finds has its time when it is back.
+        near.desk->agentLost();
+        world.run(100s);
+        near.desk->links(near.links());
+        near.desk->hops({});
+        world.run(40s);
+        QVERIFY(one.lets(near, true));
+        world.run(40s);
+        QVERIFY(!one.lets(near, true) && near.lets(one, true));
+    }
+
+    void theAgentIsToldWhatIsAsked() {
+        World world(1);
+        Node& node = world[0];
+        world.run(1s);
+        QVERIFY(!node.filter.perKb);
+        QVERIFY(node.desk->set(sells("0.000001")));
+        world.run(1s);
+        QVERIFY(node.filter.perKb == dollars("0.000001"));
+        // With the notice that neighbours have.
+        MeshSettings dearer = sells("0.000002");
+        dearer.notice = 10s;
+        QVERIFY(node.desk->set(dearer));
+        world.run(8s);
+        QVERIFY(node.filter.perKb == dollars("0.000001"));
+        world.run(4s);
+        QVERIFY(node.filter.perKb == dollars("0.000002"));
+        node.canBePaid = false;
+        world.run(1s);
+        QVERIFY(!node.filter.perKb);
     }
 
     void anAgreementIsRenewedBeforeItEnds() {
@@ -451,6 +508,8 @@ private slots:
         QVERIFY(!meshSettingsFromJson(json{{"price", "1"}}, given));
         const auto none = meshSettingsFromJson(json{{"upstream_per_kb", nullptr}}, settings);
         QVERIFY(none && !none->asks.upstream && none->buys == MeshBuys::Every);
+        const auto routes = meshSettingsFromJson(json{{"automatic", "routes"}}, settings);
+        QVERIFY(routes && routes->buys == MeshBuys::Routes);
     }
 };
 
