@@ -11,6 +11,12 @@ constexpr milliseconds shortestStall{700};
 
 milliseconds rounded(PlayerTime::duration duration) { return std::chrono::duration_cast<milliseconds>(duration); }
 
+// All the time, as far as the player says it.
+bool filmAhead(const PositionSample& before, const PositionSample& after) {
+    constexpr double enough = 0.5;  // seconds
+    return before.cached.value_or(0) >= enough && after.cached.value_or(0) >= enough;
+}
+
 }  // namespace
 
 size_t PlayerReport::stallsIn(PlayerTime from, PlayerTime to) const {
@@ -33,14 +39,26 @@ milliseconds PlayerReport::stalledByPosition(PlayerTime from, PlayerTime to) con
     for (size_t i = 1; i < samples.size(); ++i) {
         const PositionSample& before = samples[i - 1];
         const PositionSample& after = samples[i];
-        if (before.at < from || after.at > to) continue;
+        if (before.at < from || after.at > to || filmAhead(before, after)) continue;
         const std::chrono::duration<double> passed = after.at - before.at;
         if (after.position - before.position < passed.count() / 10) sum += after.at - before.at;
     }
     return rounded(sum);
 }
 
-std::pair<const PositionSample*, const PositionSample*> PlayerReport::ends(PlayerTime from, PlayerTime to) const {
+double PlayerReport::behind(PlayerTime from, PlayerTime to) const {
+    double sum = 0;
+    for (size_t i = 1; i < samples.size(); ++i) {
+        const PositionSample& before = samples[i - 1];
+        const PositionSample& after = samples[i];
+        if (before.at < from || after.at > to || filmAhead(before, after)) continue;
+        const std::chrono::duration<double> passed = after.at - before.at;
+        sum += passed.count() - (after.position - before.position);
+    }
+    return sum;
+}
+
+double PlayerReport::played(PlayerTime from, PlayerTime to) const {
     const PositionSample* first = nullptr;
     const PositionSample* last = nullptr;
     for (const PositionSample& sample : samples) {
@@ -48,18 +66,7 @@ std::pair<const PositionSample*, const PositionSample*> PlayerReport::ends(Playe
         if (first == nullptr) first = &sample;
         last = &sample;
     }
-    return {first, last};
-}
-
-double PlayerReport::played(PlayerTime from, PlayerTime to) const {
-    const auto [first, last] = ends(from, to);
     return first != nullptr ? last->position - first->position : 0;
-}
-
-double PlayerReport::pace(PlayerTime from, PlayerTime to) const {
-    const auto [first, last] = ends(from, to);
-    if (first == last) return 0;
-    return (last->position - first->position) / std::chrono::duration<double>(last->at - first->at).count();
 }
 
 void PositionRecord::take(const PositionSample& sample, bool playing) {

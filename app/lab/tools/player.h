@@ -32,16 +32,13 @@ struct PlayerReport {
     [[nodiscard]] bool stalledNow() const { return !stalls.empty() && !stalls.back().end; }
     // Stalls that began in [from, to).
     [[nodiscard]] size_t stallsIn(PlayerTime from, PlayerTime to) const;
-    // How long the picture stood in [from, to) by either witness.
+    // How long the picture stood in [from, to) for want of film, by either witness. A player with film ahead that does not go on has no time from its machine.
     [[nodiscard]] std::chrono::milliseconds stalledByProperty(PlayerTime from, PlayerTime to) const;
     [[nodiscard]] std::chrono::milliseconds stalledByPosition(PlayerTime from, PlayerTime to) const;
-    // The position's progress in [from, to), seconds of film; and for each second between the first sample and the last one there.
+    // Seconds by which the position fell behind the clock there, also while it crept.
+    [[nodiscard]] double behind(PlayerTime from, PlayerTime to) const;
+    // The position's progress in [from, to), seconds of film.
     [[nodiscard]] double played(PlayerTime from, PlayerTime to) const;
-    [[nodiscard]] double pace(PlayerTime from, PlayerTime to) const;
-
-private:
-    // The first sample in [from, to] and the last one; null: there is none.
-    [[nodiscard]] std::pair<const PositionSample*, const PositionSample*> ends(PlayerTime from, PlayerTime to) const;
 };
 
 // The report of a player that says where it is and not when it stalls: the picture is frozen while the position stands still.
