@@ -20,6 +20,7 @@ public:
 private:
     Expected<void> beforeTrouble() override {
         LAB_TRY(ViewerBuys::beforeTrouble());
+        if (m_context.options().headless) return {};
         ProcessSpec spec;
         spec.name = "the secretary's window";
         spec.argv = {programPath("netpas-secretary"), "--socket", agentSocket(m_lab.name(), viewer)};
@@ -44,7 +45,9 @@ private:
         constexpr int minutes = 2;
         const auto cap = checkedMul(moneyOf(offers.back(), "per_minute_at_most"), minutes);
         if (!cap) return fail(LabErrc::Evidence, "no price: " + offers.back().dump());
-        m_context.say("The viewer's player asks. Answer in the window: Approve once.");
+        m_context.say("The viewer's player asks. Answer in the window: Approve once." +
+                      (m_window ? std::string()
+                                : " Open one with: netpas-secretary --socket " + agentSocket(m_lab.name(), viewer)));
         const std::vector<std::string> wish{"--request",
                                             "buy",
                                             "--incoming",
@@ -69,7 +72,7 @@ private:
         const auto asked = netpas(m_lab, viewer, wish);
         std::string id;
         const auto answered = waitUntil("an answer in the window", patience, [&] {
-            if (!m_window->running()) return true;
+            if (m_window && !m_window->running()) return true;
             const auto open = netpas(m_lab, viewer, {"purchases"});
             for (const Json& one : open ? open->value("purchases", Json::array()) : Json::array()) {
                 if (one.value("state", "") == "active") id = one.value("id", "");
