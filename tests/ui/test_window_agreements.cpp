@@ -5,6 +5,7 @@
 #include <QMessageBox>
 #include <QTableWidget>
 
+#include "app/lab/scenario/mesh_link.h"
 #include "secretary/ui/agreements_page.h"
 #include "secretary/ui/money_text.h"
 
@@ -52,25 +53,11 @@ private:
         side.page = side.window->showPage<ui::AgreementsPage>();
         return side;
     }
-    [[nodiscard]] bool inNode(const char* node, std::vector<std::string> command) const {
-        std::vector<std::string> argv{"ip", "netns", "exec", m_lab->netns(node)};
-        argv.insert(argv.end(), command.begin(), command.end());
-        return lab::requireCommand(argv).has_value();
-    }
 
 private slots:
     void initTestCase() {
-        QVERIFY(lab::requireCommand({"ip", "link", "add", "name", "mesh-a", "netns", m_lab->netns(seller), "type",
-                                     "veth", "peer", "name", "mesh-b", "netns", m_lab->netns(buyer)}));
-        for (const char* const node : {seller, buyer}) {
-            const std::string link = std::string("mesh-") + node;
-            const std::string address = node == seller ? "10.99.0.1/24" : "10.99.0.2/24";
-            QVERIFY(inNode(node, {"ip", "link", "set", link, "up"}));
-            QVERIFY(inNode(node, {"ip", "address", "add", address, "dev", link}));
-            m_lab->program(lab::agentProgram(node))->stop(std::chrono::seconds(6));
-            QVERIFY(lab::startAgent(*m_lab, node, {"--mesh", link}));
-            QVERIFY(lab::netpas(*m_lab, node, {"receive", "on"}));
-        }
+        QVERIFY(lab::linkNeighbours(*m_lab, seller, buyer));
+        for (const char* const node : {seller, buyer}) QVERIFY(lab::startNeighbour(*m_lab, node));
         QVERIFY(lab::netpas(*m_lab, seller,
                             {"neighbours", "set", "--upstream", "0.000001", "--notice", "0s", "--accept", "ask"}));
         m_buyer = open(buyer);

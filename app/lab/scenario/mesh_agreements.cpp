@@ -15,6 +15,7 @@
 #include "app/lab/command.h"
 #include "app/lab/netns.h"
 #include "app/lab/parties.h"
+#include "app/lab/scenario/mesh_link.h"
 #include "app/lab/scenario/process_tree.h"
 #include "app/lab/scenario/scenario.h"
 #include "core/money.h"
@@ -28,8 +29,6 @@ constexpr uint16_t port = 4000;
 constexpr size_t payload = 972;  // with UDP and IPv4 headers: 1000 bytes
 constexpr uint64_t packetBytes = payload + 28;
 constexpr const char* farAway = "198.18.0.1";  // of the internet, behind b's uplink
-constexpr const char* linkOfA = "mesh-a";
-constexpr const char* linkOfB = "mesh-b";
 
 // A UDP socket in a node's namespace.
 class Socket {
@@ -106,7 +105,7 @@ public:
         Process* const agent = m_lab.program(agentProgram("b"));
         agent->signal(SIGKILL);
         if (const auto ended = agent->wait(5s); !ended) return tl::unexpected(ended.error());
-        LAB_TRY(startAgent(m_lab, "b", arguments("b")));
+        LAB_TRY(startNeighbour(m_lab, "b", {"--mesh-uplink", uplink("b").name}));
         LAB_TRY(waitFor("b to forward again", [&] { return forwards(); }));
         LAB_TRY(traffic(100));
         LAB_TRY(verified());
@@ -121,9 +120,6 @@ private:
         if (auto done = requireCommand(argv); !done) return tl::unexpected(done.error());
         return {};
     }
-    [[nodiscard]] std::vector<std::string> arguments(const std::string& host) const {
-        return {"--mesh", host == "a" ? linkOfA : linkOfB, "--mesh-uplink", uplink(host).name};
-    }
     [[nodiscard]] const InterfacePlan& uplink(const std::string& host) const {
         for (const auto& ends : m_context.plan().links) {
             for (const InterfacePlan& end : ends) {
@@ -135,30 +131,20 @@ private:
 
     // The link between the two, b as a's way to the far address, and agents that look for neighbours there.
     Expected<void> connect() {
-        for (const char* host : {"a", "b"}) m_lab.program(agentProgram(host))->stop(6s);
-        if (auto made = requireCommand({"ip", "link", "add", "name", linkOfA, "netns", m_lab.netns("a"), "address",
-                                        "02:00:00:00:0a:01", "type", "veth", "peer", "name", linkOfB, "netns",
-                                        m_lab.netns("b"), "address", "02:00:00:00:0a:02"});
-            !made)
-            return tl::unexpected(made.error());
+        LAB_TRY(linkNeighbours(m_lab, "a", "b"));
         const IpAddress b = uplink("b").addresses.front().address;
         const std::vector<std::pair<std::string, std::vector<std::string>>> steps{
-            {"a", {"ip", "link", "set", linkOfA, "up"}},
-            {"b", {"ip", "link", "set", linkOfB, "up"}},
-            {"a", {"ip", "address", "add", "10.99.0.1/24", "dev", linkOfA}},
-            {"b", {"ip", "address", "add", "10.99.0.2/24", "dev", linkOfB}},
-            {"a", {"ip", "route", "add", std::string(farAway) + "/32", "via", "10.99.0.2"}},
+            {"a", {"ip", "route", "add", std::string(farAway) + "/32", "via", secondMeshAddress}},
             {"b", {"sysctl", "-qw", "net.ipv4.ip_forward=1"}},
             {"z1", {"ip", "address", "add", std::string(farAway) + "/32", "dev", "lo"}},
-            {"z1", {"ip", "route", "add", "10.99.0.0/24", "via", b.toString()}},
+            {"z1", {"ip", "route", "add", meshNetwork, "via", b.toString()}},
         };
         for (const auto& [node, command] : steps) LAB_TRY(inNode(node, command));
         for (const char* host : {"a", "b"}) {
-            LAB_TRY(startAgent(m_lab, host, arguments(host)));
-            LAB_TRY(netpas(m_lab, host, {"receive", "on"}));
+            LAB_TRY(startNeighbour(m_lab, host, {"--mesh-uplink", uplink(host).name}));
         }
         LAB_TRY(m_far.openIn(m_lab, "z1", farAway));
-        return m_near.openIn(m_lab, "a", "10.99.0.1");
+        return m_near.openIn(m_lab, "a", firstMeshAddress);
     }
 
     // b sells, a buys, and nobody says anything to anybody.

@@ -1,8 +1,11 @@
 #include "app/lab/scenario/window_life.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "app/lab/command.h"
 #include "app/lab/parties.h"
+#include "app/lab/scenario/mesh_link.h"
 #include "app/lab/scenario/payment_parties.h"
 #include "app/lab/tools/cross_traffic.h"
 
@@ -15,6 +18,7 @@ constexpr uint16_t firstPort = 5200;
 constexpr uint16_t runningPort = 5300;
 constexpr uint16_t crossPort = 5001;
 constexpr size_t crossStreams = 8;
+constexpr const char* farAway = "198.18.0.1";  // of the internet
 
 struct Use {
     const char* purpose;
@@ -65,6 +69,42 @@ Expected<void> WindowLife::use(uint16_t port, const std::string& purpose, const 
     if (!sender) return tl::unexpected(sender.error());
     if (const auto arrived = sink->finish(30s); !arrived) return tl::unexpected(arrived.error());
     return stopPurchase(m_lab, windowHost, bought->value("id", "")).map([](const Json&) {});
+}
+
+Expected<void> WindowLife::neighbours() {
+    LAB_TRY(linkNeighbours(m_lab, windowHost, windowPeer));
+    for (const char* const host : {windowHost, windowPeer}) {
+        LAB_TRY(startNeighbour(m_lab, host));
+        LAB_TRY(sayTo(host, {"neighbours", "set", "--upstream", host == windowHost ? "0.0000015" : "0.000001",
+                             "--downstream", "0.000002", "--notice", "0s", "--automatic", "best", "--interval", "2s"}));
+    }
+    return {};
+}
+
+// Both buy upstream of each other; what the window's host sends to the far address takes its neighbour's way.
+Expected<void> WindowLife::agreed() {
+    LAB_TRY(waitUntil("agreements of the neighbours", 40s, [&] {
+        const auto all = netpas(m_lab, windowHost, {"agreements"});
+        std::set<std::string> roles;
+        for (const Json& one : all ? all->value("agreements", Json::array()) : Json::array()) {
+            if (one.value("forwarding", false)) roles.insert(one.value("role", ""));
+        }
+        return roles.size() == 2;
+    }));
+    const std::string far = std::string(farAway) + "/32";
+    const std::string window = m_lab.netns(windowHost);
+    if (const auto routed = requireCommand({"ip", "-n", window, "route", "add", far, "via", secondMeshAddress});
+        !routed)
+        return tl::unexpected(routed.error());
+    if (const auto forwards =
+            requireCommand({"ip", "netns", "exec", m_lab.netns(windowPeer), "sysctl", "-qw", "net.ipv4.ip_forward=1"});
+        !forwards)
+        return tl::unexpected(forwards.error());
+    auto sender = Tool::start(m_lab, windowHost, "udp-send",
+                              {"to=" + std::string(farAway), "port=9", "packets=0", "size=1000", "mbit=0.2"});
+    if (!sender) return tl::unexpected(sender.error());
+    m_traffic.push_back(std::move(*sender));
+    return {};
 }
 
 Expected<void> WindowLife::past() {

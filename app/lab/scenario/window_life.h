@@ -1,5 +1,5 @@
 // What a household's secretary has to show after a few days, made in seconds by real traffic: purchases that are settled, one that runs, a payment, rules,
-// budgets, contacts, a question that was missed. For pictures and tests of the window.
+// budgets, contacts, a question that was missed, agreements with a neighbour. For pictures and tests of the window.
 #pragma once
 
 #include <memory>
@@ -28,6 +28,9 @@ public:
     WindowLife(const WindowLife&) = delete;
     WindowLife& operator=(const WindowLife&) = delete;
 
+    // The two are neighbours, too, and have just begun to sell to each other; agreed() waits until they have agreed, and something has passed.
+    Expected<void> neighbours();
+    Expected<void> agreed();
     // Rules, contacts, budgets, settled purchases, a payment, and a question for which nobody was there.
     Expected<void> past();
     // A purchase that runs, with its traffic, over a link that others fill.

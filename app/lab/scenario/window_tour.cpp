@@ -32,7 +32,9 @@ public:
         m_folder =
             m_context.options().screenshots.empty() ? m_lab.folder() + "/screenshots" : m_context.options().screenshots;
         m_context.say("Some days of a household: rules, purchases, a payment, a question that nobody answered.");
+        LAB_TRY(m_life.neighbours());
         LAB_TRY(m_life.past());
+        LAB_TRY(m_life.agreed());
         LAB_TRY(m_life.present());
         LAB_TRY(launchAgent(m_lab, stranger));
         LAB_TRY(waitUntil("the agent without an ISP", 20s,
