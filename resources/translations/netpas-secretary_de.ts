@@ -1239,6 +1239,470 @@
         <source>the neighbour was not heard of any more</source>
         <translation>vom Nachbarn war nichts mehr zu hören</translation>
     </message>
+    <message>
+        <source>no ISP was joined that could carry payments</source>
+        <translation>es ist kein Anbieter beigetreten, der Zahlungen überbringen könnte</translation>
+    </message>
+    <message>
+        <source>these packets are paid for by the other direction&apos;s agreement, or the limit is below the close threshold, or there are too many agreements</source>
+        <translation>diese Pakete bezahlt schon die Vereinbarung der anderen Richtung, oder die Grenze liegt unter der Sperrschwelle, oder es gibt zu viele Vereinbarungen</translation>
+    </message>
+    <message>
+        <source>nobody waits for an answer to it</source>
+        <translation>niemand wartet auf eine Antwort darauf</translation>
+    </message>
+    <message>
+        <source>there is no such offer now</source>
+        <translation>dieses Angebot gibt es jetzt nicht</translation>
+    </message>
+    <message>
+        <source>only the owner, or who offered it, ends an agreement</source>
+        <translation>nur der Besitzer, oder wer sie anbot, beendet eine Vereinbarung</translation>
+    </message>
+    <message>
+        <source>the books cannot be written: nothing is agreed or paid any more</source>
+        <translation>die Bücher können nicht geschrieben werden: nichts wird mehr vereinbart oder bezahlt</translation>
+    </message>
+    <message>
+        <source>nothing is sold: this node cannot be paid (netpas receive on)</source>
+        <translation>nichts wird verkauft: dieser Rechner kann kein Geld bekommen (netpas receive on)</translation>
+    </message>
+    <message>
+        <source>nothing is bought: no ISP was joined that could carry payments (netpas join)</source>
+        <translation>nichts wird gekauft: kein Anbieter, der Zahlungen überbringen könnte, ist beigetreten (netpas join)</translation>
+    </message>
+    <message>
+        <source>that is not the passphrase; nothing was spent, try again</source>
+        <translation>das ist nicht die Passphrase; nichts wurde ausgegeben, versuchen Sie es noch einmal</translation>
+    </message>
+    <message>
+        <source>too soon after a wrong passphrase; wait two seconds</source>
+        <translation>zu bald nach einer falschen Passphrase; warten Sie zwei Sekunden</translation>
+    </message>
+    <message>
+        <source>try again in two seconds</source>
+        <translation>versuchen Sie es in zwei Sekunden noch einmal</translation>
+    </message>
+    <message>
+        <source>a passphrase has 8 to 1024 bytes</source>
+        <translation>eine Passphrase hat 8 bis 1024 Byte</translation>
+    </message>
+    <message>
+        <source>the secretary is locked; unlock it with `netpas unlock`</source>
+        <translation>der Sekretär ist gesperrt; `netpas unlock` entsperrt ihn</translation>
+    </message>
+    <message>
+        <source>there is no passphrase; set one with `netpas passphrase set`</source>
+        <translation>es gibt keine Passphrase; `netpas passphrase set` setzt eine</translation>
+    </message>
+    <message>
+        <source>a file of the secretary cannot be read; see `netpas doctor`</source>
+        <translation>eine Datei des Sekretärs kann nicht gelesen werden; siehe `netpas doctor`</translation>
+    </message>
+    <message>
+        <source>a file of the secretary cannot be written; free disk space, or see `netpas doctor`</source>
+        <translation>eine Datei des Sekretärs kann nicht geschrieben werden; schaffen Sie Platz auf der Platte, oder siehe `netpas doctor`</translation>
+    </message>
+    <message>
+        <source>a file of the secretary is damaged</source>
+        <translation>eine Datei des Sekretärs ist beschädigt</translation>
+    </message>
+    <message>
+        <source>written by a newer version of this program; install that version</source>
+        <translation>von einer neueren Version dieses Programms geschrieben; installieren Sie diese</translation>
+    </message>
+    <message>
+        <source>not enough memory to derive the key; end some programs, then try again</source>
+        <translation>zu wenig Arbeitsspeicher, um den Schlüssel zu berechnen; beenden Sie Programme und versuchen Sie es noch einmal</translation>
+    </message>
+    <message>
+        <source>the database is there, but the file with its key is not</source>
+        <translation>die Datenbank ist da, aber die Datei mit ihrem Schlüssel nicht</translation>
+    </message>
+    <message>
+        <source>the database is gone or empty, and with it what was spent; nothing is spent</source>
+        <translation>die Datenbank ist verschwunden oder leer, und mit ihr, was ausgegeben wurde; nichts wird ausgegeben</translation>
+    </message>
+    <message>
+        <source>another operation on the vault is under way</source>
+        <translation>anderes an den Geheimnissen ist gerade im Gange</translation>
+    </message>
+    <message>
+        <source>try again when it has ended</source>
+        <translation>versuchen Sie es danach noch einmal</translation>
+    </message>
+    <message>
+        <source>there is no identity yet</source>
+        <translation>es gibt noch keine Identität</translation>
+    </message>
+    <message>
+        <source>another identity is here, and its recovery words may not have been written down</source>
+        <translation>hier ist eine andere Identität, und ihre Wiederherstellungswörter sind vielleicht nicht aufgeschrieben</translation>
+    </message>
+    <message>
+        <source>the present history, rules and contacts would be replaced</source>
+        <translation>Verlauf, Regeln und Kontakte von jetzt würden ersetzt</translation>
+    </message>
+    <message>
+        <source>the backup cannot be read: check its name and its owner</source>
+        <translation>die Sicherung kann nicht gelesen werden: prüfen Sie ihren Namen und Besitzer</translation>
+    </message>
+    <message>
+        <source>this is no backup of NetPaS: choose another file</source>
+        <translation>das ist keine Sicherung von NetPaS: wählen Sie eine andere Datei</translation>
+    </message>
+    <message>
+        <source>that is not the passphrase of this backup, or the backup is damaged</source>
+        <translation>das ist nicht die Passphrase dieser Sicherung, oder die Sicherung ist beschädigt</translation>
+    </message>
+    <message>
+        <source>the backup is damaged or cut short: take another copy of it</source>
+        <translation>die Sicherung ist beschädigt oder abgeschnitten: nehmen Sie eine andere Kopie</translation>
+    </message>
+    <message>
+        <source>the backup is damaged: take another copy of it</source>
+        <translation>die Sicherung ist beschädigt: nehmen Sie eine andere Kopie</translation>
+    </message>
+    <message>
+        <source>the backup&apos;s database is damaged</source>
+        <translation>die Datenbank der Sicherung ist beschädigt</translation>
+    </message>
+    <message>
+        <source>there are 24 recovery words; these are %1</source>
+        <translation>es gibt 24 Wiederherstellungswörter; dies sind %1</translation>
+    </message>
+    <message>
+        <source>word %1 is not in the list; is it &quot;%2&quot;?</source>
+        <translation>Wort %1 steht nicht in der Liste; ist es „%2“?</translation>
+    </message>
+    <message>
+        <source>word %1 is not in the list</source>
+        <translation>Wort %1 steht nicht in der Liste</translation>
+    </message>
+    <message>
+        <source>all words are in the list, but they do not belong together: one is another word, or two changed places</source>
+        <translation>alle Wörter stehen in der Liste, aber sie gehören nicht zusammen: eines ist ein anderes, oder zwei sind vertauscht</translation>
+    </message>
+    <message>
+        <source>look at the paper again, word by word</source>
+        <translation>sehen Sie auf dem Papier noch einmal nach, Wort für Wort</translation>
+    </message>
+    <message>
+        <source>the identity cannot be stored: free disk space, or see `netpas doctor`</source>
+        <translation>die Identität kann nicht gespeichert werden: schaffen Sie Platz auf der Platte, oder siehe `netpas doctor`</translation>
+    </message>
+    <message>
+        <source>the stored identity is damaged: `netpas restore --words` brings it back from the recovery words</source>
+        <translation>die gespeicherte Identität ist beschädigt: `netpas restore --words` holt sie aus den Wiederherstellungswörtern zurück</translation>
+    </message>
+    <message>
+        <source>use https://ADDRESS:PORT/#KEY exactly as your ISP gave it to you</source>
+        <translation>geben Sie https://ADRESSE:PORT/#SCHLÜSSEL genau so ein, wie Ihr Anbieter es Ihnen gab</translation>
+    </message>
+    <message>
+        <source>ask your ISP for its current join address</source>
+        <translation>fragen Sie Ihren Anbieter nach seiner jetzigen Beitrittsadresse</translation>
+    </message>
+    <message>
+        <source>ask your ISP whether this line is its customer&apos;s</source>
+        <translation>fragen Sie Ihren Anbieter, ob dieser Anschluss der eines Kunden ist</translation>
+    </message>
+    <message>
+        <source>set this machine&apos;s clock, then try again</source>
+        <translation>stellen Sie die Uhr dieses Rechners und versuchen Sie es noch einmal</translation>
+    </message>
+    <message>
+        <source>purchases with the present ISP are not settled yet</source>
+        <translation>Käufe beim jetzigen Anbieter sind noch nicht abgerechnet</translation>
+    </message>
+    <message>
+        <source>the ISP cannot be remembered</source>
+        <translation>der Anbieter kann nicht gespeichert werden</translation>
+    </message>
+    <message>
+        <source>the agent has fetched another ISP&apos;s documents</source>
+        <translation>der Agent hat die Unterlagen eines anderen Anbieters geholt</translation>
+    </message>
+    <message>
+        <source>check the connection, then try again</source>
+        <translation>prüfen Sie die Verbindung und versuchen Sie es noch einmal</translation>
+    </message>
+    <message>
+        <source>the directory at %1 does not answer: %2</source>
+        <translation>das Verzeichnis unter %1 antwortet nicht: %2</translation>
+    </message>
+    <message>
+        <source>the directory at %1 has another key than expected</source>
+        <translation>das Verzeichnis unter %1 hat einen anderen Schlüssel als erwartet</translation>
+    </message>
+    <message>
+        <source>the directory at %1 does not serve this: %2</source>
+        <translation>das Verzeichnis unter %1 gibt das nicht heraus: %2</translation>
+    </message>
+    <message>
+        <source>no paid path to %1 is known</source>
+        <translation>kein bezahlter Weg zu %1 ist bekannt</translation>
+    </message>
+    <message>
+        <source>ISP %1 is on the way, but it publishes no menu</source>
+        <translation>Anbieter %1 liegt auf dem Weg, veröffentlicht aber keine Preise</translation>
+    </message>
+    <message>
+        <source>ISP %1 is on the way, but its directory is not known</source>
+        <translation>Anbieter %1 liegt auf dem Weg, aber sein Verzeichnis ist nicht bekannt</translation>
+    </message>
+    <message>
+        <source>ISP %1 asks more than a packet can carry</source>
+        <translation>Anbieter %1 verlangt mehr, als ein Paket tragen kann</translation>
+    </message>
+    <message>
+        <source>ISP %1 offers no class at all</source>
+        <translation>Anbieter %1 bietet gar keine Klasse an</translation>
+    </message>
+    <message>
+        <source>no way there costs %1 a packet or less</source>
+        <translation>kein Weg dorthin kostet %1 pro Paket oder weniger</translation>
+    </message>
+    <message>
+        <source>no way can be bought</source>
+        <translation>kein Weg kann gekauft werden</translation>
+    </message>
+    <message>
+        <source>the offer does not hold any more</source>
+        <translation>das Angebot gilt nicht mehr</translation>
+    </message>
+    <message>
+        <source>the prices of the quote are not valid any more</source>
+        <translation>die Preise des Angebots gelten nicht mehr</translation>
+    </message>
+    <message>
+        <source>ask again</source>
+        <translation>fragen Sie noch einmal</translation>
+    </message>
+    <message>
+        <source>no fresh session key could be made</source>
+        <translation>es ließ sich kein neuer Sitzungsschlüssel machen</translation>
+    </message>
+    <message>
+        <source>the flow goes best effort; try again later</source>
+        <translation>es läuft wie ohne Bezahlung; versuchen Sie es später noch einmal</translation>
+    </message>
+    <message>
+        <source>the flow goes best effort</source>
+        <translation>es läuft wie ohne Bezahlung</translation>
+    </message>
+    <message>
+        <source>too many purchases are open</source>
+        <translation>zu viele Käufe sind offen</translation>
+    </message>
+    <message>
+        <source>stop some of them, or wait until they have ended</source>
+        <translation>beenden Sie einige oder warten Sie, bis sie enden</translation>
+    </message>
+    <message>
+        <source>stop some of them</source>
+        <translation>beenden Sie einige</translation>
+    </message>
+    <message>
+        <source>this flow is bought already</source>
+        <translation>dafür ist schon gekauft</translation>
+    </message>
+    <message>
+        <source>see `netpas purchases`, or `netpas stop` the other one first</source>
+        <translation>siehe `netpas purchases`, oder beenden Sie zuerst den anderen Kauf</translation>
+    </message>
+    <message>
+        <source>that purchase is over</source>
+        <translation>dieser Kauf ist zu Ende</translation>
+    </message>
+    <message>
+        <source>there is no purchase %1</source>
+        <translation>es gibt keinen Kauf %1</translation>
+    </message>
+    <message>
+        <source>there is no question %1</source>
+        <translation>es gibt keine Frage %1</translation>
+    </message>
+    <message>
+        <source>A minute at %1 does not pay for the seller&apos;s smallest slice of %2.</source>
+        <translation>Eine Minute zu %1 bezahlt das kleinste Stück des Verkäufers nicht, das %2 kostet.</translation>
+    </message>
+    <message>
+        <source>ask for a larger cap, or for a shorter time</source>
+        <translation>erlauben Sie mehr oder kaufen Sie für kürzer</translation>
+    </message>
+    <message>
+        <source>a slice was not paid: %1</source>
+        <translation>ein Stück wurde nicht bezahlt: %1</translation>
+    </message>
+    <message>
+        <source>the seller refuses: %1</source>
+        <translation>der Verkäufer lehnt ab: %1</translation>
+    </message>
+    <message>
+        <source>the seller does not say how the order stands</source>
+        <translation>der Verkäufer sagt nicht, wie es um die Bestellung steht</translation>
+    </message>
+    <message>
+        <source>the seller has ended it: %1</source>
+        <translation>der Verkäufer hat es beendet: %1</translation>
+    </message>
+    <message>
+        <source>the seller charges more for a packet than it offered</source>
+        <translation>der Verkäufer verlangt mehr für ein Paket, als er anbot</translation>
+    </message>
+    <message>
+        <source>not delivered: the seller charged for %1 packets, %2 arrived</source>
+        <translation>nicht geliefert: der Verkäufer berechnete %1 Pakete, %2 kamen an</translation>
+    </message>
+    <message>
+        <source>incoming packets cannot be bought for here</source>
+        <translation>für ankommende Pakete kann hier nicht gekauft werden</translation>
+    </message>
+    <message>
+        <source>purchase %1: the ISP states %2, counted here %3</source>
+        <translation>Kauf %1: der Anbieter berechnet %2, hier gezählt wurden %3</translation>
+    </message>
+    <message>
+        <source>the ISP states %1, counted here %2</source>
+        <translation>der Anbieter berechnet %1, hier gezählt wurden %2</translation>
+    </message>
+    <message>
+        <source>the ISP knows no such key: nothing is owed</source>
+        <translation>der Anbieter kennt diesen Schlüssel nicht: nichts ist zu zahlen</translation>
+    </message>
+    <message>
+        <source>there is no such contact</source>
+        <translation>diesen Kontakt gibt es nicht</translation>
+    </message>
+    <message>
+        <source>contact %1: the name belongs to contact %2</source>
+        <translation>Kontakt %1: der Name gehört schon Kontakt %2</translation>
+    </message>
+    <message>
+        <source>contact %1: payee %2 belongs to contact %3</source>
+        <translation>Kontakt %1: Empfänger %2 gehört schon Kontakt %3</translation>
+    </message>
+    <message>
+        <source>contact %1: domain %2 belongs to contact %3</source>
+        <translation>Kontakt %1: %2 gehört schon Kontakt %3</translation>
+    </message>
+    <message>
+        <source>contact %1: address %2 belongs to contact %3</source>
+        <translation>Kontakt %1: Adresse %2 gehört schon Kontakt %3</translation>
+    </message>
+    <message>
+        <source>a name is 1 to 128 bytes of plain text</source>
+        <translation>ein Name ist einfacher Text von 1 bis 128 Byte</translation>
+    </message>
+    <message>
+        <source>give it such a name</source>
+        <translation>geben Sie ihm so einen Namen</translation>
+    </message>
+    <message>
+        <source>a group is 1 to 64 bytes of plain text</source>
+        <translation>eine Gruppe ist einfacher Text von 1 bis 64 Byte</translation>
+    </message>
+    <message>
+        <source>rename or remove the group</source>
+        <translation>benennen Sie die Gruppe um oder entfernen Sie sie</translation>
+    </message>
+    <message>
+        <source>&quot;%1&quot; is not a domain name</source>
+        <translation>„%1“ ist keine Website</translation>
+    </message>
+    <message>
+        <source>give it like example.net, without https:// and without a path</source>
+        <translation>schreiben Sie sie wie example.net, ohne https:// und ohne Pfad</translation>
+    </message>
+    <message>
+        <source>give domains like example.net, without https:// and without a path</source>
+        <translation>schreiben Sie Websites wie example.net, ohne https:// und ohne Pfad</translation>
+    </message>
+    <message>
+        <source>the contacts cannot be written; nothing was changed</source>
+        <translation>die Kontakte können nicht gespeichert werden; nichts wurde geändert</translation>
+    </message>
+    <message>
+        <source>there are 10000 contacts already</source>
+        <translation>es gibt schon 10000 Kontakte</translation>
+    </message>
+    <message>
+        <source>a budget below zero</source>
+        <translation>ein Budget unter null</translation>
+    </message>
+    <message>
+        <source>give an amount such as 0.50</source>
+        <translation>geben Sie einen Betrag ein, etwa 0.50</translation>
+    </message>
+    <message>
+        <source>that limit is the administrator&apos;s</source>
+        <translation>diese Grenze setzt die Verwaltung des Rechners</translation>
+    </message>
+    <message>
+        <source>restart netpasd with another limit</source>
+        <translation>starten Sie netpasd mit einer anderen Grenze</translation>
+    </message>
+    <message>
+        <source>ask for less, or restart netpasd with a higher limit</source>
+        <translation>verlangen Sie weniger, oder starten Sie netpasd mit einer höheren Grenze</translation>
+    </message>
+    <message>
+        <source>there is no such budget</source>
+        <translation>dieses Budget gibt es nicht</translation>
+    </message>
+    <message>
+        <source>the budget cannot be written</source>
+        <translation>das Budget kann nicht gespeichert werden</translation>
+    </message>
+    <message>
+        <source>set the clock right, or say that it is with `netpas budget accept-clock`</source>
+        <translation>stellen Sie die Uhr richtig, oder bestätigen Sie sie mit `netpas budget accept-clock`</translation>
+    </message>
+    <message>
+        <source>plug it in or start it; everything goes best effort meanwhile</source>
+        <translation>stecken Sie ihn an oder starten Sie ihn; so lange läuft alles wie ohne Bezahlung</translation>
+    </message>
+    <message>
+        <source>on the modem: netpas status; then try again</source>
+        <translation>auf dem Modem: netpas status; dann noch einmal</translation>
+    </message>
+    <message>
+        <source>the secretary is not there: %1</source>
+        <translation>der Sekretär ist nicht da: %1</translation>
+    </message>
+    <message>
+        <source>too many requests wait</source>
+        <translation>zu viele Anfragen warten</translation>
+    </message>
+    <message>
+        <source>try again in a moment</source>
+        <translation>versuchen Sie es gleich noch einmal</translation>
+    </message>
+    <message>
+        <source>the ledger cannot be written</source>
+        <translation>das Kassenbuch kann nicht geschrieben werden</translation>
+    </message>
+    <message>
+        <source>the books cannot be written</source>
+        <translation>die Bücher können nicht geschrieben werden</translation>
+    </message>
+    <message>
+        <source>free disk space</source>
+        <translation>schaffen Sie Platz auf der Platte</translation>
+    </message>
+    <message>
+        <source>free some disk space</source>
+        <translation>schaffen Sie Platz auf der Platte</translation>
+    </message>
+    <message>
+        <source>free some disk space, then restart netpasd</source>
+        <translation>schaffen Sie Platz auf der Platte und starten Sie netpasd neu</translation>
+    </message>
+    <message>
+        <source>ask the owner of this machine</source>
+        <translation>fragen Sie den Besitzer dieses Rechners</translation>
+    </message>
 </context>
 <context>
     <name>netpas::ui::AgreementsPage</name>
@@ -1768,6 +2232,10 @@
         <source>best effort</source>
         <translation>ohne Bezahlung</translation>
     </message>
+    <message>
+        <source>Few test packets so far: the truth lies in the bands, which get narrower.</source>
+        <translation>Noch wenige Testpakete: Die Wahrheit liegt in den Bändern, die schmaler werden.</translation>
+    </message>
 </context>
 <context>
     <name>netpas::ui::MainWindow</name>
@@ -2032,6 +2500,10 @@
         <source>Bought. The overview shows what it brings.</source>
         <translation>Gekauft. Die Übersicht zeigt, was es bringt.</translation>
     </message>
+    <message>
+        <source>Ways and prices are asked for as soon as the secretary answers. Until then everything travels best effort.</source>
+        <translation>Nach Wegen und Preisen wird gefragt, sobald der Sekretär antwortet. Bis dahin läuft alles wie ohne Bezahlung.</translation>
+    </message>
 </context>
 <context>
     <name>netpas::ui::PaymentsModel</name>
@@ -2156,6 +2628,18 @@
     <message>
         <source>older ones are on their way</source>
         <translation>ältere sind unterwegs</translation>
+    </message>
+    <message>
+        <source>Cancelled: no file was written.</source>
+        <translation>Abgebrochen: keine Datei wurde geschrieben.</translation>
+    </message>
+    <message>
+        <source>&amp;Cancel export</source>
+        <translation>Export a&amp;bbrechen</translation>
+    </message>
+    <message>
+        <source>%1 kB of the table are here…</source>
+        <translation>%1 kB der Tabelle sind da…</translation>
     </message>
 </context>
 <context>

@@ -13,8 +13,8 @@
 #include "secretary/ui/api_words.h"
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/parts.h"
 #include "secretary/ui/said.h"
-#include "secretary/ui/table.h"
 
 namespace netpas::ui {
 
@@ -24,17 +24,6 @@ namespace {
 
 constexpr std::chrono::milliseconds lookEvery{2000};
 constexpr int idRole = Qt::UserRole;
-
-QTableWidget* table(const char* name, const QString& accessible, const QStringList& head,
-                    std::initializer_list<int> letters) {
-    auto* const made = new QTableWidget(0, static_cast<int>(head.size()));
-    made->setObjectName(name);
-    made->setAccessibleName(accessible);
-    made->setHorizontalHeaderLabels(head);
-    dress(*made, letters);
-    made->setSelectionMode(QAbstractItemView::SingleSelection);
-    return made;
-}
 
 // The name in the contacts, else the beginning of the identifier.
 QString nameOf(const json& one) {
@@ -92,45 +81,28 @@ QString chosen(const QTableWidget* table) {
 
 AgreementsPage::AgreementsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk) {
     auto* const all = new QVBoxLayout(this);
-    const auto label = [&](const char* name) {
-        auto* const made = new QLabel;
-        made->setObjectName(name);
-        made->setTextFormat(Qt::PlainText);
-        made->setWordWrap(true);
-        all->addWidget(made);
-        return made;
-    };
-    const auto button = [](QLayout* layout, const char* name, const QString& text) {
-        auto* const made = new QPushButton(text);
-        made->setObjectName(name);
-        layout->addWidget(made);
-        return made;
-    };
-    m_standing = label("standing");
-    all->addWidget(m_neighbours = table("neighbours", tr("neighbours"),
-                                        {tr("Neighbour"), tr("Link"), tr("Asks upstream"), tr("Asks downstream"),
-                                         tr("Measured there"), tr("Measured back"), tr("Passes"), tr("Why")},
-                                        {13, 6, 14, 14, 14, 14, 6}),
+    all->addWidget(m_standing = makeLabel("standing"));
+    all->addWidget(m_neighbours = makeTable("neighbours", tr("neighbours"),
+                                            {tr("Neighbour"), tr("Link"), tr("Asks upstream"), tr("Asks downstream"),
+                                             tr("Measured there"), tr("Measured back"), tr("Passes"), tr("Why")},
+                                            {13, 6, 14, 14, 14, 14, 6}),
                    1);
     auto* const offers = new QHBoxLayout;
     offers->addStretch();
-    m_offerUp = button(offers, "offerUpstream", tr("Buy &upstream…"));
-    m_offerDown = button(offers, "offerDownstream", tr("Buy &downstream…"));
+    m_offerUp = addButton(offers, "offerUpstream", tr("Buy &upstream…"));
+    m_offerDown = addButton(offers, "offerDownstream", tr("Buy &downstream…"));
     all->addLayout(offers);
-    m_none = label("none");
-    all->addWidget(m_agreements = table(
+    all->addWidget(m_none = makeLabel("none"));
+    all->addWidget(m_agreements = makeTable(
                        "agreements", tr("agreements"),
                        {tr("Neighbour"), tr("Direction"), tr("Role"), tr("State"), tr("Price"), tr("Promised"),
                         tr("Measured"), tr("Verified"), tr("You owe"), tr("Owed to you"), tr("Passes"), tr("Why")},
                        {12, 8, 8, 8, 10, 9, 9, 9, 8, 8, 6}),
                    1);
     auto* const act = new QHBoxLayout;
-    act->addWidget(m_said = new QLabel, 1);
-    m_said->setObjectName("said");
-    m_said->setTextFormat(Qt::PlainText);
-    m_said->setWordWrap(true);
-    m_accept = button(act, "acceptAgreement", tr("&Accept…"));
-    m_end = button(act, "endAgreement", tr("&End…"));
+    act->addWidget(m_said = makeLabel("said"), 1);
+    m_accept = addButton(act, "acceptAgreement", tr("&Accept…"));
+    m_end = addButton(act, "endAgreement", tr("&End…"));
     all->addLayout(act);
     all->addStretch();  // while there is no list to fill the page
     m_again = new QTimer(this);
@@ -149,7 +121,7 @@ AgreementsPage::AgreementsPage(Desk& desk, QWidget* parent) : QWidget(parent), m
                   "any more."));
     });
     showNeighbours(nullptr);
-    showAgreements(json::array());
+    showAgreements(nullptr);
 }
 
 void AgreementsPage::showEvent(QShowEvent*) {
@@ -207,7 +179,9 @@ void AgreementsPage::showNeighbours(const json& all) {
 
 void AgreementsPage::showAgreements(const json& list) {
     m_list = list.is_array() ? list : json::array();
-    m_none->setText(m_list.empty() ? tr("There are no agreements with neighbours.") : tr("Agreements"));
+    m_none->setText(!list.is_array() ? QString()
+                    : m_list.empty() ? tr("There are no agreements with neighbours.")
+                                     : tr("Agreements"));
     const QString was = chosen(m_agreements);
     const QSignalBlocker quiet(m_agreements);
     m_agreements->setVisible(!m_list.empty());

@@ -14,6 +14,7 @@
 
 #include "secretary/ui/backup_transfer.h"
 #include "secretary/ui/desk.h"
+#include "secretary/ui/parts.h"
 #include "secretary/ui/secret_dialog.h"
 #include "secretary/ui/words_dialog.h"
 
@@ -42,39 +43,30 @@ BackupPage::BackupPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(de
         all->addWidget(box);
         return buttons;
     };
-    const auto button = [&](QHBoxLayout* layout, const char* name, const QString& text) {
-        auto* const made = new QPushButton(text);
-        made->setObjectName(name);
-        layout->addWidget(made);
-        return made;
-    };
     QHBoxLayout* const file = group(
         tr("A backup file restores what you decided and what happened"),
         tr("Rules, contacts, budgets, agreements, what was learnt, the history, and payments that are not settled yet. "
            "It is sealed with a passphrase of its own. Your identity is in it only if you ask for that."));
-    m_make = button(file, "makeBackup", tr("&Make a backup…"));
-    m_restore = button(file, "restoreBackup", tr("&Restore a backup…"));
+    m_make = addButton(file, "makeBackup", tr("&Make a backup…"));
+    m_restore = addButton(file, "restoreBackup", tr("&Restore a backup…"));
     file->addStretch();
     QHBoxLayout* const words =
         group(tr("Recovery words restore who you are"),
               tr("By your identity your ISP knows its customer, and payees know you. The words, on paper, bring it "
                  "back on any "
                  "machine, and nothing else: no rules, no history, no money. Whoever reads them can be you."));
-    m_words = button(words, "showWords", tr("&Show recovery words…"));
-    m_fromWords = button(words, "restoreWords", tr("Restore the &identity from words…"));
+    m_words = addButton(words, "showWords", tr("&Show recovery words…"));
+    m_fromWords = addButton(words, "restoreWords", tr("Restore the &identity from words…"));
     words->addStretch();
     auto* const line = new QHBoxLayout;
     m_progress = new QProgressBar;
     m_progress->setAccessibleName(tr("progress"));
     line->addWidget(m_progress, 1);
-    m_cancel = button(line, "cancel", tr("&Cancel"));
+    m_cancel = addButton(line, "cancel", tr("&Cancel"));
     all->addLayout(line);
     m_progress->hide();
     m_cancel->hide();
-    m_said = new QLabel;
-    m_said->setObjectName("said");
-    m_said->setTextFormat(Qt::PlainText);
-    m_said->setWordWrap(true);
+    m_said = makeLabel("said");
     m_said->setTextInteractionFlags(Qt::TextSelectableByMouse);
     all->addWidget(m_said);
     all->addStretch();

@@ -9,8 +9,8 @@
 #include <QVBoxLayout>
 
 #include "secretary/ui/desk.h"
+#include "secretary/ui/parts.h"
 #include "secretary/ui/said.h"
-#include "secretary/ui/table.h"
 
 namespace netpas::ui {
 
@@ -29,25 +29,14 @@ QString joined(const json& list) {
     return words.join(u", ");
 }
 
-QTableWidget* table(QVBoxLayout* all, const char* name, const QString& accessible, const QStringList& head,
-                    std::initializer_list<int> letters) {
-    auto* const made = new QTableWidget(0, static_cast<int>(head.size()));
-    made->setObjectName(name);
-    made->setAccessibleName(accessible);
-    made->setHorizontalHeaderLabels(head);
-    dress(*made, letters);
-    made->setSelectionMode(QAbstractItemView::SingleSelection);
-    all->addWidget(made, 1);
-    return made;
-}
-
 }  // namespace
 
 ContactsPage::ContactsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk) {
     auto* const all = new QVBoxLayout(this);
     all->addWidget(new QLabel(tr("Contacts")));
-    m_contacts = table(all, "contacts", tr("contacts"),
-                       {tr("Name"), tr("Groups"), tr("Sites"), tr("Addresses"), tr("Note")}, {20, 16, 22, 20, 20});
+    m_contacts = makeTable("contacts", tr("contacts"),
+                           {tr("Name"), tr("Groups"), tr("Sites"), tr("Addresses"), tr("Note")}, {20, 16, 22, 20, 20});
+    all->addWidget(m_contacts, 1);
     auto* const line = new QHBoxLayout;
     const auto edit = [&](const char* name, const QString& hint) {
         auto* const made = new QLineEdit;
@@ -60,28 +49,25 @@ ContactsPage::ContactsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     m_name = edit("name", tr("Name"));
     m_site = edit("site", tr("Site, such as example.net"));
     m_group = edit("group", tr("Group, such as family"));
-    auto* const addButton = new QPushButton(tr("&Add"));
-    addButton->setObjectName("add");
-    line->addWidget(addButton);
-    m_remove = new QPushButton(tr("&Remove"));
-    m_remove->setObjectName("remove");
-    line->addWidget(m_remove);
+    auto* const adds = addButton(line, "add", tr("&Add"));
+    m_remove = addButton(line, "remove", tr("&Remove"));
     all->addLayout(line);
     all->addWidget(new QLabel(tr("Payees with a certificate")));
-    m_payees = table(all, "payees", tr("payees"), {tr("Name"), tr("Classes"), tr("May be paid"), tr("Identifier")},
-                     {20, 20, 24, 20});
-    m_said = new QLabel;
-    m_said->setObjectName("said");
-    m_said->setTextFormat(Qt::PlainText);
-    m_said->setWordWrap(true);
-    all->addWidget(m_said);
-    connect(addButton, &QPushButton::clicked, this, &ContactsPage::add);
+    m_payees = makeTable("payees", tr("payees"), {tr("Name"), tr("Classes"), tr("May be paid"), tr("Identifier")},
+                         {20, 20, 24, 20});
+    all->addWidget(m_payees, 1);
+    all->addWidget(m_said = makeLabel("said"));
+    connect(adds, &QPushButton::clicked, this, &ContactsPage::add);
     connect(m_remove, &QPushButton::clicked, this, &ContactsPage::remove);
+    connect(&desk, &Desk::stateChanged, this, [this] {
+        if (isVisible()) reload();
+    });
 }
 
 void ContactsPage::showEvent(QShowEvent*) { reload(); }
 
 void ContactsPage::reload() {
+    if (m_desk.state() != Desk::State::Open) return;
     m_desk.link().get("/v1/contacts", this, [this](const ApiReply& reply) {
         if (reply.ok()) return showContacts(at(reply.body, {"contacts"}));
         m_said->setText(reply.message());

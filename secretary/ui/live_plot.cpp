@@ -100,12 +100,17 @@ void LivePlot::drawSeries(QPainter& painter, const QRectF& area, double top,
     QPolygonF upper, lower;
     QPainterPath line;
     bool drawing = false;
-    QColor band = colour;
-    band.setAlphaF(0.2F);
-    painter.setPen(Qt::NoPen);
-    painter.setBrush(band);
+    // Two bands lie over each other while both are wide: their edges tell them apart.
+    QColor band = colour, edge = colour;
+    band.setAlphaF(0.15F);
+    edge.setAlphaF(0.6F);
     const auto end = [&] {
+        painter.setPen(Qt::NoPen);
+        painter.setBrush(band);
         painter.drawPolygon(upper + lower);
+        painter.setPen(QPen(edge, 1));
+        painter.drawPolyline(upper);
+        painter.drawPolyline(lower);
         upper.clear();
         lower.clear();
         drawing = false;
@@ -157,6 +162,13 @@ void LivePlot::paintEvent(QPaintEvent*) {
     painter.drawText(title, Qt::AlignRight, tr("%1 %2").arg(number(top), m_unit));
     drawSeries(painter, area, top, &Point::bestEffort, bestEffortColour(palette()));
     drawSeries(painter, area, top, &Point::paid, paidColour(palette()));
+    const Point& now = m_points.back();
+    const auto scarce = [](const std::optional<Measured>& one) { return !one || !one->value; };
+    if (scarce(now.paid) && scarce(now.bestEffort)) {
+        painter.setPen(palette().color(QPalette::Text));
+        painter.drawText(area, Qt::AlignTop | Qt::AlignHCenter | Qt::TextWordWrap,
+                         tr("Few test packets so far: the truth lies in the bands, which get narrower."));
+    }
     const QRectF legend(area.left(), area.bottom() + margin / 2.0, area.width(), text);
     painter.setPen(paidColour(palette()));
     painter.drawText(legend, Qt::AlignLeft, tr("paid"));

@@ -27,6 +27,7 @@
 #include "secretary/ui/prompter.h"
 #include "secretary/ui/prompts_page.h"
 #include "secretary/ui/rules_page.h"
+#include "secretary/ui/said.h"
 #include "secretary/ui/settings_page.h"
 #include "secretary/ui/setup_dialog.h"
 #include "secretary/ui/tray.h"
@@ -170,7 +171,7 @@ void MainWindow::showState() {
         break;
     case Desk::State::Locked: text = tr("The secretary is locked: nothing is spent."); break;
     case Desk::State::Broken: text = m_desk.trouble(); break;
-    case Desk::State::Open: text = textAt(m_desk.standing(), "alarm"); break;
+    case Desk::State::Open: text = said(textAt(m_desk.standing(), "alarm")); break;
     }
     const bool paused = m_desk.isPaused(), open = m_desk.state() == Desk::State::Open;
     if (!open && !m_desk.remedy().isEmpty()) text += u'\n' + tr("What helps: %1").arg(m_desk.remedy());

@@ -14,8 +14,8 @@
 #include "secretary/ui/desk.h"
 #include "secretary/ui/live_plot.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/parts.h"
 #include "secretary/ui/said.h"
-#include "secretary/ui/table.h"
 
 namespace netpas::ui {
 
@@ -23,7 +23,7 @@ using nlohmann::json;
 
 namespace {
 
-enum Column { To, For, Program, State, Spent, Cap, ColumnCount };
+enum Column { To, For, Program, State, Spent, Cap };
 constexpr int idRole = Qt::UserRole;
 constexpr int addressRole = Qt::UserRole + 1;
 constexpr int comesRole = Qt::UserRole + 2;
@@ -50,23 +50,14 @@ std::optional<Measured> measuredFrom(const json& estimate) {
 
 OverviewPage::OverviewPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk) {
     auto* const all = new QVBoxLayout(this);
-    const auto label = [&](const char* name) {
-        auto* const made = new QLabel;
-        made->setObjectName(name);
-        made->setTextFormat(Qt::PlainText);
-        made->setWordWrap(true);
-        return made;
-    };
     auto* const head = new QHBoxLayout;
-    head->addWidget(m_isp = label("isp"), 1);
-    m_setup = new QPushButton(tr("Set &up…"));
-    m_setup->setObjectName("setup");
-    head->addWidget(m_setup);
+    head->addWidget(m_isp = makeLabel("isp"), 1);
+    m_setup = addButton(head, "setup", tr("Set &up…"));
     all->addLayout(head);
     connect(m_setup, &QPushButton::clicked, this, &OverviewPage::setupWanted);
     auto* const sums = new QHBoxLayout;
-    sums->addWidget(m_today = label("today"));
-    sums->addWidget(m_month = label("month"));
+    sums->addWidget(m_today = makeLabel("today"));
+    sums->addWidget(m_month = makeLabel("month"));
     all->addLayout(sums);
     QFont large = m_today->font();
     large.setPointSizeF(large.pointSizeF() * 1.4);
@@ -76,19 +67,14 @@ OverviewPage::OverviewPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     m_budgetLayout = new QVBoxLayout(m_budgets);
     m_budgetLayout->setContentsMargins(0, 0, 0, 0);
     all->addWidget(m_budgets);
-    m_running = new QTableWidget(0, ColumnCount);
-    m_running->setObjectName("running");
-    m_running->setAccessibleName(tr("what is bought now"));
-    m_running->setHorizontalHeaderLabels({tr("To"), tr("For"), tr("Program"), tr("State"), tr("Spent"), tr("At most")});
-    dress(*m_running, {24, 14, 14, 18, 14, 14});
-    m_running->setSelectionMode(QAbstractItemView::SingleSelection);
-    all->addWidget(m_none = label("none"));
+    m_running = makeTable("running", tr("what is bought now"),
+                          {tr("To"), tr("For"), tr("Program"), tr("State"), tr("Spent"), tr("At most")},
+                          {24, 14, 14, 18, 14, 14});
+    all->addWidget(m_none = makeLabel("none"));
     all->addWidget(m_running, 2);
     auto* const below = new QHBoxLayout;
-    below->addWidget(m_quality = label("quality"), 1);
-    m_stop = new QPushButton(tr("&Stop"));
-    m_stop->setObjectName("stop");
-    below->addWidget(m_stop);
+    below->addWidget(m_quality = makeLabel("quality"), 1);
+    m_stop = addButton(below, "stop", tr("&Stop"));
     all->addLayout(below);
     auto* const plots = new QHBoxLayout;
     plots->addWidget(m_delay = new LivePlot(tr("Round trip"), tr("ms")));
@@ -102,6 +88,7 @@ OverviewPage::OverviewPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     connect(m_stop, &QPushButton::clicked, this, &OverviewPage::stopSelected);
     connect(m_running, &QTableWidget::itemSelectionChanged, this, &OverviewPage::measure);
     connect(&desk, &Desk::standingChanged, this, &OverviewPage::showStanding);
+    connect(&desk, &Desk::standingChanged, this, &OverviewPage::showPurchases);
     connect(&desk, &Desk::budgetsChanged, this, &OverviewPage::showBudgets);
     connect(&desk, &Desk::purchasesChanged, this, &OverviewPage::showPurchases);
     showStanding();
@@ -173,7 +160,7 @@ void OverviewPage::showPurchases() {
     for (const json& one : m_desk.purchases()) {
         if (textAt(one, "decision").isEmpty()) list.push_back(one);
     }
-    m_none->setVisible(list.empty());
+    m_none->setVisible(list.empty() && m_desk.standing().is_object());
     m_none->setText(tr("Nothing is bought now. Everything travels best effort."));
     m_running->setVisible(!list.empty());
     m_running->setRowCount(static_cast<int>(list.size()));

@@ -13,6 +13,8 @@
 #include "secretary/ui/desk.h"
 #include "secretary/ui/frontier_plot.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/parts.h"
+#include "secretary/ui/said.h"
 #include "secretary/ui/way_view.h"
 
 namespace netpas::ui {
@@ -60,19 +62,11 @@ PathsPage::PathsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk
     m_ask->setObjectName("ask");
     head->addWidget(m_ask);
     all->addLayout(head);
-    m_said = new QLabel;
-    m_said->setObjectName("said");
-    m_said->setWordWrap(true);
-    m_said->setTextFormat(Qt::PlainText);
-    all->addWidget(m_said);
+    all->addWidget(m_said = makeLabel("said"));
     m_plot = new FrontierPlot;
     m_plot->setObjectName("frontier");
     all->addWidget(m_plot);
-    m_offer = new QLabel;
-    m_offer->setObjectName("offer");
-    m_offer->setWordWrap(true);
-    m_offer->setTextFormat(Qt::PlainText);
-    all->addWidget(m_offer);
+    all->addWidget(m_offer = makeLabel("offer"));
     m_way = new WayView;
     m_way->setObjectName("way");
     auto* const scroll = new QScrollArea;
@@ -102,6 +96,9 @@ PathsPage::PathsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk
     connect(m_to, &QLineEdit::returnPressed, this, &PathsPage::ask);
     connect(m_plot, &FrontierPlot::chosenByUser, this, &PathsPage::showWay);
     connect(m_buy, &QPushButton::clicked, this, &PathsPage::buy);
+    connect(&desk, &Desk::stateChanged, this, [this] {
+        if (m_due && m_desk.state() == Desk::State::Open) ask();
+    });
 }
 
 void PathsPage::lookAt(const QString& to) {
@@ -115,6 +112,13 @@ void PathsPage::ask() {
     m_asked = to;
     m_askedIncoming = m_incoming->isChecked();
     m_measured = nullptr;
+    m_due = m_desk.state() != Desk::State::Open;
+    if (m_due) {
+        m_said->setText(
+            tr("Ways and prices are asked for as soon as the secretary answers. Until then everything "
+               "travels best effort."));
+        return showOffers(json::object());
+    }
     m_ask->setEnabled(false);
     m_said->setText(tr("Asking…"));
     json body{{"to", to.toStdString()}};
@@ -125,7 +129,7 @@ void PathsPage::ask() {
             m_said->setText(reply.hint().isEmpty() ? reply.message() : reply.message() + u'\n' + reply.hint());
             return showOffers(json::object());
         }
-        m_said->setText(textAt(reply.body, "problem"));
+        m_said->setText(said(textAt(reply.body, "problem")));
         showOffers(reply.body);
         measure();
         m_measure->start();

@@ -46,6 +46,7 @@ private:
     nlohmann::json m_offers, m_measured;
     QString m_asked;
     bool m_askedIncoming = false;
+    bool m_due = false;  // nobody is there to be asked
 };
 
 }  // namespace netpas::ui

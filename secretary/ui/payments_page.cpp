@@ -8,8 +8,8 @@
 #include <QInputDialog>
 #include <QLabel>
 #include <QLineEdit>
+#include <QLocale>
 #include <QPushButton>
-#include <QSaveFile>
 #include <QTableView>
 #include <QVBoxLayout>
 #include <algorithm>
@@ -80,7 +80,8 @@ PaymentsPage::PaymentsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
         showSum();
     });
     connect(m_model, &PaymentsModel::loaded, this, &PaymentsPage::showSum);
-    connect(m_export, &QPushButton::clicked, this, &PaymentsPage::askFile);
+    connect(m_export, &QPushButton::clicked, this,
+            [this] { m_out ? endExport(tr("Cancelled: no file was written.")) : askFile(); });
     connect(m_table, &QTableView::activated, this, &PaymentsPage::editLabel);
     connect(m_label, &QPushButton::clicked, this, [this] { editLabel(m_table->currentIndex()); });
     const auto chosen = [this] { m_label->setEnabled(m_table->currentIndex().isValid()); };
@@ -92,6 +93,9 @@ PaymentsPage::PaymentsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
         for (const nlohmann::json& one : m_desk.purchases()) states += textAt(one, "id") + textAt(one, "state") + u' ';
         if (states == m_states) return;
         m_states = states;
+        if (isVisible()) reload();
+    });
+    connect(&desk, &Desk::stateChanged, this, [this] {
         if (isVisible()) reload();
     });
 }
@@ -140,6 +144,7 @@ void PaymentsPage::plot() {
 }
 
 void PaymentsPage::showSum() {
+    if (m_out) return;  // there stands how far that is
     if (!m_model->trouble().isEmpty()) return m_sum->setText(m_model->trouble());
     Money sum;
     for (int row = 0; row < m_filter->rowCount(); ++row) {
@@ -173,9 +178,7 @@ void PaymentsPage::askFile() {
     dialog->setAcceptMode(QFileDialog::AcceptSave);
     dialog->setDefaultSuffix("csv");
     connect(dialog, &QFileDialog::fileSelected, this, [this](const QString& file) {
-        m_export->setEnabled(false);
         exportTo(file, [this, file](const QString& trouble) {
-            m_export->setEnabled(true);
             m_sum->setText(trouble.isEmpty() ? tr("%1 is written.").arg(file) : trouble);
         });
     });
@@ -183,23 +186,33 @@ void PaymentsPage::askFile() {
 }
 
 void PaymentsPage::exportTo(const QString& file, std::function<void(const QString&)> done) {
-    fetchCsv({}, {}, file, std::move(done));
+    m_out = std::make_unique<QSaveFile>(file);
+    m_exported = std::move(done);
+    if (!m_out->open(QIODevice::WriteOnly))
+        return endExport(tr("%1 cannot be written: %2").arg(file, m_out->errorString()));
+    m_export->setText(tr("&Cancel export"));
+    fetchCsv({});
 }
 
-void PaymentsPage::fetchCsv(const QString& before, QByteArray sofar, const QString& file,
-                            std::function<void(const QString&)> done) {
+void PaymentsPage::endExport(const QString& trouble) {
+    m_out.reset();
+    m_export->setText(tr("&Export as CSV…"));
+    m_exported(trouble);
+}
+
+// Answers that come after the end are for nobody.
+void PaymentsPage::fetchCsv(const QString& before) {
+    m_sum->setText(tr("%1 kB of the table are here…").arg(QLocale().toString(m_out->pos() / 1000)));
     const QString path = "/v1/history.csv" + (before.isEmpty() ? QString() : "?before=" + before);
-    m_desk.link().get(
-        path, this, [this, sofar = std::move(sofar), file, done = std::move(done)](const ApiReply& reply) mutable {
-            if (!reply.ok() || !reply.body.is_string()) return done(reply.message());
-            sofar += QByteArray::fromStdString(reply.body.get<std::string>());
-            if (const QString next = reply.header("X-Next"); !next.isEmpty()) {
-                return fetchCsv(next, std::move(sofar), file, std::move(done));
-            }
-            QSaveFile out(file);
-            const bool written = out.open(QIODevice::WriteOnly) && out.write(sofar) == sofar.size() && out.commit();
-            done(written ? QString() : tr("%1 cannot be written: %2").arg(file, out.errorString()));
-        });
+    m_desk.link().get(path, m_out.get(), [this](const ApiReply& reply) {
+        if (!reply.ok() || !reply.body.is_string()) return endExport(reply.message());
+        const auto& text = reply.body.get_ref<const std::string&>();
+        const auto size = static_cast<qint64>(text.size());
+        const QString next = reply.header("X-Next");
+        const bool written = m_out->write(text.data(), size) == size && (!next.isEmpty() || m_out->commit());
+        if (!written) return endExport(tr("%1 cannot be written: %2").arg(m_out->fileName(), m_out->errorString()));
+        next.isEmpty() ? endExport({}) : fetchCsv(next);
+    });
 }
 
 }  // namespace netpas::ui

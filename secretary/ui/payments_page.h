@@ -1,8 +1,11 @@
 // Everything that was ever bought: search, labels, sums, CSV. GUI's thread.
 #pragma once
 
+#include <QSaveFile>
 #include <QSortFilterProxyModel>
 #include <QWidget>
+#include <functional>
+#include <memory>
 
 class QComboBox;
 class QLabel;
@@ -42,7 +45,7 @@ class PaymentsPage final : public QWidget {
 public:
     explicit PaymentsPage(Desk& desk, QWidget* parent = nullptr);
 
-    // The same bytes as `netpas history --csv`. `done` with a trouble, or empty.
+    // The same bytes as `netpas history --csv`; the file appears whole or not at all. `done` with a trouble, or empty.
     void exportTo(const QString& file, std::function<void(const QString&)> done);
 
 protected:
@@ -54,8 +57,8 @@ private:
     void plot();
     void showSum();
     void askFile();
-    void fetchCsv(const QString& before, QByteArray sofar, const QString& file,
-                  std::function<void(const QString&)> done);
+    void fetchCsv(const QString& before);
+    void endExport(const QString& trouble);
     void editLabel(const QModelIndex& index);
 
     Desk& m_desk;
@@ -67,6 +70,8 @@ private:
     QComboBox* m_by;
     SpendingPlot* m_plot;
     QPushButton *m_label, *m_export;
+    std::unique_ptr<QSaveFile> m_out;  // null: nothing is exported now
+    std::function<void(const QString&)> m_exported;
     QString m_states;  // of what runs
 };
 

@@ -12,9 +12,9 @@
 #include "secretary/ui/api_words.h"
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/parts.h"
 #include "secretary/ui/question_text.h"
 #include "secretary/ui/rule_words.h"
-#include "secretary/ui/table.h"
 
 namespace netpas::ui {
 
@@ -22,18 +22,14 @@ using nlohmann::json;
 
 namespace {
 
-enum Column { Since, Who, For, From, Price, Why, ColumnCount };
+enum Column { Since, Who, For, From, Price, Why };
 constexpr int idRole = Qt::UserRole;
 
-QTableWidget* makeTable(const char* name, const QString& accessible, const QString& last) {
-    auto* const table = new QTableWidget(0, ColumnCount);
-    table->setObjectName(name);
-    table->setAccessibleName(accessible);
-    table->setHorizontalHeaderLabels({PromptsPage::tr("Since"), PromptsPage::tr("Who"), PromptsPage::tr("For"),
-                                      PromptsPage::tr("From"), PromptsPage::tr("Price"), last});
-    dress(*table, {20, 14, 14, 16, 26});
-    table->setSelectionMode(QAbstractItemView::SingleSelection);
-    return table;
+QTableWidget* questions(const char* name, const QString& accessible, const QString& last) {
+    return makeTable(name, accessible,
+                     {PromptsPage::tr("Since"), PromptsPage::tr("Who"), PromptsPage::tr("For"), PromptsPage::tr("From"),
+                      PromptsPage::tr("Price"), last},
+                     {20, 14, 14, 16, 26});
 }
 
 qulonglong selectedIn(const QTableWidget* table) {
@@ -54,40 +50,26 @@ QString whyMissed(const json& question) {
 
 PromptsPage::PromptsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk) {
     auto* const all = new QVBoxLayout(this);
-    const auto label = [&](const char* name) {
-        auto* const made = new QLabel;
-        made->setObjectName(name);
-        made->setTextFormat(Qt::PlainText);
-        made->setWordWrap(true);
-        all->addWidget(made);
-        return made;
-    };
-    const auto button = [](QLayout* layout, const char* name, const QString& text) {
-        auto* const made = new QPushButton(text);
-        made->setObjectName(name);
-        layout->addWidget(made);
-        return made;
-    };
-    m_none = label("none");
-    all->addWidget(m_waiting = makeTable("questions", tr("questions that wait"), tr("Asked")), 1);
+    all->addWidget(m_none = makeLabel("none"));
+    all->addWidget(m_waiting = questions("questions", tr("questions that wait"), tr("Asked")), 1);
     auto* const answer = new QHBoxLayout;
     answer->addStretch();
-    m_answer = button(answer, "answer", tr("&Decide…"));
+    m_answer = addButton(answer, "answer", tr("&Decide…"));
     all->addLayout(answer);
-    m_missedTitle = label("missedTitle");
+    all->addWidget(m_missedTitle = makeLabel("missedTitle"));
     m_missedTitle->setText(
         tr("Missed: nothing was paid, and everything went best effort. One click decides for the next time."));
-    all->addWidget(m_missed = makeTable("missed", tr("missed questions"), tr("Why")), 1);
-    m_meaning = label("meaning");
+    all->addWidget(m_missed = questions("missed", tr("missed questions"), tr("Why")), 1);
+    all->addWidget(m_meaning = makeLabel("meaning"));
     m_ofMissed = new QWidget;
     auto* const act = new QHBoxLayout(m_ofMissed);
     act->setContentsMargins(0, 0, 0, 0);
-    auto* const forget = button(act, "dismiss", tr("&Forget"));
+    auto* const forget = addButton(act, "dismiss", tr("&Forget"));
     act->addStretch();
-    auto* const never = button(act, "neverAgain", tr("&Refuse from now on"));
-    auto* const next = button(act, "nextTime", tr("Approve &next time"));
-    auto* const always = button(act, "fromNowOn", tr("&Approve from now on"));
-    auto* const more = button(act, "decideMissed", tr("Decide &in detail…"));
+    auto* const never = addButton(act, "neverAgain", tr("&Refuse from now on"));
+    auto* const next = addButton(act, "nextTime", tr("Approve &next time"));
+    auto* const always = addButton(act, "fromNowOn", tr("&Approve from now on"));
+    auto* const more = addButton(act, "decideMissed", tr("Decide &in detail…"));
     all->addWidget(m_ofMissed);
     all->addStretch();  // while there is no list to fill the page
     const auto want = [this](const QTableWidget* table) { emit wanted(selectedIn(table)); };

@@ -15,6 +15,7 @@
 #include "secretary/ui/api_words.h"
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/parts.h"
 #include "secretary/ui/payments_model.h"
 #include "secretary/ui/payments_page.h"
 #include "secretary/ui/rule_words.h"
@@ -105,15 +106,9 @@ RulesPage::RulesPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk
     all->addWidget(m_table, 1);
     auto* const act = new QHBoxLayout;
     act->addStretch();
-    const auto button = [](QLayout* layout, const char* name, const QString& text) {
-        auto* const made = new QPushButton(text);
-        made->setObjectName(name);
-        layout->addWidget(made);
-        return made;
-    };
-    m_switch = button(act, "switch", tr("&Switch off or on"));
-    m_edit = button(act, "edit", tr("&Edit"));
-    m_remove = button(act, "remove", tr("&Remove"));
+    m_switch = addButton(act, "switch", tr("&Switch off or on"));
+    m_edit = addButton(act, "edit", tr("&Edit"));
+    m_remove = addButton(act, "remove", tr("&Remove"));
     all->addLayout(act);
     auto* const write = new QHBoxLayout;
     m_sentence = new QLineEdit;
@@ -121,19 +116,11 @@ RulesPage::RulesPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk
     m_sentence->setPlaceholderText(tr("up to 1c a minute for video in mpv from example.net until today"));
     m_sentence->setAccessibleName(tr("a rule as a sentence"));
     write->addWidget(m_sentence, 1);
-    m_keep = button(write, "keep", tr("&Add rule"));
+    m_keep = addButton(write, "keep", tr("&Add rule"));
     m_keep->setEnabled(false);
     all->addLayout(write);
-    m_meaning = new QLabel;
-    m_meaning->setObjectName("meaning");
-    m_meaning->setWordWrap(true);
-    m_meaning->setTextFormat(Qt::PlainText);
-    all->addWidget(m_meaning);
-    m_said = new QLabel;
-    m_said->setObjectName("said");
-    m_said->setWordWrap(true);
-    m_said->setTextFormat(Qt::PlainText);
-    all->addWidget(m_said);
+    all->addWidget(m_meaning = makeLabel("meaning"));
+    all->addWidget(m_said = makeLabel("said"));
     connect(m_search, &QLineEdit::textChanged, m_filter, &WordFilter::setWords);
     connect(m_sentence, &QLineEdit::textChanged, this, &RulesPage::understand);
     connect(m_sentence, &QLineEdit::returnPressed, this, &RulesPage::keep);
@@ -145,9 +132,11 @@ RulesPage::RulesPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk
         for (QPushButton* const one : {m_edit, m_remove, m_switch}) one->setEnabled(selected().isValid());
     });
     for (QPushButton* const one : {m_edit, m_remove, m_switch}) one->setEnabled(false);
-    connect(&desk, &Desk::boardChanged, this, [this] {
+    const auto renew = [this] {
         if (isVisible()) reload();
-    });
+    };
+    connect(&desk, &Desk::boardChanged, this, renew);
+    connect(&desk, &Desk::stateChanged, this, renew);
 }
 
 void RulesPage::showEvent(QShowEvent*) { reload(); }
@@ -158,6 +147,7 @@ QModelIndex RulesPage::selected() const {
 }
 
 void RulesPage::reload() {
+    if (m_desk.state() != Desk::State::Open) return;
     m_desk.link().get("/v1/rules", this, [this](const ApiReply& reply) {
         if (reply.ok()) return showRules(at(reply.body, {"rules"}));
         say(reply, {});

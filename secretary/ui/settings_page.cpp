@@ -18,7 +18,7 @@
 #include "secretary/ui/api_words.h"
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
-#include "secretary/ui/table.h"
+#include "secretary/ui/parts.h"
 
 namespace netpas::ui {
 
@@ -26,19 +26,12 @@ using nlohmann::json;
 
 namespace {
 
-enum Column { What, Limit, Spent, Left, ColumnCount };
+enum Column { What, Limit, Spent, Left };
 
 QVBoxLayout* group(QVBoxLayout* all, const QString& title) {
     auto* const box = new QGroupBox(title);
     all->addWidget(box);
     return new QVBoxLayout(box);
-}
-
-QPushButton* button(QLayout* layout, const char* name, const QString& text) {
-    auto* const made = new QPushButton(text);
-    made->setObjectName(name);
-    layout->addWidget(made);
-    return made;
 }
 
 }  // namespace
@@ -49,11 +42,7 @@ SettingsPage::SettingsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_des
     addBudgets(all);
     addProtection(all);
     addLooks(all);
-    m_said = new QLabel;
-    m_said->setObjectName("said");
-    m_said->setTextFormat(Qt::PlainText);
-    m_said->setWordWrap(true);
-    all->addWidget(m_said);
+    all->addWidget(m_said = makeLabel("said"));
     all->addStretch();
     connect(&desk, &Desk::boardChanged, this, &SettingsPage::showMode);
     connect(&desk, &Desk::budgetsChanged, this, &SettingsPage::showBudgets);
@@ -84,18 +73,15 @@ void SettingsPage::addBudgets(QVBoxLayout* all) {
     m_proposal->setObjectName("proposal");
     m_proposal->setWordWrap(true);
     envelope->addWidget(m_proposal, 1);
-    connect(button(envelope, "decline", tr("&Always ask")), &QPushButton::clicked, this,
+    connect(addButton(envelope, "decline", tr("&Always ask")), &QPushButton::clicked, this,
             [this] { answerEnvelope(false); });
-    connect(button(envelope, "accept", tr("A&ccept")), &QPushButton::clicked, this, [this] { answerEnvelope(true); });
+    connect(addButton(envelope, "accept", tr("A&ccept")), &QPushButton::clicked, this,
+            [this] { answerEnvelope(true); });
     box->addWidget(m_envelope);
-    m_budgets = new QTableWidget(0, ColumnCount);
-    m_budgets->setObjectName("budgets");
-    m_budgets->setAccessibleName(tr("budgets"));
-    m_budgets->setHorizontalHeaderLabels({tr("Budget"), tr("Limit"), tr("Spent"), tr("Left")});
-    dress(*m_budgets, {0, 14, 14, 14});
+    m_budgets =
+        makeTable("budgets", tr("budgets"), {tr("Budget"), tr("Limit"), tr("Spent"), tr("Left")}, {0, 14, 14, 14});
     m_budgets->horizontalHeader()->setStretchLastSection(false);
     m_budgets->horizontalHeader()->setSectionResizeMode(What, QHeaderView::Stretch);
-    m_budgets->setSelectionMode(QAbstractItemView::SingleSelection);
     box->addWidget(m_budgets);
     auto* const line = new QHBoxLayout;
     auto* const label = new QLabel(tr("For everything, &never more than"));
@@ -112,9 +98,9 @@ void SettingsPage::addBudgets(QVBoxLayout* all) {
     m_period->addItem(tr("a week"), "week");
     m_period->addItem(tr("a month"), "month");
     line->addWidget(m_period);
-    connect(button(line, "set", tr("&Set")), &QPushButton::clicked, this, &SettingsPage::setBudget);
+    connect(addButton(line, "set", tr("&Set")), &QPushButton::clicked, this, &SettingsPage::setBudget);
     line->addStretch();
-    m_remove = button(line, "removeBudget", tr("&Remove selected"));
+    m_remove = addButton(line, "removeBudget", tr("&Remove selected"));
     connect(m_remove, &QPushButton::clicked, this, &SettingsPage::removeBudget);
     box->addLayout(line);
 }
@@ -134,10 +120,10 @@ void SettingsPage::addProtection(QVBoxLayout* all) {
     m_again = secret("again", tr("Once more"));
     box->addLayout(form);
     auto* const line = new QHBoxLayout;
-    connect(button(line, "setPassphrase", tr("Set passp&hrase")), &QPushButton::clicked, this,
+    connect(addButton(line, "setPassphrase", tr("Set passp&hrase")), &QPushButton::clicked, this,
             &SettingsPage::setPassphrase);
     line->addStretch();
-    m_lock = button(line, "lock", tr("&Lock now"));
+    m_lock = addButton(line, "lock", tr("&Lock now"));
     connect(m_lock, &QPushButton::clicked, this, [this] { send("POST", "/v1/lock", json::object(), {}); });
     box->addLayout(line);
 }

@@ -12,6 +12,7 @@
 
 #include "secretary/ui/desk.h"
 #include "secretary/ui/money_text.h"
+#include "secretary/ui/parts.h"
 #include "secretary/ui/words_dialog.h"
 
 namespace netpas::ui {
@@ -37,11 +38,7 @@ SetupDialog::SetupDialog(Desk& desk, QWidget* parent) : QDialog(parent), m_desk(
     auto* const all = new QVBoxLayout(this);
     m_pages = new QStackedWidget;
     all->addWidget(m_pages, 1);
-    m_said = new QLabel;
-    m_said->setObjectName("said");
-    m_said->setTextFormat(Qt::PlainText);
-    m_said->setWordWrap(true);
-    all->addWidget(m_said);
+    all->addWidget(m_said = makeLabel("said"));
     m_progress = new QProgressBar;
     m_progress->setAccessibleName(tr("progress"));
     m_progress->setTextVisible(false);
@@ -49,10 +46,8 @@ SetupDialog::SetupDialog(Desk& desk, QWidget* parent) : QDialog(parent), m_desk(
     all->addWidget(m_progress);
     auto* const buttons = new QHBoxLayout;
     const auto button = [&](const char* name, const QString& text) {
-        auto* const made = new QPushButton(text);
-        made->setObjectName(name);
+        auto* const made = addButton(buttons, name, text);
         made->setAutoDefault(false);
-        buttons->addWidget(made);
         return made;
     };
     m_cancel = button("cancel", tr("Cancel"));
@@ -66,10 +61,7 @@ SetupDialog::SetupDialog(Desk& desk, QWidget* parent) : QDialog(parent), m_desk(
     addProtect();
     addEnvelope();
     QVBoxLayout* const summary = addPage(tr("What will be done"), {});
-    m_summary = new QLabel;
-    m_summary->setObjectName("summary");
-    m_summary->setTextFormat(Qt::PlainText);
-    m_summary->setWordWrap(true);
+    m_summary = makeLabel("summary");
     summary->insertWidget(1, m_summary);
     addWords();
     connect(m_cancel, &QPushButton::clicked, this, &SetupDialog::reject);

@@ -70,6 +70,7 @@ QSize SpendingPlot::sizeHint() const {
 
 void SpendingPlot::setBars(Kind kind, std::vector<SpendingBar> bars) {
     m_kind = kind;
+    m_known = true;
     m_bars = std::move(bars);
     m_most = Money::zero();
     Money sum;
@@ -137,7 +138,7 @@ void SpendingPlot::paintEvent(QPaintEvent*) {
     }
     painter.setPen(palette().color(QPalette::Text));
     if (m_most == Money::zero()) {
-        painter.drawText(rect(), Qt::AlignCenter, tr("Nothing was spent in this time."));
+        if (m_known) painter.drawText(rect(), Qt::AlignCenter, tr("Nothing was spent in this time."));
         return;
     }
     m_kind == Kind::Days ? paintDays(painter) : paintNames(painter);

@@ -53,6 +53,7 @@ private:
     std::vector<SpendingBar> m_bars;
     Money m_most;
     int m_chosen = -1;
+    bool m_known = false;  // what was spent was said
 };
 
 }  // namespace netpas::ui

@@ -55,36 +55,7 @@ private slots:
 
     // What is shown can be read again.
     void sentencesRoundTrip() {
-        std::vector<RuleText> rules{allow({}, "1.5"), say(Action::Deny, app("/home/anna/mpv")),
-                                    say(Action::Ask, purpose("game"))};
-        RuleText full = allow(purpose("video"), "0.02", PriceUnit::Minute, Beyond::Deny);
-        full.match.app = "/opt/player";
-        full.match.group = "family";
-        full.match.payee = "ab12";
-        full.match.domain = "*.example.net";
-        full.match.isp = IspId{26};
-        full.match.user = "anna";
-        full.match.node = "tablet";
-        full.grant.quality = "gold";
-        full.budget = RuleBudget{dollars("2"), Period::Month};
-        full.lifetime = Lifetime::untilTime(utc("2026-12-24T18:00:00Z"));
-        rules.push_back(full);
-        full.lifetime = Lifetime::once();
-        full.budget->period = Period::Total;
-        full.match.node = "";
-        full.match.purpose.reset();
-        rules.push_back(full);
-        RuleText always = say(Action::Allow, site("example.net"));
-        always.grant.unit = PriceUnit::Item;
-        always.budget = RuleBudget{dollars("0.5"), Period::Day};
-        always.grant.above = Beyond::Deny;
-        rules.push_back(always);
-        for (const Action action : {Action::Ask, Action::Deny}) {
-            RuleText unit = say(action, purpose("video"));
-            unit.grant.unit = action == Action::Ask ? PriceUnit::Minute : PriceUnit::Item;
-            rules.push_back(unit);
-        }
-        for (const RuleText& rule : rules) {
+        for (const RuleText& rule : everyKind()) {
             const auto again = parseSentence(sentence(rule), noon, {});
             QVERIFY2(again.has_value(), (sentence(rule) + " " + (again ? "" : again.error().message)).c_str());
             QVERIFY2(*again == rule, sentence(rule).c_str());

@@ -17,39 +17,6 @@ const SystemTime noon = utc("2026-11-22T12:00:00Z");
 
 QString shown(const RuleText& rule) { return ui::ruleInWords(QString::fromStdString(sentence(rule))); }
 
-std::vector<RuleText> everyKind() {
-    std::vector<RuleText> rules{allow({}, "1.5"), say(Action::Deny, app("/home/anna/mpv")),
-                                say(Action::Ask, purpose("game")), allow(purpose("comic"), "0.05", PriceUnit::Item),
-                                say(Action::Deny, purpose("advertisement"))};
-    RuleText full = allow(purpose("video"), "0.003", PriceUnit::Minute, Beyond::Deny);
-    full.match.app = "/opt/player";
-    full.match.group = "family";
-    full.match.payee = "ab12";
-    full.match.domain = "*.example.net";
-    full.match.isp = IspId{26};
-    full.match.user = "anna";
-    full.match.node = "tablet";
-    full.grant.quality = "gold";
-    full.budget = RuleBudget{dollars("2"), Period::Month};
-    full.lifetime = Lifetime::untilTime(utc("2026-12-24T18:00:00Z"));
-    rules.push_back(full);
-    full.lifetime = Lifetime::once();
-    full.budget->period = Period::Total;
-    full.match.node = "";
-    full.match.purpose.reset();
-    rules.push_back(full);
-    RuleText always = say(Action::Allow, site("example.net"));
-    always.grant.unit = PriceUnit::Item;
-    always.budget = RuleBudget{dollars("0.5"), Period::Day};
-    rules.push_back(always);
-    for (const Action action : {Action::Ask, Action::Deny}) {
-        RuleText unit = say(action, purpose("video-call"));
-        unit.grant.unit = action == Action::Ask ? PriceUnit::Minute : PriceUnit::Item;
-        rules.push_back(unit);
-    }
-    return rules;
-}
-
 Rule numbered(const RuleText& text, uint64_t id) {
     Rule rule;
     static_cast<RuleText&>(rule) = text;

@@ -8,6 +8,7 @@
 #include <QListWidget>
 #include <QTableWidget>
 
+#include "secretary/ui/paths_page.h"
 #include "secretary/ui/prompts_page.h"
 #include "secretary/ui/settings_page.h"
 
@@ -190,9 +191,15 @@ private slots:
         QTRY_COMPARE_WITH_TIMEOUT(m_window->desk.state(), ui::Desk::State::Lost, patience);
         QVERIFY(m_window->find<QLabel>("trouble")->isVisible());
         QVERIFY(!m_window->find<QLabel>("trouble")->text().isEmpty());
+        // What is asked for meanwhile is said to be due, and comes without another click.
+        auto* const paths = m_window->showPage<ui::PathsPage>();
+        paths->lookAt(QString::fromStdString(peerAddress()));
+        QVERIFY(!paths->findChild<QLabel*>("said")->text().isEmpty());
+        QVERIFY(!paths->findChild<QPushButton*>("buy")->isEnabled());
         QVERIFY(lab::startAgent(*m_lab, host).has_value());
         constexpr int longestRetry = 30000;
         QTRY_COMPARE_WITH_TIMEOUT(m_window->desk.state(), ui::Desk::State::Open, longestRetry);
+        QTRY_VERIFY_WITH_TIMEOUT(paths->findChild<QPushButton*>("buy")->isEnabled(), patience);
         ask("after the restart");
         QVERIFY(asked(*m_window, "after the restart"));
         m_window->answer("notNow")->click();

@@ -131,6 +131,21 @@ private slots:
         QVERIFY(bytes.count('\n') >= 4);
         QCOMPARE(bytes, QByteArray::fromStdString(*told));
     }
+    void anExportCanBeCancelled() {
+        QTemporaryDir folder;
+        const QString file = folder.filePath("netpas.csv");
+        auto* const page = m_window->showPage<ui::PaymentsPage>();
+        auto* const button = page->findChild<QPushButton*>("export");
+        const QString usual = button->text();
+        QString trouble;
+        page->exportTo(file, [&](const QString& said) { trouble = said; });
+        QVERIFY(button->text() != usual);
+        button->click();
+        QVERIFY(!trouble.isEmpty());
+        QCOMPARE(button->text(), usual);
+        QTest::qWait(500);  // what was on its way comes to nobody
+        QVERIFY(QDir(folder.path()).isEmpty());
+    }
     void aLabelIsKept() {
         QTableView* const table = loadedPayments(netpas({"history"}).value("entries", Json::array()).size());
         const QModelIndex first = table->model()->index(0, 0);
