@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <map>
@@ -15,6 +16,7 @@
 #include "app/agent/neighbours.h"
 #include "app/agent/next_hops.h"
 #include "cartographer/verify/messages.h"
+#include "cartographer/verify/moments.h"
 #include "core/random.h"
 #include "tun/forwarding/kernel_routes.h"
 #include "tun/observe/linux_observer.h"
@@ -33,6 +35,7 @@ constexpr uint64_t leastPackets = 20;
 constexpr size_t mostNeighbours = 64;  // that are asked for an echo
 constexpr double billion = 1e9;
 
+uint64_t nanoseconds(SteadyTime time) { return static_cast<uint64_t>(time.time_since_epoch().count()); }
 uint64_t nanoseconds(SystemTime time) {
     return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
 }
@@ -64,7 +67,9 @@ struct FlowWatch::Impl : std::enable_shared_from_this<Impl> {
     void echo();
     void look();
     [[nodiscard]] std::optional<channel::MeshPlace> nextOf(const IpAddress& destination);
-    [[nodiscard]] channel::SeenFlow seen(const tun::FlowCount& count);
+    [[nodiscard]] std::vector<tun::FlowCount> read(bool v6);
+    void readAgain();
+    [[nodiscard]] channel::SeenFlow seen(const verification::Route& route);
     void observe(const verification::Told& told);
     [[nodiscard]] std::vector<channel::SeenLink> links() const;
 
@@ -75,9 +80,14 @@ struct FlowWatch::Impl : std::enable_shared_from_this<Impl> {
     Ways ways;
     LinkEchoes echoes;
     std::map<uint64_t, uint64_t> before;  // packets by flow, at the last report
+    verification::CountLog log;
+    struct Read {
+        SteadyTime before{}, after{};
+    };
+    std::array<Read, 2> lastRead;  // IPv4, IPv6
     uint64_t since = 0;
     std::string trouble;
-    app::Timers::Id breathTimer = 0, reportTimer = 0, echoTimer = 0;
+    app::Timers::Id breathTimer = 0, reportTimer = 0, echoTimer = 0, readTimer = 0;
     bool stopped = false;
 };
 
@@ -128,11 +138,36 @@ std::optional<channel::MeshPlace> FlowWatch::Impl::nextOf(const IpAddress& desti
     return route == nullptr ? std::nullopt : at(route->interface, route->via);
 }
 
-channel::SeenFlow FlowWatch::Impl::seen(const tun::FlowCount& count) {
-    channel::SeenFlow flow{count.source, count.destination, count.packets, count.bytes, {}, {}, {}};
-    if (const auto from = observer->origin(tun::flowNumber(count.source, count.destination)))
+// All counters of a family; those of flows that neighbours make statements about are remembered.
+std::vector<tun::FlowCount> FlowWatch::Impl::read(bool v6) {
+    Read& last = lastRead[v6 ? 1 : 0];
+    last.before = ports.clock.steady();
+    auto counts = observer->counts(v6).value_or(std::vector<tun::FlowCount>());
+    last.after = ports.clock.steady();
+    for (const tun::FlowCount& one : counts)
+        log.add({one.source, one.destination}, {last.before, last.after, one.packets, one.bytes});
+    return counts;
+}
+
+// Statements come late now and then: what was counted before is still known. Never more than a twentieth of the time.
+void FlowWatch::Impl::readAgain() {
+    std::chrono::nanoseconds took{};
+    log.clean(ports.clock.steady());
+    for (const bool v6 : {false, true}) {
+        if (!log.wants(v6)) continue;
+        (void)read(v6);
+        took += lastRead[v6 ? 1 : 0].after - lastRead[v6 ? 1 : 0].before;
+    }
+    const auto pause = std::max<std::chrono::nanoseconds>(verification::CountLog::every, 20 * took);
+    readTimer = ports.timers.after(std::chrono::duration_cast<std::chrono::milliseconds>(pause),
+                                   whileAlive([](Impl& self) { self.readAgain(); }));
+}
+
+channel::SeenFlow FlowWatch::Impl::seen(const verification::Route& route) {
+    channel::SeenFlow flow{route.source, route.destination, 0, {}, {}, {}, {}};
+    if (const auto from = observer->origin(tun::flowNumber(route.source, route.destination)))
         flow.from = channel::MeshPlace{from->interface, from->link};
-    flow.to = nextOf(count.destination);
+    flow.to = nextOf(route.destination);
     return flow;
 }
 
@@ -161,7 +196,7 @@ void FlowWatch::Impl::report() {
     channel::FlowsSeen told{true, {}, links()};
     std::vector<tun::FlowCount> counts;
     for (const bool v6 : {false, true}) {
-        if (const auto these = observer->counts(v6)) counts.insert(counts.end(), these->begin(), these->end());
+        for (tun::FlowCount& one : read(v6)) counts.push_back(std::move(one));
     }
     std::sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.packets > b.packets; });
     std::map<uint64_t, uint64_t> now;
@@ -170,8 +205,10 @@ void FlowWatch::Impl::report() {
         now[number] = count.packets;
         const uint64_t had = before.contains(number) ? before[number] : 0;
         if (told.flows.size() >= channel::maxSeenFlows || count.packets < had + leastPackets) continue;
-        channel::SeenFlow flow = seen(count);
+        channel::SeenFlow flow = seen({count.source, count.destination});
         if (!flow.from || flow.to) continue;
+        const Read& when = lastRead[count.source.isV6() ? 1 : 0];
+        flow.counts = {{nanoseconds(when.before), nanoseconds(when.after), count.packets, count.bytes}};
         auto packets = observer->sightings().of(number, since);
         for (size_t i = 0; i < packets.size() && i < channel::maxSeenPackets; ++i) {
             std::swap(packets[i], packets[i + systemRandom().below(packets.size() - i)]);
@@ -201,22 +238,27 @@ void FlowWatch::Impl::echo() {
     echoTimer = ports.timers.after(echoEvery, whileAlive([](Impl& self) { self.echo(); }));
 }
 
-// The moment at which a statement comes is the one that counts.
+// What is known of a flow when a statement about it comes. Of a row of statements the counters are not read for each.
 void FlowWatch::Impl::observe(const verification::Told& told) {
-    const auto counts = observer->counts(told.route.source.isV6());
-    if (!counts) return;
-    for (const tun::FlowCount& count : *counts) {
-        if (count.source != told.route.source || count.destination != told.route.destination) continue;
-        channel::FlowsSeen now{false, {seen(count)}, links()};
-        observer->collect();
-        if (const auto statement = verification::openStatement(told.statement)) {
-            for (const verification::PacketTime& one : statement->times) {
-                if (const auto time = observer->sightings().timeOf(one.hash))
-                    now.flows.front().times.push_back({one.hash, *time});
-            }
+    const SteadyTime came = ports.clock.steady();
+    const bool v6 = told.route.source.isV6();
+    log.want(told.route, came);
+    const Read& last = lastRead[v6 ? 1 : 0];
+    if (came - last.after > std::max<std::chrono::nanoseconds>(breath, 10 * (last.after - last.before))) (void)read(v6);
+    const auto readings = log.of(told.route);
+    if (readings.empty()) return;
+    channel::FlowsSeen now{false, {seen(told.route)}, links()};
+    channel::SeenFlow& flow = now.flows.front();
+    flow.came = nanoseconds(came);
+    for (const verification::Reading& one : readings)
+        flow.counts.push_back({nanoseconds(one.before), nanoseconds(one.after), one.packets, one.bytes});
+    observer->collect();
+    if (const auto statement = verification::openStatement(told.statement)) {
+        for (const verification::PacketTime& one : statement->times) {
+            if (const auto time = observer->sightings().timeOf(one.hash)) flow.times.push_back({one.hash, *time});
         }
-        return ports.tell(now);
     }
+    ports.tell(now);
 }
 
 tl::expected<std::unique_ptr<FlowWatch>, std::string> FlowWatch::open(Ports ports,
@@ -238,11 +280,12 @@ void FlowWatch::start() {
     m_impl->await();
     m_impl->echo();
     m_impl->report();
+    m_impl->readAgain();
 }
 
 void FlowWatch::stop() {
     if (std::exchange(m_impl->stopped, true)) return;
-    for (const app::Timers::Id timer : {m_impl->breathTimer, m_impl->reportTimer, m_impl->echoTimer})
+    for (const app::Timers::Id timer : {m_impl->breathTimer, m_impl->reportTimer, m_impl->echoTimer, m_impl->readTimer})
         m_impl->ports.timers.cancel(timer);
     m_impl->readable.reset();
 }

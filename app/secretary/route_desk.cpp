@@ -17,6 +17,17 @@ constexpr double billion = 1e9;
 
 Route routeOf(const channel::SeenFlow& flow) { return {flow.source, flow.destination}; }
 
+// By the agent's clock.
+SteadyTime steady(uint64_t nanoseconds) {
+    return SteadyTime(std::chrono::nanoseconds(static_cast<int64_t>(nanoseconds & (INT64_MAX >> 2))));
+}
+Passed passedOf(const channel::SeenFlow& flow) {
+    Passed passed{routeOf(flow), {}, steady(flow.came)};
+    for (const channel::SeenCount& one : flow.counts)
+        passed.readings.push_back({steady(one.before), steady(one.after), one.packets, one.bytes});
+    return passed;
+}
+
 }  // namespace
 
 RouteDesk::RouteDesk(Ports given, const ExchangeOptions& options)
@@ -58,14 +69,14 @@ Exchange::Ports RouteDesk::ports() {
     ports.passed = [this] {
         std::vector<Passed> all;
         for (const Route& route : m_ending) {
-            if (const auto* flow = find(route)) all.push_back({route, flow->packets, flow->bytes});
+            if (const auto* flow = find(route)) all.push_back(secretaryd::passedOf(*flow));
         }
         return all;
     };
     ports.passedOf = [this](const Route& route) {
         // Only as it was when the statement came.
         const auto* flow = m_fresh == route ? find(route) : nullptr;
-        return flow == nullptr ? std::nullopt : std::optional(Passed{route, flow->packets, flow->bytes});
+        return flow == nullptr ? std::nullopt : std::optional(secretaryd::passedOf(*flow));
     };
     ports.previous = [this](const Route& route) {
         const auto* flow = find(route);

@@ -15,6 +15,9 @@ constexpr size_t maxNeighbours = 1024;
 uint64_t nanoseconds(SystemTime time) {
     return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
 }
+std::chrono::nanoseconds seconds(double count) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(count));
+}
 uint32_t seconds(SystemTime time) {
     return static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
 }
@@ -105,13 +108,14 @@ tl::expected<Statement, Unheard> Exchange::heard(const Flow& flow, const PublicK
     if (!statement || statement->signer == m_ports.me || (flow.destination && *flow.destination != statement->signer))
         return tl::unexpected(Unheard::Forged);
     const SystemTime latest = m_ports.clock.now() + future;
-    if (statement->flow != flowOf(flow.route) || statement->window > seconds(latest))
+    constexpr uint64_t longest = uint64_t{1} << 61;  // 73 years, and no sum overflows
+    if (statement->flow != flowOf(flow.route) || statement->window > seconds(latest) ||
+        statement->activeNanoseconds > longest)
         return tl::unexpected(Unheard::Impossible);
     for (const PacketTime& one : statement->times) {
         if (one.nanoseconds > nanoseconds(latest)) return tl::unexpected(Unheard::Impossible);
     }
-    if (!flow.records.empty() && statement->window <= flow.records.back().theirs.window)
-        return tl::unexpected(Unheard::Stale);
+    if (statement->window <= flow.lastWindow) return tl::unexpected(Unheard::Stale);
     if (told.claim.empty()) {
         if (statement->signer != from) return tl::unexpected(Unheard::Forged);
         return *std::move(statement);
@@ -142,6 +146,7 @@ tl::expected<void, Unheard> Exchange::onTold(const PublicKey& from, const Told& 
     flow->destination = statement->signer;
     flow->heard = m_ports.clock.steady();
     flow->lastStatement = told.statement;
+    flow->lastWindow = statement->window;
     if (told.claim != flow->told) flow->records.clear();
     flow->told = told.claim;
     flow->toldClaim = claim;
@@ -153,15 +158,28 @@ tl::expected<void, Unheard> Exchange::onTold(const PublicKey& from, const Told& 
 }
 
 void Exchange::record(Flow& flow, const Statement& theirs, const Passed& passed) {
+    const std::chrono::nanoseconds active(theirs.activeNanoseconds), late = seconds(m_options.tolerance.late);
+    const SteadyTime moment = flow.moments.of(active, passed.came);
+    const auto counted = countedAt(passed.readings, moment, late);
+    // This node was too busy to know what had passed then, and says nothing about it.
+    if (!counted) return;
+    // What was noted when less was known of how late statements come is no measure for this one.
+    std::erase_if(flow.records,
+                  [&](const Record& one) { return std::chrono::abs(moment - active - one.since) > late / 2; });
+    if (!flow.counted || moment < *flow.counted) {
+        flow.counted = moment;
+        flow.records.clear();
+    }
     Record record;
     record.theirs = theirs;
+    record.since = moment - active;
     Statement& mine = record.mine;
     mine.signer = m_ports.me;
     mine.flow = theirs.flow;
     mine.window = theirs.window;
-    mine.packets = passed.packets;
-    mine.bytes = passed.bytes;
-    mine.activeNanoseconds = static_cast<uint64_t>((m_ports.clock.steady() - flow.began).count());
+    mine.packets = counted->packets;
+    mine.bytes = counted->bytes;
+    mine.activeNanoseconds = static_cast<uint64_t>((moment - *flow.counted).count());
     mine.choice = theirs.choice;
     for (const PacketTime& one : theirs.times) {
         if (const auto time = m_ports.timeOf(one.hash)) mine.times.push_back({one.hash, *time});
@@ -244,13 +262,18 @@ void Exchange::run() {
 
 void Exchange::signEndings() {
     std::vector<Passed> all = m_ports.passed();
+    const auto packets = [](const Passed& one) { return one.readings.back().packets; };
     std::erase_if(all, [&](const Passed& one) {
+        if (one.readings.empty()) return true;
+        // Busy as it was, this node does not know when that was so.
+        const Reading& last = one.readings.back();
+        if (last.after - last.before > seconds(m_options.tolerance.late)) return true;
         if (m_ports.next(one.route) || !m_ports.previous(one.route)) return true;
         const auto known = m_endings.find(flowOf(one.route));
         const uint64_t before = known == m_endings.end() ? 0 : known->second.second.packets;
-        return one.packets >= before && one.packets - before < m_options.leastPackets;
+        return packets(one) >= before && packets(one) - before < m_options.leastPackets;
     });
-    std::sort(all.begin(), all.end(), [](const Passed& a, const Passed& b) { return a.packets > b.packets; });
+    std::sort(all.begin(), all.end(), [&](const Passed& a, const Passed& b) { return packets(a) > packets(b); });
     if (all.size() > m_options.signedFlows) all.resize(m_options.signedFlows);
     for (const Passed& one : all) end(one);
     if (m_endings.size() > m_options.maxFlows) {
@@ -263,20 +286,23 @@ void Exchange::signEndings() {
 
 void Exchange::end(const Passed& passed) {
     const SystemTime now = m_ports.clock.now();
-    const SteadyTime steady = m_ports.clock.steady();
+    const Reading& last = passed.readings.back();
+    const SteadyTime read = middle(last);
     const auto [at, fresh] =
-        m_endings.try_emplace(flowOf(passed.route), passed.route, Ending{steady, 0, 0, nanoseconds(now)});
+        m_endings.try_emplace(flowOf(passed.route), passed.route, Ending{read, 0, 0, nanoseconds(now)});
     Ending& ending = at->second.second;
     Statement statement;
     statement.signer = m_ports.me;
     statement.flow = at->first;
     // Grows, also when this node was started again.
     statement.window = ending.window = std::max(ending.window + 1, seconds(now));
-    statement.packets = passed.packets;
-    statement.bytes = passed.bytes;
-    statement.activeNanoseconds = static_cast<uint64_t>((steady - ending.began).count());
+    statement.packets = last.packets;
+    statement.bytes = last.bytes;
+    // Whoever sees the packets has started again, and its clock with it.
+    if (read < ending.began) ending.began = read;
+    statement.activeNanoseconds = static_cast<uint64_t>((read - ending.began).count());
     statement.times = chosen(m_ports.sightings(passed.route, ending.since), statement.choice);
-    ending.packets = passed.packets;
+    ending.packets = last.packets;
     ending.since = nanoseconds(now);
     if (isValid(statement)) m_ports.signStatement(statement);
 }

@@ -16,15 +16,17 @@
 #include "cartographer/verify/evidence.h"
 #include "cartographer/verify/locate.h"
 #include "cartographer/verify/messages.h"
+#include "cartographer/verify/moments.h"
 #include "core/clock.h"
 
 namespace netpas::verification {
 
-// Of one flow at this node, since it began. Less than before: it began anew.
+// Of one flow at this node, since it began: the counters as they were read last, at least once. Less than before: it began anew. All times are by one clock, which need not
+// be the exchange's own.
 struct Passed {
     Route route;
-    uint64_t packets = 0;
-    uint64_t bytes = 0;
+    std::vector<Reading> readings;  // ascending
+    SteadyTime came{};              // the statement that this is about
 };
 
 struct ExchangeOptions {
@@ -84,6 +86,7 @@ public:
         std::function<void(const Claim&)> signClaim;
         // All flows that were counted here.
         std::function<std::vector<Passed>()> passed;
+        // When a statement came about it.
         std::function<std::optional<Passed>(const Route&)> passedOf;
         // The neighbour that a flow comes from; nothing: it begins here, or in this household.
         std::function<std::optional<PublicKey>(const Route&)> previous;
@@ -110,7 +113,8 @@ private:
     // A window of a flow at this node.
     struct Record {
         Statement theirs, mine;
-        Bytes view;  // mine, signed; empty: not yet
+        SteadyTime since{};  // when the destination began to count, as far as was known then
+        Bytes view;          // mine, signed; empty: not yet
     };
     // A node behind this one, as far as it has answered.
     struct Witness {
@@ -136,6 +140,9 @@ private:
         std::optional<PublicKey> destination;
         SteadyTime began{}, heard{};
         std::deque<Record> records;
+        Moments moments;
+        std::optional<SteadyTime> counted;  // since then, for the times in this node's views
+        uint32_t lastWindow = 0;
         Bytes lastStatement;
         Bytes told;  // by the next node; empty: it is the destination
         std::optional<Claim> toldClaim;
@@ -144,6 +151,7 @@ private:
         Bytes claim;           // that, signed; empty: not yet
         bool waiting = false;  // to pass the last statement on
         std::optional<Dispute> dispute;
+        std::optional<PublicKey> vague;  // answered the last questions about too little
         SteadyTime askedUntil{}, nextQuestion{};
         uint32_t askedFirst = 0, askedLast = 0;
         std::optional<Verdict> verdict;

@@ -174,12 +174,16 @@ void Exchange::conclude(Flow& flow) {
         std::vector<Seen> longer = seen;
         longer.insert(longer.end() - 1, {qualityOf(*told), &witness.views});
         const auto hops = sideBySide(longer);
-        // It has answered, but not about enough of the same: asked again later.
-        if (hops.empty() || hops.front().windows.size() < m_options.leastWindows) return;
+        if (hops.empty() || hops.front().windows.size() < m_options.leastWindows) {
+            // It has answered, but not about enough of the same: asked again later. Who never knows is as who is silent.
+            if (std::exchange(flow.vague, witness.key) != witness.key) return;
+            break;
+        }
         seen = std::move(longer);
         keys.push_back(witness.key);
         told = witness.claim;
     }
+    if (keys.size() > dispute.witnesses.size()) flow.vague.reset();
     // Behind the last of them: who was asked and is silent, or the destination.
     keys.push_back(told ? told->signer : dispute.destination);
     const auto hops = sideBySide(seen);

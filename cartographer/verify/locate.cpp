@@ -134,7 +134,7 @@ Surprise surprise(const Hop& hop, const Hop& last, Metric metric, const Toleranc
     return {};
 }
 
-// Nothing passes a hop that did not pass the one before: more than what may be under way or noted late at the edges is a false view.
+// Nothing passes a hop that did not pass the one before: more than what may be under way, wait, or be noted late at the edges is a false view.
 std::optional<size_t> impossible(const std::vector<Hop>& hops, const Tolerance& tolerance) {
     for (size_t i = 0; i + 1 < hops.size(); ++i) {
         double in = 0, out = 0, fastest = 0;
@@ -144,7 +144,7 @@ std::optional<size_t> impossible(const std::vector<Hop>& hops, const Tolerance& 
             fastest = std::max(fastest, packetRate(hops[i].windows[k]));
         }
         constexpr double underWay = 256;
-        if (out > in * (1 + tolerance.arrives) + underWay + fastest * tolerance.late) return i;
+        if (out > in * (1 + tolerance.arrives) + underWay + fastest * (tolerance.late + tolerance.waiting)) return i;
     }
     return std::nullopt;
 }

@@ -40,7 +40,8 @@ struct Tolerance {
     double arrives = 0.005;      // an honest claim is an estimate
     double throughput = 0.1;     // relative
     double seconds = 0.002;      // with what neighbours' clocks may differ
-    double late = 0.25;          // seconds: how much later than others a node may note its counts, now and then
+    double late = 0.25;          // seconds: how well a node must know the moment that it counts for; else it is silent
+    double waiting = 1;          // seconds of packets that may wait in front of a link
     double burst = 4;            // losses that come together count once
     double confidence = 0.9999;  // from there on a link is named
 };

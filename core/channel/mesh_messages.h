@@ -97,10 +97,18 @@ struct SeenPacket {
     uint64_t nanoseconds = 0;  // since 1970
     friend bool operator==(const SeenPacket&, const SeenPacket&) = default;
 };
-// Packets of one source to one destination, as they passed here since the flow began (tun/observe).
+// The counters of a flow since it began (tun/observe), and when they were asked for and answered: nanoseconds of the agent's steady clock.
+inline constexpr size_t maxSeenCounts = 40;
+struct SeenCount {
+    uint64_t before = 0, after = 0;
+    uint64_t packets = 0, bytes = 0;
+    friend bool operator==(const SeenCount&, const SeenCount&) = default;
+};
+// Packets of one source to one destination.
 struct SeenFlow {
     IpAddress source, destination;
-    uint64_t packets = 0, bytes = 0;
+    uint64_t came = 0;                  // the statement about it, by the same clock
+    std::vector<SeenCount> counts;      // the last ones, ascending
     std::optional<MeshPlace> from, to;  // neighbours; nothing: it begins or ends here, as far as the mesh goes
     std::vector<SeenPacket> times;      // of some, ascending by hash
     friend bool operator==(const SeenFlow&, const SeenFlow&) = default;

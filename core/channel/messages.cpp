@@ -479,11 +479,18 @@ void fields(A& a, Ref<A, SeenPacket> m) {
     a.number(m.nanoseconds);
 }
 template <typename A>
+void fields(A& a, Ref<A, SeenCount> m) {
+    a.number(m.before);
+    a.number(m.after);
+    a.number(m.packets);
+    a.number(m.bytes);
+}
+template <typename A>
 void fields(A& a, Ref<A, SeenFlow> m) {
     a.address(m.source);
     a.address(m.destination);
-    a.number(m.packets);
-    a.number(m.bytes);
+    a.number(m.came);
+    a.list(m.counts, maxSeenCounts, each);
     a.optional(m.from, each);
     a.optional(m.to, each);
     a.list(m.times, maxSeenPackets, each);

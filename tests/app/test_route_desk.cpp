@@ -128,8 +128,14 @@ private:
         }
     }
     channel::SeenFlow flow(size_t i) const {
-        channel::SeenFlow seen{
-            route.source, route.destination, nodes[i]->packets, nodes[i]->packets * packetSize, {}, {}, {}};
+        const auto now = static_cast<uint64_t>(clock.steady().time_since_epoch().count());
+        channel::SeenFlow seen{route.source,
+                               route.destination,
+                               now,
+                               {{now, now, nodes[i]->packets, nodes[i]->packets * packetSize}},
+                               {},
+                               {},
+                               {}};
         if (i > 0) seen.from = channel::MeshPlace{name(i - 1), linkOf(i - 1)};
         if (i + 1 < size) seen.to = channel::MeshPlace{name(i), linkOf(i + 1)};
         return seen;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -77,8 +78,10 @@ public:
     // A chance to do something to datagrams; false: lost.
     std::function<bool(size_t from, size_t to, Bytes&)> meddle;
     std::function<bool(size_t node)> maySign;
+    // For how many ticks from now on a node is too busy for anything.
+    std::function<size_t(size_t node)> busyFor;
     std::map<Unheard, size_t> unheard;
-    std::vector<Passed> counts;
+    std::vector<uint64_t> counts;  // packets
 
 private:
     struct Datagram {
@@ -102,7 +105,7 @@ private:
             if (!maySign || maySign(i)) exchanges[i]->signedClaim(sign(one, keys[i]));
         };
         ports.passedOf = [this, i](const Route& asked) {
-            return asked == route && counts[i].packets > 0 ? std::optional(told(i)) : std::nullopt;
+            return asked == route && counts[i] > 0 ? std::optional(told(i)) : std::nullopt;
         };
         ports.passed = [this, i] { return std::vector{told(i)}; };
         ports.previous = [i, neighbour](const Route&) { return i == 0 ? std::nullopt : neighbour(i - 1); };
@@ -123,11 +126,11 @@ private:
     }
 
     Passed told(size_t i) {
-        Passed out = counts[i];
-        out.route = route;
-        out.packets = static_cast<uint64_t>(static_cast<double>(out.packets) * countedPart[i]);
-        out.bytes = out.packets * packetSize;
-        return out;
+        const auto packets = static_cast<uint64_t>(static_cast<double>(counts[i]) * countedPart[i]);
+        CountLog& log = logs[i];
+        log.want(route, clock.steady());
+        log.add(route, {clock.steady(), clock.steady(), packets, packets * packetSize});
+        return {route, log.of(route), clock.steady()};
     }
 
     void tick(uint64_t packets) {
@@ -145,7 +148,7 @@ private:
                     at += link.real.seconds + real() * 0.001;
                 }
                 ++left[i];
-                ++counts[i].packets;
+                ++counts[i];
                 const auto when = static_cast<int64_t>(now) + static_cast<int64_t>(at * 1e9) + clockOff[i];
                 times[i][hash] = static_cast<uint64_t>(when);
             }
@@ -154,22 +157,39 @@ private:
             if (each.size() > 20'000) each.clear();
         }
         clock.advance(std::chrono::milliseconds(100));
-        for (auto& each : exchanges) each->run();
-        // Datagrams take much less than a tick for all the way, as on links.
+        for (size_t i = 0; i < nodes; ++i) {
+            if (busy[i] > 0) {
+                --busy[i];
+            } else if (busyFor) {
+                busy[i] = busyFor(i);
+            }
+            if (busy[i] > 0) continue;
+            (void)told(i);
+            exchanges[i]->run();
+        }
+        // Datagrams take much less than a tick for all the way, as on links; those to who is busy wait.
+        std::vector<Datagram> waiting;
         while (!underWay.empty()) {
             std::vector<Datagram> these;
             these.swap(underWay);
             for (Datagram& one : these) {
+                if (busy[one.to] > 0) {
+                    waiting.push_back(std::move(one));
+                    continue;
+                }
                 const double arrives = links[std::min(one.from, one.to)].datagrams;
                 if (real() >= arrives || (meddle && !meddle(one.from, one.to, one.bytes))) continue;
                 const auto heard = exchanges[one.to]->receive(keys[one.from].publicKey(), one.bytes);
                 if (!heard) ++unheard[heard.error()];
             }
         }
+        underWay = std::move(waiting);
     }
 
     std::vector<std::unordered_map<uint64_t, uint64_t>> times;
     std::vector<Datagram> underWay;
+    std::array<CountLog, nodes> logs;
+    std::array<size_t, nodes> busy{};
     std::vector<RouteReport> last;
     uint64_t next = 1;
 };

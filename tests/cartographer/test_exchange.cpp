@@ -108,6 +108,62 @@ private slots:
         }
     }
 
+    // Who has no time for half a second now and then counts right all the same, and nobody near it is taken for a liar.
+    void busyNodesHearLateAndCountRight() {
+        for (uint64_t seed = 1; seed <= 8; ++seed) {
+            ExchangeWorld world(seed);
+            world.busyFor = [&](size_t) { return world.random.below(10) == 0 ? 1 + world.random.below(4) : 0; };
+            const bool lie = seed % 2 == 0;
+            const size_t liar = 1 + seed % (ExchangeWorld::nodes - 2);
+            if (lie) world.links[liar].real.arrives *= 0.88;
+            world.run(250, 100);
+            const RouteReport* report = world.report(0);
+            QVERIFY(report != nullptr && report->verdict.has_value() == lie);
+            if (lie)
+                QVERIFY(world.indexOf(report->verdict->near) == liar || world.indexOf(report->verdict->far) == liar);
+            for (size_t i = lie ? liar + 1 : 0; i + 1 < ExchangeWorld::nodes; ++i) QVERIFY(!world.report(i)->verdict);
+        }
+    }
+
+    void whoIsMuchTooBusySaysNothing() {
+        for (uint64_t seed = 1; seed <= 8; ++seed) {
+            ExchangeWorld world(seed);
+            world.busyFor = [&](size_t) { return world.random.below(10) == 0 ? 1 + world.random.below(30) : 0; };
+            world.run(400, 100);
+            for (size_t i = 0; i + 1 < ExchangeWorld::nodes; ++i) {
+                const RouteReport* report = world.report(i);
+                QVERIFY(report == nullptr || !report->verdict);
+            }
+        }
+    }
+
+    // Whoever passes statements on late, some more than others, makes nobody else's counts wrong, and hides nothing.
+    void heldBackStatementsHideNothing() {
+        for (uint64_t seed = 1; seed <= 10; ++seed) {
+            ExchangeWorld world(seed);
+            const size_t liar = 1 + seed % (ExchangeWorld::nodes - 2);
+            world.links[liar].real.arrives *= 0.88;
+            world.busyFor = [&](size_t node) { return node == liar ? world.random.below(4) : 0; };
+            world.run(300, 100);
+            const RouteReport* report = world.report(0);
+            QVERIFY(report != nullptr && report->verdict);
+            QVERIFY(world.indexOf(report->verdict->near) == liar || world.indexOf(report->verdict->far) == liar);
+        }
+    }
+
+    void whoNeverKnowsWhatPassedIsAtTheLink() {
+        for (uint64_t seed = 1; seed <= 5; ++seed) {
+            ExchangeWorld world(seed);
+            const size_t liar = 1 + seed % (ExchangeWorld::nodes - 2);
+            world.links[liar].real.arrives *= 0.88;
+            world.busyFor = [&](size_t node) { return node == liar ? 5 + world.random.below(9) : 0; };
+            world.run(600, 100);
+            const RouteReport* report = world.report(0);
+            QVERIFY(report != nullptr && report->verdict);
+            QVERIFY(world.indexOf(report->verdict->near) == liar || world.indexOf(report->verdict->far) == liar);
+        }
+    }
+
     void lostAndRepeatedDatagramsChangeNothing() {
         ExchangeWorld world(3);
         world.links[3].real.arrives *= 0.85;
@@ -225,7 +281,9 @@ private slots:
         ports.signStatement = [](const Statement&) {};
         ports.signClaim = [](const Claim&) {};
         ports.passed = [] { return std::vector<Passed>(); };
-        ports.passedOf = [](const Route& route) { return std::optional(Passed{route, 5000, 5'000'000}); };
+        ports.passedOf = [](const Route& route) {
+            return std::optional(Passed{route, {{{}, {}, 5000, 5'000'000}}, {}});
+        };
         ports.previous = [](const Route&) { return std::nullopt; };
         ports.next = [&](const Route&) { return std::optional(other.publicKey()); };
         ports.link = [](const PublicKey&) { return Quality{1, 1e9, 0.001}; };
@@ -265,7 +323,7 @@ private slots:
     void aNodeThatStartsAnewIsComparedAnew() {
         ExchangeWorld world(10);
         world.run(120, 100);
-        world.counts[2].packets = 0;
+        world.counts[2] = 0;
         world.run(20, 100);
         QVERIFY(world.report(2)->windows < 4);
         world.run(120, 100);

@@ -110,10 +110,15 @@ std::vector<Message> oneOfEach() {
         MeshSay{"mesh0", {}, {1, 1}},
         SetMesh{{meshNeighbour()}},
         SetMesh{{}, Money::fromEighths(400)},
-        FlowsSeen{
-            true,
-            {{address("10.0.0.1"), address("10.0.0.2"), 5, 500, MeshPlace{"mesh0", device("b").link}, {}, {{7, 8}}}},
-            {{{"mesh0", device("b").link}, 990'000'000, 1'000'000, 2'000'000}}},
+        FlowsSeen{true,
+                  {{address("10.0.0.1"),
+                    address("10.0.0.2"),
+                    9,
+                    {{6, 8, 5, 500}},
+                    MeshPlace{"mesh0", device("b").link},
+                    {},
+                    {{7, 8}}}},
+                  {{{"mesh0", device("b").link}, 990'000'000, 1'000'000, 2'000'000}}},
         MeshHops{{{"mesh0", address("fe80::2")}, {"mesh0", address("10.0.0.2")}}}};
 }
 

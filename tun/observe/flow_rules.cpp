@@ -45,8 +45,6 @@ std::string nftChangeMesh(const std::string& table, const std::set<std::string>&
     return text;
 }
 
-std::string nftListFlows(const std::string& table, bool v6) {
-    return "list set inet " + table + (v6 ? " flows6" : " flows4");
-}
+std::string nftFlowSet(bool v6) { return v6 ? "flows6" : "flows4"; }
 
 }  // namespace netpas::tun

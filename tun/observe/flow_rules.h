@@ -10,6 +10,6 @@ namespace netpas::tun {
 // The interfaces of the mesh, from one set to the next.
 [[nodiscard]] std::string nftChangeMesh(const std::string& table, const std::set<std::string>& before,
                                         const std::set<std::string>& after);
-[[nodiscard]] std::string nftListFlows(const std::string& table, bool v6);
+[[nodiscard]] std::string nftFlowSet(bool v6);
 
 }  // namespace netpas::tun

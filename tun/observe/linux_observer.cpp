@@ -17,10 +17,10 @@
 #include <map>
 #include <utility>
 
-#include "tun/capture/nft_elements.h"
 #include "tun/capture/nft_rules.h"
 #include "tun/capture/nftables.h"
 #include "tun/observe/flow_rules.h"
+#include "tun/observe/kernel_counts.h"
 #include "tun/observe/packet_mark.h"
 
 namespace netpas::tun {
@@ -91,7 +91,8 @@ public:
 
     tl::expected<void, ObserveError> begin() {
         m_poll = ::epoll_create1(EPOLL_CLOEXEC);
-        if (m_poll < 0 || !m_nftables.open()) return fail(ObserveError::SystemRefused, "no packet filter");
+        if (m_poll < 0 || !m_nftables.open() || !m_counts.open())
+            return fail(ObserveError::SystemRefused, "no packet filter");
         if (m_nftables.run(nftCreateFlowTable(m_table))) return {};
         const std::string complaint = m_nftables.complaint();
         if (::geteuid() != 0 && complaint.find("ermitted") != std::string::npos)
@@ -132,16 +133,12 @@ public:
     }
 
     tl::expected<std::vector<FlowCount>, ObserveError> counts(bool v6) override {
-        const auto listing = m_nftables.ask(nftListFlows(m_table, v6));
-        const auto counts = listing ? nftCountsFrom(*listing) : std::nullopt;
-        if (!counts)
-            return fail(ObserveError::SystemRefused, listing ? "the counters cannot be read" : m_nftables.complaint());
-        std::vector<FlowCount> all;
-        for (const auto& [addresses, count] : *counts) {
-            const auto source = IpAddress::parse(addresses.first), destination = IpAddress::parse(addresses.second);
-            if (source && destination) all.push_back({*source, *destination, count.packets, count.bytes});
+        auto counts = m_counts.read(m_table, nftFlowSet(v6));
+        if (!counts) {
+            return fail(ObserveError::SystemRefused,
+                        std::string("the counters cannot be read: ") + std::strerror(counts.error()));
         }
-        return all;
+        return *std::move(counts);
     }
 
     int descriptor() const override { return m_poll; }
@@ -211,6 +208,7 @@ private:
 
     const std::string m_table;
     Nftables m_nftables;  // the table goes with it
+    KernelCounts m_counts;
     int m_poll = -1;
     std::set<std::string> m_mesh;
     std::map<std::string, int> m_sockets;

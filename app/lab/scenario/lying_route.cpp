@@ -298,20 +298,21 @@ public:
 
     Expected<void> run() {
         const ScenarioOptions& options = m_context.options();
-        const uint64_t runs = options.runs == 0 && options.honest == 0 ? 20 : options.runs;
+        const bool isWhole = options.runs == 0 && options.honest == 0;
+        const uint64_t runs = isWhole ? 20 : options.runs, honest = isWhole ? 100 : options.honest;
         m_context.result()["metric"] = std::string(name(m_metric));
         LAB_TRY(all(runs, false));
-        LAB_TRY(all(options.honest, true));
+        LAB_TRY(all(honest, true));
         Json& result = m_context.result();
         result["runs"] = runs;
         result["named_right"] = m_right;
         result["named_wrong"] = m_wrong;
         result["not_named"] = runs - m_right - m_wrong;
-        result["honest_runs"] = options.honest;
+        result["honest_runs"] = honest;
         result["honest_named"] = m_honestNamed;
         result["honest_cut_off"] = m_honestCut;
         result["overhead_bytes_per_route"] = {{"with_a_liar", runs == 0 ? 0 : m_bytes / runs},
-                                              {"honest", options.honest == 0 ? 0 : m_honestBytes / options.honest}};
+                                              {"honest", honest == 0 ? 0 : m_honestBytes / honest}};
         m_context.expect(m_right * 20 >= runs * 19,
                          "named right in " + std::to_string(m_right) + " of " + std::to_string(runs) + " runs");
         m_context.expect(m_honestNamed == 0 && m_honestCut == 0, "honest nodes were named");

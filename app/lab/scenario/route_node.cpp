@@ -91,10 +91,18 @@ routes::Exchange::Ports RouteNode::ports() {
     };
     ports.signClaim = [this](const routes::Claim& one) { m_exchange->signedClaim(routes::sign(one, m_identity)); };
     ports.passed = [this] {
+        read();
         const auto one = passed();
         return one ? std::vector{*one} : std::vector<routes::Passed>();
     };
-    ports.passedOf = [this](const routes::Route& route) { return route == m_chain.route ? passed() : std::nullopt; };
+    ports.passedOf = [this](const routes::Route& route) {
+        if (route != m_chain.route) return std::optional<routes::Passed>();
+        const SteadyTime came = systemClock().steady();
+        read();
+        auto known = passed();
+        if (known) known->came = came;
+        return known;
+    };
     ports.previous = [this](const routes::Route&) {
         return keyAt(m_place == 0 ? std::nullopt : std::optional(m_place - 1));
     };
@@ -119,15 +127,23 @@ routes::Exchange::Ports RouteNode::ports() {
     return ports;
 }
 
-std::optional<routes::Passed> RouteNode::passed() {
+void RouteNode::read() {
+    const SteadyTime before = systemClock().steady();
+    m_log.want(m_chain.route, before);
     const auto counts = m_observer->counts(m_chain.route.source.isV6());
-    if (!counts) return std::nullopt;
+    m_read = systemClock().steady();
+    if (!counts) return;
     for (const tun::FlowCount& one : *counts) {
         if (one.source != m_chain.route.source || one.destination != m_chain.route.destination) continue;
         const auto part = [&](uint64_t of) { return static_cast<uint64_t>(static_cast<double>(of) * m_lie.counted); };
-        return routes::Passed{m_chain.route, part(one.packets), part(one.bytes)};
+        m_log.add(m_chain.route, {before, m_read, part(one.packets), part(one.bytes)});
     }
-    return std::nullopt;
+}
+
+std::optional<routes::Passed> RouteNode::passed() const {
+    auto readings = m_log.of(m_chain.route);
+    if (readings.empty()) return std::nullopt;
+    return routes::Passed{m_chain.route, std::move(readings), {}};
 }
 
 void RouteNode::hear() {
@@ -151,6 +167,7 @@ void RouteNode::hear() {
 void RouteNode::step() {
     m_observer->collect();
     hear();
+    if (systemClock().steady() - m_read >= routes::CountLog::every) read();
     m_exchange->run();
 }
 

@@ -53,7 +53,8 @@ private:
         : m_chain(chain), m_place(place), m_identity(identity), m_lie(lie) {}
     Expected<void> open(Lab& lab, const routes::ExchangeOptions& options);
     [[nodiscard]] routes::Exchange::Ports ports();
-    [[nodiscard]] std::optional<routes::Passed> passed();
+    void read();
+    [[nodiscard]] std::optional<routes::Passed> passed() const;
     [[nodiscard]] std::optional<PublicKey> keyAt(std::optional<size_t> place) const;
     void hear();
 
@@ -62,6 +63,8 @@ private:
     const Identity& m_identity;
     RouteLie m_lie;
     std::unique_ptr<tun::Observer> m_observer;
+    routes::CountLog m_log;
+    SteadyTime m_read{};
     std::vector<Neighbour> m_neighbours;
     std::optional<routes::Exchange> m_exchange;
     int m_socket = -1;
