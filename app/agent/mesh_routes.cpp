@@ -59,6 +59,7 @@ struct MeshRoutes::Impl : std::enable_shared_from_this<Impl> {
     void connect();
     void wait();
     void lost(routes::BabelError why);
+    void setCost(routes::BabelCost next);
     void settle();
     void noteRefusal();
     [[nodiscard]] bool byBabel() const { return socket && socket->complete(); }
@@ -73,7 +74,7 @@ struct MeshRoutes::Impl : std::enable_shared_from_this<Impl> {
     std::optional<routes::BabelCost> cost;           // as the price has it; nothing: the secretary has not said yet
     std::map<std::string, routes::BabelCost> said;   // to this babeld, by interface
     std::optional<Hops> told;
-    app::Timers::Id again = 0, lookTimer = 0;
+    app::Timers::Id again = 0, lookTimer = 0, raiseTimer = 0;  // the last one: while the price is the highest one first
     bool refusalNoted = false;
     std::string trouble;  // why routes are not babeld's
 };
@@ -119,16 +120,34 @@ void MeshRoutes::Impl::lost(routes::BabelError why) {
 // Neighbours are told what sending to this node costs, on the links of the mesh alone: what other interfaces cost is not this program's.
 void MeshRoutes::Impl::settle() {
     if (!cost || !byBabel()) return;
+    const routes::BabelCost now = raiseTimer != 0 ? routes::maxPricedCost : *cost;
     const routes::BabelTable& table = socket->table();
     for (const std::string& interface : options.interfaces) {
         const auto last = said.find(interface);
-        if (!table.interfaces().contains(interface) || (last != said.end() && last->second == *cost)) continue;
+        if (!table.interfaces().contains(interface) || (last != said.end() && last->second == now)) continue;
         // One that says it already is left alone: to say it again breaks its neighbours' ways for a moment.
-        if (last != said.end() || !table.tells(interface, *cost)) {
-            if (const auto asked = socket->ask(interface, *cost); !asked) return lost(asked.error());
+        if (last != said.end() || !table.tells(interface, now)) {
+            if (const auto asked = socket->ask(interface, now); !asked) return lost(asked.error());
         }
-        said.insert_or_assign(interface, *cost);
+        said.insert_or_assign(interface, now);
     }
+}
+
+// Babel leaves a way whose first link got dearer only for one that it is sure of, and asks to be made sure only where the difference is great (ROUTES.md).
+void MeshRoutes::Impl::setCost(routes::BabelCost next) {
+    if (cost == next) return;
+    const bool raised = cost && next > *cost;
+    cost = next;
+    ports.timers.cancel(std::exchange(raiseTimer, 0));
+    if (raised) {
+        raiseTimer = ports.timers.after(options.raiseFor, [weak = weak_from_this()] {
+            const auto self = weak.lock();
+            if (!self) return;
+            self->raiseTimer = 0;
+            self->settle();
+        });
+    }
+    settle();
 }
 
 // Once for each babeld.
@@ -177,6 +196,7 @@ MeshRoutes::MeshRoutes(Ports ports, MeshRouteOptions options)
 MeshRoutes::~MeshRoutes() {
     m_impl->ports.timers.cancel(m_impl->again);
     m_impl->ports.timers.cancel(m_impl->lookTimer);
+    m_impl->ports.timers.cancel(m_impl->raiseTimer);
 }
 
 void MeshRoutes::start() {
@@ -190,8 +210,7 @@ void MeshRoutes::secretaryUp() {
 }
 
 void MeshRoutes::price(const std::optional<Money>& perKb) {
-    m_impl->cost = perKb ? routes::pricedCost(*perKb) : routes::maxPricedCost;
-    m_impl->settle();
+    m_impl->setCost(perKb ? routes::pricedCost(*perKb) : routes::maxPricedCost);
 }
 
 json MeshRoutes::report(const std::optional<IpAddress>& to) const {

@@ -2,6 +2,7 @@
 // for forwarding as the cost of its links (cartographer/routes/ROUTES.md). Works in the network namespace of the calling thread. Control thread.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -23,6 +24,8 @@ namespace netpas::agent {
 struct MeshRouteOptions {
     std::string babel;                    // the path or port that babeld was given with -g or -G; empty: there is none
     std::vector<std::string> interfaces;  // where neighbours are
+    // A higher price is the highest one first, for so long: longer than babeld's neighbours wait with their updates.
+    std::chrono::milliseconds raiseFor{20'000};
 };
 
 class MeshRoutes {

@@ -40,7 +40,7 @@ class TestMeshRoutes : public QObject {
                               [this](const channel::Message& one) {
                                   if (const auto* hops = std::get_if<channel::MeshHops>(&one)) m_told.push_back(*hops);
                               }},
-            MeshRouteOptions{babel.place(), {"wb", "wc"}});
+            MeshRouteOptions{babel.place(), {"wb", "wc"}, 300ms});
         made->start();
         return made;
     }
@@ -82,6 +82,27 @@ private slots:
         routes->price(std::nullopt);  // it passes nothing on
         const std::string most = costs("wb", "20000") + costs("wc", "20000");
         QCOMPARE(heard(babel, most), most);
+    }
+
+    void aHigherPriceIsTheHighestFirst() {
+        fake::Babel babel;
+        const auto routes = open(babel);
+        routes->price(nanodollars(50));
+        babel.accept();
+        babel.say(fake::greeting + interfaces + "ok\n");
+        const auto both = [](const std::string& cost) { return costs("wb", cost) + costs("wc", cost); };
+        QCOMPARE(heard(babel, "monitor\n" + both("146")), "monitor\n" + both("146"));
+        routes->price(nanodollars(700));
+        routes->price(nanodollars(700));
+        QCOMPARE(heard(babel, both("20000")), both("20000"));
+        QCOMPARE(heard(babel, both("796")), both("796"));
+        // A lower one is said at once, also while a higher one waits.
+        routes->price(nanodollars(800));
+        QCOMPARE(heard(babel, both("20000")), both("20000"));
+        routes->price(nanodollars(20));
+        QCOMPARE(heard(babel, both("116")), both("116"));
+        run(500ms);
+        QCOMPARE(babel.heard(), std::string());
     }
 
     void aBabelThatIsStartedAgainIsToldAgainAndOneThatKnowsIsNot() {

@@ -4,8 +4,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <tuple>
 
 #include "app/lab/command.h"
+#include "app/lab/netns.h"
 
 namespace netpas::lab {
 
@@ -16,6 +18,9 @@ using namespace std::chrono_literals;
 // Babel's cost of a link beside its price: as the protocol has it, not as the product computes it.
 constexpr int64_t perHop = 96;
 constexpr int64_t farAway = int64_t{1} << 40;
+
+constexpr const char* hostsPrefix4 = "10.77.0.0/24";
+constexpr const char* hostsPrefix6 = "fd00:77::/64";
 
 std::string routerProgram(const std::string& node) { return "babeld-" + node; }
 
@@ -33,9 +38,9 @@ Money MeshNet::asks(const std::string& node) const {
     return Money::fromEighths(m_prices.at(node) * Money::eighthsPerNanodollar);
 }
 
-IpAddress MeshNet::address(const std::string& node) const { return m_lab.plan().routerAddress.at(node).front(); }
+IpAddress MeshNet::address(const std::string& node) const { return m_addresses.at(node).front(); }
 
-std::string MeshNet::socketPath(const std::string& node) const { return m_lab.folder() + "/babel-" + node + ".sock"; }
+std::string MeshNet::routerPort() { return "33123"; }
 
 Expected<std::string> MeshNet::inNode(const std::string& node, std::vector<std::string> argv,
                                       const std::string& input) const {
@@ -48,6 +53,7 @@ Expected<void> MeshNet::start() {
         m_links[ends[0].node].insert(ends[1].node);
         m_links[ends[1].node].insert(ends[0].node);
     }
+    m_addresses = m_lab.plan().routerAddress;
     for (const auto& [node, price] : m_prices) {
         for (const char* family : {"-4", "-6"}) {
             if (auto done = inNode(node, {"ip", family, "route", "flush", "proto", "boot"}); !done)
@@ -58,8 +64,55 @@ Expected<void> MeshNet::start() {
             if (auto done = inNode(node, {"ip", "link", "set", "dev", link, "gso_max_segs", "1"}); !done)
                 return tl::unexpected(done.error());
         }
-        LAB_TRY(startRouter(node));
     }
+    return startRouters();
+}
+
+Expected<void> MeshNet::startAmongHosts(const std::vector<Hop>& links) {
+    m_pricedByAgents = true;
+    LAB_TRY(makeHosts());
+    for (size_t i = 0; i < links.size(); ++i) LAB_TRY(makeLink(i + 1, links[i]));
+    return startRouters();
+}
+
+Expected<void> MeshNet::makeHosts() {
+    size_t number = 0;
+    for (const auto& [node, price] : m_prices) {
+        const std::string last = std::to_string(++number);
+        std::vector<std::vector<std::string>> steps{
+            {"sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"}};
+        for (const std::string& text : {"10.77.0." + last, "fd00:77::" + last}) {
+            const auto address = IpAddress::parse(text);
+            if (!address) return fail(LabErrc::Usage, "too many nodes in the mesh");
+            m_addresses[node].push_back(*address);
+            steps.push_back({"ip", "address", "add", text, "dev", "lo"});
+        }
+        for (const auto& step : steps) {
+            if (auto done = inNode(node, step); !done) return tl::unexpected(done.error());
+        }
+    }
+    return {};
+}
+
+Expected<void> MeshNet::makeLink(size_t number, const Hop& ends) {
+    const auto& [a, b] = ends;
+    if (auto made = requireCommand({"ip", "link", "add", "name", b, "netns", m_lab.netns(a), "type", "veth", "peer",
+                                    "name", a, "netns", m_lab.netns(b)});
+        !made)
+        return tl::unexpected(made.error());
+    const std::string net = "10.78." + std::to_string(number) + ".";
+    for (const auto& [node, to, last] : {std::tuple(a, b, "1/24"), std::tuple(b, a, "2/24")}) {
+        m_links[node].insert(to);
+        for (const auto& step : {std::vector<std::string>{"ip", "address", "add", net + last, "dev", to},
+                                 std::vector<std::string>{"ip", "link", "set", "dev", to, "up"}}) {
+            if (auto done = inNode(node, step); !done) return tl::unexpected(done.error());
+        }
+    }
+    return {};
+}
+
+Expected<void> MeshNet::startRouters() {
+    for (const auto& [node, price] : m_prices) LAB_TRY(startRouter(node));
     return {};
 }
 
@@ -67,25 +120,32 @@ Expected<void> MeshNet::startRouter(const std::string& node) {
     const std::string babeld = babelPath();
     if (babeld.empty())
         return fail(LabErrc::Usage, "the nodes of this mesh run babeld; install it: apt install babeld");
-    std::error_code ignored;
-    std::filesystem::remove(socketPath(node), ignored);
-    std::vector<std::string> argv{babeld, "-r", "-G", socketPath(node), "-I", "", "-l", "-h", "1", "-H",
-                                  "1",    "-M", "0"};
+    std::vector<std::string> argv{babeld, "-r", "-G", routerPort(), "-I", "", "-l", "-h", "1", "-H", "1", "-M", "0"};
     argv.insert(argv.end(), {"-S", m_lab.folder() + "/babel-" + node + ".state"});
     const auto say = [&](const std::string& statement) { argv.insert(argv.end(), {"-C", statement}); };
-    say("default type wired rxcost " + std::to_string(routes::pricedCost(asks(node))));
-    // Links between nodes are nobody's destination.
-    say("redistribute local ip 198.18.0.0/15 deny");
-    say("redistribute local ip 2001:db8::/48 deny");
-    for (const IpAddress& own : m_lab.plan().routerAddress.at(node))
+    if (m_pricedByAgents) {
+        say("default type wired rxcost 20000");  // until its agent says what it asks
+        for (const char* prefix : {hostsPrefix4, hostsPrefix6})
+            say("redistribute local ip " + std::string(prefix) + " allow");
+        say("redistribute local deny");
+    } else {
+        say("default type wired rxcost " + std::to_string(routes::pricedCost(asks(node))));
+        // Links between nodes are nobody's destination.
+        say("redistribute local ip 198.18.0.0/15 deny");
+        say("redistribute local ip 2001:db8::/48 deny");
+    }
+    for (const IpAddress& own : m_addresses.at(node))
         say("install ip " + std::string(own.isV6() ? "::/0" : "0.0.0.0/0") + " pref-src " + own.toString());
     for (const std::string& neighbour : m_links.at(node)) argv.push_back(neighbour);
     LAB_TRY(m_lab.startProgram(routerProgram(node), node, argv));
     return waitUntil("babeld of " + node, 10s, [&] {
-        auto socket = routes::BabelSocket::connect(socketPath(node));
-        if (!socket) return false;
-        m_routers.insert_or_assign(node, std::move(*socket));
-        return true;
+        const auto connect = [&]() -> Expected<void> {
+            auto socket = routes::BabelSocket::connect(routerPort());
+            if (!socket) return fail(LabErrc::State, std::string(describe(socket.error())));
+            if (!m_pricedByAgents) m_routers.insert_or_assign(node, std::move(*socket));
+            return {};
+        };
+        return inNamespace(m_lab.netns(node), connect).has_value();
     });
 }
 
@@ -112,6 +172,28 @@ Expected<void> MeshNet::changePrice(const std::string& node, int64_t nanodollars
             return fail(LabErrc::Process, node + ": " + std::string(describe(asked.error())));
     }
     return {};
+}
+
+MeshNet::Announced MeshNet::announced(const std::string& node) const {
+    size_t right = 0, silent = 0;
+    for (const std::string& neighbour : m_links.at(node)) {
+        routes::BabelCost cost = routes::babelUnreachable;
+        const auto ask = [&]() -> Expected<void> {
+            auto socket = routes::BabelSocket::connect(routerPort());
+            if (!socket) return fail(LabErrc::State, std::string(describe(socket.error())));
+            LAB_TRY(waitUntil("babeld of " + neighbour, 2s,
+                              [&] { return !socket->read().has_value() || socket->complete(); }));
+            for (const auto& [id, one] : socket->table().neighbours()) {
+                if (one.interface == node) cost = one.asks;
+            }
+            return {};
+        };
+        if (!inNamespace(m_lab.netns(neighbour), ask)) return Announced::SomethingElse;
+        right += cost == perHop + m_prices.at(node) ? 1U : 0U;
+        silent += cost == routes::babelUnreachable ? 1U : 0U;
+    }
+    const size_t all = m_links.at(node).size();
+    return right == all ? Announced::ItsPrice : silent == all ? Announced::Nothing : Announced::SomethingElse;
 }
 
 std::set<std::string> MeshNet::inUse(const std::string& node) const {
@@ -162,31 +244,47 @@ int64_t MeshNet::costOf(const std::vector<std::string>& way) const {
     return way.size() > 1 ? cost : farAway;
 }
 
+Expected<std::map<std::string, std::string>> MeshNet::kernelTable(const std::string& node, const char* family) const {
+    const auto shown = inNode(node, {"ip", "-j", family, "route", "show", "proto", "babel"});
+    if (!shown) return tl::unexpected(shown.error());
+    std::map<std::string, std::string> next;
+    const Json table = Json::parse(shown->empty() ? "[]" : *shown, nullptr, false);
+    for (const Json& route : table) {
+        // A next hop of the other family would hide it from the forwarding rule.
+        if (route.contains("gateway")) next[route.value("dst", "")] = route.value("dev", "");
+    }
+    return next;
+}
+
+Expected<std::set<std::string>> MeshNet::nextHops(const std::string& node) const {
+    std::set<std::string> all;
+    for (const char* family : {"-4", "-6"}) {
+        const auto table = kernelTable(node, family);
+        if (!table) return tl::unexpected(table.error());
+        for (const auto& [to, next] : *table) all.insert(next);
+    }
+    return all;
+}
+
 Expected<std::vector<std::string>> MeshNet::wrongRoutes() const {
     std::vector<std::string> wrong;
     for (const auto& [node, price] : m_prices) {
         for (const char* family : {"-4", "-6"}) {
-            const auto shown = inNode(node, {"ip", "-j", family, "route", "show", "proto", "babel"});
-            if (!shown) return tl::unexpected(shown.error());
-            std::map<std::string, std::string> next;  // by destination
-            const Json table = Json::parse(shown->empty() ? "[]" : *shown, nullptr, false);
-            for (const Json& route : table) {
-                // A next hop of the other family would hide it from the forwarding rule.
-                if (route.contains("gateway")) next[route.value("dst", "")] = route.value("dev", "");
-            }
-            for (const auto& [to, there] : m_lab.plan().routerAddress) {
+            auto next = kernelTable(node, family);
+            if (!next) return tl::unexpected(next.error());
+            for (const auto& [to, there] : m_addresses) {
                 if (to == node) continue;
                 const std::string address = there.at(family == std::string_view("-4") ? 0 : 1).toString();
                 const std::string demanded = cheapest(node, to).at(1);
-                if (next[address] == demanded) continue;
+                if ((*next)[address] == demanded) continue;
                 // Two ways may cost the same.
-                if (m_links.at(node).contains(next[address])) {
-                    std::vector<std::string> other = cheapest(next[address], to);
+                if (m_links.at(node).contains((*next)[address])) {
+                    std::vector<std::string> other = cheapest((*next)[address], to);
                     other.insert(other.begin(), node);
                     if (costOf(other) == costOf(cheapest(node, to))) continue;
                 }
                 wrong.push_back(node + " to " + to + " (" + address + "): by " +
-                                (next[address].empty() ? "nobody" : next[address]) + ", cheapest by " + demanded);
+                                ((*next)[address].empty() ? "nobody" : (*next)[address]) + ", cheapest by " + demanded);
             }
         }
     }
@@ -244,9 +342,10 @@ Expected<void> MeshNet::setLink(const Hop& ends, bool up) {
 
 Expected<void> MeshNet::lose(unsigned of1000) {
     for (const auto& [node, neighbours] : m_links) {
-        std::string rules = "flush chain inet lab_truth lose\n";
+        std::string rules = "flush chain inet lab_truth lose\n", links;
+        for (const std::string& neighbour : neighbours) links += (links.empty() ? "\"" : ", \"") + neighbour + "\"";
         if (of1000 > 0)
-            rules += "add rule inet lab_truth lose iifname != \"lo\" numgen random mod 1000 < " +
+            rules += "add rule inet lab_truth lose iifname { " + links + " } numgen random mod 1000 < " +
                      std::to_string(of1000) + " drop\n";
         if (auto done = inNode(node, {"nft", "-f", "-"}, rules); !done) return tl::unexpected(done.error());
     }

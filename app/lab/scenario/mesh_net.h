@@ -30,17 +30,23 @@ public:
     using Prices = std::map<std::string, int64_t>;
     MeshNet(Lab& lab, Prices prices) : m_lab(lab), m_prices(std::move(prices)) {}
 
-    // The topology's own routes go, babeld's come.
+    // Among the topology's routers: its own routes go, babeld's come, and the lab sets the prices.
     Expected<void> start();
+    // Among its hosts, with links that are made here, each end named after the other one, and with addresses of the mesh; their ways to their ISP stay.
+    // The nodes' own agents set Babel's costs.
+    Expected<void> startAmongHosts(const std::vector<Hop>& links);
     [[nodiscard]] const Prices& prices() const { return m_prices; }
     [[nodiscard]] Money asks(const std::string& node) const;
     [[nodiscard]] const std::set<std::string>& neighbours(const std::string& node) const { return m_links.at(node); }
+    // IPv4.
     [[nodiscard]] IpAddress address(const std::string& node) const;
+    // As babeld is given it with -G.
+    [[nodiscard]] static std::string routerPort();
 
     // A babeld that is killed with SIGKILL, and a new one.
     void killRouter(const std::string& node);
     Expected<void> startRouter(const std::string& node);
-    // Through the local interface of the babeld that runs, one interface at a time.
+    // Through the local interface of the babeld that runs, one interface at a time; where agents set prices, it is only noted.
     Expected<void> changePrice(const std::string& node, int64_t nanodollars);
     // The link between the two loses its carrier.
     Expected<void> setLink(const Hop& ends, bool up);
@@ -48,6 +54,12 @@ public:
     bool follow(const std::string& node);
     // The neighbours that installed routes of this node go through, as babeld says.
     [[nodiscard]] std::set<std::string> inUse(const std::string& node) const;
+    // The same, as the kernel's tables say.
+    Expected<std::set<std::string>> nextHops(const std::string& node) const;
+
+    // What the node's neighbours have last heard from its babeld, each by its own one, that sending to it costs: what its price demands, or nothing at all.
+    enum class Announced : uint8_t { ItsPrice, Nothing, SomethingElse };
+    [[nodiscard]] Announced announced(const std::string& node) const;
 
     // The cheapest way by these prices; empty: there is none. `without`: links that are down and nodes that are dead, as pairs and as (node, node).
     [[nodiscard]] std::vector<std::string> cheapest(const std::string& from, const std::string& to,
@@ -69,10 +81,16 @@ private:
     Expected<std::string> inNode(const std::string& node, std::vector<std::string> argv,
                                  const std::string& input = {}) const;
     [[nodiscard]] int64_t costOf(const std::vector<std::string>& way) const;
-    [[nodiscard]] std::string socketPath(const std::string& node) const;
+    Expected<void> startRouters();
+    Expected<void> makeHosts();
+    Expected<void> makeLink(size_t number, const Hop& ends);
+    // IPv4's or IPv6's routes of babeld, by destination, and where they go.
+    Expected<std::map<std::string, std::string>> kernelTable(const std::string& node, const char* family) const;
 
     Lab& m_lab;
     Prices m_prices;
+    std::map<std::string, std::vector<IpAddress>> m_addresses;  // of each node, IPv4 first
+    bool m_pricedByAgents = false;
     std::map<std::string, std::set<std::string>> m_links;
     std::map<std::string, routes::BabelSocket> m_routers;
 };
