@@ -8,6 +8,7 @@
 #include "app/lab/scenario/mesh_link.h"
 #include "app/lab/scenario/payment_parties.h"
 #include "app/lab/tools/cross_traffic.h"
+#include "app/lab/tools/payment_meter.h"
 
 namespace netpas::lab {
 namespace {
@@ -41,7 +42,7 @@ constexpr const char* rules[] = {"up to 1c a minute for video in mpv",
 void letWindowShow(Topology& topology, const ScenarioOptions&) {
     for (IspSpec& isp : topology.isps) isp.measured = true;
     for (HostSpec& host : topology.hosts) {
-        if (host.name == windowPeer) host.agent = host.mayReceive = true;
+        if (host.name == windowPeer || host.name == windowHost) host.agent = host.mayReceive = true;
     }
 }
 
@@ -74,15 +75,25 @@ Expected<void> WindowLife::use(uint16_t port, const std::string& purpose, const 
 Expected<void> WindowLife::neighbours() {
     LAB_TRY(linkNeighbours(m_lab, windowHost, windowPeer));
     for (const char* const host : {windowHost, windowPeer}) {
-        LAB_TRY(startNeighbour(m_lab, host));
-        LAB_TRY(sayTo(host, {"neighbours", "set", "--upstream", host == windowHost ? "0.0000015" : "0.000001",
-                             "--downstream", "0.000002", "--notice", "0s", "--automatic", "best", "--interval", "2s"}));
+        const auto uplink = interfaceAt(m_lab, m_lab.topology().accessLink(host)->name, host);
+        if (!uplink) return fail(LabErrc::Topology, std::string(host) + " has no way to its ISP");
+        LAB_TRY(startNeighbour(m_lab, host, {"--mesh-uplink", *uplink}));
+        LAB_TRY(sayTo(host, {"neighbours", "set", "--upstream", host == windowHost ? "0.0000008" : "0.000001",
+                             "--downstream", "0.000002", "--notice", "0s", "--interval", "2s"}));
     }
     return {};
 }
 
 // Both buy upstream of each other; what the window's host sends to the far address takes its neighbour's way.
 Expected<void> WindowLife::agreed() {
+    for (const char* const host : {windowHost, windowPeer}) {
+        LAB_TRY(waitUntil("the neighbour of " + std::string(host) + " to sell", 40s, [&] {
+            const auto known = netpas(m_lab, host, {"neighbours"});
+            const Json list = known ? known->value("neighbours", Json::array()) : Json::array();
+            return !list.empty() &&
+                   netpas(m_lab, host, {"agreements", "offer", list[0].value("neighbour", ""), "upstream"}).has_value();
+        }));
+    }
     LAB_TRY(waitUntil("agreements of the neighbours", 40s, [&] {
         const auto all = netpas(m_lab, windowHost, {"agreements"});
         std::set<std::string> roles;
