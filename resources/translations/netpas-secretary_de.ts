@@ -2504,6 +2504,10 @@
         <source>Ways and prices are asked for as soon as the secretary answers. Until then everything travels best effort.</source>
         <translation>Nach Wegen und Preisen wird gefragt, sobald der Sekretär antwortet. Bis dahin läuft alles wie ohne Bezahlung.</translation>
     </message>
+    <message>
+        <source>C&amp;ancel</source>
+        <translation>&amp;Abbrechen</translation>
+    </message>
 </context>
 <context>
     <name>netpas::ui::PaymentsModel</name>

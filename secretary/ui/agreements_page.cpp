@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::chrono::milliseconds lookEvery{2000};
 constexpr int idRole = Qt::UserRole;
+const QString unknown = QStringLiteral("—");
 
 // The name in the contacts, else the beginning of the identifier.
 QString nameOf(const json& one) {
@@ -50,7 +51,7 @@ QString qualityText(const json& quality) {
         parts << AgreementsPage::tr("%1 Mbit/s").arg(QLocale().toString(rate.get<double>() / megabit, 'g', 3));
     if (arrives.is_number())
         parts << AgreementsPage::tr("%1 % arrive").arg(QLocale().toString(arrives.get<double>() * percent, 'g', 4));
-    return parts.isEmpty() ? QStringLiteral("—") : parts.join(u", ");
+    return parts.isEmpty() ? unknown : parts.join(u", ");
 }
 
 QString yesNo(const json& value) { return value == json(true) ? AgreementsPage::tr("yes") : AgreementsPage::tr("no"); }
@@ -62,6 +63,15 @@ void fill(QTableWidget* table, int row, const QString& id, const QStringList& ce
         if (item->text() != cells[column]) item->setText(cells[column]);
     }
     table->item(row, 0)->setData(idRole, id);
+}
+
+// What is not known of any takes no room.
+void hideUnknown(QTableWidget* table, std::initializer_list<int> columns) {
+    for (const int column : columns) {
+        bool known = false;
+        for (int row = 0; row < table->rowCount(); ++row) known = known || table->item(row, column)->text() != unknown;
+        table->setColumnHidden(column, !known);
+    }
 }
 
 // What was chosen stays so, wherever it stands now.
@@ -85,7 +95,7 @@ AgreementsPage::AgreementsPage(Desk& desk, QWidget* parent) : QWidget(parent), m
     all->addWidget(m_neighbours = makeTable("neighbours", tr("neighbours"),
                                             {tr("Neighbour"), tr("Link"), tr("Asks upstream"), tr("Asks downstream"),
                                              tr("Measured there"), tr("Measured back"), tr("Passes"), tr("Why")},
-                                            {13, 6, 14, 14, 14, 14, 6}),
+                                            {13, 6, 18, 18, 14, 14, 6}),
                    1);
     auto* const offers = new QHBoxLayout;
     offers->addStretch();
@@ -97,7 +107,7 @@ AgreementsPage::AgreementsPage(Desk& desk, QWidget* parent) : QWidget(parent), m
                        "agreements", tr("agreements"),
                        {tr("Neighbour"), tr("Direction"), tr("Role"), tr("State"), tr("Price"), tr("Promised"),
                         tr("Measured"), tr("Verified"), tr("You owe"), tr("Owed to you"), tr("Passes"), tr("Why")},
-                       {12, 8, 8, 8, 10, 9, 9, 9, 8, 8, 6}),
+                       {12, 8, 8, 8, 18, 9, 9, 9, 8, 8, 6}),
                    1);
     auto* const act = new QHBoxLayout;
     act->addWidget(m_said = makeLabel("said"), 1);
@@ -173,6 +183,7 @@ void AgreementsPage::showNeighbours(const json& all) {
                                                                       : QStringLiteral("downstream")),
               said(textAt(one, "why"))});
     }
+    hideUnknown(m_neighbours, {4, 5});
     chooseAgain(m_neighbours, was);
     showButtons();
 }
@@ -200,6 +211,7 @@ void AgreementsPage::showAgreements(const json& list) {
             m_agreements->item(row, column)->setToolTip(amount ? exactMoney(*amount) : QString());
         }
     }
+    hideUnknown(m_agreements, {5, 6, 7});
     chooseAgain(m_agreements, was);
     showButtons();
 }

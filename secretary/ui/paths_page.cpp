@@ -92,7 +92,7 @@ PathsPage::PathsPage(Desk& desk, QWidget* parent) : QWidget(parent), m_desk(desk
     m_measure = new QTimer(this);
     m_measure->setInterval(measureEvery);
     connect(m_measure, &QTimer::timeout, this, &PathsPage::measure);
-    connect(m_ask, &QPushButton::clicked, this, &PathsPage::ask);
+    connect(m_ask, &QPushButton::clicked, this, [this] { m_asking ? endAsking({}) : ask(); });
     connect(m_to, &QLineEdit::returnPressed, this, &PathsPage::ask);
     connect(m_plot, &FrontierPlot::chosenByUser, this, &PathsPage::showWay);
     connect(m_buy, &QPushButton::clicked, this, &PathsPage::buy);
@@ -112,28 +112,33 @@ void PathsPage::ask() {
     m_asked = to;
     m_askedIncoming = m_incoming->isChecked();
     m_measured = nullptr;
+    showOffers(json::object());  // those of another address are not for this one
     m_due = m_desk.state() != Desk::State::Open;
     if (m_due) {
-        m_said->setText(
+        return endAsking(
             tr("Ways and prices are asked for as soon as the secretary answers. Until then everything "
                "travels best effort."));
-        return showOffers(json::object());
     }
-    m_ask->setEnabled(false);
+    m_asking = std::make_unique<QObject>();
+    m_ask->setText(tr("C&ancel"));
     m_said->setText(tr("Asking…"));
     json body{{"to", to.toStdString()}};
     if (m_askedIncoming) body["direction"] = "incoming";
-    m_desk.link().call("POST", "/v1/quotes", body, this, [this](const ApiReply& reply) {
-        m_ask->setEnabled(true);
-        if (!reply.ok()) {
-            m_said->setText(reply.hint().isEmpty() ? reply.message() : reply.message() + u'\n' + reply.hint());
-            return showOffers(json::object());
-        }
-        m_said->setText(said(textAt(reply.body, "problem")));
+    m_desk.link().call("POST", "/v1/quotes", body, m_asking.get(), [this](const ApiReply& reply) {
+        if (!reply.ok())
+            return endAsking(reply.hint().isEmpty() ? reply.message() : reply.message() + u'\n' + reply.hint());
+        endAsking(said(textAt(reply.body, "problem")));
         showOffers(reply.body);
         measure();
         m_measure->start();
     });
+}
+
+// An answer that comes later is for nobody.
+void PathsPage::endAsking(const QString& said) {
+    m_asking.reset();
+    m_ask->setText(tr("&Look"));
+    m_said->setText(said);
 }
 
 void PathsPage::showOffers(const json& body) {

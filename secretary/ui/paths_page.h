@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QWidget>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 class QCheckBox;
@@ -30,6 +31,7 @@ protected:
 
 private:
     void ask();
+    void endAsking(const QString& said);
     void measure();
     void showOffers(const nlohmann::json& body);
     void showWay();
@@ -46,7 +48,8 @@ private:
     nlohmann::json m_offers, m_measured;
     QString m_asked;
     bool m_askedIncoming = false;
-    bool m_due = false;  // nobody is there to be asked
+    std::unique_ptr<QObject> m_asking;  // null: nothing is asked
+    bool m_due = false;                 // nobody is there to be asked
 };
 
 }  // namespace netpas::ui

@@ -200,6 +200,17 @@ private slots:
         QTest::keyClick(to, Qt::Key_Return);
         auto* const plot = m_window->find<ui::FrontierPlot>("frontier");
         auto* const buy = m_window->find<QPushButton>("buy");
+        auto* const ask = m_window->find<QPushButton>("ask");
+        QTRY_VERIFY_WITH_TIMEOUT(buy->isEnabled(), patience);
+        const QString look = ask->text();
+        ask->click();
+        QVERIFY2(!buy->isEnabled(), "nobody has answered yet");
+        QVERIFY(ask->text() != look);
+        ask->click();
+        QCOMPARE(ask->text(), look);
+        QTest::qWait(500);
+        QVERIFY2(!buy->isEnabled(), "the question was cancelled");
+        ask->click();
         QTRY_VERIFY_WITH_TIMEOUT(buy->isEnabled(), patience);
         plot->setFocus();
         while (plot->chosen() > 0) QTest::keyClick(plot, Qt::Key_Left);
