@@ -23,6 +23,7 @@
 #include "app/agent/household_door.h"
 #include "app/agent/measurements.h"
 #include "app/agent/mesh_routes.h"
+#include "app/agent/neighbour_tester.h"
 #include "app/agent/neighbours.h"
 #include "app/agent/privileges.h"
 #include "app/agent/reverse_door.h"
@@ -167,6 +168,9 @@ private:
                         },
                         [this](const channel::MeshSay& said) {
                             if (m_mesh) m_mesh->on(said);
+                        },
+                        [this](const channel::TestNeighbour& wanted) {
+                            if (m_tester) m_tester->on(wanted);
                         }},
             std::move(source));
         useHome();
@@ -304,6 +308,10 @@ private:
         m_mesh->onOther([this](const std::string& interface, const MeshDatagram& datagram) {
             m_flows->heard(interface, datagram);
         });
+        std::optional<ndt7::Target> server;
+        if (m_options.mesh->testServer) server = {*m_options.mesh->testServer, {}, m_options.mesh->testKey};
+        m_tester = std::make_unique<NeighbourTester>(
+            m_io, std::move(server), [this](const channel::NeighbourTested& result) { m_link->tellMesh(result); });
         return true;
     }
 
@@ -391,6 +399,7 @@ private:
         if (m_sharing) m_sharing->stop();
         if (m_reverseDoor) m_reverseDoor->close();
         if (m_flows) m_flows->stop();
+        if (m_tester) m_tester->stop();
         if (m_mesh) m_mesh->stop();
         m_measurements->stop();
         m_link->stop();
@@ -411,9 +420,10 @@ private:
     channel::InheritedSource* m_inherited = nullptr;  // the link's, when the secretary was launched
     std::unique_ptr<SecretaryLink> m_link;
     std::unique_ptr<Measurements> m_measurements;
-    std::unique_ptr<Mesh> m_mesh;        // null: no neighbours
-    std::unique_ptr<FlowWatch> m_flows;  // with it
-    std::unique_ptr<Sharing> m_sharing;  // null: not a member of any community
+    std::unique_ptr<Mesh> m_mesh;               // null: no neighbours
+    std::unique_ptr<FlowWatch> m_flows;         // with it
+    std::unique_ptr<NeighbourTester> m_tester;  // with it
+    std::unique_ptr<Sharing> m_sharing;         // null: not a member of any community
     std::unique_ptr<MeshRoutes> m_meshRoutes;
     std::unique_ptr<Api> m_api;
     std::unique_ptr<FrontDoor> m_front;

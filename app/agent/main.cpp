@@ -59,6 +59,14 @@ std::string checkInterface(const std::string& name) {
     return named ? "" : "not a name of an interface: " + name;
 }
 
+std::string checkEndpoint(const std::string& text) {
+    return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;
+}
+
+std::string checkKey(const std::string& text) {
+    return PublicKey::parse(text) ? std::string{} : "not a key of 64 hexadecimal digits: " + text;
+}
+
 struct Given {
     std::string role = "all";
     std::string state = "/var/lib/netpas";
@@ -86,6 +94,7 @@ struct Given {
     std::vector<std::string> sellReverse;        // for who buys better service for packets that come from here
     std::vector<std::string> mesh, meshUplinks;  // interfaces
     uint32_t meshFree = 0;                       // bytes a second
+    std::string meshTest, meshTestKey;
     bool showKey = false;
     std::string listening;  // fd:N, of the secretary's socket
     uint32_t owner = 0;
@@ -206,7 +215,11 @@ agent::AgentOptions agentOptions(const Given& given) {
     options.listenTcp = given.listenTcp.empty() ? std::nullopt : app::endpointFrom(given.listenTcp);
     options.babel = given.babel;
     options.sinkAuthority = given.sinkAuthority;
-    if (!given.mesh.empty()) options.mesh = agent::MeshOptions{given.mesh, given.meshUplinks, given.meshFree};
+    if (!given.mesh.empty()) {
+        options.mesh = agent::MeshOptions{given.mesh, given.meshUplinks, given.meshFree, {}, {}};
+        if (!given.meshTest.empty()) options.mesh->testServer = app::endpointFrom(given.meshTest);
+        options.mesh->testKey = PublicKey::parse(given.meshTestKey);
+    }
     options.listenTls = given.listenTls.empty() ? std::nullopt : app::endpointFrom(given.listenTls);
     return options;
 }
@@ -290,18 +303,12 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
             "--sell-reverse", given.sellReverse,
             "ADDRESS:PORT where better service is sold for packets that come from this machine or its links; again for "
             "each further one")
-        ->check([](const std::string& text) {
-            return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;
-        });
+        ->check(checkEndpoint);
     line.add_option("--listen-tls", given.listenTls, "ADDRESS:PORT for paired devices behind this machine")
-        ->check([](const std::string& text) {
-            return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;
-        });
+        ->check(checkEndpoint);
     line.add_option("--listen-tcp", given.listenTcp,
                     "loopback ADDRESS:PORT where the API is also served, to holders of a token; off unless given")
-        ->check([](const std::string& text) {
-            return app::endpointFrom(text) ? std::string{} : "not ADDRESS:PORT: " + text;
-        });
+        ->check(checkEndpoint);
     line.add_option(
         "--babel", given.babel,
         "babeld's local interface (the path or port it was given with -g or -G), for routes through neighbours");
@@ -333,6 +340,12 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
             "with --mesh: bytes a second to and from each neighbour for nothing, so that it can reach its ISP to pay")
         ->check(CLI::Range(0, 100'000'000))
         ->capture_default_str();
+    line.add_option("--mesh-test", given.meshTest,
+                    "with --mesh: server of capacity tests (ndt7) by which the ways through neighbours are compared, "
+                    "ADDRESS:PORT")
+        ->check(checkEndpoint);
+    line.add_option("--mesh-test-key", given.meshTestKey, "the public key of that server, where it speaks TLS")
+        ->check(checkKey);
     line.add_option("--share", given.share, "file of a community to share measurements with; netpasd(8)");
     line.add_flag("--show-share-key", given.showShareKey,
                   "print the key by which a community knows this machine's agent");
@@ -362,7 +375,7 @@ int main(int argc, char** argv) {
         if (given.showShareKey) return showShareKey(given);
         if (given.role == "agent" && given.secretary.empty()) throw CLI::RequiredError("--secretary");
         if (given.visiting && given.role != "all") throw CLI::ValidationError("--visiting", "needs role all");
-        if (given.mesh.empty() && (!given.meshUplinks.empty() || given.meshFree > 0))
+        if (given.mesh.empty() && (!given.meshUplinks.empty() || given.meshFree > 0 || !given.meshTest.empty()))
             throw CLI::RequiredError("--mesh");
         if (given.role == "secretary" && given.channel.empty()) throw CLI::RequiredError("--channel");
     } catch (const CLI::ParseError& error) {

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct MeshOptions {
     std::vector<std::string> interfaces;  // where neighbours are
     std::vector<std::string> uplinks;     // to the internet
     uint32_t freeBytesPerSecond = 0;      // to and from each neighbour for nothing
+    std::optional<Endpoint> testServer;   // of capacity tests (ndt7), on the internet
+    std::optional<PublicKey> testKey;     // its, over TLS; nothing: plain TCP
 };
 
 class Mesh {

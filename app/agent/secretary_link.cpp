@@ -246,6 +246,8 @@ void SecretaryLink::Impl::onMessage(channel::Message message) {
         m_context.devices(*devices);
     if (const auto* mesh = std::get_if<channel::SetMesh>(&message); mesh && m_context.setMesh) m_context.setMesh(*mesh);
     if (const auto* say = std::get_if<channel::MeshSay>(&message); say && m_context.meshSay) m_context.meshSay(*say);
+    if (const auto* test = std::get_if<channel::TestNeighbour>(&message); test && m_context.testNeighbour)
+        m_context.testNeighbour(*test);
 }
 
 void SecretaryLink::Impl::on(const channel::SetFlows& wanted) {

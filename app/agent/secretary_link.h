@@ -37,6 +37,7 @@ struct LinkContext {
     std::function<void()> meshUp;
     std::function<void(const channel::SetMesh&)> setMesh;
     std::function<void(const channel::MeshSay&)> meshSay;
+    std::function<void(const channel::TestNeighbour&)> testNeighbour;
 };
 
 class SecretaryLink {

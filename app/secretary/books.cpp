@@ -186,6 +186,7 @@ tl::expected<void, CustodyFailure> Books::open(const store::DatabaseKey& key) {
     listener.meshHops = [&neighbours](const channel::MeshHops& hops) { neighbours.hops(hops); };
     listener.meshCounts = [&neighbours](const channel::MeshCounts& counts) { neighbours.counted(counts); };
     listener.meshHeard = [&neighbours](const channel::MeshHeard& heard) { neighbours.heard(heard); };
+    listener.neighbourTested = [&neighbours](const channel::NeighbourTested& result) { neighbours.tested(result); };
     listener.flowsSeen = [&routes = *m_open->routes](const channel::FlowsSeen& seen) { routes.seen(seen); };
     listener.down = [this, &purchases, &neighbours] {
         purchases.agentDown();
@@ -339,7 +340,8 @@ tl::expected<void, CustodyFailure> Books::makeNeighbours(Open& open) {
                              [payments = open.neighbourPayments.get()](const auto& wanted, auto ended) {
                                  payments->pay(wanted, std::move(ended));
                              },
-                             receivesAt, [&open] { return open.home->home().has_value(); }},
+                             receivesAt, [&open] { return open.home->home().has_value(); },
+                             [agent](const channel::TestNeighbour& wanted) { agent->tellMesh(wanted); }},
                             NeighbourDesk::engineOptions());
     if (!desk) return tl::unexpected(failed(desk.error(), "netpas doctor"));
     open.neighbours = std::move(*desk);

@@ -11,6 +11,7 @@ using books::State;
 namespace {
 
 constexpr std::chrono::seconds answerWithin{15};
+constexpr std::chrono::seconds testFor{120};
 constexpr std::chrono::seconds firstPause{5}, longestPause{600};
 // The next agreement is offered before this one is over: a third of its time, or a quarter of its money.
 constexpr int timeLeft = 3, moneyLeft = 4;
@@ -39,7 +40,7 @@ std::vector<neighbours::Candidate> NeighbourDesk::sellers(Direction direction) c
         const agreement::Prices asks = known.asks(now);
         const auto& price = up ? asks.upstream : asks.downstream;
         if (!price || *price > most || known.place.isp == IspId{0} || !m_counted.contains(key)) continue;
-        all.push_back({key, *price, std::nullopt});
+        all.push_back({key, *price, m_tests.of(key, direction)});
     }
     return all;
 }
@@ -63,9 +64,11 @@ void NeighbourDesk::choose() {
         return;
     }
     if (m_settings.buys == MeshBuys::Routes) return followRoutes();
+    const auto up = candidates(Direction::Upstream), down = candidates(Direction::Downstream);
+    m_tests.run(up, down);
     for (const Direction direction : {Direction::Upstream, Direction::Downstream}) {
-        auto& chooser = direction == Direction::Upstream ? m_upstream : m_downstream;
-        const auto chosen = chooser.choose(candidates(direction), {}, now);
+        const bool upstream = direction == Direction::Upstream;
+        const auto chosen = (upstream ? m_upstream : m_downstream).choose(upstream ? up : down, {}, now);
         if (!chosen) continue;
         buyFrom(chosen->neighbour, direction);
         const books::Agreement* const with = running(chosen->neighbour, direction, true);
@@ -101,6 +104,32 @@ void NeighbourDesk::followRoutes() {
     std::erase_if(m_lastUsed, [&](const auto& item) { return now - item.second > 2 * unusedFor; });
 }
 
+NeighbourTests::Ports NeighbourDesk::testPorts() {
+    NeighbourTests::Ports ports{m_ports.clock, m_ports.log, {}, {}, {}, m_ports.test, {}};
+    ports.bought = [this](const PublicKey& neighbour, Direction direction) {
+        const books::Agreement* const one = running(neighbour, direction, true);
+        return one != nullptr && one->state == State::Active;
+    };
+    ports.buy = [this](const PublicKey& neighbour, Direction direction, Money limit) {
+        const KnownNeighbour* const known = m_table.find(neighbour);
+        if (known == nullptr || running(neighbour, direction, true) != nullptr) return;
+        (void)make({neighbour, direction, {}, limit, testFor, {0, true, true}}, *known);
+    };
+    ports.place = [this](const PublicKey& neighbour) -> const NeighbourPlace* {
+        const KnownNeighbour* const known = m_table.find(neighbour);
+        return known == nullptr ? nullptr : &known->place;
+    };
+    ports.verified = [this](const PublicKey& neighbour) -> std::optional<double> {
+        std::optional<double> least;
+        if (!m_routes) return least;
+        for (const verification::RouteReport& one : m_routes(neighbour)) {
+            if (one.arrives) least = std::min(least.value_or(1), one.observed.arrives);
+        }
+        return least;
+    };
+    return ports;
+}
+
 void NeighbourDesk::buyFrom(const PublicKey& neighbour, Direction direction) {
     const SteadyTime now = m_ports.clock.steady();
     Try& at = m_tries[{neighbour, direction}];
@@ -132,7 +161,7 @@ void NeighbourDesk::leaveOthers(const std::optional<PublicKey>& chosen, Directio
     std::vector<books::AgreementId> over;
     for (const auto& [id, one] : m_engine->agreements()) {
         const bool other = one.buying && one.running() && one.terms.direction == direction && one.peer() != chosen;
-        if (other && originOf(id).automatic) over.push_back(id);
+        if (other && originOf(id).automatic && !m_tests.isUnderWay(one.peer())) over.push_back(id);
     }
     for (const books::AgreementId& id : over) (void)m_engine->end(id, agreement::EndReason::Wish);
 }

@@ -73,6 +73,7 @@ auto NeighbourDesk::whileAlive(Function function) {
 NeighbourDesk::NeighbourDesk(Ports ports)
     : m_ports(std::move(ports)),
       m_table(m_ports.clock, m_ports.me.publicKey()),
+      m_tests(testPorts()),
       m_run(systemRandom().below(std::numeric_limits<uint64_t>::max())),
       m_alive(std::make_shared<bool>(true)) {}
 
@@ -150,6 +151,7 @@ void NeighbourDesk::agentLost() {
     m_links = {};
     m_hops.reset();
     m_lastUsed.clear();
+    m_tests.abandon();
 }
 
 void NeighbourDesk::refuse(std::string_view why) { ++m_refused[std::string(why)]; }
@@ -159,6 +161,7 @@ void NeighbourDesk::counted(const channel::MeshCounts& counts) {
         const KnownNeighbour* const known = m_table.at(count.interface, count.link);
         if (known == nullptr) continue;
         m_counted.insert_or_assign(known->place.key, Counted{counts.run, count});
+        m_tests.counted(known->place.key, count);
         m_engine->meter(known->place.key, {runOf(counts.run, known->place), count.sentBytes, count.arrivedBytes,
                                            count.takenBytes, count.arrivedPackets, count.takenPackets});
     }

@@ -16,6 +16,7 @@
 
 #include "app/secretary/mesh_settings.h"
 #include "app/secretary/neighbour_table.h"
+#include "app/secretary/neighbour_tests.h"
 #include "app/secretary/ports.h"
 #include "app/secretary/state.h"
 #include "cartographer/neighbours/ranking.h"
@@ -63,6 +64,7 @@ struct AgreementView {
     AgreementOrigin origin;
     std::optional<SystemTime> since;
     std::vector<verification::RouteReport> routes;  // through the neighbour, where this node buys upstream
+    std::optional<neighbours::Measured> measured;   // of the way that is bought
 };
 struct NeighbourView {
     const KnownNeighbour* known = nullptr;
@@ -72,6 +74,7 @@ struct NeighbourView {
         std::string reason;
     };
     std::optional<Rank> upstream, downstream;
+    std::optional<neighbours::Measured> measuredUp, measuredDown;
     bool passesUpstream = false, passesDownstream = false;
     std::string why;
     Money owed, owing;
@@ -93,6 +96,7 @@ public:
         std::function<void(const NeighbourPayment&, std::function<void(bool posted)> ended)> pay;
         std::function<IspId()> receivesAt;  // the own ISP, if it takes payments for this node; 0: none
         std::function<bool()> canPay;
+        std::function<void(const channel::TestNeighbour&)> test{};  // nothing: ways are not tested
     };
     using Heard = std::function<void(const NeighbourPlace& from, ByteView datagram)>;
     // An offer waits as long as a person may need at the other end.
@@ -108,6 +112,7 @@ public:
     void hops(const channel::MeshHops& hops);
     void counted(const channel::MeshCounts& counts);
     void heard(const channel::MeshHeard& heard);
+    void tested(const channel::NeighbourTested& result) { m_tests.answered(result); }
     void agentLost();
     // Datagrams of kinds from 9 on, of known neighbours. Not verified.
     void onOther(Heard heard) { m_other = std::move(heard); }
@@ -182,6 +187,7 @@ private:
     void keepOrigin(const books::AgreementId& id, const AgreementOrigin& origin);
 
     // neighbour_choice.cpp
+    [[nodiscard]] NeighbourTests::Ports testPorts();
     void choose();
     [[nodiscard]] std::vector<neighbours::Candidate> sellers(agreement::Direction direction) const;
     [[nodiscard]] std::vector<neighbours::Candidate> candidates(agreement::Direction direction) const;
@@ -212,6 +218,7 @@ private:
     std::map<Pick, Try> m_tries;
     std::optional<std::vector<channel::MeshHop>> m_hops;  // that routes go through; nothing: the agent has not said yet
     std::map<PublicKey, SteadyTime> m_lastUsed;           // by routes
+    NeighbourTests m_tests;
     neighbours::Chooser m_upstream{neighbours::Chooser::Options{}}, m_downstream{neighbours::Chooser::Options{}};
     std::map<std::string, uint64_t> m_refused;
     channel::MeshLinks m_links;

@@ -31,6 +31,11 @@ json pricesJson(const agreement::Prices& prices) {
     return {{"upstream_per_kb", textOrNull(prices.upstream)}, {"downstream_per_kb", textOrNull(prices.downstream)}};
 }
 
+json measuredJson(const std::optional<neighbours::Measured>& measured) {
+    if (!measured) return nullptr;
+    return {{"bit_per_second", measured->bitsPerSecond}, {"arrives", measured->arrives}};
+}
+
 json rankJson(const std::optional<NeighbourView::Rank>& rank) {
     if (!rank) return nullptr;
     return {{"place", rank->place}, {"chosen", rank->chosen}, {"reason", rank->reason}};
@@ -42,13 +47,24 @@ json qualityJson(const verification::Quality& quality, bool throughput, bool arr
             {"arrives", arrives ? json(quality.arrives) : json(nullptr)}};
 }
 
-// Of the way on which most was seen.
-json verifiedJson(const std::vector<verification::RouteReport>& routes) {
+// The way on which most was seen; null: none.
+const verification::RouteReport* mostSeen(const std::vector<verification::RouteReport>& routes) {
     const verification::RouteReport* best = nullptr;
     for (const verification::RouteReport& one : routes) {
         if (one.arrives && (best == nullptr || one.windows > best->windows)) best = &one;
     }
+    return best;
+}
+
+json verifiedJson(const std::vector<verification::RouteReport>& routes) {
+    const auto* best = mostSeen(routes);
     return best == nullptr ? json(nullptr) : qualityJson(best->observed, best->throughput, best->arrives);
+}
+
+// What the neighbour claims of it.
+json promisedJson(const std::vector<verification::RouteReport>& routes) {
+    const auto* best = mostSeen(routes);
+    return best == nullptr ? json(nullptr) : qualityJson(best->claimed, true, true);
 }
 
 json routesJson(const std::vector<verification::RouteReport>& routes) {
@@ -93,25 +109,26 @@ json neighbourJson(const NeighbourView& view, SteadyTime now, const ContactBook*
                  {"passed_on", view.counted->takenBytes},
                  {"sent", view.counted->sentBytes}};
     }
-    return {{"neighbour", node.hex()},
-            {"contact", nameOf(node, contacts)},
-            {"interface", place.interface},
-            {"link", linkText(place.link)},
-            {"address", place.address.toString()},
-            {"address4", textOrNull(place.address4)},
-            {"isp", place.isp.value()},
-            {"asks", pricesJson(view.known->asks(now))},
-            {"will_ask", std::move(notice)},
-            {"heard_s", secondsBetween(view.known->heard, now)},
-            {"expires_s", secondsBetween(now, view.known->until)},
-            {"measured", {{"upstream", nullptr}, {"downstream", nullptr}}},
-            {"rank", {{"upstream", rankJson(view.upstream)}, {"downstream", rankJson(view.downstream)}}},
-            {"forwarding", {{"upstream", view.passesUpstream}, {"downstream", view.passesDownstream}}},
-            {"why", view.why},
-            {"owed", view.owed.toString()},
-            {"owing", view.owing.toString()},
-            {"bytes", std::move(bytes)},
-            {"routes", routesJson(view.routes)}};
+    return {
+        {"neighbour", node.hex()},
+        {"contact", nameOf(node, contacts)},
+        {"interface", place.interface},
+        {"link", linkText(place.link)},
+        {"address", place.address.toString()},
+        {"address4", textOrNull(place.address4)},
+        {"isp", place.isp.value()},
+        {"asks", pricesJson(view.known->asks(now))},
+        {"will_ask", std::move(notice)},
+        {"heard_s", secondsBetween(view.known->heard, now)},
+        {"expires_s", secondsBetween(now, view.known->until)},
+        {"measured", {{"upstream", measuredJson(view.measuredUp)}, {"downstream", measuredJson(view.measuredDown)}}},
+        {"rank", {{"upstream", rankJson(view.upstream)}, {"downstream", rankJson(view.downstream)}}},
+        {"forwarding", {{"upstream", view.passesUpstream}, {"downstream", view.passesDownstream}}},
+        {"why", view.why},
+        {"owed", view.owed.toString()},
+        {"owing", view.owing.toString()},
+        {"bytes", std::move(bytes)},
+        {"routes", routesJson(view.routes)}};
 }
 
 }  // namespace
@@ -125,8 +142,8 @@ json agreementJson(const AgreementView& view, const ContactBook* contacts) {
             {"role", view.buying ? "buyer" : "seller"},
             {"state", view.state},
             {"per_kb", terms.perKb.toString()},
-            {"promised", nullptr},
-            {"measured", nullptr},
+            {"promised", promisedJson(view.routes)},
+            {"measured", measuredJson(view.measured)},
             {"verified", verifiedJson(view.routes)},
             {"limit", terms.limit.toString()},
             {"pay_at", terms.payAt.toString()},

@@ -60,6 +60,7 @@ AgreementView NeighbourDesk::viewOf(const books::Agreement& one) const {
                       (upstream ? told->second.first.paysUpstream : told->second.first.paysDownstream);
     view.forwarding = one.state == State::Active && (one.buying || (pays && lets));
     view.why = whyOf(one, standing);
+    if (one.buying) view.measured = m_tests.of(one.peer(), one.terms.direction);
     if (m_routes && one.buying && one.terms.direction == Direction::Upstream) view.routes = m_routes(one.peer());
     return view;
 }
@@ -113,6 +114,8 @@ std::vector<NeighbourView> NeighbourDesk::neighbours() const {
         view.known = &known;
         view.upstream = placed(up, key, Direction::Upstream);
         view.downstream = placed(down, key, Direction::Downstream);
+        view.measuredUp = m_tests.of(key, Direction::Upstream);
+        view.measuredDown = m_tests.of(key, Direction::Downstream);
         const books::Standing standing = m_engine->standing(key);
         view.passesUpstream = standing.paysUpstream;
         if (m_routes) view.routes = m_routes(key);

@@ -216,6 +216,8 @@ void RemoteAgent::Impl::onMessage(channel::Message message) {
         if (listener.meshHeard) listener.meshHeard(*heard);
     } else if (const auto* flows = std::get_if<channel::FlowsSeen>(&message)) {
         if (listener.flowsSeen) listener.flowsSeen(*flows);
+    } else if (const auto* tested = std::get_if<channel::NeighbourTested>(&message)) {
+        if (listener.neighbourTested) listener.neighbourTested(*tested);
     } else if (const auto* state = std::get_if<channel::AgentState>(&message)) {
         report.planeUp = state->planeUp;
         report.trouble = state->trouble;

@@ -52,6 +52,7 @@ public:
         std::function<void(const channel::MeshCounts&)> meshCounts;
         std::function<void(const channel::MeshHeard&)> meshHeard;
         std::function<void(const channel::FlowsSeen&)> flowsSeen;
+        std::function<void(const channel::NeighbourTested&)> neighbourTested;
     };
     using Requests = std::function<void(const net::HttpRequest&, Caller, Reply)>;
 

@@ -99,6 +99,8 @@ bool mayCome(const Message& message, Side from, Capabilities granted) {
             [&](const SetMesh& m) { return fromSecretary(m); },
             [&](const FlowsSeen& m) { return fromAgent(m); },
             [&](const MeshHops& m) { return fromAgent(m); },
+            [&](const TestNeighbour& m) { return fromSecretary(m); },
+            [&](const NeighbourTested& m) { return fromAgent(m); },
         },
         message);
 }

@@ -129,4 +129,27 @@ struct FlowsSeen {
     friend bool operator==(const FlowsSeen&, const FlowsSeen&) = default;
 };
 
+// Secretary: what is the way to the internet through this neighbour worth? So many bytes in each direction at most. A new question ends the one before.
+struct TestNeighbour {
+    uint64_t number = 0;
+    MeshPlace place;
+    IpAddress via;  // its link-local address
+    std::optional<IpAddress> via4;
+    uint64_t bytes = 0;
+    bool up = false, down = false;
+    friend bool operator==(const TestNeighbour&, const TestNeighbour&) = default;
+};
+struct WayTested {
+    uint64_t bytes = 0;  // that arrived
+    uint64_t bitsPerSecond = 0;
+    friend bool operator==(const WayTested&, const WayTested&) = default;
+};
+// Agent: once for each question.
+struct NeighbourTested {
+    uint64_t number = 0;
+    std::optional<WayTested> up, down;  // nothing: not asked for, or not known
+    std::string trouble;                // for people; empty: all that was asked for is known
+    friend bool operator==(const NeighbourTested&, const NeighbourTested&) = default;
+};
+
 }  // namespace netpas::channel

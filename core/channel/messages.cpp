@@ -508,6 +508,28 @@ void fields(A& a, Ref<A, FlowsSeen> m) {
     a.list(m.flows, maxSeenFlows, each);
     a.list(m.links, maxMeshNeighbours, each);
 }
+template <typename A>
+void fields(A& a, Ref<A, TestNeighbour> m) {
+    a.number(m.number);
+    fields(a, m.place);
+    a.address(m.via);
+    a.optional(m.via4, eachAddress);
+    a.number(m.bytes);
+    a.flag(m.up);
+    a.flag(m.down);
+}
+template <typename A>
+void fields(A& a, Ref<A, WayTested> m) {
+    a.number(m.bytes);
+    a.number(m.bitsPerSecond);
+}
+template <typename A>
+void fields(A& a, Ref<A, NeighbourTested> m) {
+    a.number(m.number);
+    a.optional(m.up, each);
+    a.optional(m.down, each);
+    a.note(m.trouble, maxText);
+}
 
 }  // namespace netpas::channel::codec
 
@@ -517,8 +539,8 @@ namespace {
 
 // The first byte of a message (PROTOCOL.md), in the order of the variant.
 constexpr std::array<uint8_t, std::variant_size_v<Message>> types{
-    1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21, 32, 33, 34, 35, 36, 48,  49,  50, 51,
-    52, 64, 65, 80, 81, 82, 66, 37, 22, 23, 24, 25, 96, 97, 98, 99, 100, 101, 102};
+    1,  2,  3,  4,  5,  16, 17, 18, 19, 20, 21, 32, 33, 34, 35, 36,  48,  49,  50,  51, 52,
+    64, 65, 80, 81, 82, 66, 37, 22, 23, 24, 25, 96, 97, 98, 99, 100, 101, 102, 103, 104};
 
 template <size_t... I>
 Message emptyOf(size_t index, std::index_sequence<I...>) {

@@ -370,11 +370,12 @@ struct SellerAnswer {
     std::optional<uint64_t> receivedSegments;  // with payload, in whatever order; nothing: the system does not say
 };
 
-using Message = std::variant<Hello, Welcome, Goodbye, Ping, Pong, Home, AgentState, QuoteRequest, QuoteAnswer, Join,
-                             JoinAnswer, SetFlows, FlowsApplied, Counters, Drain, Drained, StreamOpen, StreamOpened,
-                             StreamData, StreamCredit, StreamClosed, ApiRequest, ApiAnswer, DeviceAsks, DeviceAnswer,
-                             Devices, Processes, NotDelivered, FindSeller, SellerFound, SellerCall, SellerAnswer,
-                             MeshLinks, MeshHeard, MeshCounts, MeshSay, SetMesh, FlowsSeen, MeshHops>;
+using Message =
+    std::variant<Hello, Welcome, Goodbye, Ping, Pong, Home, AgentState, QuoteRequest, QuoteAnswer, Join, JoinAnswer,
+                 SetFlows, FlowsApplied, Counters, Drain, Drained, StreamOpen, StreamOpened, StreamData, StreamCredit,
+                 StreamClosed, ApiRequest, ApiAnswer, DeviceAsks, DeviceAnswer, Devices, Processes, NotDelivered,
+                 FindSeller, SellerFound, SellerCall, SellerAnswer, MeshLinks, MeshHeard, MeshCounts, MeshSay, SetMesh,
+                 FlowsSeen, MeshHops, TestNeighbour, NeighbourTested>;
 
 [[nodiscard]] tl::expected<Bytes, MessageError> encode(const Message& message);
 [[nodiscard]] tl::expected<Message, MessageError> decode(ByteView bytes);

@@ -1,5 +1,7 @@
 #include "core/ndt7/client.h"
 
+#include <sys/socket.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
@@ -72,6 +74,13 @@ private:
     template <typename Stream>
     void connect(Socket<Stream> socket) {
         auto& lowest = beast::get_lowest_layer(*socket);
+        if (m_options.mark != 0) {
+            error_code refused;
+            lowest.socket().open(net::toAsio(m_target.server).protocol(), refused);
+            if (refused || ::setsockopt(lowest.socket().native_handle(), SOL_SOCKET, SO_MARK, &m_options.mark,
+                                        sizeof m_options.mark) != 0)
+                return failed(NetError::CannotConnect);
+        }
         lowest.expires_after(connectTime);
         m_abort = [&lowest] { lowest.close(); };
         lowest.async_connect(net::toAsio(m_target.server), [self = shared_from_this(), socket = std::move(socket)](

@@ -27,7 +27,8 @@ struct Target {
 struct Options {
     std::chrono::milliseconds testTime = ndt7::testTime;
     uint64_t mostBytes =
-        UINT64_MAX;  // of the application; the test ends there, and what is on its way then still arrives
+        UINT64_MAX;     // of the application; the test ends there, and what is on its way then still arrives
+    uint32_t mark = 0;  // of the packets (Linux, needs CAP_NET_ADMIN); 0: none
 };
 
 struct Result {

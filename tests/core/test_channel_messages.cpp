@@ -119,7 +119,9 @@ std::vector<Message> oneOfEach() {
                     {},
                     {{7, 8}}}},
                   {{{"mesh0", device("b").link}, 990'000'000, 1'000'000, 2'000'000}}},
-        MeshHops{{{"mesh0", address("fe80::2")}, {"mesh0", address("10.0.0.2")}}}};
+        MeshHops{{{"mesh0", address("fe80::2")}, {"mesh0", address("10.0.0.2")}}},
+        TestNeighbour{7, {"mesh0", device("b").link}, address("fe80::2"), address("10.0.0.2"), 2'000'000, true, true},
+        NeighbourTested{7, WayTested{1'000'000, 20'000'000}, {}, "nothing answers"}};
 }
 
 }  // namespace

@@ -154,6 +154,32 @@ tl::expected<void, int> RouteSocket::replaceDefaultRoute(IpFamily family, unsign
     return transact(buffer);
 }
 
+tl::expected<void, int> RouteSocket::replaceGateway(const IpAddress& via, unsigned index, uint32_t table) {
+    alignas(nlmsghdr) uint8_t buffer[requestSize];
+    nlmsghdr* header = beginRequest(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+    auto* route = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(rtmsg)));
+    route->rtm_family = via.isV6() ? AF_INET6 : AF_INET;
+    route->rtm_table = RT_TABLE_UNSPEC;
+    route->rtm_protocol = RTPROT_STATIC;
+    route->rtm_scope = RT_SCOPE_UNIVERSE;
+    route->rtm_type = RTN_UNICAST;
+    const auto bytes = via.bytes();
+    mnl_attr_put(header, RTA_GATEWAY, bytes.size(), bytes.data());
+    mnl_attr_put_u32(header, RTA_TABLE, table);
+    mnl_attr_put_u32(header, RTA_OIF, index);
+    return transact(buffer);
+}
+
+tl::expected<void, int> RouteSocket::deleteDefaultRoute(IpFamily family, uint32_t table) {
+    alignas(nlmsghdr) uint8_t buffer[requestSize];
+    nlmsghdr* header = beginRequest(buffer, RTM_DELROUTE, 0);
+    auto* route = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(rtmsg)));
+    route->rtm_family = familyNumber(family);
+    route->rtm_table = RT_TABLE_UNSPEC;
+    mnl_attr_put_u32(header, RTA_TABLE, table);
+    return transact(buffer);
+}
+
 tl::expected<void, int> RouteSocket::replaceHostRoute(const IpAddress& host, unsigned index) {
     const auto bytes = host.bytes();
     alignas(nlmsghdr) uint8_t buffer[requestSize];

@@ -51,6 +51,9 @@ public:
     // Sets the interface up: what comes in through it passes every reverse path filter, and the kernel sends nothing of its own out of it.
     [[nodiscard]] tl::expected<void, int> prepareDevice(unsigned index);
     [[nodiscard]] tl::expected<void, int> replaceDefaultRoute(IpFamily family, unsigned index, uint32_t table);
+    // Everything of its family over this neighbour.
+    [[nodiscard]] tl::expected<void, int> replaceGateway(const IpAddress& via, unsigned index, uint32_t table);
+    [[nodiscard]] tl::expected<void, int> deleteDefaultRoute(IpFamily family, uint32_t table);
     // In the main table; a route of its own for each device.
     [[nodiscard]] tl::expected<void, int> replaceHostRoute(const IpAddress& host, unsigned index);
     // The link-layer address of a neighbour, if the kernel knows a valid one. Nothing when two links disagree.

@@ -7,5 +7,6 @@ namespace netpas::lab {
 
 Scenario meshSevenScenario();
 Scenario meshChurnScenario();
+Scenario meshSpeedtestScenario();
 
 }  // namespace netpas::lab
