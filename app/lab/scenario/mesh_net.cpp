@@ -138,15 +138,17 @@ Expected<void> MeshNet::startRouter(const std::string& node) {
         say("install ip " + std::string(own.isV6() ? "::/0" : "0.0.0.0/0") + " pref-src " + own.toString());
     for (const std::string& neighbour : m_links.at(node)) argv.push_back(neighbour);
     LAB_TRY(m_lab.startProgram(routerProgram(node), node, argv));
-    return waitUntil("babeld of " + node, 10s, [&] {
-        const auto connect = [&]() -> Expected<void> {
-            auto socket = routes::BabelSocket::connect(routerPort());
-            if (!socket) return fail(LabErrc::State, std::string(describe(socket.error())));
-            if (!m_pricedByAgents) m_routers.insert_or_assign(node, std::move(*socket));
-            return {};
-        };
-        return inNamespace(m_lab.netns(node), connect).has_value();
-    });
+    return waitUntil("babeld of " + node, 10s, [&] { return connectTo(node); });
+}
+
+bool MeshNet::connectTo(const std::string& node) {
+    const auto connect = [&]() -> Expected<void> {
+        auto socket = routes::BabelSocket::connect(routerPort());
+        if (!socket) return fail(LabErrc::State, std::string(describe(socket.error())));
+        if (!m_pricedByAgents) m_routers.insert_or_assign(node, std::move(*socket));
+        return {};
+    };
+    return inNamespace(m_lab.netns(node), connect).has_value();
 }
 
 void MeshNet::killRouter(const std::string& node) {
@@ -157,10 +159,13 @@ void MeshNet::killRouter(const std::string& node) {
 
 bool MeshNet::follow(const std::string& node) {
     const auto router = m_routers.find(node);
-    if (router == m_routers.end()) return false;
-    if (router->second.read()) return true;
-    m_routers.erase(router);
-    return false;
+    if (router != m_routers.end()) {
+        if (router->second.read()) return true;
+        m_routers.erase(router);
+    }
+    // babeld hangs up on who does not read for a while.
+    Process* const program = m_lab.program(routerProgram(node));
+    return program != nullptr && program->running() && connectTo(node);
 }
 
 Expected<void> MeshNet::changePrice(const std::string& node, int64_t nanodollars) {

@@ -77,6 +77,7 @@ public:
     Expected<void> lose(unsigned of1000);
 
 private:
+    bool connectTo(const std::string& node);
     Expected<uint64_t> counter(const std::string& at, const std::string& name) const;
     Expected<std::string> inNode(const std::string& node, std::vector<std::string> argv,
                                  const std::string& input = {}) const;
