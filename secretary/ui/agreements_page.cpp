@@ -107,7 +107,7 @@ AgreementsPage::AgreementsPage(Desk& desk, QWidget* parent) : QWidget(parent), m
                        "agreements", tr("agreements"),
                        {tr("Neighbour"), tr("Direction"), tr("Role"), tr("State"), tr("Price"), tr("Promised"),
                         tr("Measured"), tr("Verified"), tr("You owe"), tr("Owed to you"), tr("Passes"), tr("Why")},
-                       {12, 8, 8, 8, 18, 9, 9, 9, 8, 8, 6}),
+                       {12, 8, 8, 8, 22, 9, 9, 9, 8, 8, 6}),
                    1);
     auto* const act = new QHBoxLayout;
     act->addWidget(m_said = makeLabel("said"), 1);

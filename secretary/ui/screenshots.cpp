@@ -74,6 +74,8 @@ void Screenshots::begin() {
 // One step each time that nothing more is awaited.
 void Screenshots::next() {
     const qint64 waited = m_sinceStep.elapsed();
+    const bool awaited = m_desk.link().inFlight() > 0;
+    if (!awaited) m_silent = false;
     if (!m_begun) {
         const bool connected = m_desk.state() != Desk::State::Connecting && m_desk.state() != Desk::State::Lost;
         if (!connected && waited < connectedAtLast) return;
@@ -81,11 +83,12 @@ void Screenshots::next() {
         m_begun = true;
         m_sinceBegin.start();
         begin();
-    } else if (waited < settledAfter || (m_desk.link().inFlight() > 0 && waited < settledAtLast)) {
+    } else if (waited < settledAfter || (awaited && !m_silent && waited < settledAtLast)) {
         return;
     } else if (curvesGrow(waited)) {
         return;
     }
+    m_silent = awaited;  // who does not answer once is not waited for at each step
     if (m_steps.empty() || !m_trouble.isEmpty()) return finish();
     const Step step = std::move(m_steps.front());
     m_steps.pop_front();

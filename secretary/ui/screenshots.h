@@ -52,6 +52,7 @@ private:
     QSet<QString> m_shot;    // dialogs, in a theme
     QSet<QString> m_opened;  // buttons, in a theme
     bool m_begun = false;
+    bool m_silent = false;
     bool m_dark = false;
     nlohmann::json m_pictures = nlohmann::json::array();
 };
