@@ -316,11 +316,6 @@ void Story::farewell() {
                   " s. Paid: " + std::to_string(result["stalls_paid"].get<size_t>()) + " freezes in " +
                   fixed(result["paid_seconds"].get<double>(), 0) + " s, for $" + result["ledger"].get<std::string>() +
                   ".");
-    if (m_context.options().json || m_context.options().headless) return;
-    const std::string lab = programPath("netpas-lab");
-    const std::string exec = "\n  " + lab + " exec --name " + m_lab.name() + " b -- netpas ";
-    m_context.say("\nThe lab stays up. Three commands to try next:" + exec + "history" + exec + "services --to " +
-                  m_context.address("a").toString() + "\n  " + lab + " down --name " + m_lab.name());
 }
 
 Expected<void> Story::run() {
@@ -334,13 +329,30 @@ Expected<void> Story::run() {
     return {};
 }
 
+namespace {
+
+// For whoever stands before the lab that stays up.
+void sayWhatNext(ScenarioContext& context) {
+    if (context.options().json || context.options().headless) return;
+    const std::string lab = programPath("netpas-lab");
+    const std::string exec = "\n  " + lab + " exec --name " + context.lab().name() + " b -- netpas ";
+    context.say("\nThe lab stays up. Three commands to try next:" + exec + "history" + exec + "services --to " +
+                context.address("a").toString() + "\n  " + lab + " down --name " + context.lab().name());
+}
+
+}  // namespace
+
 Scenario storyScenario() {
     Scenario scenario;
     scenario.name = "story";
     scenario.description = "a film freezes on a congested peering link until its sender pays; the money, hop by hop";
     scenario.topology = "congested-peering";
     scenario.staysUp = true;
-    scenario.run = [](ScenarioContext& context) { return Story(context).run(); };
+    scenario.run = [](ScenarioContext& context) -> Expected<void> {
+        LAB_TRY(Story(context).run());
+        sayWhatNext(context);
+        return {};
+    };
     return scenario;
 }
 

@@ -83,7 +83,7 @@ private:
             return fail(LabErrc::Evidence, "nobody approved in the window; the film goes on best effort" +
                                                (asked ? std::string() : ": " + asked.error().text));
         }
-        m_context.say("Approved. The overview shows what it brings: delay and loss, paid and best effort.");
+        m_context.say("Approved. The overview shows what it brings: how fast the film comes, paid and best effort.");
         return id;
     }
 
