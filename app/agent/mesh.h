@@ -24,11 +24,11 @@ class io_context;
 namespace netpas::agent {
 
 struct MeshOptions {
-    std::vector<std::string> interfaces;  // where neighbours are
-    std::vector<std::string> uplinks;     // to the internet
-    uint32_t freeBytesPerSecond = 0;      // to and from each neighbour for nothing
-    std::optional<Endpoint> testServer;   // of capacity tests (ndt7), on the internet
-    std::optional<PublicKey> testKey;     // its, over TLS; nothing: plain TCP
+    std::vector<std::string> interfaces;   // where neighbours are
+    std::vector<std::string> uplinks;      // to the internet
+    uint32_t freeBytesPerSecond = 0;       // to and from each neighbour for nothing
+    std::optional<Endpoint> testServer{};  // of capacity tests (ndt7), on the internet
+    std::optional<PublicKey> testKey{};    // its, over TLS; nothing: plain TCP
 };
 
 class Mesh {
