@@ -1,6 +1,8 @@
 #include "secretary/ui/said.h"
 
+#include <QCache>
 #include <QCoreApplication>
+#include <QLocale>
 #include <QRegularExpression>
 #include <QStringList>
 #include <iterator>
@@ -321,9 +323,7 @@ QString part(const QString& english) {
     return ruleInWords(english);
 }
 
-}  // namespace
-
-QString said(const QString& english) {
+QString inOwnWords(const QString& english) {
     for (const Template& one : known()) {
         const auto match = one.form.match(english);
         if (!match.hasMatch()) continue;
@@ -341,6 +341,19 @@ QString said(const QString& english) {
         return text + own.mid(done);
     }
     return english;
+}
+
+}  // namespace
+
+// Tables ask for the same sentences again and again, when they are sorted for each of 100,000 rows.
+QString said(const QString& english) {
+    constexpr qsizetype mostKept = 4096;
+    static QCache<QString, QString> kept(mostKept);
+    const QString key = QLocale().name() + u' ' + english;
+    if (const QString* const own = kept.object(key)) return *own;
+    const QString own = inOwnWords(english);
+    kept.insert(key, new QString(own));
+    return own;
 }
 
 }  // namespace netpas::ui
