@@ -23,7 +23,10 @@ struct Node {
         out.signStatement = [this](const Statement& one) { exchange.signedStatement(sign(one, me)); };
         out.signClaim = [this](const Claim& one) { exchange.signedClaim(sign(one, me)); };
         out.passed = [] { return std::vector<Passed>(); };
-        out.passedOf = [](const Route& route) { return std::optional(Passed{route, 5000, 5'000'000}); };
+        out.passedOf = [this](const Route& route) {
+            const SteadyTime now = clock.steady();
+            return std::optional(Passed{route, {{now, now, 5000, 5'000'000}}, now});
+        };
         out.previous = [this](const Route&) { return std::optional(before.publicKey()); };
         out.next = [this](const Route&) { return std::optional(behind.publicKey()); };
         out.link = [](const PublicKey&) { return Quality{1, 1e9, 0.001}; };

@@ -29,7 +29,7 @@ QString problems(const std::string& text) {
     return all;
 }
 
-std::vector<RuleText> everyKind() {
+std::vector<RuleText> everyField() {
     RuleText full = allow(purpose("video"), "0.02", PriceUnit::Minute, Beyond::Deny);
     full.match.payee = "ab";
     full.match.contact = "Bob";
@@ -65,7 +65,7 @@ class RulesJsonTest : public QObject {
 
 private slots:
     void writingAndReadingIsTheIdentity() {
-        const std::vector<RuleText> rules = everyKind();
+        const std::vector<RuleText> rules = everyField();
         const std::string text = writeRules(rules);
         Zones zones;
         const auto read = readRules(text, zones, noon);
