@@ -199,13 +199,16 @@ void AgreementsPage::showAgreements(const json& list) {
     m_agreements->setRowCount(static_cast<int>(m_list.size()));
     for (int row = 0; row < m_agreements->rowCount(); ++row) {
         const json& one = m_list[static_cast<size_t>(row)];
-        const Amount kind = textAt(one, "role") == QLatin1String("buyer") ? Amount::Cost : Amount::Credit;
-        fill(
-            m_agreements, row, textAt(one, "id"),
-            {nameOf(one), wordFor(textAt(one, "direction")), wordFor(textAt(one, "role")),
-             wordFor(textAt(one, "state")), priceText(at(one, {"per_kb"}), kind), qualityText(at(one, {"promised"})),
-             qualityText(at(one, {"measured"})), qualityText(at(one, {"verified"})), moneyAt(one, "owed", Amount::Cost),
-             moneyAt(one, "owing", Amount::Credit), yesNo(at(one, {"forwarding"})), said(textAt(one, "why"))});
+        const bool buys = textAt(one, "role") == QLatin1String("buyer");
+        const Amount kind = buys ? Amount::Cost : Amount::Credit;
+        // Whoever buys owes; debts are a neighbour's, over all agreements with it.
+        fill(m_agreements, row, textAt(one, "id"),
+             {nameOf(one), wordFor(textAt(one, "direction")), wordFor(textAt(one, "role")),
+              wordFor(textAt(one, "state")), priceText(at(one, {"per_kb"}), kind), qualityText(at(one, {"promised"})),
+              qualityText(at(one, {"measured"})), qualityText(at(one, {"verified"})),
+              buys ? moneyAt(one, "owed", Amount::Cost) : QString(),
+              buys ? QString() : moneyAt(one, "owing", Amount::Credit), yesNo(at(one, {"forwarding"})),
+              said(textAt(one, "why"))});
         for (const auto& [column, name] : {std::pair(8, "owed"), std::pair(9, "owing")}) {
             const auto amount = moneyFrom(at(one, {name}));
             m_agreements->item(row, column)->setToolTip(amount ? exactMoney(*amount) : QString());
