@@ -15,6 +15,7 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
@@ -174,7 +175,13 @@ Expected<void> removeLab(const std::string& lab) {
         ::unlink(path.c_str());
     }
     std::error_code error;
-    fs::remove_all(labFolder(lab), error);
+    // Who has just been told to end may take its own files away meanwhile.
+    constexpr int tries = 5;
+    for (int i = 0; i < tries; ++i) {
+        fs::remove_all(labFolder(lab), error);
+        if (!error) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
     if (!killed) return tl::unexpected(killed.error());
     if (error) return fail(LabErrc::State, "cannot remove " + labFolder(lab) + ": " + error.message());
     return {};

@@ -34,8 +34,8 @@ constexpr size_t crossStreams =
 constexpr uint32_t filmKilobits = 2600;
 constexpr size_t stallsWanted = 3;
 constexpr seconds quietTime{5};
-constexpr seconds bestEffortTime{20};   // at least
-constexpr seconds bestEffortLimit{60};  // at most, while fewer stalls than wanted have ended
+constexpr seconds bestEffortTime{20};    // at least
+constexpr seconds bestEffortLimit{150};  // at most, while fewer stalls than wanted have ended
 constexpr seconds refillLimit{15};
 constexpr double paidSeconds = 28;
 constexpr double refilledSeconds = 1.5;  // of film ahead: the player's cache is as good as full
