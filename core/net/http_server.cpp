@@ -185,25 +185,25 @@ private:
         return held == m_shared->ofPeer.end() || held->second < m_shared->limits.maxPerPeer;
     }
 
-    // Those that wait are taken in one go: a crowd that is turned away costs who stands behind it little.
+    // Some of those that wait are taken in one go: a crowd that is turned away costs who stands behind it little. Its sockets are made known to the event loop
+    // only if they stay, which is most of the work. `begin` owns the descriptor.
     template <typename Acceptor, typename Begin>
-    void acceptOn(Acceptor& acceptor, Begin begin) {
+    void acceptOn(Acceptor& acceptor, int inARow, Begin begin) {
         acceptor.async_wait(
-            Acceptor::wait_read, [self = shared_from_this(), &acceptor, begin](const error_code& error) {
-                constexpr int inARow = 64;
+            Acceptor::wait_read, [self = shared_from_this(), &acceptor, inARow, begin](const error_code& error) {
                 if (self->m_shared->closed || error == asio::error::operation_aborted) return;
-                error_code failed = error;
-                for (int i = 0; i < inARow && !failed; ++i) {
-                    auto socket = acceptor.accept(failed);
-                    if (!failed) begin(std::move(socket));
-                    if (failed == asio::error::connection_aborted) failed = {};
+                int failed = error ? EIO : 0;
+                for (int i = 0; i < inARow && failed == 0; ++i) {
+                    const int socket = ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+                    if (socket >= 0) begin(socket);
+                    failed = socket >= 0 || errno == ECONNABORTED || errno == EINTR ? 0 : errno;
                 }
-                const bool emptied = failed == asio::error::would_block || failed == asio::error::try_again;
-                if (!failed || emptied) return self->acceptOn(acceptor, begin);
+                if (failed == 0 || failed == EAGAIN || failed == EWOULDBLOCK)
+                    return self->acceptOn(acceptor, inARow, begin);
                 // Without descriptors, say.
                 auto timer = std::make_shared<asio::steady_timer>(self->m_io, std::chrono::milliseconds(100));
-                timer->async_wait([self, timer, &acceptor, begin](const error_code&) {
-                    if (!self->m_shared->closed) self->acceptOn(acceptor, begin);
+                timer->async_wait([self, timer, &acceptor, inARow, begin](const error_code&) {
+                    if (!self->m_shared->closed) self->acceptOn(acceptor, inARow, begin);
                 });
             });
     }
@@ -211,45 +211,78 @@ private:
     void acceptUnix(Unix::acceptor& acceptor) {
         error_code ignored;
         acceptor.non_blocking(true, ignored);
-        acceptOn(acceptor, [this](Unix::socket socket) {
+        acceptOn(acceptor, 64, [this](int descriptor) {
             HttpPeer peer;
-            peer.credentials = credentialsOf(socket.native_handle());
-            if (!hasRoomFor(peer)) return;
-            std::make_shared<HttpSession<UnixStream>>(m_shared, std::move(peer), std::move(socket))->start();
+            peer.credentials = credentialsOf(descriptor);
+            auto socket = taken<Unix::socket>(descriptor, Unix(), hasRoomFor(peer));
+            if (!socket) return;
+            std::make_shared<HttpSession<UnixStream>>(m_shared, std::move(peer), std::move(*socket))->start();
         });
     }
 
-    static std::optional<HttpPeer> remotePeer(const tcp::socket& socket) {
-        error_code gone;
+    // Nothing: it is closed.
+    template <typename Socket>
+    std::optional<Socket> taken(int descriptor, const typename Socket::protocol_type& protocol, bool wanted) {
+        Socket socket(m_io);
+        error_code error;
+        if (wanted) socket.assign(protocol, descriptor, error);
+        if (wanted && !error) return socket;
+        ::close(descriptor);
+        return std::nullopt;
+    }
+
+    // Who they are is asked of the kernel: fewer in a row, for others wait meanwhile.
+    static constexpr int tcpInARow = 8;
+
+    // Of either end of a connection.
+    template <typename Name>
+    static std::optional<tcp::endpoint> endpointOf(int descriptor, Name name) {
+        tcp::endpoint endpoint;
+        auto size = static_cast<socklen_t>(endpoint.capacity());
+        if (name(descriptor, endpoint.data(), &size) != 0) return std::nullopt;
+        endpoint.resize(size);
+        return endpoint;
+    }
+    static std::optional<HttpPeer> remotePeer(int descriptor) {
+        const auto remote = endpointOf(descriptor, ::getpeername);
+        if (!remote) return std::nullopt;
         HttpPeer peer;
-        peer.remote = fromAsio(socket.remote_endpoint(gone));
-        if (gone) return std::nullopt;
+        peer.remote = fromAsio(*remote);
         return peer;
     }
 
     void acceptPlain(tcp::acceptor& acceptor) {
         error_code ignored;
         acceptor.non_blocking(true, ignored);
-        acceptOn(acceptor, [this](tcp::socket socket) {
-            auto peer = remotePeer(socket);
-            if (!peer) return;
-            error_code gone;
-            peer->withinMachine = isLoopback(peer->remote->address);
-            if (peer->withinMachine) peer->owner = loopbackOwner(*peer->remote, fromAsio(socket.local_endpoint(gone)));
-            if (!hasRoomFor(*peer)) return;
-            std::make_shared<HttpSession<TcpStream>>(m_shared, std::move(*peer), std::move(socket))->start();
+        acceptOn(acceptor, tcpInARow, [this](int descriptor) {
+            auto peer = remotePeer(descriptor);
+            const auto local = endpointOf(descriptor, ::getsockname);
+            if (peer && local) {
+                peer->withinMachine = isLoopback(peer->remote->address);
+                if (peer->withinMachine) peer->owner = loopbackOwner(*peer->remote, fromAsio(*local));
+            }
+            auto socket = takenTcp(descriptor, peer);
+            if (!socket) return;
+            std::make_shared<HttpSession<TcpStream>>(m_shared, std::move(*peer), std::move(*socket))->start();
         });
     }
 
     void acceptTls(tcp::acceptor& acceptor) {
         error_code ignored;
         acceptor.non_blocking(true, ignored);
-        acceptOn(acceptor, [this](tcp::socket socket) {
-            auto peer = remotePeer(socket);
-            if (!peer || !hasRoomFor(*peer)) return;
-            std::make_shared<HttpSession<TlsStream>>(m_shared, std::move(*peer), std::move(socket), *m_context)
+        acceptOn(acceptor, tcpInARow, [this](int descriptor) {
+            auto peer = remotePeer(descriptor);
+            auto socket = takenTcp(descriptor, peer);
+            if (!socket) return;
+            std::make_shared<HttpSession<TlsStream>>(m_shared, std::move(*peer), std::move(*socket), *m_context)
                 ->start();
         });
+    }
+
+    std::optional<tcp::socket> takenTcp(int descriptor, const std::optional<HttpPeer>& peer) {
+        const auto local = endpointOf(descriptor, ::getsockname);
+        return taken<tcp::socket>(descriptor, local ? local->protocol() : tcp::v4(),
+                                  local && peer && hasRoomFor(*peer));
     }
 
     asio::io_context& m_io;
