@@ -1,6 +1,7 @@
 // netpas neighbours, agreements: who is on this machine's links, and what was agreed with them.
 #include <array>
 #include <cstdio>
+#include <map>
 #include <memory>
 
 #include "app/cli/answers.h"
@@ -42,7 +43,39 @@ std::string arrivesText(const json& quality, const json& milliseconds) {
     return all;
 }
 
+// "21.3 Mbit/s, 99.0 %", as far as it is known.
+std::string qualityText(const json& quality) {
+    const json rate = at(quality, {"bit_per_second"}), arrives = at(quality, {"arrives"});
+    std::array<char, 64> text{};
+    std::string all;
+    if (rate.is_number()) {
+        std::snprintf(text.data(), text.size(), "%.3g Mbit/s", rate.get<double>() / 1e6);
+        all = text.data();
+    }
+    if (arrives.is_number()) {
+        std::snprintf(text.data(), text.size(), "%s%.1f %%", all.empty() ? "" : ", ", arrives.get<double>() * 100);
+        all += text.data();
+    }
+    return all.empty() ? "unknown" : all;
+}
+
 constexpr size_t shortId = 12;
+
+// How those who sell stand against each other, best first.
+Rows rankRows(const json& neighbours, const char* direction) {
+    std::map<uint64_t, json> ranked;
+    for (const json& one : neighbours) {
+        if (const json rank = at(one, {"rank", direction}); rank.is_object()) ranked[rank.value("place", 0U)] = one;
+    }
+    Rows rows;
+    for (const auto& [place, one] : ranked) {
+        const json rank = at(one, {"rank", direction});
+        rows.push_back({direction + (" " + std::to_string(place)), whoIs(one),
+                        qualityText(at(one, {"measured", direction})), rank.value("chosen", false) ? "bought" : "",
+                        textAt(rank, "reason")});
+    }
+    return rows;
+}
 
 Exit neighbours(const Client& client, Output output) {
     const auto answer = client.call("GET", "/v1/neighbours");
@@ -74,6 +107,11 @@ Exit neighbours(const Client& client, Output output) {
                             ": " + textAt(one, "why")});
     }
     print(rows.size() > 1 ? table(rows) : "nobody was heard yet\n");
+    Rows ranks{{"RANK", "NEIGHBOUR", "MEASURED", "", "WHY"}};
+    for (const char* direction : {"upstream", "downstream"}) {
+        for (auto& row : rankRows(at(body, {"neighbours"}), direction)) ranks.push_back(std::move(row));
+    }
+    if (ranks.size() > 1) print("\n" + table(ranks));
     Rows ways{{"WAY TO", "THROUGH", "CLAIMED", "VERIFIED", "DOUBT"}};
     for (const json& one : at(body, {"neighbours"})) {
         for (const json& way : at(one, {"routes"})) {
@@ -129,7 +167,9 @@ void printOne(const json& one) {
           textAt(one, "state") + "\n  " + textAt(one, "why") + "\n  " + dollars(at(one, {"per_kb"})) + " per kB, " +
           dollars(at(one, {"charged"})) + " charged of " + dollars(at(one, {"limit"})) + "; with this neighbour " +
           dollars(at(one, {"paid"})) + " paid, " + dollars(at(one, {"owed"})) + " owed, " +
-          dollars(at(one, {"owing"})) + " owing\n");
+          dollars(at(one, {"owing"})) + " owing\n  quality: promised " + qualityText(at(one, {"promised"})) +
+          ", measured " + qualityText(at(one, {"measured"})) + ", verified " + qualityText(at(one, {"verified"})) +
+          "\n");
     if (const std::string until = textAt(one, "until"); !until.empty()) print("  until " + until.substr(0, 19) + "Z\n");
     if (textAt(one, "state") == "asked") print("  next: netpas agreements accept " + textAt(one, "id") + "\n");
 }
@@ -138,12 +178,14 @@ Exit list(const Client& client, Output output) {
     const auto answer = client.call("GET", "/v1/agreements");
     if (!answer) return report(answer.error(), output);
     if (output.json) return printJson(answer->body), Exit::Ok;
-    Rows rows{{"ID", "NEIGHBOUR", "ROLE", "DIRECTION", "PRICE/KB", "STATE", "CHARGED", "PAID", "OWED", "OWING",
-               "FORWARDING"}};
+    Rows rows{{"ID", "NEIGHBOUR", "ROLE", "DIRECTION", "PRICE/KB", "STATE", "PROMISED", "MEASURED", "VERIFIED",
+               "CHARGED", "PAID", "OWED", "OWING", "FORWARDING"}};
     for (const json& one : at(answer->body, {"agreements"})) {
         rows.push_back({textAt(one, "id"), whoIs(one), textAt(one, "role"), textAt(one, "direction"),
-                        dollars(at(one, {"per_kb"})), textAt(one, "state"), dollars(at(one, {"charged"})),
-                        dollars(at(one, {"paid"})), dollars(at(one, {"owed"})), dollars(at(one, {"owing"})),
+                        dollars(at(one, {"per_kb"})), textAt(one, "state"), qualityText(at(one, {"promised"})),
+                        qualityText(at(one, {"measured"})), qualityText(at(one, {"verified"})),
+                        dollars(at(one, {"charged"})), dollars(at(one, {"paid"})), dollars(at(one, {"owed"})),
+                        dollars(at(one, {"owing"})),
                         one.value("forwarding", false) ? "yes" : "no: " + textAt(one, "why")});
     }
     print(rows.size() > 1 ? table(rows) : "nothing was agreed with a neighbour; next: netpas neighbours\n");
