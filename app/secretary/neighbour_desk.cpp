@@ -178,6 +178,11 @@ void NeighbourDesk::heard(const channel::MeshHeard& heard) {
 }
 
 void NeighbourDesk::hearAdvert(const channel::MeshHeard& heard) {
+    // Who has this machine's own addresses is nobody's neighbour.
+    const bool mine = std::any_of(m_links.links.begin(), m_links.links.end(), [&](const channel::MeshLink& link) {
+        return link.interface == heard.interface && (link.link == heard.link || link.address == heard.from);
+    });
+    if (mine) return refuse(describe(AdvertRefusal::Claimed));
     const auto known = m_table.hear(heard.interface, heard.link, heard.from, heard.bytes);
     if (!known) return refuse(describe(known.error()));
     forwardSoon();  // whoever is new is counted from then on

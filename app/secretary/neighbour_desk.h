@@ -138,6 +138,8 @@ public:
     [[nodiscard]] std::vector<NeighbourView> neighbours() const;
     [[nodiscard]] const channel::MeshLinks& links() const { return m_links; }
     [[nodiscard]] const std::map<std::string, uint64_t>& refused() const { return m_refused; }
+    // Something that a neighbour said was not believed; a word from a short list.
+    void refuse(std::string_view why);
     [[nodiscard]] const NeighbourTable& table() const { return m_table; }
     // With whom something was agreed.
     [[nodiscard]] bool isPartner(const NodeId& node) const;
@@ -174,7 +176,6 @@ private:
     void hearMessage(const channel::MeshHeard& heard);
     [[nodiscard]] bool holdsBack(const KnownNeighbour& from, const channel::MeshHeard& heard);
     void accepted(const PublicKey& from);
-    void refuse(std::string_view why);
     void forward();
     void forwardSoon();
     [[nodiscard]] bool canBePaid() const;

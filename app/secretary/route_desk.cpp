@@ -130,7 +130,9 @@ void RouteDesk::seen(const channel::FlowsSeen& seen) {
 }
 
 void RouteDesk::heard(const NeighbourPlace& from, ByteView datagram) {
-    (void)m_exchange.receive(from.key, datagram);
+    // What says nothing new is no trouble: everything is repeated.
+    if (const auto done = m_exchange.receive(from.key, datagram); !done && done.error() != Unheard::Stale)
+        m_ports.neighbours.refuse("statement_" + std::string(name(done.error())));
     m_times.clear();
     m_fresh.reset();
 }

@@ -62,6 +62,18 @@ std::string_view describe(Unheard why) {
     return {};
 }
 
+std::string_view name(Unheard why) {
+    switch (why) {
+    case Unheard::Malformed: return "malformed";
+    case Unheard::Stranger: return "stranger";
+    case Unheard::Forged: return "forged";
+    case Unheard::Impossible: return "impossible";
+    case Unheard::Stale: return "stale";
+    case Unheard::Flood: return "flood";
+    }
+    return {};
+}
+
 Exchange::Exchange(Ports ports, ExchangeOptions options) : m_ports(std::move(ports)), m_options(options) {}
 
 bool Exchange::mayCome(const PublicKey& from) {

@@ -51,6 +51,8 @@ enum class Unheard : uint8_t {
     Flood,
 };
 [[nodiscard]] std::string_view describe(Unheard why);
+// One word.
+[[nodiscard]] std::string_view name(Unheard why);
 
 struct Verdict {
     Metric metric{};

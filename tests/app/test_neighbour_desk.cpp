@@ -490,6 +490,25 @@ private slots:
         QVERIFY(refused("malformed") + refused("message_malformed") >= 2);
     }
 
+    // Said from this machine's own addresses, it would take the liar's later, true place.
+    void whoClaimsThisMachinesAddressesIsNoNeighbour() {
+        World world(2);
+        world.run(5s);
+        const Identity liar = Identity::fromSeed({9});
+        agreement::Advert advert;
+        advert.key = liar.publicKey();
+        advert.run = 1;
+        advert.number = 1;
+        advert.issued = world.clock.now();
+        advert.lifetime = 60s;
+        advert.link = world[0].link();
+        advert.address = world[0].address();
+        const size_t before = world[0].desk->neighbours().size();
+        world[0].desk->heard({mesh, advert.link, advert.address, agreement::sign(advert, liar)});
+        QCOMPARE(world[0].desk->refused().at("address_claimed"), uint64_t{1});
+        QCOMPARE(world[0].desk->neighbours().size(), before);
+    }
+
     void settingsAreKept() {
         World world(1);
         MeshSettings settings = buys(MeshBuys::Every);

@@ -1,21 +1,15 @@
 // Two households on one link: a sends through b to the internet and pays for it, by an agreement that their agents and secretaries make by themselves. Money
 // goes through their ISP. Meanwhile their secretaries and b's agent are killed. Judged by what arrived behind b, and by the books of both and of their payments.
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <csignal>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
 #include "app/lab/command.h"
-#include "app/lab/netns.h"
 #include "app/lab/parties.h"
 #include "app/lab/scenario/mesh_link.h"
+#include "app/lab/scenario/mesh_traffic.h"
 #include "app/lab/scenario/process_tree.h"
 #include "app/lab/scenario/scenario.h"
 #include "core/money.h"
@@ -24,62 +18,6 @@ namespace netpas::lab {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr uint16_t port = 4000;
-constexpr size_t payload = 972;  // with UDP and IPv4 headers: 1000 bytes
-constexpr uint64_t packetBytes = payload + 28;
-constexpr const char* farAway = "198.18.0.1";  // of the internet, behind b's uplink
-
-// A UDP socket in a node's namespace.
-class Socket {
-public:
-    Expected<void> openIn(const Lab& lab, const std::string& node, const char* bound) {
-        return inNamespace(lab.netns(node), [&]() -> Expected<void> {
-            m_socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-            constexpr int much = 1 << 23;
-            const sockaddr_in here = address(bound, port);
-            if (m_socket < 0 || ::setsockopt(m_socket, SOL_SOCKET, SO_RCVBUFFORCE, &much, sizeof much) != 0 ||
-                ::bind(m_socket, reinterpret_cast<const sockaddr*>(&here), sizeof here) != 0)
-                return fail(LabErrc::System, node + ": no socket at " + bound);
-            return {};
-        });
-    }
-    Socket() = default;
-    ~Socket() {
-        if (m_socket >= 0) ::close(m_socket);
-    }
-    Socket(const Socket&) = delete;
-    Socket& operator=(const Socket&) = delete;
-
-    uint64_t send(uint64_t packets) const {
-        const std::array<char, payload> bytes{};
-        const sockaddr_in there = address(farAway, port);
-        uint64_t sent = 0;
-        for (uint64_t i = 0; i < packets; ++i) {
-            const ssize_t size = ::sendto(m_socket, bytes.data(), bytes.size(), 0,
-                                          reinterpret_cast<const sockaddr*>(&there), sizeof there);
-            sent += size == static_cast<ssize_t>(payload) ? 1 : 0;
-        }
-        return sent;
-    }
-    uint64_t arrived() const {
-        std::array<char, payload> bytes{};
-        uint64_t count = 0;
-        while (::recv(m_socket, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(payload)) ++count;
-        return count;
-    }
-
-private:
-    static sockaddr_in address(const char* text, uint16_t number) {
-        sockaddr_in out{};
-        out.sin_family = AF_INET;
-        out.sin_port = htons(number);
-        const auto parsed = IpAddress::parse(text).value_or(IpAddress());
-        std::memcpy(&out.sin_addr, parsed.bytes().data(), sizeof out.sin_addr);
-        return out;
-    }
-    int m_socket = -1;
-};
 
 Money moneyIn(const Json& object, const char* name) {
     return Money::parse(object.value(name, std::string())).value_or(Money());
@@ -206,7 +144,8 @@ private:
         std::this_thread::sleep_for(500ms);
         m_arrived += m_far.arrived();
         return waitFor("counts and payments", [&] {
-            return bytesOf("a") == m_arrived * packetBytes && bytesOf("b") == m_arrived * packetBytes;
+            return bytesOf("a") == m_arrived * MeshTraffic::packetBytes &&
+                   bytesOf("b") == m_arrived * MeshTraffic::packetBytes;
         });
     }
     uint64_t bytesOf(const std::string& host) {
@@ -264,7 +203,8 @@ private:
         for (const Json& one : atA) chargedAtA = plus(chargedAtA, moneyIn(one, "charged"));
         for (const Json& one : atB) chargedAtB = plus(chargedAtB, moneyIn(one, "charged"));
         const Money paidByBooks = atA.empty() ? Money() : moneyIn(atA.front(), "paid");
-        const auto error = static_cast<int64_t>(bytesOf("b")) - static_cast<int64_t>(m_arrived * packetBytes);
+        const auto error =
+            static_cast<int64_t>(bytesOf("b")) - static_cast<int64_t>(m_arrived * MeshTraffic::packetBytes);
         Json& result = m_context.result();
         result["sent"] = m_sent;
         result["arrived"] = m_arrived;
@@ -286,7 +226,7 @@ private:
 
     ScenarioContext& m_context;
     Lab& m_lab;
-    Socket m_near, m_far;
+    MeshTraffic m_near, m_far;
     uint64_t m_sent = 0, m_arrived = 0;
 };
 

@@ -21,7 +21,8 @@ const std::vector<Scenario>& scenarios() {
         liarClassScenario(),        mpvButtonScenario(),     guaranteeScenario(),       x402Scenario(),
         vlcButtonScenario(),        browserButtonScenario(), windowTourScenario(),      windowStoryScenario(),
         paidWebScenario(),          apiAbuseScenario(),      forwardingRulesScenario(), meshAgreementsScenario(),
-        lyingRouteScenario(),       meshSevenScenario(),     meshChurnScenario(),       meshSpeedtestScenario(),
+        meshAttacksScenario(),      lyingRouteScenario(),    meshSevenScenario(),       meshChurnScenario(),
+        meshSpeedtestScenario(),
     };
     return all;
 }

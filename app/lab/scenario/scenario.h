@@ -125,6 +125,7 @@ Scenario roamingScenario();
 Scenario guaranteeScenario();
 Scenario forwardingRulesScenario();
 Scenario meshAgreementsScenario();
+Scenario meshAttacksScenario();
 Scenario lyingRouteScenario();
 
 }  // namespace netpas::lab
