@@ -67,7 +67,6 @@ def network(world):
 
 
 def neighbours(world):
-    """Nobody is on this lab's links: what two who meet are answered is in netpas-lab run mesh-agreements."""
     for door in (world.owner, world.app):
         door.need("GET", "/v1/neighbours")
         door.need("GET", "/v1/agreements")
@@ -82,6 +81,32 @@ def neighbours(world):
     world.owner.need("PUT", "/v1/neighbours/settings", {"upstream_per_kb": None})
     for wrong in ({"upstream_per_kb": "1"}, {"automatic": "all"}, {"pay_at": "0"}, {"price": "1"}):
         world.owner.ask("PUT", "/v1/neighbours/settings", wrong, 400)
+    agreements(world)
+
+
+def agreements(world):
+    """b buys from a, which wants to be asked."""
+    seller, buyer, app = world.payees_owner, world.owner, world.app
+    until(lambda: buyer.need("GET", "/v1/neighbours")["neighbours"] and seller.need("GET", "/v1/neighbours")["neighbours"], 30)
+    wish = {"neighbour": buyer.need("GET", "/v1/neighbours")["neighbours"][0]["neighbour"], "direction": "upstream"}
+    for door in (buyer, app):
+        door.ask("POST", "/v1/agreements", wish, 409)  # it does not sell
+    seller.need("PUT", "/v1/neighbours/settings", {"upstream_per_kb": "0.000001", "notice_s": 0, "accept": "ask"})
+    until(lambda: buyer.need("GET", "/v1/neighbours")["neighbours"][0]["asks"]["upstream_per_kb"], 30)
+    buyer.ask("POST", "/v1/agreements", {**wish, "per_kb": "0.0000001"}, 409)
+    for door in (buyer, app):
+        made = door.need("POST", "/v1/agreements", wish, 201)
+        path = f"/v1/agreements/{made['id']}"
+        door.need("GET", path)
+        # Its seller is asked, once.
+        until(lambda: seller.ask("POST", path + "/accept", None, (200, 404)).status == 200, 30)
+        seller.ask("POST", path + "/accept", None, 409)
+        until(lambda: door.need("GET", path)["state"] == "active", 30)
+        seller.need("GET", path)
+        door.need("POST", path + "/end", None, 200)
+        until(lambda: door.need("GET", path)["state"] == "ended", 30)
+        door.ask("POST", path + "/end", None, 409)
+    seller.need("PUT", "/v1/neighbours/settings", {"upstream_per_kb": None, "accept": "automatic"})
 
 
 def tokens(world):

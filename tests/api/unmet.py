@@ -2,7 +2,6 @@
 
 BUSY = "two operations on the vault at the same moment (tests/app/test_vault_api.cpp)"
 MANY = "more entries than a test should make"
-MET = "two neighbours on a link (netpas-lab run mesh-agreements)"
 PACED = "root is not paced (tests/app/test_front_door.cpp)"
 
 BY_STATUS = {
@@ -25,10 +24,6 @@ BY_OPERATION = {
     "addPayee": {"409": MANY},
     "trustAuthority": {"409": MANY},
     "confirmDevice": {"409": MANY},
-    "agreement": {"200": MET, "done": MET},
-    "offerAgreement": {"201": MET, "409": MET, "done": MET},
-    "acceptAgreement": {"200": MET, "409": MET, "done": MET},
-    "endAgreement": {"200": MET, "409": MET, "done": MET},
     "unlock": {"409": BUSY},
     "setPassphrase": {"409": BUSY},
     "forgetContent": {"409": "a payment that is on its way at that very moment"},
