@@ -73,22 +73,26 @@ private:
     }
     std::chrono::milliseconds aWhile() { return std::chrono::milliseconds(500 + upTo(5500)); }
 
+    // Every node has routes to all others and pays for them. Whether they are the cheapest is what mesh-seven asks: after many changes babeld may keep
+    // one that has become a little dearer than another.
     Expected<void> calm() {
         std::string missing;
-        const auto done = waitUntil("routes and agreements as the prices demand", babelsPatience, [&] {
+        const auto done = waitUntil("routes to everywhere, and agreements for them", babelsPatience, [&] {
             std::this_thread::sleep_for(step);
             if (!m_crew.step()) return false;
             std::vector<std::string> all = m_crew.notBought();
             if (all.empty()) {
-                auto wrong = m_net.wrongRoutes();
-                if (!wrong) return false;
-                all = std::move(*wrong);
+                auto absent = m_net.missingRoutes();
+                if (!absent) return false;
+                all = std::move(*absent);
             }
             missing.clear();
             for (const std::string& one : all) missing += "; " + one;
             return all.empty();
         });
         if (!done) return fail(LabErrc::State, done.error().text + missing);
+        const auto dearer = m_net.wrongRoutes();
+        if (dearer) m_context.result()["routes_not_the_cheapest"] = dearer->size();
         return {};
     }
 

@@ -296,6 +296,22 @@ Expected<std::vector<std::string>> MeshNet::wrongRoutes() const {
     return wrong;
 }
 
+Expected<std::vector<std::string>> MeshNet::missingRoutes() const {
+    std::vector<std::string> missing;
+    for (const auto& [node, price] : m_prices) {
+        for (const char* family : {"-4", "-6"}) {
+            const auto next = kernelTable(node, family);
+            if (!next) return tl::unexpected(next.error());
+            for (const auto& [to, there] : m_addresses) {
+                const std::string address = there.at(family == std::string_view("-4") ? 0 : 1).toString();
+                if (to != node && !next->contains(address))
+                    missing.push_back(node + " has no route to " + to + " (" + address + ")");
+            }
+        }
+    }
+    return missing;
+}
+
 Expected<void> MeshNet::countPassed() {
     for (const auto& [node, neighbours] : m_links) {
         std::ostringstream rules;

@@ -66,6 +66,8 @@ public:
                                                     const std::set<Hop>& without = {}) const;
     // Next hops in the kernels' tables that are not those of the cheapest ways; families are told apart.
     Expected<std::vector<std::string>> wrongRoutes() const;
+    // Destinations that a kernel's table does not have.
+    Expected<std::vector<std::string>> missingRoutes() const;
 
     // By a table of the lab's own, behind the product's filter: bytes that `at` passed on after they came from `from`.
     Expected<void> countPassed();

@@ -202,7 +202,7 @@ private:
 
     Expected<void> awaitAnnounced(const std::string& node, MeshNet::Announced wanted) {
         const bool silent = wanted == MeshNet::Announced::Nothing;
-        return waitUntil(silent ? node + " to be missed" : "Babel to have the price of " + node, 60s, [&] {
+        return waitUntil(silent ? node + " to be missed" : "Babel to have the price of " + node, babelsPatience, [&] {
             std::this_thread::sleep_for(300ms);
             return m_net.announced(node) == wanted;
         });
