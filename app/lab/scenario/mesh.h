@@ -6,6 +6,7 @@
 namespace netpas::lab {
 
 Scenario meshSevenScenario();
+Scenario meshPricesScenario();
 Scenario meshChurnScenario();
 Scenario meshSpeedtestScenario();
 

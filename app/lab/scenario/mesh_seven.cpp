@@ -1,5 +1,5 @@
-// Seven households with fixed prices and seven pairs of traffic: routes as the prices demand, debts to the byte, with and without losses on the links, and after a
-// change of price. Agents and secretaries do all of it; routes are compared with a computation that shares nothing with babeld, debts with what another table counted and with the ways themselves.
+// Seven households with fixed prices and seven pairs of traffic: routes as the prices demand, debts to the byte, with and without losses on the links; and
+// after a change of price. Agents and secretaries do all of it; routes are compared with a computation that shares nothing with babeld, debts with what another table counted and with the ways themselves.
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -29,23 +29,37 @@ public:
     explicit MeshSeven(ScenarioContext& context)
         : m_context(context), m_net(context.lab(), prices), m_homes(context, m_net) {}
 
-    Expected<void> run() {
+    // Prices stay as they are, and all that is sent is paid for; with and without losses.
+    Expected<void> traffic() {
+        LAB_TRY(begin());
+        const auto loss = static_cast<unsigned>(m_context.options().loss * 10);  // of 1,000
+        if (loss == 0) LAB_TRY(part(0, "debt_error_bytes"));
+        LAB_TRY(part(loss == 0 ? 20 : loss, "debt_error_bytes_with_loss"));
+        return end();
+    }
+    // A price rises, and a babeld dies.
+    Expected<void> changes() {
+        LAB_TRY(begin());
+        LAB_TRY(part(0, "debt_error_bytes"));
+        LAB_TRY(priceChange());
+        LAB_TRY(routerDies());
+        return end();
+    }
+
+private:
+    Expected<void> begin() {
         LAB_TRY(m_net.startAmongHosts(links));
         LAB_TRY(m_net.countPassed());
         LAB_TRY(m_homes.start());
         LAB_TRY(awaitRoutes("routes"));
-        LAB_TRY(buyWays());
-        const auto loss = static_cast<unsigned>(m_context.options().loss * 10);  // of 1,000
         m_context.result()["parts"] = Json::array();
-        if (loss == 0) LAB_TRY(part(0, "debt_error_bytes"));
-        LAB_TRY(part(loss == 0 ? 20 : loss, "debt_error_bytes_with_loss"));
-        LAB_TRY(priceChange());
-        LAB_TRY(routerDies());
+        return buyWays();
+    }
+    Expected<void> end() {
         LAB_TRY(m_homes.settle());
         return judgeBooks();
     }
 
-private:
     // Every kernel's table is what the prices demand.
     Expected<void> awaitRoutes(const std::string& name) {
         std::vector<std::string> wrong{"?"};
@@ -251,7 +265,15 @@ Scenario meshSevenScenario() {
             "seven households with prices: routes as they demand, debts to the byte",
             "mesh-households",
             {},
-            [](ScenarioContext& context) { return MeshSeven(context).run(); }};
+            [](ScenarioContext& context) { return MeshSeven(context).traffic(); }};
+}
+
+Scenario meshPricesScenario() {
+    return {"mesh-prices",
+            "seven households, one of which gets dear, and one whose babeld dies: routes follow",
+            "mesh-households",
+            {},
+            [](ScenarioContext& context) { return MeshSeven(context).changes(); }};
 }
 
 }  // namespace netpas::lab
