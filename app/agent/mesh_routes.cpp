@@ -21,6 +21,7 @@ using nlohmann::json;
 
 namespace {
 
+constexpr std::chrono::seconds findsNeighbours{5};
 constexpr std::chrono::seconds tryAgainAfter{2};
 constexpr std::chrono::seconds lookEvery{1}, readKernelEvery{5};
 constexpr size_t mostShown = 1000;
@@ -75,6 +76,7 @@ struct MeshRoutes::Impl : std::enable_shared_from_this<Impl> {
     std::map<std::string, routes::BabelCost> said;   // to this babeld, by interface
     std::optional<Hops> told;
     app::Timers::Id again = 0, lookTimer = 0, raiseTimer = 0;  // the last one: while the price is the highest one first
+    app::Timers::Id freshTimer = 0;                            // while this babeld may still find its neighbours
     bool refusalNoted = false;
     std::string trouble;  // why routes are not babeld's
 };
@@ -87,6 +89,13 @@ void MeshRoutes::Impl::connect() {
     if (copy < 0) return lost(routes::BabelError::Behind);
     socket.emplace(std::move(*opened));
     readable.assign(copy);
+    ports.timers.cancel(freshTimer);
+    freshTimer = ports.timers.after(findsNeighbours, [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self) return;
+        self->freshTimer = 0;
+        self->settle();
+    });
     wait();
 }
 
@@ -125,7 +134,9 @@ void MeshRoutes::Impl::settle() {
     for (const std::string& interface : options.interfaces) {
         const auto last = said.find(interface);
         if (!table.interfaces().contains(interface) || (last != said.end() && last->second == now)) continue;
-        // One that says it already is left alone: to say it again breaks its neighbours' ways for a moment.
+        // One that says it already is left alone: to say it again breaks its neighbours' ways for a moment. So is one that may have been told by the
+        // last connection, until it has found its neighbours again.
+        if (last == said.end() && freshTimer != 0 && !table.hasNeighbour(interface)) continue;
         if (last != said.end() || !table.tells(interface, now)) {
             if (const auto asked = socket->ask(interface, now); !asked) return lost(asked.error());
         }
@@ -197,6 +208,7 @@ MeshRoutes::~MeshRoutes() {
     m_impl->ports.timers.cancel(m_impl->again);
     m_impl->ports.timers.cancel(m_impl->lookTimer);
     m_impl->ports.timers.cancel(m_impl->raiseTimer);
+    m_impl->ports.timers.cancel(m_impl->freshTimer);
 }
 
 void MeshRoutes::start() {

@@ -157,6 +157,11 @@ const BabelRoute* BabelTable::routeTo(const IpAddress& address) const {
     return best;
 }
 
+bool BabelTable::hasNeighbour(const std::string& interface) const {
+    return std::any_of(m_neighbours.begin(), m_neighbours.end(),
+                       [&](const auto& item) { return item.second.interface == interface; });
+}
+
 bool BabelTable::tells(const std::string& interface, BabelCost cost) const {
     return std::any_of(m_neighbours.begin(), m_neighbours.end(), [&](const auto& item) {
         return item.second.interface == interface && item.second.told == cost;

@@ -72,6 +72,7 @@ public:
     [[nodiscard]] const std::map<std::string, BabelOwn>& own() const { return m_own; }
     // The installed route for packets to an address, by longest match; routes for some sources only are left out.
     [[nodiscard]] const BabelRoute* routeTo(const IpAddress& address) const;
+    [[nodiscard]] bool hasNeighbour(const std::string& interface) const;
     // A neighbour on this interface is told that sending to this node costs that.
     [[nodiscard]] bool tells(const std::string& interface, BabelCost cost) const;
 
