@@ -21,6 +21,7 @@
 #include "app/agent/flow_watch.h"
 #include "app/agent/front_door.h"
 #include "app/agent/household_door.h"
+#include "app/agent/link_rest.h"
 #include "app/agent/measurements.h"
 #include "app/agent/mesh_routes.h"
 #include "app/agent/neighbour_tester.h"
@@ -86,6 +87,12 @@ public:
         });
         watchSecretary();
         m_link->start();
+        if (m_options.mesh) {
+            for (const std::string& interface : m_options.mesh->interfaces) {
+                if (wakeForgottenLink(interface))
+                    m_log(app::LogLevel::Warning, interface + " was left dormant; awake again");
+            }
+        }
         m_meshRoutes->start();
         if (m_mesh) m_mesh->start();
         if (m_flows) m_flows->start();
@@ -188,7 +195,10 @@ private:
         };
         m_meshRoutes = std::make_unique<MeshRoutes>(
             MeshRoutes::Ports{m_io, m_timers, m_log,
-                              [this](const channel::Message& message) { m_link->tellMesh(message); }},
+                              [this](const channel::Message& message) { m_link->tellMesh(message); },
+                              [](const std::string& interface, bool rests) {
+                                  return rests ? restLink(interface) : wakeLink(interface);
+                              }},
             MeshRouteOptions{m_options.babel,
                              m_options.mesh ? m_options.mesh->interfaces : std::vector<std::string>()});
         context.meshRoutes = [this](const std::optional<IpAddress>& to) { return m_meshRoutes->report(to); };

@@ -12,6 +12,7 @@
 #include <set>
 #include <utility>
 
+#include "app/agent/babel_costs.h"
 #include "cartographer/routes/babel_socket.h"
 #include "tun/forwarding/kernel_routes.h"
 
@@ -21,7 +22,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::chrono::seconds findsNeighbours{5};
 constexpr std::chrono::seconds tryAgainAfter{2};
 constexpr std::chrono::seconds lookEvery{1}, readKernelEvery{5};
 constexpr size_t mostShown = 1000;
@@ -55,12 +55,14 @@ struct MeshRoutes::Impl : std::enable_shared_from_this<Impl> {
     using Hops = std::set<channel::MeshHop>;
 
     Impl(Ports given, MeshRouteOptions wanted)
-        : ports(std::move(given)), options(std::move(wanted)), readable(ports.io) {}
+        : ports(std::move(given)),
+          options(std::move(wanted)),
+          readable(ports.io),
+          costs({ports.timers, ports.log, ports.rest, [this] { settle(); }}, options.interfaces, options.times) {}
 
     void connect();
     void wait();
     void lost(routes::BabelError why);
-    void setCost(routes::BabelCost next);
     void settle();
     void noteRefusal();
     [[nodiscard]] bool byBabel() const { return socket && socket->complete(); }
@@ -72,11 +74,9 @@ struct MeshRoutes::Impl : std::enable_shared_from_this<Impl> {
     MeshRouteOptions options;
     std::optional<routes::BabelSocket> socket;
     boost::asio::posix::stream_descriptor readable;  // a copy of the socket's descriptor
-    std::optional<routes::BabelCost> cost;           // as the price has it; nothing: the secretary has not said yet
-    std::map<std::string, routes::BabelCost> said;   // to this babeld, by interface
+    BabelCosts costs;
     std::optional<Hops> told;
-    app::Timers::Id again = 0, lookTimer = 0, raiseTimer = 0;  // the last one: while the price is the highest one first
-    app::Timers::Id freshTimer = 0;                            // while this babeld may still find its neighbours
+    app::Timers::Id again = 0, lookTimer = 0;
     bool refusalNoted = false;
     std::string trouble;  // why routes are not babeld's
 };
@@ -89,13 +89,6 @@ void MeshRoutes::Impl::connect() {
     if (copy < 0) return lost(routes::BabelError::Behind);
     socket.emplace(std::move(*opened));
     readable.assign(copy);
-    ports.timers.cancel(freshTimer);
-    freshTimer = ports.timers.after(findsNeighbours, [weak = weak_from_this()] {
-        const auto self = weak.lock();
-        if (!self) return;
-        self->freshTimer = 0;
-        self->settle();
-    });
     wait();
 }
 
@@ -114,7 +107,7 @@ void MeshRoutes::Impl::wait() {
 
 void MeshRoutes::Impl::lost(routes::BabelError why) {
     socket.reset();
-    said.clear();
+    costs.lost();
     refusalNoted = false;
     boost::system::error_code ignored;
     if (readable.is_open()) readable.close(ignored);
@@ -126,39 +119,9 @@ void MeshRoutes::Impl::lost(routes::BabelError why) {
     });
 }
 
-// Neighbours are told what sending to this node costs, on the links of the mesh alone: what other interfaces cost is not this program's.
 void MeshRoutes::Impl::settle() {
-    if (!cost || !byBabel()) return;
-    const routes::BabelCost now = raiseTimer != 0 ? routes::maxPricedCost : *cost;
-    const routes::BabelTable& table = socket->table();
-    for (const std::string& interface : options.interfaces) {
-        const auto last = said.find(interface);
-        if (!table.interfaces().contains(interface) || (last != said.end() && last->second == now)) continue;
-        // One that says it already is left alone: to say it again breaks its neighbours' ways for a moment. So is one that may have been told by the
-        // last connection, until it has found its neighbours again.
-        if (last == said.end() && freshTimer != 0 && !table.hasNeighbour(interface)) continue;
-        if (last != said.end() || !table.tells(interface, now)) {
-            if (const auto asked = socket->ask(interface, now); !asked) return lost(asked.error());
-        }
-        said.insert_or_assign(interface, now);
-    }
-}
-
-// Babel leaves a way whose first link got dearer only for one that it is sure of, and asks to be made sure only where the difference is great (ROUTES.md).
-void MeshRoutes::Impl::setCost(routes::BabelCost next) {
-    if (cost == next) return;
-    const bool raised = cost && next > *cost;
-    cost = next;
-    ports.timers.cancel(std::exchange(raiseTimer, 0));
-    if (raised) {
-        raiseTimer = ports.timers.after(options.raiseFor, [weak = weak_from_this()] {
-            const auto self = weak.lock();
-            if (!self) return;
-            self->raiseTimer = 0;
-            self->settle();
-        });
-    }
-    settle();
+    if (!byBabel()) return;
+    if (const auto settled = costs.settle(*socket); !settled) lost(settled.error());
 }
 
 // Once for each babeld.
@@ -207,8 +170,6 @@ MeshRoutes::MeshRoutes(Ports ports, MeshRouteOptions options)
 MeshRoutes::~MeshRoutes() {
     m_impl->ports.timers.cancel(m_impl->again);
     m_impl->ports.timers.cancel(m_impl->lookTimer);
-    m_impl->ports.timers.cancel(m_impl->raiseTimer);
-    m_impl->ports.timers.cancel(m_impl->freshTimer);
 }
 
 void MeshRoutes::start() {
@@ -222,7 +183,7 @@ void MeshRoutes::secretaryUp() {
 }
 
 void MeshRoutes::price(const std::optional<Money>& perKb) {
-    m_impl->setCost(perKb ? routes::pricedCost(*perKb) : routes::maxPricedCost);
+    m_impl->costs.set(perKb ? routes::pricedCost(*perKb) : routes::maxPricedCost);
 }
 
 json MeshRoutes::report(const std::optional<IpAddress>& to) const {
@@ -242,7 +203,7 @@ json MeshRoutes::report(const std::optional<IpAddress>& to) const {
             }
         }
         return {{"source", "babeld"},
-                {"trouble", m_impl->refusalNoted ? notTaken : ""},
+                {"trouble", m_impl->refusalNoted ? notTaken : m_impl->costs.trouble()},
                 {"routes", std::move(shown)},
                 {"more", more}};
     }

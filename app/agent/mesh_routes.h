@@ -2,7 +2,6 @@
 // for forwarding as the cost of its links (cartographer/routes/ROUTES.md). Works in the network namespace of the calling thread. Control thread.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "app/agent/babel_costs.h"
 #include "app/common/log.h"
 #include "app/common/timers.h"
 #include "core/channel/messages.h"
@@ -24,8 +24,7 @@ namespace netpas::agent {
 struct MeshRouteOptions {
     std::string babel;                    // the path or port that babeld was given with -g or -G; empty: there is none
     std::vector<std::string> interfaces;  // where neighbours are
-    // A higher price is the highest one first, for so long: longer than babeld's neighbours wait with their updates.
-    std::chrono::milliseconds raiseFor{20'000};
+    BabelCostTimes times{};
 };
 
 class MeshRoutes {
@@ -35,6 +34,8 @@ public:
         app::Timers& timers;
         app::LogSink log;
         std::function<void(const channel::Message&)> tell;  // the secretary; lost while it is not there
+        // Lets a link rest, or wakes it (link_rest.h).
+        std::function<tl::expected<void, int>(const std::string& interface, bool rests)> rest;
     };
     MeshRoutes(Ports ports, MeshRouteOptions options);
     ~MeshRoutes();

@@ -98,6 +98,8 @@ BabelSocket& BabelSocket::operator=(BabelSocket&& other) noexcept {
     m_answers = other.m_answers;
     m_greeted = other.m_greeted;
     m_complete = other.m_complete;
+    m_asked = other.m_asked;
+    m_answered = other.m_answered;
     m_refused = other.m_refused;
     return *this;
 }
@@ -135,7 +137,11 @@ tl::expected<bool, BabelError> BabelSocket::read() {
             changed |= line == BabelTable::Line::Change;
             if (line == BabelTable::Line::Refused) ++m_refused;
             // The greeting is answered with ok, and so is what was asked first.
-            if (line == BabelTable::Line::Ok && !m_complete) m_complete = ++m_answers == 2;
+            if (m_complete) {
+                m_answered += line == BabelTable::Line::Ok || line == BabelTable::Line::Refused ? 1U : 0U;
+            } else if (line == BabelTable::Line::Ok) {
+                m_complete = ++m_answers == 2;
+            }
         }
         m_rest.erase(0, begin);
         if (m_rest.size() > maxBabelLine) return tl::unexpected(BabelError::Behind);
@@ -145,7 +151,9 @@ tl::expected<bool, BabelError> BabelSocket::read() {
 
 tl::expected<void, BabelError> BabelSocket::ask(const std::string& interface, BabelCost cost) {
     if (!isInterfaceName(interface)) return tl::unexpected(BabelError::BadPath);
-    return send("flush interface " + interface + "\ninterface " + interface + " rxcost " + std::to_string(cost) + "\n");
+    m_asked += 2;
+    // Without link-detect it does not see that an interface rests.
+    return send("link-detect true\ninterface " + interface + " rxcost " + std::to_string(cost) + "\n");
 }
 
 }  // namespace netpas::routes

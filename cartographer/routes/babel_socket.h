@@ -38,11 +38,13 @@ public:
     // All of the first answer has come.
     [[nodiscard]] bool complete() const { return m_complete; }
 
-    // The neighbours on this interface are told what sending to this node costs from now on. babeld knows no way to change that but to leave the interface
-    // and take it again: for about two hellos its neighbours use other ways where they have any. Other words about the interface must be babeld's
-    // defaults: what its configuration says of this interface alone is lost.
+    // The neighbours on this interface are told what sending to this node costs from now on: at once if babeld does not have the interface yet, else once it
+    // has been down and up again, and only if it was added by such a request (ROUTES.md).
     [[nodiscard]] tl::expected<void, BabelError> ask(const std::string& interface, BabelCost cost);
-    // Requests that babeld did not carry out: it was started with -g, or has no such interface.
+    // Requests that were made, and those that babeld has answered, in this order.
+    [[nodiscard]] uint64_t asked() const { return m_asked; }
+    [[nodiscard]] uint64_t answered() const { return m_answered; }
+    // Of these: requests that babeld did not carry out. It was started with -g.
     [[nodiscard]] uint64_t refused() const { return m_refused; }
 
 private:
@@ -53,10 +55,10 @@ private:
     BabelTable m_table;
     std::string m_rest;        // of a line that is not whole yet
     unsigned m_malformed = 0;  // since the last line that was not
-    unsigned m_answers = 0;    // to the greeting and to requests
+    unsigned m_answers = 0;    // to the greeting and to the first request
     bool m_greeted = false;
     bool m_complete = false;
-    uint64_t m_refused = 0;
+    uint64_t m_asked = 0, m_answered = 0, m_refused = 0;
 };
 
 }  // namespace netpas::routes

@@ -110,7 +110,7 @@ private slots:
         daemon.say("ok\n");
         QVERIFY(socket->read().has_value() && socket->complete());
         QVERIFY(socket->ask("wb", 500).has_value());
-        QCOMPARE(daemon.heard(), std::string("flush interface wb\ninterface wb rxcost 500\n"));
+        QCOMPARE(daemon.heard(), std::string("link-detect true\ninterface wb rxcost 500\n"));
         daemon.say("ok\nno\n");
         QVERIFY(socket->read().has_value());
         QCOMPARE(socket->refused(), uint64_t{1});

@@ -124,7 +124,9 @@ Expected<void> MeshNet::startRouter(const std::string& node) {
     argv.insert(argv.end(), {"-S", m_lab.folder() + "/babel-" + node + ".state"});
     const auto say = [&](const std::string& statement) { argv.insert(argv.end(), {"-C", statement}); };
     if (m_pricedByAgents) {
-        say("default type wired rxcost 20000");  // until its agent says what it asks
+        // The node's agent adds the links of the mesh, each with its price; babeld wants one interface to begin with.
+        say("default type wired");
+        say("interface none");
         for (const char* prefix : {hostsPrefix4, hostsPrefix6})
             say("redistribute local ip " + std::string(prefix) + " allow");
         say("redistribute local deny");
@@ -136,7 +138,7 @@ Expected<void> MeshNet::startRouter(const std::string& node) {
     }
     for (const IpAddress& own : m_addresses.at(node))
         say("install ip " + std::string(own.isV6() ? "::/0" : "0.0.0.0/0") + " pref-src " + own.toString());
-    for (const std::string& neighbour : m_links.at(node)) argv.push_back(neighbour);
+    if (!m_pricedByAgents) argv.insert(argv.end(), m_links.at(node).begin(), m_links.at(node).end());
     LAB_TRY(m_lab.startProgram(routerProgram(node), node, argv));
     return waitUntil("babeld of " + node, 10s, [&] { return connectTo(node); });
 }
