@@ -199,8 +199,8 @@ private:
                               [](const std::string& interface, bool rests) {
                                   return rests ? restLink(interface) : wakeLink(interface);
                               }},
-            MeshRouteOptions{m_options.babel,
-                             m_options.mesh ? m_options.mesh->interfaces : std::vector<std::string>()});
+            MeshRouteOptions{m_options.babel, m_options.mesh ? m_options.mesh->interfaces : std::vector<std::string>(),
+                             m_options.babelWords});
         context.meshRoutes = [this](const std::optional<IpAddress>& to) { return m_meshRoutes->report(to); };
         context.state = [this] {
             const DataPlane::State plane = m_plane->state();

@@ -33,6 +33,7 @@ struct AgentOptions {
     std::vector<std::string> groups;  // to stay in: "dialout" where the secretary is behind a serial line
     std::string device = "netpas0";
     std::string babel;                    // the path or port of babeld's local interface; empty: none
+    std::string babelWords;               // what it is told of each interface of the mesh besides its cost
     std::optional<Endpoint> listenTcp;    // loopback; for holders of tokens on this machine
     std::filesystem::path sinkAuthority;  // certificates by which sinks are trusted; empty: the system's
     std::optional<Endpoint> listenTls;    // for devices behind this machine

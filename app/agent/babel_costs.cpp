@@ -25,8 +25,8 @@ bool hasRoutes(const BabelTable& table, const std::string& interface) {
 
 }  // namespace
 
-BabelCosts::BabelCosts(Ports ports, std::vector<std::string> interfaces, BabelCostTimes times)
-    : m_ports(std::move(ports)), m_interfaces(std::move(interfaces)), m_times(times) {}
+BabelCosts::BabelCosts(Ports ports, std::vector<std::string> interfaces, std::string words, BabelCostTimes times)
+    : m_ports(std::move(ports)), m_interfaces(std::move(interfaces)), m_words(std::move(words)), m_times(times) {}
 
 BabelCosts::~BabelCosts() {
     m_ports.timers.cancel(m_raiseTimer);
@@ -79,7 +79,7 @@ tl::expected<void, BabelError> BabelCosts::begin(BabelSocket& socket) {
             if (m_cost) m_said.insert_or_assign(interface, wanted());
             continue;
         }
-        if (const auto asked = socket.ask(interface, wanted()); !asked) return asked;
+        if (const auto asked = socket.ask(interface, wanted(), m_words); !asked) return asked;
         if (present && isUp(table, interface)) {
             m_change = Change{interface, wanted(), socket.asked(), hasRoutes(table, interface)};
             return {};

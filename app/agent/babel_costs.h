@@ -35,7 +35,8 @@ public:
         std::function<tl::expected<void, int>(const std::string& interface, bool rests)> rest;
         std::function<void()> settle;  // calls settle() with the connection, if there is one
     };
-    BabelCosts(Ports ports, std::vector<std::string> interfaces, BabelCostTimes times);
+    // `words`: what babeld is told of each of them besides.
+    BabelCosts(Ports ports, std::vector<std::string> interfaces, std::string words, BabelCostTimes times);
     ~BabelCosts();
     BabelCosts(const BabelCosts&) = delete;
     BabelCosts& operator=(const BabelCosts&) = delete;
@@ -73,6 +74,7 @@ private:
 
     Ports m_ports;
     std::vector<std::string> m_interfaces;
+    std::string m_words;
     BabelCostTimes m_times;
     std::optional<routes::BabelCost> m_cost;          // nothing: the secretary has not said yet
     std::map<std::string, routes::BabelCost> m_said;  // to this babeld, by interface

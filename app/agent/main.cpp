@@ -20,6 +20,7 @@
 #include "app/common/privileges.h"
 #include "app/secretary/launch.h"
 #include "app/secretary/secretary_process.h"
+#include "cartographer/routes/babel_socket.h"
 #include "core/clock.h"
 #include "core/money.h"
 
@@ -67,6 +68,11 @@ std::string checkKey(const std::string& text) {
     return PublicKey::parse(text) ? std::string{} : "not a key of 64 hexadecimal digits: " + text;
 }
 
+std::string checkBabelWords(const std::string& text) {
+    return routes::isBabelWords(text) ? std::string{}
+                                      : "not babeld's words about an interface, without rxcost: " + text;
+}
+
 struct Given {
     std::string role = "all";
     std::string state = "/var/lib/netpas";
@@ -84,6 +90,7 @@ struct Given {
     std::string listenTls;  // for devices behind this machine
     std::string listenTcp;  // for holders of tokens on this machine
     std::string babel;      // the path or port of its local interface
+    std::string babelInterface;
     std::string sinkAuthority;
     std::string share;  // file of a community
     bool showShareKey = false;
@@ -214,6 +221,7 @@ agent::AgentOptions agentOptions(const Given& given) {
     for (const std::string& at : given.sellReverse) options.sellReverse.push_back(*app::endpointFrom(at));
     options.listenTcp = given.listenTcp.empty() ? std::nullopt : app::endpointFrom(given.listenTcp);
     options.babel = given.babel;
+    options.babelWords = given.babelInterface;
     options.sinkAuthority = given.sinkAuthority;
     if (!given.mesh.empty()) {
         options.mesh = agent::MeshOptions{given.mesh, given.meshUplinks, given.meshFree, {}, {}};
@@ -312,6 +320,10 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
     line.add_option(
         "--babel", given.babel,
         "babeld's local interface (the path or port it was given with -g or -G), for routes through neighbours");
+    line.add_option("--babel-interface", given.babelInterface,
+                    "with --babel: what babeld is told of each --mesh interface besides its cost, in its own words, as "
+                    "\"type wireless key MESH\"")
+        ->check(checkBabelWords);
     line.add_option("--sink-ca", given.sinkAuthority,
                     "file of certificates by which sinks of CAMARA notifications are trusted; instead of the system's")
         ->check(CLI::ExistingFile);

@@ -25,7 +25,8 @@ namespace {
 constexpr std::chrono::seconds tryAgainAfter{2};
 constexpr std::chrono::seconds lookEvery{1}, readKernelEvery{5};
 constexpr size_t mostShown = 1000;
-constexpr const char* notTaken = "babeld takes no prices; start it with -G instead of -g";
+constexpr const char* notTaken =
+    "babeld does not take them; start it with -G instead of -g, and with --babel-interface name only what it knows";
 
 // Of a route by babeld: what its neighbour asks stands in the cost of the link.
 json toJson(const routes::BabelTable& table, const routes::BabelRoute& route) {
@@ -58,7 +59,8 @@ struct MeshRoutes::Impl : std::enable_shared_from_this<Impl> {
         : ports(std::move(given)),
           options(std::move(wanted)),
           readable(ports.io),
-          costs({ports.timers, ports.log, ports.rest, [this] { settle(); }}, options.interfaces, options.times) {}
+          costs({ports.timers, ports.log, ports.rest, [this] { settle(); }}, options.interfaces, options.words,
+                options.times) {}
 
     void connect();
     void wait();

@@ -24,6 +24,7 @@ namespace netpas::agent {
 struct MeshRouteOptions {
     std::string babel;                    // the path or port that babeld was given with -g or -G; empty: there is none
     std::vector<std::string> interfaces;  // where neighbours are
+    std::string words;                    // what babeld is told of them besides their cost
     BabelCostTimes times{};
 };
 

@@ -149,11 +149,19 @@ tl::expected<bool, BabelError> BabelSocket::read() {
     return changed;
 }
 
-tl::expected<void, BabelError> BabelSocket::ask(const std::string& interface, BabelCost cost) {
-    if (!isInterfaceName(interface)) return tl::unexpected(BabelError::BadPath);
+bool isBabelWords(std::string_view words) {
+    const auto plain = [](char c) { return c >= ' ' && c <= '~' && c != '#' && c != '"'; };
+    return words.size() <= maxBabelWords && std::all_of(words.begin(), words.end(), plain) &&
+           words.find("rxcost") == std::string_view::npos;
+}
+
+tl::expected<void, BabelError> BabelSocket::ask(const std::string& interface, BabelCost cost,
+                                                const std::string& words) {
+    if (!isInterfaceName(interface) || !isBabelWords(words)) return tl::unexpected(BabelError::BadPath);
     m_asked += 2;
     // Without link-detect it does not see that an interface rests.
-    return send("link-detect true\ninterface " + interface + " rxcost " + std::to_string(cost) + "\n");
+    return send("link-detect true\ninterface " + interface + (words.empty() ? "" : " ") + words + " rxcost " +
+                std::to_string(cost) + "\n");
 }
 
 }  // namespace netpas::routes

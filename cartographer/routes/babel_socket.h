@@ -21,6 +21,11 @@ enum class BabelError : uint8_t {
 };
 [[nodiscard]] std::string_view describe(BabelError error);
 
+// Of babeld's words about an interface, as in its configuration behind the interface's name; without its cost, which this program says. Whether babeld knows
+// them, babeld says.
+[[nodiscard]] bool isBabelWords(std::string_view words);
+inline constexpr size_t maxBabelWords = 512;
+
 class BabelSocket {
 public:
     // Of babeld's option -g (reads) or -G (also sets prices): the path of a socket, or a port of ::1.
@@ -40,7 +45,9 @@ public:
 
     // The neighbours on this interface are told what sending to this node costs from now on: at once if babeld does not have the interface yet, else once it
     // has been down and up again, and only if it was added by such a request (ROUTES.md).
-    [[nodiscard]] tl::expected<void, BabelError> ask(const std::string& interface, BabelCost cost);
+    // `words`: what else babeld is told of it, isBabelWords().
+    [[nodiscard]] tl::expected<void, BabelError> ask(const std::string& interface, BabelCost cost,
+                                                     const std::string& words = {});
     // Requests that were made, and those that babeld has answered, in this order.
     [[nodiscard]] uint64_t asked() const { return m_asked; }
     [[nodiscard]] uint64_t answered() const { return m_answered; }

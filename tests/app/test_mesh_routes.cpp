@@ -54,7 +54,7 @@ class TestMeshRoutes : public QObject {
                                   if (m_cannotRest != 0) return tl::unexpected(m_cannotRest);
                                   return {};
                               }},
-            MeshRouteOptions{babel.place(), {"wb", "wc"}, {300ms, 300ms, 300ms, 300ms}});
+            MeshRouteOptions{babel.place(), {"wb", "wc"}, {}, {300ms, 300ms, 300ms, 300ms}});
         made->start();
         return made;
     }

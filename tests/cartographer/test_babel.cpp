@@ -114,7 +114,11 @@ private slots:
         daemon.say("ok\nno\n");
         QVERIFY(socket->read().has_value());
         QCOMPARE(socket->refused(), uint64_t{1});
+        QVERIFY(socket->ask("wb", 500, "type wireless key MESH").has_value());
+        QCOMPARE(daemon.heard(), std::string("link-detect true\ninterface wb type wireless key MESH rxcost 500\n"));
         QVERIFY(!socket->ask("wb\nredistribute", 1).has_value());
+        for (const char* bad : {"type wired\nout deny", "rxcost 1", "type wired # x", "\x01"})
+            QVERIFY(!socket->ask("wb", 1, bad).has_value());
         QCOMPARE(daemon.heard(), std::string());
         daemon.hangUp();
         QVERIFY(socket->read().error() == BabelError::Closed);
