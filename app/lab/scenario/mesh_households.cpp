@@ -1,9 +1,12 @@
 #include "app/lab/scenario/mesh_households.h"
 
+#include <csignal>
+#include <set>
 #include <thread>
 
 #include "app/lab/parties.h"
 #include "app/lab/scenario/books.h"
+#include "app/lab/scenario/process_tree.h"
 #include "secretary/agreements/engine.h"
 
 namespace netpas::lab {
@@ -13,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto startPatience = 60s;
+constexpr auto settlePatience = 300s;  // a payment that came to nothing is made again after two minutes
 constexpr auto lookEvery = 300ms;
 constexpr const char* buyer = "buyer";
 constexpr const char* seller = "seller";
@@ -42,7 +46,46 @@ Expected<void> MeshHouseholds::launch(const std::string& node) {
             if (end.node == node) arguments.insert(arguments.end(), {"--mesh-uplink", end.name});
         }
     }
-    return launchAgent(m_lab, node, {}, arguments);
+    const auto clock = m_clocks.find(node);
+    return launchAgent(m_lab, node,
+                       clock == m_clocks.end() ? std::map<std::string, std::string>{} : clock->second.environment(),
+                       arguments);
+}
+
+Expected<void> MeshHouseholds::makeClocks() {
+    for (const auto& [node, price] : m_net.prices()) {
+        auto clock = WrongClock::make(m_lab.folder() + "/clock-" + node);
+        if (!clock) return tl::unexpected(clock.error());
+        m_clocks.emplace(node, std::move(*clock));
+    }
+    return {};
+}
+
+Expected<void> MeshHouseholds::acceptClock(const std::string& node) {
+    return netpas(m_lab, node, {"budget", "accept-clock"}).map([](const auto&) {});
+}
+
+Expected<void> MeshHouseholds::killAgent(const std::string& node) {
+    Process* const agent = m_lab.program(agentProgram(node));
+    if (agent == nullptr) return {};
+    agent->signal(SIGKILL);
+    if (const auto ended = agent->wait(5s); !ended) return tl::unexpected(ended.error());
+    m_lab.stopProgram(agentProgram(node));
+    return {};
+}
+
+Expected<void> MeshHouseholds::kill(const std::string& node) {
+    const Process* const agent = m_lab.program(agentProgram(node));
+    const auto secretary = agent == nullptr ? std::nullopt : descendantWith(agent->pid(), "--launched");
+    if (agent != nullptr) ::kill(agent->pid(), SIGKILL);
+    if (secretary) ::kill(*secretary, SIGKILL);
+    return killAgent(node);
+}
+
+void MeshHouseholds::killSecretary(const std::string& node) {
+    const Process* const agent = m_lab.program(agentProgram(node));
+    const auto secretary = agent == nullptr ? std::nullopt : descendantWith(agent->pid(), "--launched");
+    if (secretary) ::kill(*secretary, SIGKILL);
 }
 
 Expected<void> MeshHouseholds::introduce(const std::string& node) {
@@ -159,7 +202,7 @@ Expected<void> MeshHouseholds::settle() {
                 (void)netpas(m_lab, node, {"agreements", "end", one.value("id", "")});
         }
     }
-    return waitUntil("the last counts and payments", startPatience, [&] {
+    return waitUntil("the last counts and payments", settlePatience, [&] {
         std::this_thread::sleep_for(lookEvery);
         return look().has_value() && settled();
     });
@@ -169,8 +212,11 @@ Expected<MeshHouseholds::Posted> MeshHouseholds::posted(const std::string& node,
     const auto said = netpas(m_lab, node, {verb, "--limit", "10000"});
     if (!said) return tl::unexpected(said.error());
     Posted all;
+    std::set<std::string> names;
     for (const Json& one : said->value(verb, Json::array())) {
         if (one.value("state", "") != "posted") continue;
+        if (const std::string name = one.value("payment", ""); !names.insert(name).second)
+            m_paidTwice.push_back(node + " has payment " + name + " twice");
         all.amount = plus(all.amount, moneyIn(one, "amount"));
         if (one.contains("charged")) all.charged = plus(all.charged, moneyIn(one, "charged"));
         ++all.count;
@@ -187,6 +233,11 @@ void MeshHouseholds::comparePair(const std::string& node, const std::string& oth
     const Sum mine = sum(node, buyer, other), seen = sum(other, seller, node);
     compare("what " + node + " owes " + other, mine.charged, seen.charged);
     compare("what " + node + " has paid " + other, mine.paid, seen.paid);
+    for (const Sum& one : {mine, seen}) {
+        if (one.paid > one.charged)
+            m_paidTwice.push_back(node + " has paid " + other + " " + one.paid.toString() + " for " +
+                                  one.charged.toString());
+    }
     if (mine.bytes != seen.bytes)
         m_differences.push_back(node + " has counted " + std::to_string(mine.bytes) + " bytes to " + other +
                                 ", and that one " + std::to_string(seen.bytes));

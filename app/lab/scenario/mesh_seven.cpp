@@ -12,10 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const MeshNet::Prices prices{{"a", 50}, {"b", 900}, {"c", 35}, {"d", 60}, {"e", 140}, {"f", 20}, {"g", 85}};
-// Six around, and b in the middle, whose line is the shortest way to everywhere and dear.
-const std::vector<Hop> links{{"a", "b"}, {"b", "c"}, {"b", "d"}, {"b", "e"}, {"b", "f"}, {"b", "g"},
-                             {"a", "c"}, {"c", "f"}, {"f", "g"}, {"g", "e"}, {"e", "d"}, {"d", "a"}};
 const std::vector<Hop> pairs{{"a", "g"}, {"c", "e"}, {"d", "f"}, {"e", "c"}, {"f", "d"}, {"g", "a"}, {"e", "a"}};
 
 constexpr uint64_t payload = 1400;
@@ -27,7 +23,7 @@ constexpr double packetsPerSecond = 4000;     // of each pair
 class MeshSeven {
 public:
     explicit MeshSeven(ScenarioContext& context)
-        : m_context(context), m_net(context.lab(), prices), m_homes(context, m_net) {}
+        : m_context(context), m_net(context.lab(), sevenPrices), m_homes(context, m_net) {}
 
     // Prices stay as they are, and all that is sent is paid for; with and without losses.
     Expected<void> traffic() {
@@ -48,7 +44,7 @@ public:
 
 private:
     Expected<void> begin() {
-        LAB_TRY(m_net.startAmongHosts(links));
+        LAB_TRY(m_net.startAmongHosts(sevenLinks));
         LAB_TRY(m_net.countPassed());
         LAB_TRY(m_homes.start());
         LAB_TRY(awaitRoutes("routes"));
