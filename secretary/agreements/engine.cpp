@@ -41,14 +41,15 @@ tl::expected<Engine, store::StoreError> Engine::open(Ports ports, EngineOptions 
 tl::expected<void, store::StoreError> Engine::load() {
     const auto pairs = m_ports.documents.all(pairKind);
     if (!pairs) return tl::unexpected(pairs.error());
+    const SteadyTime now = m_ports.clock.steady();
     for (const store::Document& document : *pairs) {
         const auto pair = decodePair(document.body);
         if (!pair || pair->peer.hex() != document.id) return tl::unexpected(store::StoreError::Damaged);
         m_pairs.emplace(pair->peer, *pair);
+        if (pair->gap) m_gapSince[pair->peer] = now;
     }
     const auto agreements = m_ports.documents.all(agreementKind);
     if (!agreements) return tl::unexpected(agreements.error());
-    const SteadyTime now = m_ports.clock.steady();
     for (const store::Document& document : *agreements) {
         const auto one = decodeAgreement(document.body);
         if (!one || toHex(one->terms.id) != document.id || !m_pairs.contains(one->peer()))
@@ -89,6 +90,13 @@ Pair& Engine::pairOf(const PublicKey& peer) {
         if (const auto seen = m_seen.find(peer); seen != m_seen.end()) at->second.mark = seen->second;
     }
     return at->second;
+}
+
+std::chrono::nanoseconds Engine::left(const AgreementId& id) const {
+    const auto one = m_agreements.find(id);
+    const auto going = m_going.find(id);
+    if (one == m_agreements.end() || going == m_going.end() || one->second.state != State::Active) return {};
+    return std::max(going->second.until - m_ports.clock.steady(), std::chrono::nanoseconds(0));
 }
 
 const std::set<AgreementId>& Engine::with(const PublicKey& peer) const {
@@ -174,7 +182,10 @@ void Engine::meter(const PublicKey& neighbour, const Reading& reading) {
     const uint64_t takenPackets = grown(mark.takenPackets, reading.takenPackets, sameRun);
     mark = reached;
     if (first) return;  // from here on
-    if (!sameRun) pair.gap = true;
+    if (!sameRun) {
+        pair.gap = true;
+        m_gapSince[neighbour] = m_ports.clock.steady();
+    }
     if (covering(neighbour, true) != nullptr) pair.out.sent += sent;
     for (const AgreementId& id : with(neighbour)) {
         Agreement& one = m_agreements.at(id);

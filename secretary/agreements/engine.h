@@ -103,6 +103,8 @@ public:
     void run();
 
     [[nodiscard]] Standing standing(const PublicKey& neighbour) const;
+    // Of the lifetime of one that is active; nothing of any other. Wall clocks may jump meanwhile.
+    [[nodiscard]] std::chrono::nanoseconds left(const AgreementId& id) const;
     [[nodiscard]] const std::map<AgreementId, Agreement>& agreements() const { return m_agreements; }
     [[nodiscard]] const std::map<PublicKey, Pair>& pairs() const { return m_pairs; }
     [[nodiscard]] bool broken() const { return m_broken; }
@@ -174,6 +176,7 @@ private:
     std::map<AgreementId, Going> m_going;
     std::map<PublicKey, std::set<AgreementId>> m_with;  // the same by neighbour
     std::map<PublicKey, Paying> m_paying;
+    std::map<PublicKey, SteadyTime> m_gapSince;  // of pairs with a gap: when the counters began anew
     std::map<PublicKey, MeterMark>
         m_seen;  // the last readings of neighbours, also of those with whom nothing was agreed
     std::map<AgreementId, SteadyTime> m_turnedDown;  // an offer that comes late is not taken after all; until

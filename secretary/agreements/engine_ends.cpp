@@ -14,6 +14,8 @@ namespace {
 // What may still be on the link, or behind the last reading, when a count is compared with what was sent.
 constexpr uint64_t underWay = 65'536;
 constexpr uint64_t whole = 1024;
+// A count that comes later than this was made from counters that were read after this node's own began anew.
+constexpr std::chrono::seconds readSince{3};
 
 uint64_t plus(uint64_t a, uint64_t b) { return a + std::min(b, std::numeric_limits<uint64_t>::max() - a); }
 
@@ -57,8 +59,12 @@ tl::expected<void, Ignored> Engine::onCount(Agreement& one, const Count& count) 
     Pair& pair = pairOf(one.peer());
     const uint64_t more = count.bytes > one.bytes ? count.bytes - one.bytes : 0;
     // How much of this was sent while nobody counted is not known: all of it may have been. What is on its way now is not in the count either.
-    if (pair.gap) pair.unseen = plus(pair.unseen, more);
-    pair.gap = false;
+    // What passed before this node counted again may be missing in the first counts, which were made earlier, and a final one may be old.
+    if (pair.gap) {
+        pair.unseen = plus(pair.unseen, more);
+        pair.gap = count.final || m_ports.clock.steady() - m_gapSince[pair.peer] < readSince;
+        if (!pair.gap) m_gapSince.erase(pair.peer);
+    }
     const uint64_t known = plus(pair.out.sent, pair.unseen);
     const uint64_t sentMore = known - std::min(known, pair.out.agreed);
     const uint64_t taken = std::min(more, sentMore);
@@ -157,6 +163,7 @@ void Engine::forgetOld() {
     m_broken = !m_ports.documents.erase("neighbour", peer.hex()).has_value();
     m_pairs.erase(peer);
     m_paying.erase(peer);
+    m_gapSince.erase(peer);
 }
 
 }  // namespace netpas::secretary::agreements

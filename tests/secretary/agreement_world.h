@@ -160,9 +160,12 @@ public:
             read(i);
             at(i, [](Engine& engine) { engine.run(); });
         }
+        if (underWay) std::exchange(underWay, {})();
         deliver();
         settlePayments();
     }
+
+    std::function<void()> underWay;  // what happens in the next step while its messages are on their way
 
 private:
     static constexpr uint64_t size = 1000;

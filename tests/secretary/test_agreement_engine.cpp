@@ -292,6 +292,27 @@ private slots:
         }
     }
 
+    // What passes while the agent is away, and after the count that arrives first when it is back was made.
+    void theFirstCountAfterAnAgentIsBackMayBeOld() {
+        for (int away = 10; away < 18; ++away) {
+            World world(9, {});
+            QVERIFY(world.offers(0, wish(Direction::Upstream, 800)).has_value());
+            for (int i = 0; i < 60; ++i) {
+                if (i == away) {
+                    world.underWay = [&world] {
+                        world.restartMeter(0);
+                        world.arrive(0, 5);
+                    };
+                }
+                if (i > 4 && i < 40) world.traffic(0, 1);
+                world.step();
+            }
+            for (const auto& [id, one] : world.engine(0).agreements()) QCOMPARE(one.state, State::Active);
+            windUp(world);
+            QCOMPARE(disagreement(world), std::string());
+        }
+    }
+
     // Every effect of either engine is once its last, before and after it happened.
     void killedAtEveryStep() {
         World quiet(7, {});
