@@ -141,9 +141,8 @@ void NeighbourDesk::buyFrom(const PublicKey& neighbour, Direction direction) {
     }
     if (one != nullptr) {
         at.pause = std::chrono::seconds(0);
-        const auto age = m_ports.clock.now() - one->since;
         const Money left = checkedSub(one->terms.limit, one->charge()).value_or(Money::zero());
-        const bool fresh = age < one->terms.lifetime / timeLeft * (timeLeft - 1) &&
+        const bool fresh = m_engine->left(one->terms.id) > one->terms.lifetime / timeLeft &&
                            left.eighths() > one->terms.limit.eighths() / moneyLeft;
         if (fresh) return;
     }

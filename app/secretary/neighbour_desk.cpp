@@ -310,9 +310,8 @@ void NeighbourDesk::forward() {
     std::map<PublicKey, std::chrono::seconds> lefts;
     for (const auto& [id, one] : m_engine->agreements()) {
         if (one.buying || one.state != State::Active) continue;
-        const auto rest = std::chrono::ceil<std::chrono::seconds>(one.since + one.terms.lifetime - m_ports.clock.now());
         std::chrono::seconds& left = lefts[one.peer()];
-        left = std::max(left, std::clamp(rest, std::chrono::seconds(0), one.terms.lifetime));
+        left = std::max(left, std::chrono::ceil<std::chrono::seconds>(m_engine->left(id)));
     }
     std::map<PublicKey, std::pair<channel::MeshNeighbour, SteadyTime>> next;
     bool changed = !m_toldAgent;

@@ -351,6 +351,26 @@ private slots:
         QVERIFY(world[0].desk->agreements().size() >= 4);
     }
 
+    // Lifetimes are durations: whoever pays has packets forwarded, whatever the wall clock says.
+    void aClockThatJumpsEndsNothing() {
+        for (const auto by : {std::chrono::seconds(-3600), std::chrono::seconds(3600)}) {
+            World world(2);
+            QVERIFY(world[1].desk->set(sells("0.000001")));
+            MeshSettings settings = buys(MeshBuys::Best);
+            settings.lifetime = 60s;
+            QVERIFY(world[0].desk->set(settings));
+            world.run(10s);
+            world.clock.setWall(world.clock.now() + by);
+            for (int i = 0; i < 100; ++i) {
+                world.run(1s);
+                QVERIFY2(world[1].lets(world[0], true), std::to_string(i).c_str());
+                QVERIFY(world[1].filter.neighbours.at(0).seconds > 0);
+            }
+            QCOMPARE(world[0].active(), size_t{1});
+            QVERIFY(world[0].desk->agreements().size() <= 5);
+        }
+    }
+
     void otherPricesAreAnnouncedAndDoNotTouchWhatRuns() {
         World world(2);
         Node &buyer = world[0], &seller = world[1];
