@@ -45,7 +45,7 @@ public:
           m_random(context.options().seed) {}
 
     Expected<void> run() {
-        LAB_TRY(m_net.startAmongHosts(sevenLinks));
+        LAB_TRY(m_net.start(sevenLinks));
         LAB_TRY(m_net.countPassed());
         LAB_TRY(m_homes.makeClocks());
         LAB_TRY(m_homes.start());
@@ -277,7 +277,7 @@ private:
     Expected<void> changePrice() {
         const std::string node = someNode();
         ++m_priceChanges;
-        LAB_TRY(m_net.changePrice(node, static_cast<int64_t>(5 + upTo(900))));
+        m_net.notePrice(node, static_cast<int64_t>(5 + upTo(900)));
         return insist("the price of " + node, [this, node] { return m_homes.setPrice(node); });
     }
 

@@ -8,6 +8,7 @@
 
 #include "app/lab/command.h"
 #include "app/lab/netns.h"
+#include "cartographer/routes/babel_socket.h"
 
 namespace netpas::lab {
 
@@ -48,31 +49,11 @@ Expected<std::string> MeshNet::inNode(const std::string& node, std::vector<std::
     return requireCommand(argv, input);
 }
 
-Expected<void> MeshNet::start() {
-    for (const auto& ends : m_lab.plan().links) {
-        m_links[ends[0].node].insert(ends[1].node);
-        m_links[ends[1].node].insert(ends[0].node);
-    }
-    m_addresses = m_lab.plan().routerAddress;
-    for (const auto& [node, price] : m_prices) {
-        for (const char* family : {"-4", "-6"}) {
-            if (auto done = inNode(node, {"ip", family, "route", "flush", "proto", "boot"}); !done)
-                return tl::unexpected(done.error());
-        }
-        // TCP of this node itself hands the kernel trains of packets, whatever the card can do; they would be counted as one.
-        for (const std::string& link : m_links.at(node)) {
-            if (auto done = inNode(node, {"ip", "link", "set", "dev", link, "gso_max_segs", "1"}); !done)
-                return tl::unexpected(done.error());
-        }
-    }
-    return startRouters();
-}
-
-Expected<void> MeshNet::startAmongHosts(const std::vector<Hop>& links) {
-    m_pricedByAgents = true;
+Expected<void> MeshNet::start(const std::vector<Hop>& links) {
     LAB_TRY(makeHosts());
     for (size_t i = 0; i < links.size(); ++i) LAB_TRY(makeLink(i + 1, links[i]));
-    return startRouters();
+    for (const auto& [node, price] : m_prices) LAB_TRY(startRouter(node));
+    return {};
 }
 
 Expected<void> MeshNet::makeHosts() {
@@ -111,11 +92,6 @@ Expected<void> MeshNet::makeLink(size_t number, const Hop& ends) {
     return {};
 }
 
-Expected<void> MeshNet::startRouters() {
-    for (const auto& [node, price] : m_prices) LAB_TRY(startRouter(node));
-    return {};
-}
-
 Expected<void> MeshNet::startRouter(const std::string& node) {
     const std::string babeld = babelPath();
     if (babeld.empty())
@@ -123,62 +99,28 @@ Expected<void> MeshNet::startRouter(const std::string& node) {
     std::vector<std::string> argv{babeld, "-r", "-G", routerPort(), "-I", "", "-l", "-h", "1", "-H", "1", "-M", "0"};
     argv.insert(argv.end(), {"-S", m_lab.folder() + "/babel-" + node + ".state"});
     const auto say = [&](const std::string& statement) { argv.insert(argv.end(), {"-C", statement}); };
-    if (m_pricedByAgents) {
-        // The node's agent adds the links of the mesh, each with its price; babeld wants one interface to begin with.
-        say("default type wired");
-        say("interface none");
-        for (const char* prefix : {hostsPrefix4, hostsPrefix6})
-            say("redistribute local ip " + std::string(prefix) + " allow");
-        say("redistribute local deny");
-    } else {
-        say("default type wired rxcost " + std::to_string(routes::pricedCost(asks(node))));
-        // Links between nodes are nobody's destination.
-        say("redistribute local ip 198.18.0.0/15 deny");
-        say("redistribute local ip 2001:db8::/48 deny");
-    }
+    // The node's agent adds the links of the mesh, each with its price; babeld wants one interface to begin with.
+    say("default type wired");
+    say("interface none");
+    for (const char* prefix : {hostsPrefix4, hostsPrefix6})
+        say("redistribute local ip " + std::string(prefix) + " allow");
+    say("redistribute local deny");
     for (const IpAddress& own : m_addresses.at(node))
         say("install ip " + std::string(own.isV6() ? "::/0" : "0.0.0.0/0") + " pref-src " + own.toString());
-    if (!m_pricedByAgents) argv.insert(argv.end(), m_links.at(node).begin(), m_links.at(node).end());
     LAB_TRY(m_lab.startProgram(routerProgram(node), node, argv));
-    return waitUntil("babeld of " + node, 10s, [&] { return connectTo(node); });
-}
-
-bool MeshNet::connectTo(const std::string& node) {
-    const auto connect = [&]() -> Expected<void> {
-        auto socket = routes::BabelSocket::connect(routerPort());
-        if (!socket) return fail(LabErrc::State, std::string(describe(socket.error())));
-        if (!m_pricedByAgents) m_routers.insert_or_assign(node, std::move(*socket));
-        return {};
-    };
-    return inNamespace(m_lab.netns(node), connect).has_value();
+    return waitUntil("babeld of " + node, 10s, [&] {
+        return inNamespace(m_lab.netns(node),
+                           []() -> Expected<void> {
+                               if (routes::BabelSocket::connect(routerPort())) return {};
+                               return fail(LabErrc::State, "nobody listens");
+                           })
+            .has_value();
+    });
 }
 
 void MeshNet::killRouter(const std::string& node) {
-    m_routers.erase(node);
     if (Process* program = m_lab.program(routerProgram(node))) program->signal(SIGKILL);
     m_lab.stopProgram(routerProgram(node));
-}
-
-bool MeshNet::follow(const std::string& node) {
-    const auto router = m_routers.find(node);
-    if (router != m_routers.end()) {
-        if (router->second.read()) return true;
-        m_routers.erase(router);
-    }
-    // babeld hangs up on who does not read for a while.
-    Process* const program = m_lab.program(routerProgram(node));
-    return program != nullptr && program->running() && connectTo(node);
-}
-
-Expected<void> MeshNet::changePrice(const std::string& node, int64_t nanodollars) {
-    m_prices.at(node) = nanodollars;
-    const auto router = m_routers.find(node);
-    if (router == m_routers.end()) return {};  // the next one begins with it
-    for (const std::string& interface : m_links.at(node)) {
-        if (auto asked = router->second.ask(interface, routes::pricedCost(asks(node))); !asked)
-            return fail(LabErrc::Process, node + ": " + std::string(describe(asked.error())));
-    }
-    return {};
 }
 
 MeshNet::Announced MeshNet::announced(const std::string& node) const {
@@ -201,16 +143,6 @@ MeshNet::Announced MeshNet::announced(const std::string& node) const {
     }
     const size_t all = m_links.at(node).size();
     return right == all ? Announced::ItsPrice : silent == all ? Announced::Nothing : Announced::SomethingElse;
-}
-
-std::set<std::string> MeshNet::inUse(const std::string& node) const {
-    std::set<std::string> found;
-    const auto router = m_routers.find(node);
-    if (router == m_routers.end()) return found;
-    for (const auto& [id, route] : router->second.table().routes()) {
-        if (route.installed && m_links.at(node).contains(route.interface)) found.insert(route.interface);
-    }
-    return found;
 }
 
 std::vector<std::string> MeshNet::cheapest(const std::string& from, const std::string& to,

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "app/lab/scenario/scenario.h"
-#include "cartographer/routes/babel_socket.h"
 #include "core/money.h"
 
 namespace netpas::lab {
@@ -30,11 +29,9 @@ public:
     using Prices = std::map<std::string, int64_t>;
     MeshNet(Lab& lab, Prices prices) : m_lab(lab), m_prices(std::move(prices)) {}
 
-    // Among the topology's routers: its own routes go, babeld's come, and the lab sets the prices.
-    Expected<void> start();
-    // Among its hosts, with links that are made here, each end named after the other one, and with addresses of the mesh; their ways to their ISP stay.
+    // Among the topology's hosts, with links that are made here, each end named after the other one, and with addresses of the mesh; their ways to their ISP stay.
     // The nodes' own agents set Babel's costs.
-    Expected<void> startAmongHosts(const std::vector<Hop>& links);
+    Expected<void> start(const std::vector<Hop>& links);
     [[nodiscard]] const Prices& prices() const { return m_prices; }
     [[nodiscard]] Money asks(const std::string& node) const;
     [[nodiscard]] const std::set<std::string>& neighbours(const std::string& node) const { return m_links.at(node); }
@@ -46,15 +43,11 @@ public:
     // A babeld that is killed with SIGKILL, and a new one.
     void killRouter(const std::string& node);
     Expected<void> startRouter(const std::string& node);
-    // Through the local interface of the babeld that runs, one interface at a time; where agents set prices, it is only noted.
-    Expected<void> changePrice(const std::string& node, int64_t nanodollars);
+    // What its agent is to be told, from now on the price by which ways are judged.
+    void notePrice(const std::string& node, int64_t nanodollars) { m_prices.at(node) = nanodollars; }
     // The link between the two loses its carrier.
     Expected<void> setLink(const Hop& ends, bool up);
-    // Takes what babeld has said. False: none runs there now.
-    bool follow(const std::string& node);
-    // The neighbours that installed routes of this node go through, as babeld says.
-    [[nodiscard]] std::set<std::string> inUse(const std::string& node) const;
-    // The same, as the kernel's tables say.
+    // The neighbours that routes of this node go through, as the kernel's tables say.
     Expected<std::set<std::string>> nextHops(const std::string& node) const;
 
     // What the node's neighbours have last heard from its babeld, each by its own one, that sending to it costs: what its price demands, or nothing at all.
@@ -79,12 +72,10 @@ public:
     Expected<void> lose(unsigned of1000);
 
 private:
-    bool connectTo(const std::string& node);
     Expected<uint64_t> counter(const std::string& at, const std::string& name) const;
     Expected<std::string> inNode(const std::string& node, std::vector<std::string> argv,
                                  const std::string& input = {}) const;
     [[nodiscard]] int64_t costOf(const std::vector<std::string>& way) const;
-    Expected<void> startRouters();
     Expected<void> makeHosts();
     Expected<void> makeLink(size_t number, const Hop& ends);
     // IPv4's or IPv6's routes of babeld, by destination, and where they go.
@@ -93,9 +84,7 @@ private:
     Lab& m_lab;
     Prices m_prices;
     std::map<std::string, std::vector<IpAddress>> m_addresses;  // of each node, IPv4 first
-    bool m_pricedByAgents = false;
     std::map<std::string, std::set<std::string>> m_links;
-    std::map<std::string, routes::BabelSocket> m_routers;
 };
 
 }  // namespace netpas::lab

@@ -77,12 +77,7 @@ Money MeshBank::receivedBy(const MeshNode& node) const {
 }
 
 MeshNode::MeshNode(Lab& lab, std::string name, uint8_t seed, MeshBank& bank, MeshNodeHome& home)
-    : m_lab(lab),
-      m_name(std::move(name)),
-      m_identity(Identity::fromSeed({seed})),
-      m_bank(bank),
-      m_home(home),
-      m_clock(home) {}
+    : m_lab(lab), m_name(std::move(name)), m_identity(Identity::fromSeed({seed})), m_bank(bank), m_home(home) {}
 
 MeshNode::~MeshNode() {
     m_bank.leave(*this);
@@ -117,7 +112,7 @@ Expected<void> MeshNode::open(const books::EngineOptions& options) {
         return {};
     }));
     auto engine =
-        books::Engine::open({m_home.documents, m_clock, m_identity,
+        books::Engine::open({m_home.documents, systemClock(), m_identity,
                              [this](const PublicKey& to, const Bytes& datagram) { send(to, datagram); },
                              [this](const books::SettlementOrder& order) { m_bank.pay(key(), order); },
                              [this](const agreement::Terms& terms) -> std::optional<agreement::RefuseReason> {

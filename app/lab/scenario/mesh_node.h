@@ -50,11 +50,10 @@ private:
     uint64_t m_contradictions = 0;
 };
 
-// What of a node outlives it, and what it may be wrong about.
+// What of a node outlives it.
 struct MeshNodeHome {
     store::MemoryDocuments documents;
-    Money asks;                          // per kB, upstream; offers below it are refused
-    std::chrono::seconds clockIsOff{0};  // its wall clock
+    Money asks;  // per kB, upstream; offers below it are refused
 };
 
 class MeshNode {
@@ -81,12 +80,6 @@ private:
         IpAddress address;  // of its end of the link, where messages go
         tun::NeighbourMeter meter;
     };
-    struct OwnClock final : Clock {
-        explicit OwnClock(const MeshNodeHome& home) : of(home) {}
-        [[nodiscard]] SystemTime now() const override { return systemClock().now() + of.clockIsOff; }
-        [[nodiscard]] SteadyTime steady() const override { return systemClock().steady(); }
-        const MeshNodeHome& of;
-    };
     MeshNode(Lab& lab, std::string name, uint8_t seed, MeshBank& bank, MeshNodeHome& home);
     Expected<void> open(const books::EngineOptions& options);
     void send(const PublicKey& to, const Bytes& datagram);
@@ -98,7 +91,6 @@ private:
     Identity m_identity;
     MeshBank& m_bank;
     MeshNodeHome& m_home;
-    OwnClock m_clock;
     std::unique_ptr<tun::Forwarding> m_forwarding;
     tun::ForwardingState m_state;
     std::vector<Neighbour> m_neighbours;  // as in m_state

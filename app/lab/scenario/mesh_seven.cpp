@@ -44,7 +44,7 @@ public:
 
 private:
     Expected<void> begin() {
-        LAB_TRY(m_net.startAmongHosts(sevenLinks));
+        LAB_TRY(m_net.start(sevenLinks));
         LAB_TRY(m_net.countPassed());
         LAB_TRY(m_homes.start());
         LAB_TRY(awaitRoutes("routes"));
@@ -220,7 +220,7 @@ private:
 
     // f gets dear: routes go elsewhere, bought at the price of who is there.
     Expected<void> priceChange() {
-        LAB_TRY(m_net.changePrice("f", 700));
+        m_net.notePrice("f", 700);
         LAB_TRY(m_homes.setPrice("f"));
         m_context.say("f asks 700 n$ a kB from now on");
         LAB_TRY(awaitAnnounced("f", MeshNet::Announced::ItsPrice));
