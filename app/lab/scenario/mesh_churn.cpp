@@ -83,7 +83,8 @@ private:
     // What an owner says to a household that may be away: again and again until it has heard.
     Expected<void> insist(const std::string& what, std::function<Expected<void>()> say, int times = 120) {
         const auto said = say();
-        if (said || times == 0) return said;
+        if (said) return {};
+        if (times == 0) return fail(LabErrc::Timeout, what + " could not be said: " + said.error().text);
         later(500ms, [this, what, say = std::move(say), times] { return insist(what, say, times - 1); });
         return {};
     }
