@@ -17,6 +17,7 @@ namespace {
 
 struct Given {
     std::string id, neighbour, direction, perKb, limit, lifetime;
+    uint32_t ended = 100;
     std::string upstream, downstream, accept, automatic, mostUpstream, mostDownstream, credit, payAt, closeAt, interval,
         notice;
 };
@@ -174,8 +175,8 @@ void printOne(const json& one) {
     if (textAt(one, "state") == "asked") print("  next: netpas agreements accept " + textAt(one, "id") + "\n");
 }
 
-Exit list(const Client& client, Output output) {
-    const auto answer = client.call("GET", "/v1/agreements");
+Exit list(const Client& client, Output output, const Given& given) {
+    const auto answer = client.call("GET", "/v1/agreements?limit=" + std::to_string(given.ended));
     if (!answer) return report(answer.error(), output);
     if (output.json) return printJson(answer->body), Exit::Ok;
     Rows rows{{"ID", "NEIGHBOUR", "ROLE", "DIRECTION", "PRICE/KB", "STATE", "PROMISED", "MEASURED", "VERIFIED",
@@ -253,11 +254,14 @@ void addNeighbourVerbs(CLI::App& app, Action& chosen) {
 
     CLI::App* const all = app.add_subcommand("agreements", "what was agreed with neighbours about forwarding");
     all->require_subcommand(0, 1);
-    all->callback([&chosen, all] {
-        if (all->get_subcommands().empty()) chosen = list;
+    const auto shown = [given](const Client& client, Output output) { return list(client, output, *given); };
+    all->callback([&chosen, all, shown] {
+        if (all->get_subcommands().empty()) chosen = shown;
     });
-    addVerb(*all, chosen, "list", "those that run, and the last hundred that have ended",
-            [](const Client& client, Output output) { return list(client, output); });
+    addVerb(*all, chosen, "list", "those that run, and the last that have ended", shown)
+        ->add_option("--limit", given->ended, "at most so many that have ended")
+        ->check(CLI::Range(1, 10000))
+        ->capture_default_str();
     CLI::App* const ask =
         addVerb(*all, chosen, "offer", "pay a neighbour for forwarding",
                 [given](const Client& client, Output output) { return offer(client, output, *given); });

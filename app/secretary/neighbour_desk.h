@@ -133,7 +133,9 @@ public:
     [[nodiscard]] tl::expected<void, ApiFailure> end(const books::AgreementId& id);
     // It does not deliver what it claims: what is bought from it ends.
     void undelivered(const PublicKey& neighbour);
-    [[nodiscard]] std::vector<AgreementView> agreements() const;  // that run, then the last hundred
+    static constexpr size_t endedShown = 100;
+    // That run, then the last of those that have ended.
+    [[nodiscard]] std::vector<AgreementView> agreements(size_t ended = endedShown) const;
     [[nodiscard]] std::optional<AgreementView> find(const books::AgreementId& id) const;
     [[nodiscard]] std::vector<NeighbourView> neighbours() const;
     [[nodiscard]] const channel::MeshLinks& links() const { return m_links; }

@@ -10,8 +10,6 @@ using books::State;
 
 namespace {
 
-constexpr ptrdiff_t mostEnded = 100;
-
 Money positive(Money amount) { return std::max(amount, Money::zero()); }
 
 }  // namespace
@@ -74,14 +72,15 @@ AgreementView NeighbourDesk::viewOf(const Asked& asked) const {
     return view;
 }
 
-std::vector<AgreementView> NeighbourDesk::agreements() const {
+std::vector<AgreementView> NeighbourDesk::agreements(size_t ended) const {
     std::vector<AgreementView> all;
     for (const auto& [id, one] : m_engine->agreements()) all.push_back(viewOf(one));
     std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.since > b.since; });
     // Those that are over fill the page up.
     const auto over =
         std::stable_partition(all.begin(), all.end(), [](const auto& one) { return one.state != "ended"; });
-    if (all.end() - over > mostEnded) all.erase(over + mostEnded, all.end());
+    const auto most = static_cast<ptrdiff_t>(std::min(ended, all.size()));
+    if (all.end() - over > most) all.erase(over + most, all.end());
     std::vector<AgreementView> waiting;
     for (const auto& [id, asked] : m_asked) waiting.push_back(viewOf(asked));
     all.insert(all.begin(), waiting.begin(), waiting.end());

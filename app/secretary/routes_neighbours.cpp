@@ -1,5 +1,6 @@
 // /v1/neighbours and /v1/agreements: who is on the links, and what was agreed with them. Offers are requests like payments, which decide in the end;
 // what this node sells, and whether it buys by itself, is its owner's.
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "app/secretary/neighbour_json.h"
@@ -40,9 +41,18 @@ void set(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     reply(answer(meshSettingsJson(*settings)));
 }
 
-void list(const SecretaryState& state, const ApiCall&, const Reply& reply) {
+void list(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
+    constexpr size_t mostShown = 10'000;
+    size_t ended = NeighbourDesk::endedShown;
+    if (const std::string text = call.queryValue("limit"); !text.empty()) {
+        const auto read = std::from_chars(text.data(), text.data() + text.size(), ended);
+        if (read.ec != std::errc() || read.ptr != text.data() + text.size() || ended == 0 || ended > mostShown)
+            return reply(
+                refusal(400, "INVALID_ARGUMENT", "limit must be from 1 to 10000", "leave it out for the last 100"));
+    }
     json all = json::array();
-    for (const AgreementView& view : state.neighbours->agreements()) all.push_back(agreementJson(view, state.contacts));
+    for (const AgreementView& view : state.neighbours->agreements(ended))
+        all.push_back(agreementJson(view, state.contacts));
     reply(answer({{"agreements", std::move(all)}, {"currency", "USD"}}));
 }
 

@@ -349,6 +349,9 @@ private slots:
         }
         QCOMPARE(world[0].active(), size_t{1});
         QVERIFY(world[0].desk->agreements().size() >= 4);
+        const auto shown = world[0].desk->agreements(2);  // and those that run
+        QCOMPARE(shown.size(), size_t{3});
+        QVERIFY(shown[0].state == "active" && shown[2].state == "ended");
     }
 
     // Lifetimes are durations: whoever pays has packets forwarded, whatever the wall clock says.

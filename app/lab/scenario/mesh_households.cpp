@@ -122,7 +122,7 @@ Expected<void> MeshHouseholds::learnNames() {
 
 Expected<void> MeshHouseholds::look() {
     for (const auto& [node, price] : m_net.prices()) {
-        auto said = netpas(m_lab, node, {"agreements"});
+        auto said = netpas(m_lab, node, {"agreements", "list", "--limit", "10000"});
         if (!said) return tl::unexpected(said.error());
         m_agreements[node] = said->value("agreements", Json::array());
     }
