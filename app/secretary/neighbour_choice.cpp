@@ -22,9 +22,9 @@ constexpr std::chrono::seconds unusedFor{60};
 
 const books::Agreement* NeighbourDesk::running(const PublicKey& neighbour, Direction direction, bool buying) const {
     const books::Agreement* found = nullptr;
-    for (const auto& [id, one] : m_engine->agreements()) {
-        if (one.buying != buying || !one.running() || one.terms.direction != direction || one.peer() != neighbour)
-            continue;
+    for (const books::AgreementId& id : m_engine->with(neighbour)) {
+        const books::Agreement& one = m_engine->agreements().at(id);
+        if (one.buying != buying || !one.running() || one.terms.direction != direction) continue;
         // An offer that waits for its answer stands before what it is to replace.
         if (found == nullptr || one.state == State::Offered) found = &one;
     }

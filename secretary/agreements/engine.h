@@ -107,6 +107,8 @@ public:
     [[nodiscard]] std::chrono::nanoseconds left(const AgreementId& id) const;
     [[nodiscard]] const std::map<AgreementId, Agreement>& agreements() const { return m_agreements; }
     [[nodiscard]] const std::map<PublicKey, Pair>& pairs() const { return m_pairs; }
+    // That have not ended.
+    [[nodiscard]] const std::set<AgreementId>& with(const PublicKey& peer) const;
     [[nodiscard]] bool broken() const { return m_broken; }
 
 private:
@@ -136,8 +138,6 @@ private:
     void sayTo(const PublicKey& to, const agreement::Message& message);
     Pair& pairOf(const PublicKey& peer);
     [[nodiscard]] Going& going(const Agreement& one);
-    // That have not ended.
-    [[nodiscard]] const std::set<AgreementId>& with(const PublicKey& peer) const;
     void endGoing(const Agreement& one);
     [[nodiscard]] Agreement* find(const AgreementId& id, const PublicKey& peer);
     // The one that is running, or ending, in that flow.
@@ -168,6 +168,7 @@ private:
     void order(const Pair& pair);
     void sayPaying(const Pair& pair);
     [[nodiscard]] Money exposure(const Pair& pair) const;
+    [[nodiscard]] bool receivedUnder(Agreement& one, uint32_t number, Money amount);
 
     Ports m_ports;
     EngineOptions m_options;

@@ -61,14 +61,20 @@ void Engine::settle(Pair& pair) {
     }
     const Money amount = due(pair.mine, pair.theirs);
     if (amount <= Money::zero() || now < at.again) return;
-    Agreement* newest = nullptr;
     Money threshold = m_options.smallest;
-    for (auto& [id, one] : m_agreements) {
-        if (!one.buying || one.peer() != pair.peer || one.number == 0) continue;
-        if (newest == nullptr || one.since >= newest->since) newest = &one;
-        if (one.state == State::Active) threshold = std::max(threshold, one.terms.payAt);
+    for (const AgreementId& id : with(pair.peer)) {
+        const Agreement& one = m_agreements.at(id);
+        if (one.buying && one.number > 0 && one.state == State::Active)
+            threshold = std::max(threshold, one.terms.payAt);
     }
-    if (newest == nullptr || amount < threshold) return;
+    if (amount < threshold) return;
+    // All that are remembered are looked at only when there is something to pay.
+    Agreement* newest = nullptr;
+    for (auto& [id, one] : m_agreements) {
+        if (!one.buying || one.number == 0 || one.peer() != pair.peer) continue;
+        if (newest == nullptr || one.since >= newest->since) newest = &one;
+    }
+    if (newest == nullptr) return;
     pair.paying = Settlement{newest->terms.id, ++newest->payments, amount};
     if (!keep({newest}, &pair)) return;
     order(pair);
@@ -106,23 +112,31 @@ void Engine::paymentEnded(const payments::PaymentId& id, bool posted) {
 
 bool Engine::paymentReceived(const payments::PaymentId& id, Money amount) {
     if (m_broken || amount <= Money::zero()) return false;
+    // Most often it is the next one of somebody.
+    for (auto& [agreementId, one] : m_agreements) {
+        if (!one.buying && paymentId(agreementId, one.payments + 1) == id)
+            return receivedUnder(one, one.payments + 1, amount);
+    }
     for (auto& [agreementId, one] : m_agreements) {
         if (one.buying) continue;
         // From behind as well: the same payment may be told again.
         const uint32_t first = one.payments - std::min(one.payments, numbersAhead);
         for (uint32_t number = first + 1; number <= one.payments + numbersAhead; ++number) {
             if (paymentId(agreementId, number) != id) continue;
-            if (number <= one.payments) return true;
-            one.payments = number;
-            Pair& pair = pairOf(one.peer());
-            pair.theirs.paid = plus(pair.theirs.paid, amount);
-            Paying& at = m_paying[pair.peer];
-            at.announced = {};
-            at.heldUntil = {};
-            return keep({&one}, &pair);
+            return number <= one.payments || receivedUnder(one, number, amount);
         }
     }
     return false;
+}
+
+bool Engine::receivedUnder(Agreement& one, uint32_t number, Money amount) {
+    one.payments = number;
+    Pair& pair = pairOf(one.peer());
+    pair.theirs.paid = plus(pair.theirs.paid, amount);
+    Paying& at = m_paying[pair.peer];
+    at.announced = {};
+    at.heldUntil = {};
+    return keep({&one}, &pair);
 }
 
 tl::expected<void, Ignored> Engine::onPaying(Agreement& one, const agreement::Paying& paying) {
