@@ -20,6 +20,10 @@ constexpr const char* placeKind = "mesh-neighbour";
 constexpr const char* originKind = "mesh-origin";
 constexpr std::chrono::milliseconds tickEvery{500};
 constexpr std::chrono::seconds advertEvery{5}, advertLife{20};
+// Where many come or go at once the agent is told of the first, then of those who came meanwhile: each time costs it the more, the more there are.
+constexpr std::chrono::milliseconds gatherFor{400};
+constexpr std::chrono::milliseconds togetherFor{
+    20};                                           // messages, each of which may change for whom something is forwarded
 constexpr std::chrono::seconds rememberedFor{60};  // where a partner was before a restart
 constexpr std::chrono::seconds askedFor{20};       // an offer that is not repeated is none any more
 constexpr size_t mostAsked = 64;
@@ -183,9 +187,11 @@ void NeighbourDesk::hearAdvert(const channel::MeshHeard& heard) {
         return link.interface == heard.interface && (link.link == heard.link || link.address == heard.from);
     });
     if (mine) return refuse(describe(AdvertRefusal::Claimed));
+    const KnownNeighbour* const there = m_table.at(heard.interface, heard.link);
+    const auto before = there == nullptr ? std::nullopt : std::optional(there->place);
     const auto known = m_table.hear(heard.interface, heard.link, heard.from, heard.bytes);
     if (!known) return refuse(describe(known.error()));
-    forwardSoon();  // whoever is new is counted from then on
+    if (before != (*known)->place) forwardSoon();  // whoever is new is counted from then on
 }
 
 void NeighbourDesk::hearMessage(const channel::MeshHeard& heard) {
@@ -300,7 +306,7 @@ bool NeighbourDesk::canBePaid() const { return m_ports.receivesAt() != IspId{0} 
 // Messages that come together change it once.
 void NeighbourDesk::forwardSoon() {
     if (m_forwardTimer != 0) return;
-    m_forwardTimer = m_ports.timers.after(std::chrono::milliseconds(0), whileAlive([this] { forward(); }));
+    m_forwardTimer = m_ports.timers.after(togetherFor, whileAlive([this] { forward(); }));
 }
 
 void NeighbourDesk::forward() {
@@ -314,26 +320,37 @@ void NeighbourDesk::forward() {
         left = std::max(left, std::chrono::ceil<std::chrono::seconds>(m_engine->left(id)));
     }
     std::map<PublicKey, std::pair<channel::MeshNeighbour, SteadyTime>> next;
-    bool changed = !m_toldAgent;
+    const auto perKb = canBePaid() ? m_asking.upstream : std::nullopt;
+    // Whom something is forwarded for, or was, is never kept waiting.
+    bool urgent = !m_toldAgent || perKb != m_toldPrice, changed = urgent;
+    const auto passes = [](const channel::MeshNeighbour& one) { return one.paysUpstream || one.paysDownstream; };
     for (const auto& [key, known] : m_table.all()) {
         const books::Standing standing = m_engine->standing(key);
-        const bool pays = standing.paysUpstream || standing.paysDownstream;
-        channel::MeshNeighbour one{known.place.interface,   known.place.link,
-                                   {known.place.address},   standing.paysUpstream,
-                                   standing.paysDownstream, pays ? static_cast<uint32_t>(lefts[key].count()) : 0};
+        channel::MeshNeighbour one{known.place.interface, known.place.link,        {known.place.address},
+                                   standing.paysUpstream, standing.paysDownstream, 0};
+        const bool pays = passes(one);
+        if (pays) one.seconds = static_cast<uint32_t>(lefts[key].count());
         if (known.place.address4) one.nextHops.push_back(*known.place.address4);
         const SteadyTime until = now + std::chrono::seconds(one.seconds);
         const auto told = m_told.find(key);
         constexpr std::chrono::seconds worthTelling{2};
-        changed = changed || told == m_told.end() || told->second.first.interface != one.interface ||
-                  told->second.first.link != one.link || told->second.first.nextHops != one.nextHops ||
-                  told->second.first.paysUpstream != one.paysUpstream ||
-                  told->second.first.paysDownstream != one.paysDownstream ||
-                  (pays && until > told->second.second + worthTelling);
+        const bool other = told == m_told.end() || told->second.first.interface != one.interface ||
+                           told->second.first.link != one.link || told->second.first.nextHops != one.nextHops ||
+                           told->second.first.paysUpstream != one.paysUpstream ||
+                           told->second.first.paysDownstream != one.paysDownstream ||
+                           (pays && until > told->second.second + worthTelling);
+        changed = changed || other;
+        urgent = urgent || (other && (pays || (told != m_told.end() && passes(told->second.first))));
         next.emplace(key, std::pair(std::move(one), until));
     }
-    const auto perKb = canBePaid() ? m_asking.upstream : std::nullopt;
-    if (!changed && next.size() == m_told.size() && perKb == m_toldPrice) return;
+    for (const auto& [key, told] : m_told) {
+        if (next.contains(key)) continue;
+        changed = true;
+        urgent = urgent || passes(told.first);
+    }
+    // Else the next tick tells it.
+    if (!changed || (!urgent && m_toldAt != SteadyTime{} && now - m_toldAt < gatherFor)) return;
+    m_toldAt = now;
     m_toldAgent = true;
     m_told = std::move(next);
     m_toldPrice = perKb;

@@ -232,6 +232,7 @@ private:
     SteadyTime m_nextAdvert{};
     bool m_agentThere = false;
     bool m_toldAgent = false;
+    SteadyTime m_toldAt{};
     Timers::Id m_timer = 0, m_forwardTimer = 0;
     std::shared_ptr<bool> m_alive;
 };

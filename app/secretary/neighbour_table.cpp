@@ -124,27 +124,37 @@ tl::expected<const KnownNeighbour*, AdvertRefusal> NeighbourTable::hear(const st
     if (!agreement::verifyAdvert(datagram, advert->key)) return tl::unexpected(AdvertRefusal::Forged);
     follow(*advert);
     // Whoever had one of these addresses before is silent.
-    std::erase_if(m_all, [&](const auto& item) {
-        return item.first != advert->key && item.second.place.interface == interface && item.second.place.link == link;
-    });
+    if (const auto before = m_at.find({interface, link}); before != m_at.end() && before->second != advert->key)
+        m_all.erase(before->second);
     KnownNeighbour& known = m_all[advert->key];
+    leave(known.place);
     known.place = {advert->key, interface, link, from, advert->address4, advert->isp};
+    m_at.insert_or_assign({interface, link}, advert->key);
     known.advert = *advert;
     known.heard = m_clock.steady();
     known.until = known.heard + advert->lifetime;
     return &known;
 }
 
+void NeighbourTable::leave(const NeighbourPlace& place) {
+    const auto at = m_at.find({place.interface, place.link});
+    if (at != m_at.end() && at->second == place.key) m_at.erase(at);
+}
+
 void NeighbourTable::remember(const NeighbourPlace& place, std::chrono::seconds patience) {
-    if (m_all.size() >= most || place.key == m_self) return;
+    if (m_all.size() >= most || place.key == m_self || m_all.contains(place.key)) return;
+    if (!m_at.try_emplace({place.interface, place.link}, place.key).second) return;
     const SteadyTime now = m_clock.steady();
-    m_all.try_emplace(place.key, KnownNeighbour{place, {}, now, now + patience});
+    m_all.emplace(place.key, KnownNeighbour{place, {}, now, now + patience});
 }
 
 void NeighbourTable::forgetSilent(const std::vector<PublicKey>& needed) {
     const SteadyTime now = m_clock.steady();
     std::erase_if(m_all, [&](const auto& item) {
-        return now >= item.second.until && std::find(needed.begin(), needed.end(), item.first) == needed.end();
+        if (now < item.second.until || std::find(needed.begin(), needed.end(), item.first) != needed.end())
+            return false;
+        leave(item.second.place);
+        return true;
     });
 }
 
@@ -154,10 +164,8 @@ const KnownNeighbour* NeighbourTable::find(const PublicKey& key) const {
 }
 
 const KnownNeighbour* NeighbourTable::at(const std::string& interface, const LinkAddress& link) const {
-    for (const auto& [key, one] : m_all) {
-        if (one.place.interface == interface && one.place.link == link) return &one;
-    }
-    return nullptr;
+    const auto at = m_at.find({interface, link});
+    return at == m_at.end() ? nullptr : find(at->second);
 }
 
 }  // namespace netpas::secretaryd

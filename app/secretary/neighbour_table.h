@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -86,10 +87,13 @@ private:
                                                          const LinkAddress& link, const IpAddress& from) const;
     [[nodiscard]] bool isClaimed(const agreement::Advert& advert, const std::string& interface) const;
     void follow(const agreement::Advert& advert);
+    using Spot = std::pair<std::string, LinkAddress>;  // an interface, and a link-layer address there
+    void leave(const NeighbourPlace& place);
 
     const Clock& m_clock;
     PublicKey m_self;
     std::map<PublicKey, KnownNeighbour> m_all;
+    std::map<Spot, PublicKey> m_at;    // of the same; nobody shares a spot
     std::map<PublicKey, Runs> m_runs;  // also of those who are silent: what they said may be said again
 };
 

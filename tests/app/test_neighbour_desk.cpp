@@ -59,6 +59,7 @@ struct Node {
     Identity me;
     store::MemoryDocuments documents;
     channel::SetMesh filter;
+    int tellings = 0;                                  // of it
     std::map<LinkAddress, channel::MeshCount> counts;  // of who is in the filter
     std::unique_ptr<NeighbourDesk> desk;
     bool canPay = true, canBePaid = true;
@@ -153,6 +154,7 @@ void Node::start() {
                              [this](const channel::MeshSay& said) { world.said(*this, said); },
                              [this](const channel::SetMesh& all) {
                                  filter = all;
+                                 ++tellings;
                                  for (const channel::MeshNeighbour& one : all.neighbours)
                                      counts.try_emplace(one.link, channel::MeshCount{mesh, one.link, 0, 0, 0, 0, 0, 0});
                              },
@@ -334,6 +336,39 @@ private slots:
         node.canBePaid = false;
         world.run(1s);
         QVERIFY(!node.filter.perKb);
+    }
+
+    void manyWhoComeAtOnceAreToldTogetherAndNobodyWaitsForThem() {
+        World world(2);
+        Node &buyer = world[0], &seller = world[1];
+        QVERIFY(seller.desk->set(sells("0.000001")));
+        QVERIFY(buyer.desk->set(buys(MeshBuys::Best)));
+        world.run(10s);
+        QVERIFY(seller.lets(buyer, true));
+        const int before = seller.tellings;
+        constexpr uint8_t many = 100;
+        for (uint8_t i = 0; i < many; ++i) {
+            const Identity who = Identity::fromSeed({9, i});
+            agreement::Advert advert;
+            advert.key = who.publicKey();
+            advert.run = 1;
+            advert.number = 1;
+            advert.issued = world.clock.now();
+            advert.lifetime = 60s;
+            advert.link = {2, 9, 0, 0, 0, i};
+            advert.address = *IpAddress::parse("fe80::9:" + std::to_string(i + 1));
+            seller.desk->heard({mesh, advert.link, advert.address, sign(advert, who)});
+            world.timers.run(20ms);
+            if (i == 0) QCOMPARE(seller.filter.neighbours.size(), size_t{2});  // the first at once
+            if (i == many / 2) {
+                QVERIFY(seller.lets(buyer, true));
+                QVERIFY(seller.desk->end(seller.only()->terms.id));
+                QVERIFY(!seller.lets(buyer, true));
+            }
+        }
+        QVERIFY2(seller.tellings - before < 15, std::to_string(seller.tellings - before).c_str());
+        world.timers.run(1s);
+        QCOMPARE(seller.filter.neighbours.size(), size_t{many + 1});
     }
 
     void anAgreementIsRenewedBeforeItEnds() {

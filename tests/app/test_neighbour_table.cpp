@@ -66,6 +66,25 @@ private slots:
         QVERIFY(air.table.find(ann.publicKey()) != nullptr);  // something was agreed
         air.table.forgetSilent({});
         QVERIFY(air.table.find(ann.publicKey()) == nullptr);
+        QVERIFY(air.table.at(mesh, link(2)) == nullptr);
+    }
+
+    void whoMovesIsFoundWhereItIs() {
+        Air air;
+        QVERIFY(!air.hear(air.advert(ann, 2), ann, 2));
+        air.clock.advance(30s);
+        QVERIFY(!air.hear(air.advert(ann, 3), ann, 3));
+        QVERIFY(air.table.at(mesh, link(2)) == nullptr);
+        QVERIFY(air.table.at(mesh, link(3)) == air.table.find(ann.publicKey()));
+        // Another one in its place, when it is silent.
+        air.clock.advance(30s);
+        QVERIFY(!air.hear(air.advert(bob, 3), bob, 3));
+        QVERIFY(air.table.find(ann.publicKey()) == nullptr);
+        QVERIFY(air.table.at(mesh, link(3)) == air.table.find(bob.publicKey()));
+        air.table.remember({ann.publicKey(), mesh, link(3), address(3), {}, {}}, 60s);
+        QVERIFY(air.table.find(ann.publicKey()) == nullptr);
+        air.table.remember({ann.publicKey(), mesh, link(4), address(4), {}, {}}, 60s);
+        QVERIFY(air.table.at(mesh, link(4)) == air.table.find(ann.publicKey()));
     }
 
     void anotherAddressThanItsOwnIsRefused() {
