@@ -7,6 +7,8 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <map>
 #include <optional>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "app/agent/link_offload.h"
@@ -29,7 +31,19 @@ constexpr std::chrono::milliseconds mostOften{100};   // looks at the counters; 
 constexpr size_t mostWaiting = 2048;                  // of those messages
 constexpr int mostAtOnce = 256;                       // datagrams before others have their turn
 constexpr uint8_t advertKind = 1, firstOther = 9;
-constexpr MeshFlood::Rate adverts{4, 64}, messages{64, 1024}, others{64, 512};
+// Who is a neighbour already is not forgotten because strangers flood, nor because there are hundreds.
+constexpr MeshFlood::Rate adverts{4, 256}, strangers{4, 64}, messages{64, 1024}, others{64, 512};
+
+// Somebody goes, or has other next hops than before.
+bool losesCounters(const std::vector<tun::ForwardingNeighbour>& before,
+                   const std::vector<tun::ForwardingNeighbour>& after) {
+    std::map<std::pair<std::string_view, LinkAddress>, const tun::ForwardingNeighbour*> there;
+    for (const tun::ForwardingNeighbour& one : after) there[{one.interface, one.link}] = &one;
+    return std::any_of(before.begin(), before.end(), [&](const tun::ForwardingNeighbour& one) {
+        const auto at = there.find({one.interface, one.link});
+        return at == there.end() || at->second->nextHops != one.nextHops;
+    });
+}
 
 }  // namespace
 
@@ -39,6 +53,7 @@ struct Mesh::Impl : std::enable_shared_from_this<Impl> {
         std::unique_ptr<MeshSocket> socket;
         std::optional<asio::posix::stream_descriptor> readable;
         KnownNeighbours known;
+        AddressesOf addresses;  // the same
     };
     struct Right {
         channel::MeshNeighbour said;
@@ -75,7 +90,8 @@ struct Mesh::Impl : std::enable_shared_from_this<Impl> {
     std::vector<Right> rights;
     MeshCounters counters;
     std::map<std::string, Link> links;
-    MeshFlood advertFlood{adverts}, messageFlood{messages}, otherFlood{others};
+    std::set<LinkAddress> neighbours;  // of these rights
+    MeshFlood advertFlood{adverts}, strangerFlood{strangers}, messageFlood{messages}, otherFlood{others};
     std::vector<std::pair<std::string, MeshDatagram>> waiting;  // until the counters have been read
     Heard other;
     channel::MeshLinks told;
@@ -97,8 +113,10 @@ void Mesh::Impl::look() {
         const auto at = links.find(name);
         if (at != links.end() && (!seen || at->second.seen != *seen)) links.erase(at);
         if (seen && !links.contains(name)) open(name, *seen);
-        if (const auto now = links.find(name); now != links.end())
+        if (const auto now = links.find(name); now != links.end()) {
             now->second.known = knownNeighbours(now->second.seen.index);
+            now->second.addresses = byLink(now->second.known);
+        }
     }
     apply();
     tellLinks();
@@ -143,7 +161,8 @@ void Mesh::Impl::heard(const std::string& name, MeshDatagram datagram) {
     const uint8_t kind = datagram.kind();
     if (kind < advertKind) return;
     if (kind == advertKind) {
-        if (advertFlood.mayPass(datagram.link, now))
+        MeshFlood& flood = neighbours.contains(datagram.link) ? advertFlood : strangerFlood;
+        if (flood.mayPass(datagram.link, now))
             ports.tell(channel::MeshHeard{name, datagram.link, datagram.from, std::move(datagram.bytes)});
         return;
     }
@@ -201,9 +220,9 @@ tun::ForwardingState Mesh::Impl::stateNow() const {
                                      valid && said.paysUpstream,
                                      valid && said.paysDownstream,
                                      options.freeBytesPerSecond > 0};
-        static const KnownNeighbours none;
-        for (const IpAddress& hop :
-             nextHopsOf(said.link, said.nextHops, link == links.end() ? none : link->second.known, tun::maxNextHops)) {
+        static const Link none{};
+        const Link& on = link == links.end() ? none : link->second;
+        for (const IpAddress& hop : nextHopsOf(said.link, said.nextHops, on.known, on.addresses, tun::maxNextHops)) {
             if (taken[said.interface].emplace(hop, said.link).second) one.nextHops.push_back(hop);
         }
         next.neighbours.push_back(std::move(one));
@@ -216,13 +235,10 @@ void Mesh::Impl::apply() {
     if (next.neighbours == state.neighbours && next.mesh == state.mesh && next.uplinks == state.uplinks &&
         wrong.empty())
         return;
-    // What leaves the sets is read before and counted on from there.
-    const bool others =
-        !std::equal(next.neighbours.begin(), next.neighbours.end(), state.neighbours.begin(), state.neighbours.end(),
-                    [](const auto& a, const auto& b) {
-                        return a.interface == b.interface && a.link == b.link && a.nextHops == b.nextHops;
-                    });
-    if (others) {
+    // What leaves the sets is read before and counted on from there. Who only comes begins at zero.
+    const bool some = losesCounters(state.neighbours, next.neighbours);
+    const bool others = some || next.neighbours.size() != state.neighbours.size();
+    if (some) {
         if (const auto meters = forwarding->read()) {
             auto changed = counters.changed(state.neighbours, *meters);
             if (!changed.empty()) ports.tell(channel::MeshCounts{forwarding->run(), std::move(changed)});
@@ -233,7 +249,9 @@ void Mesh::Impl::apply() {
     state = std::move(next);
     trouble({});
     if (!others) return;
-    if (const auto meters = forwarding->read()) counters.replaced(state.neighbours, *meters);
+    if (some) {
+        if (const auto meters = forwarding->read()) counters.replaced(state.neighbours, *meters);
+    }
     armCount(gatherFor);
 }
 
@@ -295,8 +313,11 @@ void Mesh::secretaryUp() {
 void Mesh::on(const channel::SetMesh& wanted) {
     const SteadyTime now = m_impl->ports.clock.steady();
     m_impl->rights.clear();
-    for (const channel::MeshNeighbour& one : wanted.neighbours)
+    m_impl->neighbours.clear();
+    for (const channel::MeshNeighbour& one : wanted.neighbours) {
         m_impl->rights.push_back({one, now + std::chrono::seconds(one.seconds)});
+        m_impl->neighbours.insert(one.link);
+    }
     m_impl->apply();
     m_impl->tellLinks();
     // It may have forgotten what it was told: it was locked and opened again.

@@ -80,15 +80,23 @@ KnownNeighbours knownNeighbours(unsigned interface) {
     return std::move(reading.all);
 }
 
+AddressesOf byLink(const KnownNeighbours& known) {
+    AddressesOf all;
+    for (const auto& [address, link] : known) all[link].push_back(address);
+    return all;
+}
+
 std::vector<IpAddress> nextHopsOf(const LinkAddress& neighbour, const std::vector<IpAddress>& claimed,
-                                  const KnownNeighbours& known, size_t most) {
+                                  const KnownNeighbours& known, const AddressesOf& its, size_t most) {
     std::vector<IpAddress> hops;
     for (const IpAddress& address : claimed) {
         const auto at = known.find(address);
         if (at == known.end() || at->second == neighbour) hops.push_back(address);
     }
-    for (const auto& [address, link] : known) {
-        if (link == neighbour && std::find(hops.begin(), hops.end(), address) == hops.end()) hops.push_back(address);
+    if (const auto own = its.find(neighbour); own != its.end()) {
+        for (const IpAddress& address : own->second) {
+            if (std::find(hops.begin(), hops.end(), address) == hops.end()) hops.push_back(address);
+        }
     }
     if (hops.size() > most) hops.resize(most);
     return hops;

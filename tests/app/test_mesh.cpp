@@ -1,9 +1,13 @@
 // The agent's part of agreements with neighbours, on a real link: what is told to the secretary and in which order, floods, the packet filter, rights that end.
 #include <QtTest>
 
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 
 #include "app/agent/mesh.h"
@@ -11,6 +15,7 @@
 #include "app/agent/mesh_flood.h"
 #include "app/agent/next_hops.h"
 #include "app/common/asio_timers.h"
+#include "core/agreement/advert.h"
 #include "tests/tun/private_namespace.h"
 
 using namespace netpas;
@@ -70,6 +75,36 @@ class TestMesh : public QObject {
         for (int i = 0; i < count; ++i)
             done = ::sendto(socket, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to) == 72 &&
                    done;
+        ::close(socket);
+        return m_near.enter() && done;
+    }
+    // Of as many strangers, each with a link-layer address of its own.
+    bool strangersAnnounce(int count) {
+        bool done = m_far.enter();
+        const int socket = ::socket(AF_PACKET, SOCK_RAW, 0);
+        sockaddr_ll there{};
+        there.sll_family = AF_PACKET;
+        there.sll_ifindex = static_cast<int>(::if_nametoindex("there"));
+        for (int i = 0; i < count; ++i) {
+            Writer frame;
+            frame.bytes(LinkAddress{0x33, 0x33, 0x4e, 0x50, 0, 1});
+            frame.bytes(LinkAddress{2, 9, 0, 0, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)});
+            frame.u16(ETH_P_IPV6);
+            frame.u32(6U << 28);
+            frame.u16(8 + 3);
+            frame.u8(IPPROTO_UDP);
+            frame.u8(255);
+            frame.bytes(IpAddress::parse("fe80::9:" + std::to_string(i + 1))->bytes());
+            frame.bytes(IpAddress::parse(agreement::multicastGroup)->bytes());
+            frame.u16(agreement::agreementPort);
+            frame.u16(agreement::agreementPort);
+            frame.u32((8 + 3) << 16);
+            frame.bytes(Bytes{1, 1, 9});
+            const Bytes all = frame.take();
+            done = ::sendto(socket, all.data(), all.size(), 0, reinterpret_cast<sockaddr*>(&there), sizeof there) ==
+                       static_cast<ssize_t>(all.size()) &&
+                   done;
+        }
         ::close(socket);
         return m_near.enter() && done;
     }
@@ -137,6 +172,43 @@ private slots:
         QCOMPARE(counts.back().counts.at(0).arrivedPackets, uint64_t{7});
         QCOMPARE(counts.back().counts.at(0).arrivedBytes, uint64_t{700});
         QVERIFY(counts.back().run != 0);
+    }
+
+    void countersGoOnWhenOthersComeAndGo() {
+        const auto last = [&] { return told<channel::MeshCounts>().back().counts.at(0); };
+        const auto tell = [&](bool another) {
+            channel::SetMesh all{{{"mesh0", farLink, {farAddress}, false, false, 0}}};
+            if (another)
+                all.neighbours.push_back(
+                    {"mesh0", {2, 8, 0, 0, 0, 8}, {*IpAddress::parse("fe80::8")}, false, false, 0});
+            m_told.clear();
+            m_mesh->on(all);
+            return runUntil([&] { return !told<channel::MeshCounts>().empty(); });
+        };
+        QVERIFY(tell(false));
+        const uint64_t before = last().arrivedPackets;
+        QVERIFY(packets(3));
+        QVERIFY(tell(true));
+        QCOMPARE(last().arrivedPackets, before + 3);
+        QVERIFY(packets(4));
+        QVERIFY(tell(false));
+        QCOMPARE(last().arrivedPackets, before + 7);
+    }
+
+    void strangersWhoFloodMakeNobodyForgotten() {
+        m_mesh->on(channel::SetMesh{{{"mesh0", farLink, {farAddress}, false, false, 0}}});
+        (void)runUntil([] { return false; }, 300ms);
+        m_told.clear();
+        QVERIFY(strangersAnnounce(150));
+        QVERIFY(m_there->announce(Bytes{1, 1, 7}));
+        const auto from = [](const channel::MeshHeard& one) { return one.link == farLink; };
+        QVERIFY(runUntil([&] {
+            const auto all = told<channel::MeshHeard>();
+            return std::any_of(all.begin(), all.end(), from);
+        }));
+        const auto all = told<channel::MeshHeard>();
+        const auto strangers = all.size() - static_cast<size_t>(std::count_if(all.begin(), all.end(), from));
+        QVERIFY2(strangers > 0 && strangers < 100, std::to_string(strangers).c_str());
     }
 
     void otherKindsGoToWhoTakesThem() {
@@ -215,9 +287,9 @@ private slots:
         const LinkAddress mine = farLink, other = *parseLink("02:00:00:00:00:09");
         const KnownNeighbours known{
             {address("10.0.0.2"), mine}, {address("10.0.0.9"), other}, {address("fe80::7"), mine}};
-        const auto hops = nextHopsOf(mine, {address("fe80::2"), address("10.0.0.9")}, known, 8);
+        const auto hops = nextHopsOf(mine, {address("fe80::2"), address("10.0.0.9")}, known, byLink(known), 8);
         QCOMPARE(hops, (std::vector{address("fe80::2"), address("10.0.0.2"), address("fe80::7")}));
-        QCOMPARE(nextHopsOf(mine, {address("fe80::2")}, known, 2).size(), size_t{2});
+        QCOMPARE(nextHopsOf(mine, {address("fe80::2")}, known, byLink(known), 2).size(), size_t{2});
         // The kernel knows who sent the packets before.
         QVERIFY(runUntil([&] {
             if (!packets(1)) return false;
