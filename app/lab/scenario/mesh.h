@@ -9,5 +9,6 @@ Scenario meshSevenScenario();
 Scenario meshPricesScenario();
 Scenario meshChurnScenario();
 Scenario meshSpeedtestScenario();
+Scenario manyNeighboursScenario();
 
 }  // namespace netpas::lab

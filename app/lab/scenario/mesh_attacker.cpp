@@ -12,15 +12,8 @@
 #include <cstring>
 
 #include "app/lab/netns.h"
-#include "core/agreement/advert.h"
 
 namespace netpas::lab {
-
-namespace {
-
-constexpr size_t headers = 40 + 8;  // IPv6, UDP
-
-}  // namespace
 
 MeshSpot MeshAttacker::everybody() {
     return {{0x33, 0x33, 0x4e, 0x50, 0x00, 0x01}, *IpAddress::parse(agreement::multicastGroup)};
@@ -50,6 +43,8 @@ Expected<void> MeshAttacker::openIn(const Lab& lab, const std::string& node, con
         here.sll_family = AF_PACKET;
         here.sll_protocol = htons(ETH_P_IPV6);
         here.sll_ifindex = m_index;
+        constexpr int much = 1 << 23;  // whoever works for many looks now and then
+        (void)::setsockopt(m_socket, SOL_SOCKET, SO_RCVBUFFORCE, &much, sizeof much);
         if (m_index == 0 || m_socket < 0 ||
             ::bind(m_socket, reinterpret_cast<const sockaddr*>(&here), sizeof here) != 0)
             return fail(LabErrc::System, node + ": no frames on " + interface);
@@ -57,7 +52,7 @@ Expected<void> MeshAttacker::openIn(const Lab& lab, const std::string& node, con
     });
 }
 
-bool MeshAttacker::say(const MeshSpot& from, const MeshSpot& to, ByteView bytes) const {
+bool MeshAttacker::say(const MeshSpot& from, const MeshSpot& to, ByteView bytes, uint16_t port) const {
     Writer frame;
     frame.bytes(to.link);
     frame.bytes(from.link);
@@ -69,8 +64,8 @@ bool MeshAttacker::say(const MeshSpot& from, const MeshSpot& to, ByteView bytes)
     frame.u8(255);  // never routed
     frame.bytes(from.address.bytes());
     frame.bytes(to.address.bytes());
-    frame.u16(agreement::agreementPort);
-    frame.u16(agreement::agreementPort);
+    frame.u16(port);
+    frame.u16(port);
     frame.u16(size);
     frame.u16(0);  // nobody looks at the checksum
     frame.bytes(bytes);
@@ -78,7 +73,7 @@ bool MeshAttacker::say(const MeshSpot& from, const MeshSpot& to, ByteView bytes)
     return ::send(m_socket, all.data(), all.size(), 0) == static_cast<ssize_t>(all.size());
 }
 
-std::vector<MeshAttacker::Heard> MeshAttacker::overheard() const {
+std::vector<MeshAttacker::Heard> MeshAttacker::heard() const {
     std::vector<Heard> all;
     std::array<uint8_t, 2048> buffer{};
     for (;;) {
@@ -87,14 +82,22 @@ std::vector<MeshAttacker::Heard> MeshAttacker::overheard() const {
         const ByteView frame(buffer.data(), static_cast<size_t>(size));
         if (frame.size() < ETH_HLEN + headers) continue;
         const ByteView packet = frame.subspan(ETH_HLEN);
-        const auto to = IpAddress::fromBytes(packet.subspan(24, 16));
-        if (packet[6] != IPPROTO_UDP || to != everybody().address) continue;
+        if (packet[6] != IPPROTO_UDP) continue;
         Heard heard;
+        std::copy_n(frame.begin(), heard.to.link.size(), heard.to.link.begin());
         std::copy_n(frame.begin() + 6, heard.from.link.size(), heard.from.link.begin());
         heard.from.address = IpAddress::fromBytes(packet.subspan(8, 16)).value_or(IpAddress());
+        heard.to.address = IpAddress::fromBytes(packet.subspan(24, 16)).value_or(IpAddress());
+        heard.port = load16(packet.data() + 42);
         heard.bytes.assign(packet.begin() + headers, packet.end());
         all.push_back(std::move(heard));
     }
+}
+
+std::vector<MeshAttacker::Heard> MeshAttacker::overheard() const {
+    std::vector<Heard> all = heard();
+    std::erase_if(all, [](const Heard& one) { return one.to.address != everybody().address; });
+    return all;
 }
 
 }  // namespace netpas::lab

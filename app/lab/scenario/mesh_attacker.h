@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/lab/lab.h"
+#include "core/agreement/advert.h"
 #include "core/bytes.h"
 #include "core/link_address.h"
 #include "core/net_address.h"
@@ -20,9 +21,11 @@ struct MeshSpot {
 class MeshAttacker {
 public:
     struct Heard {
-        MeshSpot from;
+        MeshSpot from, to;
+        uint16_t port = 0;
         Bytes bytes;
     };
+    static constexpr size_t headers = 40 + 8;  // IPv6, UDP
     // All neighbours on a link.
     [[nodiscard]] static MeshSpot everybody();
     // The number'th of many that are nobody.
@@ -35,8 +38,10 @@ public:
 
     Expected<void> openIn(const Lab& lab, const std::string& node, const std::string& interface);
     // False: the link took no more.
-    bool say(const MeshSpot& from, const MeshSpot& to, ByteView bytes) const;
-    // What others have said to everybody since the last call.
+    bool say(const MeshSpot& from, const MeshSpot& to, ByteView bytes, uint16_t port = agreement::agreementPort) const;
+    // The datagrams of others since the last call, to whomever.
+    [[nodiscard]] std::vector<Heard> heard() const;
+    // … to everybody.
     [[nodiscard]] std::vector<Heard> overheard() const;
 
 private:

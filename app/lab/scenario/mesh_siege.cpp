@@ -1,47 +1,23 @@
 #include "app/lab/scenario/mesh_siege.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 #include <thread>
 #include <utility>
 
 #include "app/lab/command.h"
 #include "app/lab/parties.h"
 #include "app/lab/scenario/mesh_link.h"
-#include "app/lab/scenario/process_tree.h"
 #include "core/agreement/messages.h"
 
 namespace netpas::lab {
 
 using namespace std::chrono_literals;
 
-namespace {
-
-// Processor time in seconds, and resident memory in bytes.
-std::pair<double, double> takenBy(pid_t pid) {
-    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat"), memory("/proc/" + std::to_string(pid) + "/statm");
-    std::string text;
-    std::getline(stat, text);
-    std::istringstream fields(text.substr(std::min(text.rfind(')') + 1, text.size())));
-    std::string skipped;
-    for (int i = 0; i < 11; ++i) fields >> skipped;
-    double user = 0, system = 0, size = 0, resident = 0;
-    fields >> user >> system;
-    memory >> size >> resident;
-    return {(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK)),
-            resident * static_cast<double>(::sysconf(_SC_PAGESIZE))};
-}
-
-}  // namespace
-
 Expected<void> MeshSiege::begin() {
     LAB_TRY(connect());
     LAB_TRY(agree());
     LAB_TRY(known());
-    const Effort before = effort();
+    const ProcessLoad before = effort();
     LAB_TRY(during("quiet", 100, {}, [](int) {}));
     m_quiet = effort();
     m_quiet.seconds -= before.seconds;
@@ -195,14 +171,14 @@ Expected<void> MeshSiege::during(const std::string& attack, int steps, const Nam
     return {};
 }
 
-MeshSiege::Effort MeshSiege::effort() {
-    Effort sum;
+ProcessLoad MeshSiege::effort() {
+    ProcessLoad sum;
     const pid_t agent = m_lab.program(agentProgram("b"))->pid();
     const auto secretary = descendantWith(agent, "--launched");
     for (const pid_t pid : {agent, secretary.value_or(agent)}) {
-        const auto [seconds, bytes] = takenBy(pid);
-        sum.seconds += seconds;
-        sum.bytes += bytes;
+        const ProcessLoad load = loadOf(pid);
+        sum.seconds += load.seconds;
+        sum.bytes += load.bytes;
     }
     return sum;
 }

@@ -9,6 +9,7 @@
 
 #include "app/lab/scenario/mesh_attacker.h"
 #include "app/lab/scenario/mesh_traffic.h"
+#include "app/lab/scenario/process_tree.h"
 #include "app/lab/scenario/scenario.h"
 
 namespace netpas::lab {
@@ -19,11 +20,6 @@ public:
 
 protected:
     using Names = std::vector<std::string>;
-    // Of b's agent with its secretary.
-    struct Effort {
-        double seconds = 0;  // of a processor
-        double bytes = 0;    // of memory
-    };
     // The attacker's address that a has a route through, and what is there.
     static constexpr const char* attackersAddress = "10.99.0.66";
     static constexpr const char* behindAttacker = "198.18.0.66";
@@ -37,7 +33,8 @@ protected:
     void collect();
     Json ask(const std::string& host, const std::string& what);
     Expected<void> waitFor(const std::string& what, const std::function<bool()>& ready);
-    Effort effort();
+    // Of b's agent with its secretary.
+    ProcessLoad effort();
     // The agreement runs, nothing else was bought, all packets passed and count, and nothing has grown without bounds.
     Expected<void> judge();
 
@@ -48,7 +45,7 @@ protected:
     std::map<std::string, MeshSpot> m_spots;           // a's and b's
     std::map<std::string, std::vector<Bytes>> m_said;  // their adverts
     std::string m_agreement;
-    Effort m_quiet;
+    ProcessLoad m_quiet;
 
 private:
     Expected<void> connect();

@@ -1,5 +1,7 @@
 #include "app/lab/scenario/process_tree.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -58,6 +60,20 @@ std::optional<pid_t> descendantWith(pid_t ancestor, const std::string& text) {
         if (line.find(text) != std::string::npos) return pid;
     }
     return std::nullopt;
+}
+
+ProcessLoad loadOf(pid_t pid) {
+    const std::string folder = "/proc/" + std::to_string(pid);
+    const std::string stat = contents(folder + "/stat");
+    std::istringstream fields(stat.substr(std::min(stat.rfind(')') + 1, stat.size()))),
+        memory(contents(folder + "/statm"));
+    std::string skipped;
+    for (int i = 0; i < 11; ++i) fields >> skipped;
+    double user = 0, system = 0, size = 0, resident = 0;
+    fields >> user >> system;
+    memory >> size >> resident;
+    return {(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK)),
+            resident * static_cast<double>(::sysconf(_SC_PAGESIZE))};
 }
 
 }  // namespace netpas::lab

@@ -22,7 +22,7 @@ const std::vector<Scenario>& scenarios() {
         vlcButtonScenario(),        browserButtonScenario(), windowTourScenario(),      windowStoryScenario(),
         paidWebScenario(),          apiAbuseScenario(),      forwardingRulesScenario(), meshAgreementsScenario(),
         meshAttacksScenario(),      lyingRouteScenario(),    meshSevenScenario(),       meshChurnScenario(),
-        meshSpeedtestScenario(),    meshPricesScenario(),
+        meshSpeedtestScenario(),    meshPricesScenario(),    manyNeighboursScenario(),
     };
     return all;
 }
