@@ -86,12 +86,13 @@ private:
         const auto secretary = descendantWith(m_agent, "--launched");
         if (!secretary) return fail(LabErrc::State, "b has no secretary");
         m_secretary = *secretary;
+        LAB_TRY(m_near.openIn(m_lab, "b", meshInterface("b")));
         return openTraffic();
     }
     Expected<void> openTraffic() {
         return inNamespace(m_lab.netns("b"), [&]() -> Expected<void> {
             m_socket = ::socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-            sockaddr_in6 here = socketAddress(IpAddress::parse(MeshCrowd::nodesAddress).value_or(IpAddress()));
+            const sockaddr_in6 here = socketAddress(IpAddress::parse(MeshCrowd::nodesAddress).value_or(IpAddress()));
             if (m_socket < 0 || ::bind(m_socket, reinterpret_cast<const sockaddr*>(&here), sizeof here) != 0)
                 return fail(LabErrc::System, "b: no socket for traffic");
             return {};
@@ -128,9 +129,8 @@ private:
     }
     void sendDue() {
         const std::array<char, MeshCrowd::payload> packet{};
-        std::array<char, MeshCrowd::payload + 1> received{};
-        while (::recv(m_socket, received.data(), received.size(), 0) > 0) {
-        }
+        for (const MeshAttacker::Heard& one : m_near.heard())
+            m_arrived += one.port == MeshCrowd::trafficPort ? one.bytes.size() + MeshAttacker::headers : 0;
         const auto now = std::chrono::steady_clock::now();
         m_lastDue = std::max(m_lastDue, now - 1s);
         const auto each = std::chrono::nanoseconds(1s) / std::max<size_t>(m_crowd.size(), 1);
@@ -223,26 +223,32 @@ private:
                                                       " neighbours are known (" + what + ")");
     }
 
-    // When nothing is on its way any more: both ends' counts, and what was really sent and received.
+    // When nothing is on its way any more. Upstream the truth is what each neighbour has received, downstream what has arrived at b: a link may lose some.
     Expected<void> judge() {
         m_traffic = false;
-        uint64_t error = 0, bytes = 0, agreements = 0;
+        uint64_t error = 0, bytes = 0, agreements = 0, unsent = 0;
+        const auto apart = [](uint64_t a, uint64_t b) { return std::max(a, b) - std::min(a, b); };
         const auto agreed = waitFor("both ends' counts", [&] {
-            error = bytes = agreements = 0;
-            std::map<std::string, const MeshCrowd::Flow*> flows;
+            error = bytes = agreements = unsent = 0;
+            std::map<std::string, const MeshCrowd::Member*> members;
             for (size_t i = 0; i < m_crowd.size(); ++i) {
                 for (const auto* flow : {&m_crowd[i].upstream, &m_crowd[i].downstream})
-                    if (*flow) flows[toHex((*flow)->id)] = &**flow;
+                    if (*flow) members[toHex((*flow)->id)] = &m_crowd[i];
             }
+            uint64_t arrived = 0;
             for (const Json& one : ask("agreements").value("agreements", Json::array())) {
-                const auto at = flows.find(one.value("id", ""));
-                if (at == flows.end() || one.value("state", "") != "active") continue;
-                const uint64_t counted = one.value("bytes", uint64_t{0}), truth = at->second->bytes;
-                error += std::max(counted, truth) - std::min(counted, truth);
-                error += std::max(at->second->counted, truth) - std::min(at->second->counted, truth);
-                bytes += truth;
+                const auto at = members.find(one.value("id", ""));
+                if (at == members.end() || one.value("state", "") != "active") continue;
+                const bool up = one.value("direction", "") == "upstream";
+                const MeshCrowd::Flow& flow = up ? *at->second->upstream : *at->second->downstream;
+                const uint64_t counted = one.value("bytes", uint64_t{0});
+                error += apart(counted, flow.counted) + (up ? apart(counted, flow.bytes) : 0);
+                arrived += up ? 0 : counted;
+                unsent += counted > flow.bytes ? 1U : 0U;
+                bytes += counted;
                 ++agreements;
             }
+            error += apart(arrived, m_arrived);
             return agreements == 2 * m_crowd.size() && error == 0;
         });
         Json& result = m_context.result();
@@ -251,6 +257,7 @@ private:
         result["debt_error_bytes"] = error;
         result["ended"] = m_crowd.ended();
         m_context.expect(agreed && bytes > 0, "both ends have not counted the same");
+        m_context.expect(unsent == 0, "more was counted than was sent");
         m_context.expect(m_crowd.ended() == 0, "agreements have ended");
         return {};
     }
@@ -258,9 +265,11 @@ private:
     ScenarioContext& m_context;
     Lab& m_lab;
     MeshCrowd m_crowd;
+    MeshAttacker m_near;  // says nothing: what really arrives at b
     std::vector<size_t> m_sizes{8, 64, 512};
     std::chrono::duration<double> m_seconds{30};
     std::chrono::steady_clock::time_point m_lastDue;
+    uint64_t m_arrived = 0;  // bytes at b, of what it buys downstream
     size_t m_met = 0, m_asked = 0, m_turn = 0;
     pid_t m_agent = 0, m_secretary = 0;
     int m_socket = -1;

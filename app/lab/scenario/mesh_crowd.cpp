@@ -61,11 +61,11 @@ void MeshCrowd::work() {
     for (size_t i = 0; i < m_there; ++i) {
         Member& one = m_members[i];
         if (now >= one.nextAdvert) {
-            one.nextAdvert += advertEvery;
+            one.nextAdvert = std::max(one.nextAdvert + advertEvery, now);
             advertise(one);
         }
         if (now >= one.nextPacket) {
-            one.nextPacket += packetEvery;
+            one.nextPacket = std::max(one.nextPacket + packetEvery, now);  // what was missed is not sent in a burst
             if (m_traffic && one.downstream && m_air.say({one.spot.link, one.address}, node, packet, trafficPort)) {
                 ++one.downstream->packets;
                 one.downstream->bytes += packet.size() + MeshAttacker::headers;
