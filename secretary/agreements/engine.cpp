@@ -48,6 +48,7 @@ tl::expected<void, store::StoreError> Engine::load() {
         m_pairs.emplace(pair->peer, *pair);
         if (pair->gap) m_gapSince[pair->peer] = now;
     }
+    if (!m_pairs.empty()) m_takesOffers = now + m_options.repeatEvery / 2;
     const auto agreements = m_ports.documents.all(agreementKind);
     if (!agreements) return tl::unexpected(agreements.error());
     for (const store::Document& document : *agreements) {
@@ -242,6 +243,8 @@ tl::expected<void, Ignored> Engine::onOffer(const PublicKey& from, const Offer& 
         if (known.state == State::Active) say(known, Accept{id, hashOf(known.terms)});
         return tl::unexpected(Ignored::Stale);
     }
+    // What this node has turned down it does not know any more after a start, and such an offer may still be on its way. One that stands is repeated.
+    if (m_ports.clock.steady() < m_takesOffers) return tl::unexpected(Ignored::Stale);
     const auto why = m_turnedDown.contains(id) ? std::optional(RefuseReason::Unknown) : objection(from, offer.terms);
     if (why) {
         turnDown(from, id, *why);

@@ -51,7 +51,12 @@ void Engine::sayCount(const Agreement& one) {
 tl::expected<void, Ignored> Engine::onCount(Agreement& one, const Count& count) {
     if (!one.sends()) return tl::unexpected(Ignored::Stranger);
     if (one.state == State::Ended) {
-        if (count.final) say(one, Ended{one.terms.id, count.number});
+        // A seller that goes on has not heard of the end.
+        if (count.final) {
+            say(one, Ended{one.terms.id, count.number});
+        } else {
+            say(one, End{one.terms.id, one.why.value_or(EndReason::Wish)});
+        }
         return tl::unexpected(Ignored::Stale);
     }
     // The answer to an offer was lost: it comes again.
