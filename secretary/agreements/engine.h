@@ -177,7 +177,7 @@ private:
     std::map<AgreementId, Going> m_going;
     std::map<PublicKey, std::set<AgreementId>> m_with;  // the same by neighbour
     std::map<PublicKey, Paying> m_paying;
-    SteadyTime m_takesOffers;  // from then on
+    SteadyTime m_takesOffers;                    // from then on
     std::map<PublicKey, SteadyTime> m_gapSince;  // of pairs with a gap: when the counters began anew
     std::map<PublicKey, MeterMark>
         m_seen;  // the last readings of neighbours, also of those with whom nothing was agreed
