@@ -270,7 +270,7 @@ tl::expected<void, Ignored> Engine::onAccept(Agreement& one, const Accept& accep
     if (!one.buying || accept.terms != hashOf(one.terms)) return tl::unexpected(Ignored::Stranger);
     if (one.state != State::Offered) {
         // Withdrawn meanwhile, and the seller does not know.
-        if (one.state == State::Ended) say(one, End{one.terms.id, EndReason::Withdrawn});
+        if (one.state == State::Ended) sayEnd(one);
         return tl::unexpected(Ignored::Stale);
     }
     Agreement* const before = activeWith(one.peer(), one.terms.direction, true);
@@ -330,7 +330,7 @@ void Engine::run() {
                 finished(one);
             } else if (now >= at.nextSay) {
                 at.nextSay = now + m_options.repeatEvery;
-                say(one, End{id, one.why.value_or(EndReason::Wish)});
+                sayEnd(one);
                 if (one.final) sayCount(one);
             }
             break;

@@ -157,6 +157,7 @@ private:
 
     void makeCount(Agreement& one, bool final);
     void sayCount(const Agreement& one);
+    void sayEnd(const Agreement& one);
     // Changes it in memory only.
     void closing(Agreement& one, EndReason reason);
     void startEnding(Agreement& one, EndReason reason);

@@ -48,6 +48,12 @@ void Engine::sayCount(const Agreement& one) {
     say(one, Count{one.terms.id, one.number, one.packets, one.bytes, one.final});
 }
 
+void Engine::sayEnd(const Agreement& one) {
+    // That the other end was lost is no reason for the other end.
+    const EndReason why = one.why.value_or(EndReason::Wish);
+    say(one, End{one.terms.id, why == EndReason::Lost ? EndReason::Withdrawn : why});
+}
+
 tl::expected<void, Ignored> Engine::onCount(Agreement& one, const Count& count) {
     if (!one.sends()) return tl::unexpected(Ignored::Stranger);
     if (one.state == State::Ended) {
@@ -55,7 +61,7 @@ tl::expected<void, Ignored> Engine::onCount(Agreement& one, const Count& count) 
         if (count.final) {
             say(one, Ended{one.terms.id, count.number});
         } else {
-            say(one, End{one.terms.id, one.why.value_or(EndReason::Wish)});
+            sayEnd(one);
         }
         return tl::unexpected(Ignored::Stale);
     }
@@ -111,7 +117,7 @@ void Engine::startEnding(Agreement& one, EndReason reason) {
     if (!one.running()) return;
     closing(one, reason);
     if (!keep({&one}, &pairOf(one.peer()))) return;
-    say(one, End{one.terms.id, reason});
+    sayEnd(one);
     if (one.final) sayCount(one);
 }
 

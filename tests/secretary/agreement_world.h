@@ -87,6 +87,14 @@ public:
     }
     bool payingTwice() const { return m_payingTwice; }
     bool paidTooMuch() const { return m_paidTooMuch; }
+    // Whatever is said from now on, in either direction.
+    void loseMessages(unsigned of100) { m_weather.lostMessages = of100; }
+    void startAgain(size_t i) { open(i); }
+    // From the other one, as if it had been on its way for long.
+    tl::expected<void, Ignored> receives(size_t i, const agreement::Message& message) {
+        read(i);
+        return engine(i).receive(key(1 - i), sign(message, *m_nodes[1 - i].identity));
+    }
     void calm() {
         m_weather = {};
         m_weather.killAt = 0;

@@ -313,6 +313,40 @@ private slots:
         }
     }
 
+    // Who was killed after it had turned an offer down does not know of that any more.
+    void whoHasStartedAgainTakesNoOfferThatMayBeOld() {
+        World world(11, {});
+        const auto first = world.offers(0, wish(Direction::Upstream, 800));
+        QVERIFY(first.has_value());
+        world.step();
+        agreement::Terms terms = world.engine(1).agreements().at(*first).terms;
+        terms.id = agreement::newAgreementId();
+        world.startAgain(1);
+        const auto early = world.receives(1, agreement::Offer{terms});
+        QVERIFY(!early && early.error() == Ignored::Stale);
+        QVERIFY(!world.engine(1).agreements().contains(terms.id));
+        world.step(1000ms);
+        QVERIFY(world.receives(1, agreement::Offer{terms}).has_value());
+        QVERIFY(world.engine(1).agreements().at(terms.id).running());
+    }
+
+    // The seller has accepted what its buyer had withdrawn, and nothing that was said about it has arrived.
+    void aSellerThatCountsWhatHasEndedIsToldSo() {
+        World world(12, {});
+        world.loseMessages(100);
+        const auto id = world.offers(0, wish(Direction::Upstream, 800));
+        QVERIFY(id.has_value());
+        for (int i = 0; i < 130; ++i) world.step(5s);
+        const Agreement& withdrawn = world.engine(0).agreements().at(*id);
+        QCOMPARE(withdrawn.state, State::Ended);
+        QVERIFY(world.receives(1, agreement::Offer{withdrawn.terms}).has_value());
+        world.traffic(0, 10);
+        world.loseMessages(0);
+        for (int i = 0; i < 12; ++i) world.step();
+        QCOMPARE(world.engine(1).agreements().at(*id).state, State::Ended);
+        QCOMPARE(world.carried(0), uint64_t{10'000});
+    }
+
     // Every effect of either engine is once its last, before and after it happened.
     void killedAtEveryStep() {
         World quiet(7, {});
