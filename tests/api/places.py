@@ -69,7 +69,9 @@ def network(world):
 def neighbours(world):
     for door in (world.owner, world.app):
         door.need("GET", "/v1/neighbours")
-        door.need("GET", "/v1/agreements")
+        door.need("GET", "/v1/agreements?limit=5")
+        for wrong in ("limit=0", "limit=many"):
+            door.ask("GET", f"/v1/agreements?{wrong}", None, 400)
         for wrong in ({}, {"neighbour": "ann", "direction": "sideways"}):
             door.ask("POST", "/v1/agreements", wrong, 400)
         door.ask("POST", "/v1/agreements", {"neighbour": "ab" * 32, "direction": "upstream"}, 404)
