@@ -9,9 +9,9 @@
 #include <array>
 #include <memory>
 #include <optional>
-#include <span>
 
 #include "core/agreement/advert.h"
+#include "tun/capture/netlink_attributes.h"
 
 namespace netpas::agent {
 
@@ -22,10 +22,6 @@ struct Reading {
     KnownNeighbours all;
 };
 
-std::span<const uint8_t> bytesOf(const nlattr* attribute) {
-    return {static_cast<const uint8_t*>(mnl_attr_get_payload(attribute)), mnl_attr_get_payload_len(attribute)};
-}
-
 int take(const nlmsghdr* message, void* into) {
     auto& reading = *static_cast<Reading*>(into);
     const auto* about = static_cast<const ndmsg*>(mnl_nlmsg_get_payload(message));
@@ -35,18 +31,14 @@ int take(const nlmsghdr* message, void* into) {
         return MNL_CB_OK;
     std::optional<IpAddress> address;
     std::optional<LinkAddress> link;
-    // libmnl's loop is a macro for C only.
-    const auto* attribute = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, sizeof(ndmsg)));
-    const auto* const end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(message));
-    while (mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute)))) {
-        const auto bytes = bytesOf(attribute);
-        if (mnl_attr_get_type(attribute) == NDA_DST) address = IpAddress::fromBytes(bytes);
-        if (mnl_attr_get_type(attribute) == NDA_LLADDR && bytes.size() == sizeof(LinkAddress)) {
+    tun::forEachAttribute(message, sizeof(ndmsg), [&](uint16_t type, const nlattr* attribute) {
+        const auto bytes = tun::attributeBytes(attribute);
+        if (type == NDA_DST) address = IpAddress::fromBytes(bytes);
+        if (type == NDA_LLADDR && bytes.size() == sizeof(LinkAddress)) {
             link.emplace();
             std::copy(bytes.begin(), bytes.end(), link->begin());
         }
-        attribute = mnl_attr_next(attribute);
-    }
+    });
     const bool multicast = address && (address->isV6() ? address->bytes()[0] == 0xff : address->bytes()[0] >= 224);
     if (address && link && !multicast) reading.all.emplace(*address, *link);
     return MNL_CB_OK;

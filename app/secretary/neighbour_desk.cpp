@@ -22,8 +22,8 @@ constexpr std::chrono::milliseconds tickEvery{500};
 constexpr std::chrono::seconds advertEvery{5}, advertLife{20};
 // Where many come or go at once the agent is told of the first, then of those who came meanwhile: each time costs it the more, the more there are.
 constexpr std::chrono::milliseconds gatherFor{400};
-constexpr std::chrono::milliseconds togetherFor{
-    20};                                           // messages, each of which may change for whom something is forwarded
+// Messages, each of which may change for whom something is forwarded.
+constexpr std::chrono::milliseconds togetherFor{20};
 constexpr std::chrono::seconds rememberedFor{60};  // where a partner was before a restart
 constexpr std::chrono::seconds askedFor{20};       // an offer that is not repeated is none any more
 constexpr size_t mostAsked = 64;

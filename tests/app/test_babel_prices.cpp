@@ -31,6 +31,7 @@ class TestBabelPrices : public QObject {
     app::AsioTimers m_timers{m_io};
     std::optional<routes::BabelSocket> m_neighbour;
     QStringList m_log;
+    bool m_wasInUse = false, m_brokeOff = false;  // the way here
 
     std::string place(const char* name) { return m_folder.filePath(name).toStdString(); }
     bool start(QProcess& babel, const char* name, const QStringList& statements) {
@@ -71,6 +72,8 @@ class TestBabelPrices : public QObject {
             m_io.restart();
             m_io.run_for(20ms);
             if (!m_neighbour || !m_neighbour->read()) return false;
+            m_wasInUse = m_wasInUse || inUse();
+            m_brokeOff = m_brokeOff || (m_wasInUse && !inUse());
             for (const auto& [id, one] : m_neighbour->table().neighbours()) {
                 if (one.asks == cost) return true;
             }
@@ -108,11 +111,13 @@ private slots:
     void aPriceChangesAsOftenAsItsOwnerLikes() {
         const auto routes = agent();
         QVERIFY(comes(20'000));  // nothing is known yet
+        QVERIFY(QTest::qWaitFor([&] { return comes(20'000) && inUse(); }, 20'000));
         for (const int64_t price : {50, 20, 700, 30, 10}) {
             routes->price(nanodollars(price));
             QVERIFY2(comes(static_cast<routes::BabelCost>(96 + price)), std::to_string(price).c_str());
         }
         QVERIFY(QTest::qWaitFor([&] { return comes(106) && inUse(); }, 10'000));
+        QVERIFY(!m_brokeOff);
         QCOMPARE(m_here.state(), QProcess::Running);
         QCOMPARE(routes->report({})["trouble"], "");
     }

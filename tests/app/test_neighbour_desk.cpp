@@ -66,6 +66,21 @@ struct Node {
     std::optional<AgreementOrigin> lastOrigin;
 };
 
+MeshSettings sells(const char* upstream) {
+    MeshSettings settings;
+    settings.asks.upstream = dollars(upstream);
+    settings.notice = 0s;
+    return settings;
+}
+MeshSettings buys(MeshBuys what) {
+    MeshSettings settings;
+    settings.buys = what;
+    settings.payAt = dollars("0.0001");
+    settings.closeAt = dollars("0.001");
+    settings.interval = 1s;
+    return settings;
+}
+
 class World {
 public:
     explicit World(size_t count) {
@@ -73,6 +88,12 @@ public:
         for (auto& node : nodes) node->start();
     }
     Node& operator[](size_t i) { return *nodes[i]; }
+    // The one sells upstream, the other one buys by itself from whom is best; until they have agreed.
+    bool trade(Node& buyer, Node& seller) {
+        const bool kept = seller.desk->set(sells("0.000001")) && buyer.desk->set(buys(MeshBuys::Best));
+        run(10s);
+        return kept;
+    }
 
     void said(const Node& from, const channel::MeshSay& what) {
         for (auto& node : nodes) {
@@ -168,21 +189,6 @@ void Node::start() {
     desk->links(links());
 }
 
-MeshSettings sells(const char* upstream) {
-    MeshSettings settings;
-    settings.asks.upstream = dollars(upstream);
-    settings.notice = 0s;
-    return settings;
-}
-MeshSettings buys(MeshBuys what) {
-    MeshSettings settings;
-    settings.buys = what;
-    settings.payAt = dollars("0.0001");
-    settings.closeAt = dollars("0.001");
-    settings.interval = 1s;
-    return settings;
-}
-
 }  // namespace
 
 class TestNeighbourDesk : public QObject {
@@ -208,9 +214,7 @@ private slots:
     void anAgreementIsMadeByItselfCountedAndPaid() {
         World world(2);
         Node &buyer = world[0], &seller = world[1];
-        QVERIFY(seller.desk->set(sells("0.000001")));
-        QVERIFY(buyer.desk->set(buys(MeshBuys::Best)));
-        world.run(10s);
+        QVERIFY(world.trade(buyer, seller));
         QCOMPARE(buyer.active(), size_t{1});
         QVERIFY(seller.lets(buyer, true) && !seller.lets(buyer, false));
         for (int i = 0; i < 20; ++i) {
@@ -236,9 +240,7 @@ private slots:
     void whoDoesNotPayIsCutAndServedAgain() {
         World world(2);
         Node &buyer = world[0], &seller = world[1];
-        QVERIFY(seller.desk->set(sells("0.000001")));
-        QVERIFY(buyer.desk->set(buys(MeshBuys::Best)));
-        world.run(10s);
+        QVERIFY(world.trade(buyer, seller));
         world.bankrupt = true;
         for (int i = 0; i < 100; ++i) {
             world.send(buyer, seller, 100);
@@ -254,9 +256,7 @@ private slots:
 
     void theCheapestIsChosenAndTheOtherLeft() {
         World world(3);
-        QVERIFY(world[1].desk->set(sells("0.000001")));
-        QVERIFY(world[0].desk->set(buys(MeshBuys::Best)));
-        world.run(10s);
+        QVERIFY(world.trade(world[0], world[1]));
         QVERIFY(world[1].lets(world[0], true));
         QVERIFY(world[2].desk->set(sells("0.0000005")));
         world.run(90s);  // clearly better for a while
@@ -341,9 +341,7 @@ private slots:
     void manyWhoComeAtOnceAreToldTogetherAndNobodyWaitsForThem() {
         World world(2);
         Node &buyer = world[0], &seller = world[1];
-        QVERIFY(seller.desk->set(sells("0.000001")));
-        QVERIFY(buyer.desk->set(buys(MeshBuys::Best)));
-        world.run(10s);
+        QVERIFY(world.trade(buyer, seller));
         QVERIFY(seller.lets(buyer, true));
         const int before = seller.tellings;
         constexpr uint8_t many = 100;
@@ -412,9 +410,7 @@ private slots:
     void otherPricesAreAnnouncedAndDoNotTouchWhatRuns() {
         World world(2);
         Node &buyer = world[0], &seller = world[1];
-        QVERIFY(seller.desk->set(sells("0.000001")));
-        QVERIFY(buyer.desk->set(buys(MeshBuys::Best)));
-        world.run(10s);
+        QVERIFY(world.trade(buyer, seller));
         MeshSettings dearer = sells("0.0000011");
         dearer.notice = 20s;
         QVERIFY(seller.desk->set(dearer));
@@ -488,9 +484,7 @@ private slots:
     void secretariesThatAreKilledGoOn() {
         World world(2);
         Node &buyer = world[0], &seller = world[1];
-        QVERIFY(seller.desk->set(sells("0.000001")));
-        QVERIFY(buyer.desk->set(buys(MeshBuys::Best)));
-        world.run(10s);
+        QVERIFY(world.trade(buyer, seller));
         for (int i = 0; i < 60; ++i) {
             world.send(buyer, seller, 50);
             world.run(300ms);
@@ -527,9 +521,7 @@ private slots:
 
     void whatIsForgedIsNotBelieved() {
         World world(2);
-        QVERIFY(world[1].desk->set(sells("0.000001")));
-        QVERIFY(world[0].desk->set(buys(MeshBuys::Best)));
-        world.run(10s);
+        QVERIFY(world.trade(world[0], world[1]));
         const auto refused = [&](const char* why) {
             const auto& all = world[0].desk->refused();
             return all.contains(why) ? all.at(why) : uint64_t{0};
