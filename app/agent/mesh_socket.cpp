@@ -22,7 +22,8 @@ namespace netpas::agent {
 namespace {
 
 constexpr size_t ipv6Header = 40, udpHeader = 8;
-constexpr int onlyThisLink = 255;  // what a router has passed on has less (RFC 5082)
+constexpr int onlyThisLink = 255;       // what a router has passed on has less (RFC 5082)
+constexpr int receiveBuffer = 1 << 20;  // bytes; a thousand neighbours may speak at the same moment
 
 std::optional<IpAddress> addressOf(const sockaddr* address) {
     if (address->sa_family == AF_INET6) {
@@ -137,6 +138,7 @@ bool MeshSocket::openFrames() {
     here.sll_family = AF_PACKET;
     here.sll_protocol = htons(ETH_P_IPV6);
     here.sll_ifindex = static_cast<int>(m_interface.index);
+    if (m_frames >= 0) (void)set(m_frames, SOL_SOCKET, SO_RCVBUFFORCE, receiveBuffer);  // less will do, too
     return m_frames >= 0 && filter(m_frames, wanted) &&
            ::bind(m_frames, reinterpret_cast<const sockaddr*>(&here), sizeof here) == 0;
 }
