@@ -28,6 +28,7 @@
 #include "app/agent/neighbours.h"
 #include "app/agent/privileges.h"
 #include "app/agent/reverse_door.h"
+#include "app/agent/route_request.h"
 #include "app/agent/secretary_link.h"
 #include "app/agent/sharing.h"
 #include "app/common/asio_timers.h"
@@ -198,7 +199,8 @@ private:
                               [this](const channel::Message& message) { m_link->tellMesh(message); },
                               [](const std::string& interface, bool rests) {
                                   return rests ? restLink(interface) : wakeLink(interface);
-                              }},
+                              },
+                              requestRoutes},
             MeshRouteOptions{m_options.babel, m_options.mesh ? m_options.mesh->interfaces : std::vector<std::string>(),
                              m_options.babelWords});
         context.meshRoutes = [this](const std::optional<IpAddress>& to) { return m_meshRoutes->report(to); };

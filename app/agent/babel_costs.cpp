@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace netpas::agent {
@@ -13,14 +14,12 @@ using routes::BabelTable;
 
 namespace {
 
+constexpr size_t mostWays = 4096;  // that are asked for after each change
+constexpr unsigned mostAsks = 3;
+
 bool isUp(const BabelTable& table, const std::string& interface) {
     const auto found = table.interfaces().find(interface);
     return found != table.interfaces().end() && found->second.up;
-}
-
-bool hasRoutes(const BabelTable& table, const std::string& interface) {
-    return std::any_of(table.routes().begin(), table.routes().end(),
-                       [&](const auto& one) { return one.second.interface == interface; });
 }
 
 }  // namespace
@@ -81,7 +80,7 @@ tl::expected<void, BabelError> BabelCosts::begin(BabelSocket& socket) {
         }
         if (const auto asked = socket.ask(interface, wanted(), m_words); !asked) return asked;
         if (present && isUp(table, interface)) {
-            m_change = Change{interface, wanted(), socket.asked(), hasRoutes(table, interface)};
+            m_change = Change{interface, wanted(), socket.asked(), waysThrough(table, interface)};
             return {};
         }
         m_said.insert_or_assign(interface, wanted());  // it begins with it
@@ -115,8 +114,37 @@ void BabelCosts::goOn(const BabelSocket& socket) {
         wake();
         enter(Change::Phase::Returning, m_times.routesBackWithin);
     }
-    const bool back = isUp(table, interface) && (!m_change->hadRoutes || hasRoutes(table, interface));
-    if (back || m_change->late) end();
+    if (m_change->late || (isUp(table, interface) && isBack(table))) end();
+}
+
+BabelCosts::Ways BabelCosts::waysThrough(const BabelTable& table, const std::string& interface) {
+    Ways all;
+    for (const auto& [id, route] : table.routes()) {
+        if (route.interface == interface && route.from.length() == 0 && all.size() < mostWays)
+            all.emplace(route.via, route.to);
+    }
+    return all;
+}
+
+// babeld has forgotten its routes through the interface, and its neighbours say by themselves only every 16 s where they go. One that has no such way any more
+// says nothing.
+bool BabelCosts::isBack(const BabelTable& table) {
+    const Ways has = waysThrough(table, m_change->interface);
+    Ways missing;
+    std::set_difference(m_change->had.begin(), m_change->had.end(), has.begin(), has.end(),
+                        std::inserter(missing, missing.end()));
+    if (missing.empty()) return true;
+    if (m_change->asks == mostAsks) return !has.empty();
+    if (std::exchange(m_change->mayAsk, false)) {
+        ++m_change->asks;
+        std::map<IpAddress, std::vector<IpPrefix>> questions;
+        for (const auto& [neighbour, to] : missing) questions[neighbour].push_back(to);
+        for (const auto& [neighbour, ways] : questions) m_ports.ask(m_change->interface, neighbour, ways);
+        after(m_askTimer, m_times.askEvery, [this] {
+            if (m_change) m_change->mayAsk = true;
+        });
+    }
+    return false;
 }
 
 void BabelCosts::wake() {
@@ -129,6 +157,7 @@ void BabelCosts::end() {
     m_said.insert_or_assign(m_change->interface, m_change->cost);
     m_change.reset();
     m_ports.timers.cancel(std::exchange(m_changeTimer, 0));
+    m_ports.timers.cancel(std::exchange(m_askTimer, 0));
     after(m_judgeTimer, m_times.tellsWithin, [this] { m_judged = false; });
 }
 
@@ -162,8 +191,8 @@ void BabelCosts::lost() {
     m_said.clear();
     m_trouble.clear();
     m_judged = true;
-    m_ports.timers.cancel(std::exchange(m_changeTimer, 0));
-    m_ports.timers.cancel(std::exchange(m_judgeTimer, 0));
+    for (app::Timers::Id* timer : {&m_changeTimer, &m_askTimer, &m_judgeTimer})
+        m_ports.timers.cancel(std::exchange(*timer, 0));
 }
 
 }  // namespace netpas::agent

@@ -6,7 +6,9 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -20,8 +22,8 @@ namespace netpas::agent {
 struct BabelCostTimes {
     // A higher cost is the highest one first, for so long: longer than babeld's neighbours wait with their updates.
     std::chrono::milliseconds raiseFor{20'000};
-    // The most that is waited for babeld to see that an interface rests, and for its neighbours to say again where they go.
-    std::chrono::milliseconds seesRestWithin{3000}, routesBackWithin{20'000};
+    // The most that is waited for babeld to see that an interface rests, and for its neighbours to say again where they go; they are asked so often.
+    std::chrono::milliseconds seesRestWithin{3000}, routesBackWithin{20'000}, askEvery{4000};
     // By then its neighbours have been told.
     std::chrono::milliseconds tellsWithin{30'000};
 };
@@ -33,6 +35,8 @@ public:
         app::LogSink log;
         // Lets a link rest, or wakes it (link_rest.h).
         std::function<tl::expected<void, int>(const std::string& interface, bool rests)> rest;
+        // Asks a neighbour for its routes (route_request.h).
+        std::function<void(const std::string& interface, const IpAddress& neighbour, const std::vector<IpPrefix>&)> ask;
         std::function<void()> settle;  // calls settle() with the connection, if there is one
     };
     // `words`: what babeld is told of each of them besides.
@@ -51,20 +55,25 @@ public:
     [[nodiscard]] const std::string& trouble() const { return m_trouble; }
 
 private:
+    using Ways = std::set<std::pair<IpAddress, IpPrefix>>;  // by neighbour
     // Of an interface that babeld has.
     struct Change {
         enum class Phase : uint8_t { Saying, Resting, Returning };
         std::string interface;
         routes::BabelCost cost;
         uint64_t answers;  // until then babeld has not answered
-        bool hadRoutes;
-        bool late = false;  // what is waited for did not come in time
+        Ways had;
+        unsigned asks = 0;   // for what it had
+        bool mayAsk = true;  // again
+        bool late = false;   // what is waited for did not come in time
         Phase phase = Phase::Saying;
     };
     [[nodiscard]] routes::BabelCost wanted() const;
     [[nodiscard]] bool isSaid(const std::string& interface) const;
     [[nodiscard]] tl::expected<void, routes::BabelError> begin(routes::BabelSocket& socket);
     void goOn(const routes::BabelSocket& socket);
+    [[nodiscard]] static Ways waysThrough(const routes::BabelTable& table, const std::string& interface);
+    [[nodiscard]] bool isBack(const routes::BabelTable& table);
     void enter(Change::Phase phase, std::chrono::milliseconds atMost);
     void wake();
     void end();
@@ -81,7 +90,7 @@ private:
     std::optional<Change> m_change;
     bool m_raises = false;  // the highest cost first
     bool m_judged = true;
-    app::Timers::Id m_raiseTimer = 0, m_changeTimer = 0, m_judgeTimer = 0;
+    app::Timers::Id m_raiseTimer = 0, m_changeTimer = 0, m_askTimer = 0, m_judgeTimer = 0;
     std::string m_trouble;
 };
 

@@ -59,8 +59,8 @@ struct MeshRoutes::Impl : std::enable_shared_from_this<Impl> {
         : ports(std::move(given)),
           options(std::move(wanted)),
           readable(ports.io),
-          costs({ports.timers, ports.log, ports.rest, [this] { settle(); }}, options.interfaces, options.words,
-                options.times) {}
+          costs({ports.timers, ports.log, ports.rest, ports.ask, [this] { settle(); }}, options.interfaces,
+                options.words, options.times) {}
 
     void connect();
     void wait();

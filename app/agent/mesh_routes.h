@@ -37,6 +37,8 @@ public:
         std::function<void(const channel::Message&)> tell;  // the secretary; lost while it is not there
         // Lets a link rest, or wakes it (link_rest.h).
         std::function<tl::expected<void, int>(const std::string& interface, bool rests)> rest;
+        // Asks a neighbour for its routes (route_request.h).
+        std::function<void(const std::string& interface, const IpAddress& neighbour, const std::vector<IpPrefix>&)> ask;
     };
     MeshRoutes(Ports ports, MeshRouteOptions options);
     ~MeshRoutes();

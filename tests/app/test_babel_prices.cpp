@@ -7,6 +7,7 @@
 
 #include "app/agent/link_rest.h"
 #include "app/agent/mesh_routes.h"
+#include "app/agent/route_request.h"
 #include "app/common/asio_timers.h"
 #include "cartographer/routes/babel_socket.h"
 #include "tests/tun/private_namespace.h"
@@ -60,9 +61,12 @@ class TestBabelPrices : public QObject {
                               [](const channel::Message&) {},
                               [](const std::string& interface, bool rests) {
                                   return rests ? restLink(interface) : wakeLink(interface);
-                              }},
-            MeshRouteOptions{
-                place("near"), {"here"}, "hello-interval 1 update-interval 2", {1000ms, 3000ms, 20'000ms, 5000ms}});
+                              },
+                              requestRoutes},
+            MeshRouteOptions{place("near"),
+                             {"here"},
+                             "hello-interval 1 update-interval 2",
+                             {1000ms, 3000ms, 20'000ms, 4000ms, 5000ms}});
         made->start();
         return made;
     }
@@ -120,6 +124,32 @@ private slots:
         QVERIFY(!m_brokeOff);
         QCOMPARE(m_here.state(), QProcess::Running);
         QCOMPARE(routes->report({})["trouble"], "");
+    }
+
+    // By itself the neighbour would say them again after ten minutes.
+    void theNodesOwnRoutesAreBackSoon() {
+        m_there.terminate();
+        QVERIFY(m_there.waitForFinished());
+        QVERIFY(m_far.enter());
+        QVERIFY(lab::run("ip addr add 2001:db8:2::1/128 dev lo"));
+        QVERIFY(start(m_there, "far", {"interface there rxcost 96 update-interval 600"}));
+        QVERIFY(m_near.enter());
+        auto far = routes::BabelSocket::connect(place("far"));
+        auto near = routes::BabelSocket::connect(place("near"));
+        QVERIFY(far && near);
+        m_neighbour = std::move(*far);
+        const auto has = [&] {
+            m_io.restart();
+            m_io.run_for(20ms);
+            return near->read() && near->table().routeTo(*IpAddress::parse("2001:db8:2::1")) != nullptr;
+        };
+        const auto routes = agent();
+        QVERIFY(QTest::qWaitFor(has, 30'000));
+        for (const int64_t price : {60, 50, 40}) {
+            routes->price(nanodollars(price));
+            QVERIFY(comes(static_cast<routes::BabelCost>(96 + price)));  // so the link has rested
+            QVERIFY(QTest::qWaitFor(has, 30'000));
+        }
     }
 
     void anAgentThatIsStartedAgainGoesOn() {

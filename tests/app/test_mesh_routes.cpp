@@ -36,25 +36,32 @@ class TestMeshRoutes : public QObject {
     boost::asio::io_context m_io;
     app::AsioTimers m_timers{m_io};
     std::vector<channel::MeshHops> m_told;
-    std::vector<std::string> m_log, m_rests;
+    std::vector<std::string> m_log, m_rests, m_questions;
     int m_cannotRest = 0;
 
     std::unique_ptr<MeshRoutes> open(const fake::Babel& babel) {
         m_told.clear();
         m_log.clear();
         m_rests.clear();
+        m_questions.clear();
         m_cannotRest = 0;
         auto made = std::make_unique<MeshRoutes>(
-            MeshRoutes::Ports{m_io, m_timers, [this](app::LogLevel, const std::string& line) { m_log.push_back(line); },
-                              [this](const channel::Message& one) {
-                                  if (const auto* hops = std::get_if<channel::MeshHops>(&one)) m_told.push_back(*hops);
-                              },
-                              [this](const std::string& interface, bool rests) -> tl::expected<void, int> {
-                                  m_rests.push_back(interface + (rests ? " rests" : " wakes"));
-                                  if (m_cannotRest != 0) return tl::unexpected(m_cannotRest);
-                                  return {};
-                              }},
-            MeshRouteOptions{babel.place(), {"wb", "wc"}, {}, {300ms, 300ms, 300ms, 300ms}});
+            MeshRoutes::Ports{
+                m_io, m_timers, [this](app::LogLevel, const std::string& line) { m_log.push_back(line); },
+                [this](const channel::Message& one) {
+                    if (const auto* hops = std::get_if<channel::MeshHops>(&one)) m_told.push_back(*hops);
+                },
+                [this](const std::string& interface, bool rests) -> tl::expected<void, int> {
+                    m_rests.push_back(interface + (rests ? " rests" : " wakes"));
+                    if (m_cannotRest != 0) return tl::unexpected(m_cannotRest);
+                    return {};
+                },
+                [this](const std::string& interface, const IpAddress& neighbour, const std::vector<IpPrefix>& ways) {
+                    std::string question = interface + " " + neighbour.toString();
+                    for (const IpPrefix& to : ways) question += " " + to.toString();
+                    m_questions.push_back(std::move(question));
+                }},
+            MeshRouteOptions{babel.place(), {"wb", "wc"}, {}, {300ms, 300ms, 2000ms, 200ms, 300ms}});
         made->start();
         return made;
     }
@@ -142,23 +149,51 @@ private slots:
         QCOMPARE(routes->report({})["trouble"], "");
     }
 
-    void theNextInterfaceWaitsForTheRoutesOfThisOne() {
+    void theNextInterfaceWaitsForTheRoutesOfThisOneWhichNeighboursAreAskedFor() {
         fake::Babel babel;
         const auto routes = open(babel);
         routes->price(nanodollars(50));
-        const std::string line = route("1a", "2001:db8::1/128", "fe80::2", "wb", "yes");
-        QVERIFY(connects(babel, neighbour("add", "146") + line, "146"));
+        const std::string first = route("1a", "2001:db8::1/128", "fe80::2", "wb", "yes");
+        const std::string second = route("1b", "2001:db8::2/128", "fe80::2", "wb", "no");
+        const std::string other = route("1c", "203.0.113.0/24", "fe80::3", "wb", "yes");
+        QVERIFY(connects(babel, neighbour("add", "146") + first + second + other, "146"));
         routes->price(nanodollars(20));
         QVERIFY(heardExactly(babel, costs("wb", "116")));
         babel.say("ok\nok\n");
         run(50ms);
-        babel.say("flush" + line.substr(3) + "change interface wb up false\n");
+        babel.say("flush" + first.substr(3) + "flush" + second.substr(3) + "flush" + other.substr(3) +
+                  "change interface wb up false\n");
         run(50ms);
+        QVERIFY(m_questions.empty());  // it would not be heard
         babel.say("change interface wb up true\n");
-        run(100ms);
+        run(50ms);
+        QCOMPARE(m_questions,
+                 (std::vector<std::string>{"wb fe80::2 2001:db8::1/128 2001:db8::2/128", "wb fe80::3 203.0.113.0/24"}));
+        m_questions.clear();
+        babel.say(first + other);
+        for (int i = 0; i < 100 && m_questions.empty(); ++i) run(20ms);
+        QCOMPARE(m_questions, std::vector<std::string>{"wb fe80::2 2001:db8::2/128"});
         QCOMPARE(babel.heard(), std::string());
-        babel.say(line);
+        babel.say(second);
         QVERIFY(heardExactly(babel, costs("wc", "116")));
+    }
+
+    void aNeighbourThatHasNoSuchWayAnyMoreIsNotWaitedFor() {
+        fake::Babel babel;
+        const auto routes = open(babel);
+        routes->price(nanodollars(50));
+        const std::string first = route("1a", "2001:db8::1/128", "fe80::2", "wb", "yes");
+        const std::string second = route("1b", "2001:db8::2/128", "fe80::2", "wb", "no");
+        QVERIFY(connects(babel, neighbour("add", "146") + first + second, "146"));
+        routes->price(nanodollars(20));
+        QVERIFY(heardExactly(babel, costs("wb", "116")));
+        babel.say("ok\nok\n");
+        run(50ms);
+        babel.say("flush" + first.substr(3) + "flush" + second.substr(3) + "change interface wb up false\n");
+        run(50ms);
+        babel.say("change interface wb up true\n" + first);
+        QVERIFY(heardExactly(babel, costs("wc", "116")));
+        QCOMPARE(m_questions, std::vector<std::string>(3, "wb fe80::2 2001:db8::2/128"));
     }
 
     void whatDoesNotHappenIsNotWaitedForForever() {

@@ -1,6 +1,7 @@
 // Routes of a mesh as babeld tells them: lines in any order, a socket that breaks in the middle, prices as costs.
 #include <QtTest>
 
+#include "cartographer/routes/babel_request.h"
 #include "cartographer/routes/babel_socket.h"
 #include "tests/cartographer/fake_babel.h"
 
@@ -166,6 +167,24 @@ private slots:
         for (int i = 0; i < 30; ++i) lines += "add route\n";
         daemon.say(lines);
         QVERIFY(nonsense->read().error() == BabelError::Behind);
+    }
+
+    void requestsAreAsRfc8966HasThem() {
+        const std::vector<IpPrefix> wanted{*IpPrefix::parse("203.0.113.128/25"), *IpPrefix::parse("2001:db8:1::/48"),
+                                           *IpPrefix::parse("0.0.0.0/0"), *IpPrefix::parse("::/0")};
+        const std::vector<Bytes> expected{{42, 2, 0, 26,                         //
+                                           9,  6, 1, 25, 203,  0,    113,  128,  //
+                                           9,  8, 2, 48, 0x20, 0x01, 0x0d, 0xb8, 0, 1, 9, 2, 1, 0, 9, 2, 2, 0}};
+        QCOMPARE(encodeRouteRequests(wanted), expected);
+        QVERIFY(encodeRouteRequests({}).empty());
+        // Many do not fit into one packet.
+        const std::vector<IpPrefix> many(1000, *IpPrefix::parse("2001:db8::1/128"));
+        size_t requests = 0;
+        for (const Bytes& one : encodeRouteRequests(many)) {
+            QVERIFY(one.size() <= maxBabelDatagram && load16(one.data() + 2) == one.size() - 4);
+            requests += (one.size() - 4) / 20;
+        }
+        QCOMPARE(requests, many.size());
     }
 
     void pricesAreCosts() {
