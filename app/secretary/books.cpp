@@ -287,7 +287,8 @@ tl::expected<void, CustodyFailure> Books::makePayments(Open& open) {
     if (!content) return tl::unexpected(failed(content.error(), "netpas doctor"));
     open.content = std::move(*content);
     const auto onTaken = [&open](const payments::Payment& payment) {
-        if (open.neighbours) (void)open.neighbours->received(payment.id, payment.amount);
+        if (open.neighbours && !open.neighbours->received(payment.id, payment.amount))
+            return tl::expected<void, ledger::LedgerError>(tl::unexpected(ledger::LedgerError::Storage));
         return open.sales->received(payment);
     };
     auto receiving = ReceivingDesk::open({*open.ledger, documents, *open.wallet, *open.isp, m_parts.timers, clock,

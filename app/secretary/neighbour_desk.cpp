@@ -50,14 +50,13 @@ std::optional<AgreementOrigin> decodeOrigin(ByteView bytes) {
     return reader.finished() && flags < 4 ? std::optional(origin) : std::nullopt;
 }
 
-// The agent's counters of another link are other counters.
-uint64_t runOf(uint64_t agentRun, const NeighbourPlace& place) {
+// The agent has counters for each.
+uint64_t numberOf(const NeighbourPlace& place) {
     Writer writer;
-    writer.u64(agentRun);
     writer.bytes(place.link);
     writer.bytes({reinterpret_cast<const uint8_t*>(place.interface.data()), place.interface.size()});
     const auto hash = blake2b256(writer.data());
-    return load64(hash.data()) | 1;
+    return load64(hash.data());
 }
 
 ApiFailure local() {
@@ -166,8 +165,8 @@ void NeighbourDesk::counted(const channel::MeshCounts& counts) {
         if (known == nullptr) continue;
         m_counted.insert_or_assign(known->place.key, Counted{counts.run, count});
         m_tests.counted(known->place.key, count);
-        m_engine->meter(known->place.key, {runOf(counts.run, known->place), count.sentBytes, count.arrivedBytes,
-                                           count.takenBytes, count.arrivedPackets, count.takenPackets});
+        m_engine->meter(known->place.key, {counts.run, count.sentBytes, count.arrivedBytes, count.takenBytes,
+                                           count.arrivedPackets, count.takenPackets, numberOf(known->place)});
     }
     forward();
 }
@@ -401,7 +400,7 @@ void NeighbourDesk::order(const books::SettlementOrder& wanted) {
 }
 
 bool NeighbourDesk::received(const payments::PaymentId& id, Money amount) {
-    return m_engine->paymentReceived(id, amount);
+    return m_engine->paymentReceived(id, amount).has_value();
 }
 
 // --- the owner's and users' side

@@ -122,7 +122,7 @@ public:
     // To a known neighbour; false: it is not there.
     bool say(const PublicKey& to, Bytes datagram);
 
-    // A payment has arrived. False: it is not of an agreement.
+    // A payment has arrived, of an agreement or not. False: it must be told again.
     bool received(const payments::PaymentId& id, Money amount);
 
     // The owner's and users' side.

@@ -43,7 +43,6 @@ void put(Writer& writer, const Paying& paying) {
     writer.bytes(paying.id);
     writer.u32(paying.number);
     accounting::writeMoney(writer, paying.amount);
-    writer.bytes(paying.payment);
 }
 void put(Writer& writer, const End& end) {
     writer.bytes(end.id);
@@ -78,8 +77,7 @@ void get(Reader& reader, Paying& paying) {
     reader.array(paying.id);
     paying.number = reader.u32();
     paying.amount = accounting::readMoney(reader);
-    reader.array(paying.payment);
-    if (paying.amount == Money::zero() || paying.payment != paymentId(paying.id, paying.number)) reader.fail();
+    if (paying.amount == Money::zero()) reader.fail();
 }
 void get(Reader& reader, End& end) {
     reader.array(end.id);

@@ -64,7 +64,6 @@ struct Paying {
     AgreementId id{};
     uint32_t number = 0;
     Money amount;
-    payments::PaymentId payment{};
     friend bool operator==(const Paying&, const Paying&) = default;
 };
 struct End {

@@ -70,9 +70,10 @@ Money chargeFor(uint64_t bytes, Money perKb, Money limit) {
     return Money::fromEighths(static_cast<int64_t>(charge));
 }
 
-payments::PaymentId paymentId(const AgreementId& agreement, uint32_t number) {
+payments::PaymentId paymentId(const SharedSecret& ofBoth, const AgreementId& agreement, uint32_t number) {
     Writer writer;
     accounting::writePurpose(writer, paymentPurpose);
+    writer.bytes(ofBoth);
     writer.bytes(agreement);
     writer.u32(number);
     const auto hash = blake2b256(writer.data());

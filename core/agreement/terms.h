@@ -11,6 +11,7 @@
 
 #include "core/bytes.h"
 #include "core/crypto/identity.h"
+#include "core/crypto/shared_secret.h"
 #include "core/money.h"
 #include "core/payments/micropayment.h"
 
@@ -67,8 +68,8 @@ using TermsHash = std::array<uint8_t, 32>;
 // For so many bytes in all; rounded down, at most `limit`. `perKb` passes check().
 [[nodiscard]] Money chargeFor(uint64_t bytes, Money perKb, Money limit);
 
-// Of the number'th payment under an agreement: both ends know it beforehand.
-[[nodiscard]] payments::PaymentId paymentId(const AgreementId& agreement, uint32_t number);
+// Of the number'th payment under an agreement: both ends know it beforehand, and nobody else on the link does.
+[[nodiscard]] payments::PaymentId paymentId(const SharedSecret& ofBoth, const AgreementId& agreement, uint32_t number);
 
 inline constexpr size_t termsSize = 16 + 32 + 32 + 1 + 4 * 8 + 4 + 2 + 2;
 void encode(Writer& writer, const Terms& terms);

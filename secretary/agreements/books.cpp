@@ -16,8 +16,8 @@ using accounting::writeTime;
 
 namespace {
 
-constexpr uint8_t version = 1;      // of an agreement
-constexpr uint8_t pairVersion = 2;  // 1 had no `unseen`
+constexpr uint8_t version = 2;      // of an agreement; 1 had no `refused` and no `gap`
+constexpr uint8_t pairVersion = 3;  // 2 had `gap` here and no place in the mark, 1 had no `unseen`
 
 // Amounts are never negative and paid ≤ charged is no rule: the difference of two of them fits.
 Money unpaid(const Account& account) {
@@ -30,8 +30,8 @@ void putNumbers(Writer& writer, const Record& record, std::initializer_list<uint
 }
 
 constexpr std::initializer_list<uint64_t MeterMark::*> markFields{
-    &MeterMark::run,   &MeterMark::sent,           &MeterMark::arrived,
-    &MeterMark::taken, &MeterMark::arrivedPackets, &MeterMark::takenPackets};
+    &MeterMark::run,          &MeterMark::sent, &MeterMark::arrived, &MeterMark::taken, &MeterMark::arrivedPackets,
+    &MeterMark::takenPackets, &MeterMark::place};
 
 }  // namespace
 
@@ -60,7 +60,6 @@ Bytes encode(const Pair& pair) {
     writer.u64(pair.out.sent);
     writer.u64(pair.out.agreed);
     putNumbers(writer, pair.mark, markFields);
-    writeBool(writer, pair.gap);
     writer.u64(pair.unseen);
     writeBool(writer, pair.paying.has_value());
     if (pair.paying) {
@@ -74,7 +73,8 @@ Bytes encode(const Pair& pair) {
 std::optional<Pair> decodePair(ByteView bytes) {
     Reader reader(bytes);
     Pair pair;
-    if (reader.u8() != pairVersion) return std::nullopt;
+    const uint8_t written = reader.u8();
+    if (written != pairVersion && written != pairVersion - 1) return std::nullopt;
     reader.array(pair.peer.bytes);
     for (Account* account : {&pair.mine, &pair.theirs}) {
         account->charged = readMoney(reader);
@@ -82,8 +82,10 @@ std::optional<Pair> decodePair(ByteView bytes) {
     }
     pair.out.sent = reader.u64();
     pair.out.agreed = reader.u64();
-    for (const auto field : markFields) pair.mark.*field = reader.u64();
-    pair.gap = readBool(reader);
+    for (const auto field : markFields) {
+        if (written == pairVersion || field != &MeterMark::place) pair.mark.*field = reader.u64();
+    }
+    if (written != pairVersion) (void)readBool(reader);
     pair.unseen = reader.u64();
     if (readBool(reader)) {
         Settlement paying;
@@ -105,12 +107,14 @@ Bytes encode(const Agreement& one) {
     writer.u8(static_cast<uint8_t>(one.state));
     writeTime(writer, one.since);
     writer.u8(one.why ? static_cast<uint8_t>(*one.why) : 0);
+    writer.u8(one.refused ? static_cast<uint8_t>(*one.refused) : 0);
     writer.u64(one.bytes);
     writer.u64(one.packets);
     writer.u64(one.arrivedBytes);
     writer.u64(one.arrivedPackets);
     writer.u32(one.number);
     writeBool(writer, one.final);
+    writeBool(writer, one.gap);
     writer.u32(one.payments);
     return writer.take();
 }
@@ -118,22 +122,26 @@ Bytes encode(const Agreement& one) {
 std::optional<Agreement> decodeAgreement(ByteView bytes) {
     Reader reader(bytes);
     Agreement one;
-    if (reader.u8() != version) return std::nullopt;
+    const uint8_t written = reader.u8();
+    if (written != version && written != version - 1) return std::nullopt;
     one.terms = agreement::decodeTerms(reader);
     one.buying = readBool(reader);
     one.state = static_cast<State>(reader.u8());
     one.since = readTime(reader);
     const uint8_t why = reader.u8();
     if (why != 0) one.why = static_cast<EndReason>(why);
+    const uint8_t refused = written == version ? reader.u8() : uint8_t{0};
+    if (refused != 0) one.refused = static_cast<agreement::RefuseReason>(refused);
     one.bytes = reader.u64();
     one.packets = reader.u64();
     one.arrivedBytes = reader.u64();
     one.arrivedPackets = reader.u64();
     one.number = reader.u32();
     one.final = readBool(reader);
+    if (written == version) one.gap = readBool(reader);
     one.payments = reader.u32();
     if (!reader.finished() || one.state < State::Offered || one.state > State::Ended ||
-        (one.why && *one.why > EndReason::Lost))
+        (one.why && *one.why > EndReason::Lost) || (one.refused && *one.refused > agreement::RefuseReason::Unknown))
         return std::nullopt;
     return one;
 }

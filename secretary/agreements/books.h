@@ -40,6 +40,7 @@ struct MeterMark {
     uint64_t run = 0;  // of the counters; 0: never
     uint64_t sent = 0, arrived = 0, taken = 0;
     uint64_t arrivedPackets = 0, takenPackets = 0;
+    uint64_t place = 0;  // where the neighbour was
     friend bool operator==(const MeterMark&, const MeterMark&) = default;
 };
 
@@ -56,8 +57,6 @@ struct Pair {
     Account mine, theirs;
     FlowBook out;
     MeterMark mark;
-    // The counters began anew while agreements ran: the neighbour's next count is believed once.
-    bool gap = false;
     uint64_t unseen = 0;  // bytes that may have been sent while nobody counted, beside `out`
     std::optional<Settlement> paying;
     friend bool operator==(const Pair&, const Pair&) = default;
@@ -78,6 +77,7 @@ struct Agreement {
     State state = State::Offered;
     SystemTime since;  // by this node's clock: offered or accepted
     std::optional<EndReason> why;
+    std::optional<agreement::RefuseReason> refused;  // as the buyer: the seller's answer to the offer
     // Of the last count: receiving end, that it has signed; sending end, that it has accepted.
     uint64_t bytes = 0;
     uint64_t packets = 0;
@@ -86,6 +86,8 @@ struct Agreement {
     uint64_t arrivedPackets = 0;
     uint32_t number = 0;  // of the last count
     bool final = false;
+    // Sending end: the counters began anew while it ran, and its next counts are believed.
+    bool gap = false;
     uint32_t payments = 0;  // numbers that were used; as the seller: up to which they have come
     friend bool operator==(const Agreement&, const Agreement&) = default;
 

@@ -1,6 +1,8 @@
 #include "secretary/agreements/engine.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <utility>
 
 #include "core/crypto/hex.h"
 
@@ -16,8 +18,8 @@ constexpr const char* pairKind = "neighbour";
 store::Document documentOf(const Agreement& one) { return {agreementKind, toHex(one.terms.id), encode(one)}; }
 store::Document documentOf(const Pair& pair) { return {pairKind, pair.peer.hex(), encode(pair)}; }
 
-// Counters that stand lower than before began anew.
-uint64_t grown(uint64_t before, uint64_t now, bool sameRun) { return sameRun && now >= before ? now - before : now; }
+constexpr std::initializer_list<uint64_t MeterMark::*> counters{
+    &MeterMark::sent, &MeterMark::arrived, &MeterMark::taken, &MeterMark::arrivedPackets, &MeterMark::takenPackets};
 
 }  // namespace
 
@@ -46,7 +48,8 @@ tl::expected<void, store::StoreError> Engine::load() {
         const auto pair = decodePair(document.body);
         if (!pair || pair->peer.hex() != document.id) return tl::unexpected(store::StoreError::Damaged);
         m_pairs.emplace(pair->peer, *pair);
-        if (pair->gap) m_gapSince[pair->peer] = now;
+        m_seen[pair->peer].last = pair->mark;
+        m_gapSince[pair->peer] = now;
     }
     if (!m_pairs.empty()) m_takesOffers = now + m_options.repeatEvery / 2;
     const auto agreements = m_ports.documents.all(agreementKind);
@@ -63,9 +66,7 @@ tl::expected<void, store::StoreError> Engine::load() {
         if (one->state == State::Active)
             left = std::clamp<std::chrono::nanoseconds>(one->since + one->terms.lifetime - m_ports.clock.now(),
                                                         std::chrono::nanoseconds(0), one->terms.lifetime);
-        m_with[one->peer()].insert(one->terms.id);
-        m_going[one->terms.id].until = now + left;
-        m_going[one->terms.id].sentThen = m_pairs.at(one->peer()).out.sent;
+        begin(*one, {now + left, {}, {}});
     }
     return {};
 }
@@ -76,7 +77,16 @@ bool Engine::keep(std::initializer_list<const Agreement*> agreements, const Pair
     for (const Agreement* one : agreements) {
         if (one != nullptr) changes.push_back({documentOf(*one), false});
     }
-    if (pair != nullptr) changes.push_back({documentOf(*pair), false});
+    if (pair != nullptr) {
+        changes.push_back({documentOf(*pair), false});
+        // The mark says that what has arrived was counted.
+        for (const AgreementId& id : with(pair->peer)) {
+            const Agreement& other = m_agreements.at(id);
+            if (other.sends() || other.state != State::Active) continue;
+            if (std::find(agreements.begin(), agreements.end(), &other) == agreements.end())
+                changes.push_back({documentOf(other), false});
+        }
+    }
     m_broken = !m_ports.documents.apply(changes).has_value();
     return !m_broken;
 }
@@ -88,7 +98,7 @@ Pair& Engine::pairOf(const PublicKey& peer) {
     const auto [at, isNew] = m_pairs.try_emplace(peer);
     if (isNew) {
         at->second.peer = peer;
-        if (const auto seen = m_seen.find(peer); seen != m_seen.end()) at->second.mark = seen->second;
+        if (const auto seen = m_seen.find(peer); seen != m_seen.end()) at->second.mark = seen->second.last;
     }
     return at->second;
 }
@@ -115,6 +125,14 @@ void Engine::endGoing(const Agreement& one) {
 }
 
 Engine::Going& Engine::going(const Agreement& one) { return m_going[one.terms.id]; }
+
+void Engine::begin(const Agreement& one, Going how) {
+    const FlowBook& out = pairOf(one.peer()).out;
+    how.sentThen = how.sentFrom = out.sent;
+    how.agreedFrom = out.agreed;
+    m_with[one.peer()].insert(one.terms.id);
+    m_going[one.terms.id] = how;
+}
 
 Agreement* Engine::find(const AgreementId& id, const PublicKey& peer) {
     const auto at = m_agreements.find(id);
@@ -157,42 +175,48 @@ std::optional<AgreementId> Engine::offer(const PublicKey& seller, const Wish& wi
     if (same != nullptr && same->running() && same->terms.direction != wish.direction) return std::nullopt;
     if (!keep({&one}, &pairOf(seller))) return std::nullopt;
     const SteadyTime now = m_ports.clock.steady();
-    m_with[seller].insert(one.terms.id);
-    m_going[one.terms.id] = {now + m_options.offerPatience, now + m_options.repeatEvery, {}, pairOf(seller).out.sent};
+    begin(one, {now + m_options.offerPatience, now + m_options.repeatEvery, {}});
     const Agreement& kept = m_agreements.emplace(one.terms.id, one).first->second;
     say(kept, Offer{kept.terms});
     return kept.terms.id;
 }
 
 void Engine::meter(const PublicKey& neighbour, const Reading& reading) {
-    const MeterMark reached{reading.run,   reading.sent,           reading.arrived,
-                            reading.taken, reading.arrivedPackets, reading.takenPackets};
-    constexpr size_t mostSeen = 4096;
+    MeterMark reached{reading.run,          reading.sent, reading.arrived, reading.taken, reading.arrivedPackets,
+                      reading.takenPackets, reading.place};
+    constexpr size_t mostSeen = 4096, mostPlaces = 16;
     if (m_seen.size() >= mostSeen && !m_seen.contains(neighbour))
         std::erase_if(m_seen, [this](const auto& one) { return !m_pairs.contains(one.first); });
-    m_seen[neighbour] = reached;
+    Seen& seen = m_seen[neighbour];
+    const MeterMark last = seen.last;
+    if (last.run != reached.run || seen.places.size() >= mostPlaces) seen.places.clear();
+    // What the counters of this place stood at. Of a place that is new in a run all is new, unless an earlier engine may have seen it.
+    MeterMark before;
+    before.run = reached.run;
+    if (last.run == reached.run && last.place == reached.place) {
+        before = last;
+    } else if (const auto place = seen.places.find(reached.place); place != seen.places.end()) {
+        before = place->second;
+    } else if (last.run == reached.run && !seen.places.contains(last.place)) {
+        before = reached;
+    }
+    // They only grow.
+    for (const auto counter : counters) reached.*counter = std::max(reached.*counter, before.*counter);
+    seen.last = seen.places[reached.place] = reached;
     const auto at = m_pairs.find(neighbour);
     if (at == m_pairs.end()) return;
     Pair& pair = at->second;
-    MeterMark& mark = pair.mark;
-    const bool first = mark.run == 0, sameRun = mark.run == reading.run;
-    const uint64_t sent = grown(mark.sent, reading.sent, sameRun);
-    const uint64_t arrived = grown(mark.arrived, reading.arrived, sameRun);
-    const uint64_t taken = grown(mark.taken, reading.taken, sameRun);
-    const uint64_t arrivedPackets = grown(mark.arrivedPackets, reading.arrivedPackets, sameRun);
-    const uint64_t takenPackets = grown(mark.takenPackets, reading.takenPackets, sameRun);
-    mark = reached;
-    if (first) return;  // from here on
-    if (!sameRun) {
-        pair.gap = true;
-        m_gapSince[neighbour] = m_ports.clock.steady();
-    }
-    if (covering(neighbour, true) != nullptr) pair.out.sent += sent;
+    const uint64_t run = std::exchange(pair.mark, reached).run;
+    if (run == 0) return;  // from here on
+    if (run != reached.run) m_gapSince[neighbour] = m_ports.clock.steady();
+    if (covering(neighbour, true) != nullptr) pair.out.sent += reached.sent - before.sent;
     for (const AgreementId& id : with(neighbour)) {
         Agreement& one = m_agreements.at(id);
+        if (one.sends() && run != reached.run) one.gap = true;
         if (one.sends() || one.state != State::Active) continue;
-        one.arrivedBytes += one.buying ? arrived : taken;
-        one.arrivedPackets += one.buying ? arrivedPackets : takenPackets;
+        one.arrivedBytes += one.buying ? reached.arrived - before.arrived : reached.taken - before.taken;
+        one.arrivedPackets +=
+            one.buying ? reached.arrivedPackets - before.arrivedPackets : reached.takenPackets - before.takenPackets;
     }
 }
 
@@ -221,7 +245,12 @@ std::optional<RefuseReason> Engine::objection(const PublicKey& from, const Terms
     const bool sends = terms.direction == Direction::Downstream;
     const Agreement* const same = covering(from, sends);
     if (same != nullptr && same->running() && same->terms.direction != terms.direction) return RefuseReason::FlowSold;
-    if (m_going.size() >= m_options.maxAgreements) return RefuseReason::TooMany;
+    const auto ofOne = std::count_if(with(from).begin(), with(from).end(), [&](const AgreementId& id) {
+        const Agreement& one = m_agreements.at(id);
+        return !one.buying && one.terms.direction == terms.direction;
+    });
+    if (m_going.size() >= m_options.maxAgreements || static_cast<size_t>(ofOne) >= m_options.maxOfOne)
+        return RefuseReason::TooMany;
     if (const auto at = m_pairs.find(from); at != m_pairs.end() && exposure(at->second) > terms.closeAt)
         return RefuseReason::Owing;
     return m_ports.judge(terms);
@@ -258,11 +287,11 @@ tl::expected<void, Ignored> Engine::onOffer(const PublicKey& from, const Offer& 
     if (before != nullptr) closing(*before, EndReason::Replaced);
     if (!keep({&one, before}, &pairOf(from))) return tl::unexpected(Ignored::Storage);
     const SteadyTime now = m_ports.clock.steady();
-    m_with[from].insert(id);
-    m_going[id] = {now + one.terms.lifetime, {}, now + one.terms.interval, pairOf(from).out.sent};
+    begin(one, {now + one.terms.lifetime, {}, now + one.terms.interval});
     m_agreements.emplace(id, one);
     say(one, Accept{id, hashOf(one.terms)});
     if (before != nullptr && before->final) sayCount(*before);
+    remind(from);
     return {};
 }
 
@@ -282,14 +311,23 @@ tl::expected<void, Ignored> Engine::onAccept(Agreement& one, const Accept& accep
     going(one).until = now + one.terms.lifetime;
     going(one).nextCount = now + one.terms.interval;
     if (before != nullptr && before->final) sayCount(*before);
+    remind(one.peer());
     return {};
 }
 
 tl::expected<void, Ignored> Engine::onRefuse(Agreement& one, const Refuse& refuse) {
-    // The seller does not know it, or does not want it: an offer, or one that it has long ended or forgotten.
+    // The seller does not want it, or the other end does not know it (any more).
     if (one.state == State::Ended) return tl::unexpected(Ignored::Stale);
-    if (one.state != State::Offered && refuse.reason != RefuseReason::Unknown) return tl::unexpected(Ignored::Stale);
-    one.why = one.why.value_or(one.state == State::Offered ? EndReason::Withdrawn : EndReason::Lost);
+    const bool offered = one.state == State::Offered;
+    if (!offered && refuse.reason != RefuseReason::Unknown) return tl::unexpected(Ignored::Stale);
+    if (offered) one.refused = refuse.reason;
+    one.why = one.why.value_or(offered ? EndReason::Withdrawn : EndReason::Lost);
+    // Its buyer will agree to no count any more; what is known here is owed all the same.
+    if (!one.buying && !one.sends()) charge(one, one.arrivedBytes, one.arrivedPackets);
+    if (!one.buying && one.sends()) {
+        const uint64_t since = pairOf(one.peer()).out.sent - std::min(pairOf(one.peer()).out.sent, going(one).sentThen);
+        charge(one, one.bytes + since / allowanceWhole * (allowanceWhole - one.terms.allowance1024ths), one.packets);
+    }
     finished(one);
     return {};
 }
@@ -341,7 +379,8 @@ void Engine::run() {
         if (m_broken) return;
         settle(pair);
     }
-    forgetOld();
+    for (int i = 0; i < 64 && forgetOldest(); ++i) {
+    }
 }
 
 }  // namespace netpas::secretary::agreements

@@ -26,6 +26,7 @@ struct Reading {
     uint64_t run = 0;
     uint64_t sent = 0, arrived = 0, taken = 0;  // bytes
     uint64_t arrivedPackets = 0, takenPackets = 0;
+    uint64_t place = 0;  // where the neighbour is: each place has counters of its own
 };
 
 // What this node, as the buyer, wants.
@@ -51,6 +52,7 @@ struct EngineOptions {
     std::chrono::milliseconds payAgainAfter{2000};  // a payment that came to nothing; doubled each time, up to 64 times
     Money smallest = Money::fromEighths(8000);      // worth a payment
     size_t maxAgreements = 1024;                    // that have not ended
+    size_t maxOfOne = 8;                            // of these, sold to one neighbour in one direction
     size_t maxRemembered = 2048;                    // that have
 };
 
@@ -97,8 +99,8 @@ public:
     tl::expected<void, Ignored> receive(const PublicKey& from, ByteView datagram);
     // This node's payment has its end; posted: it has arrived for good. Else it never will.
     void paymentEnded(const payments::PaymentId& id, bool posted);
-    // A payment to this node has arrived. False: it is not of an agreement.
-    bool paymentReceived(const payments::PaymentId& id, Money amount);
+    // A payment to this node has arrived. False: it is not of an agreement. An error: it is, and must be told again.
+    [[nodiscard]] tl::expected<bool, Ignored> paymentReceived(const payments::PaymentId& id, Money amount);
     // Repeats, counts, pays, ends what is due. Then again at least every `repeatEvery`.
     void run();
 
@@ -112,21 +114,30 @@ public:
     [[nodiscard]] bool broken() const { return m_broken; }
 
 private:
+    static constexpr uint64_t allowanceWhole = 1024;
+
     // Of what has not ended, and forgotten by a restart.
     struct Going {
         SteadyTime until{};    // the end of its lifetime, or of patience
         SteadyTime nextSay{};  // what is repeated
         SteadyTime nextCount{};
         uint64_t sentThen = 0;  // what had been sent when the last count came
+        // What had been sent and counted when it began.
+        uint64_t sentFrom = 0, agreedFrom = 0;
     };
     struct Paying {
         SteadyTime again{};  // not before
         std::chrono::milliseconds pause{0};
         SteadyTime nextSay{};
         bool ordered = false;  // since this engine was opened
-        // As the seller.
-        payments::PaymentId announced{};
+        // As the seller: what was promised and has not come, as far as it is owed.
+        Money promised;
         SteadyTime heldUntil{};
+    };
+    // Of a neighbour with whom something may not be agreed yet.
+    struct Seen {
+        MeterMark last;
+        std::map<uint64_t, MeterMark> places;  // in this run of the counters
     };
 
     Engine(Ports ports, EngineOptions options) : m_ports(std::move(ports)), m_options(options) {}
@@ -138,6 +149,7 @@ private:
     void sayTo(const PublicKey& to, const agreement::Message& message);
     Pair& pairOf(const PublicKey& peer);
     [[nodiscard]] Going& going(const Agreement& one);
+    void begin(const Agreement& one, Going how);
     void endGoing(const Agreement& one);
     [[nodiscard]] Agreement* find(const AgreementId& id, const PublicKey& peer);
     // The one that is running, or ending, in that flow.
@@ -158,18 +170,23 @@ private:
     void makeCount(Agreement& one, bool final);
     void sayCount(const Agreement& one);
     void sayEnd(const Agreement& one);
+    // What of a count is believed is charged; false: it is more than that.
+    [[nodiscard]] bool take(Agreement& one, const agreement::Count& count);
+    // Final counts that the neighbour has not heard, before it was lost, are said again.
+    void remind(const PublicKey& peer);
     // Changes it in memory only.
     void closing(Agreement& one, EndReason reason);
     void startEnding(Agreement& one, EndReason reason);
     void finished(Agreement& one);
     void charge(Agreement& one, uint64_t bytes, uint64_t packets);
-    void forgetOld();
+    bool forgetOldest();
 
     void settle(Pair& pair);
     void order(const Pair& pair);
+    [[nodiscard]] payments::PaymentId paymentOf(const PublicKey& peer, const AgreementId& id, uint32_t number);
     void sayPaying(const Pair& pair);
     [[nodiscard]] Money exposure(const Pair& pair) const;
-    [[nodiscard]] bool receivedUnder(Agreement& one, uint32_t number, Money amount);
+    [[nodiscard]] tl::expected<bool, Ignored> receivedUnder(Agreement& one, uint32_t number, Money amount);
 
     Ports m_ports;
     EngineOptions m_options;
@@ -179,9 +196,9 @@ private:
     std::map<PublicKey, std::set<AgreementId>> m_with;  // the same by neighbour
     std::map<PublicKey, Paying> m_paying;
     SteadyTime m_takesOffers;                    // from then on
-    std::map<PublicKey, SteadyTime> m_gapSince;  // of pairs with a gap: when the counters began anew
-    std::map<PublicKey, MeterMark>
-        m_seen;  // the last readings of neighbours, also of those with whom nothing was agreed
+    std::map<PublicKey, SteadyTime> m_gapSince;  // when the counters began anew
+    std::map<PublicKey, Seen> m_seen;            // the last readings, also where nothing was agreed
+    std::map<PublicKey, SharedSecret> m_secrets;
     std::map<AgreementId, SteadyTime> m_turnedDown;  // an offer that comes late is not taken after all; until
     bool m_broken = false;
 };

@@ -13,7 +13,6 @@ namespace {
 
 // What may still be on the link, or behind the last reading, when a count is compared with what was sent.
 constexpr uint64_t underWay = 65'536;
-constexpr uint64_t whole = 1024;
 // A count that comes later than this was made from counters that were read after this node's own began anew.
 constexpr std::chrono::seconds readSince{3};
 
@@ -54,27 +53,14 @@ void Engine::sayEnd(const Agreement& one) {
     say(one, End{one.terms.id, why == EndReason::Lost ? EndReason::Withdrawn : why});
 }
 
-tl::expected<void, Ignored> Engine::onCount(Agreement& one, const Count& count) {
-    if (!one.sends()) return tl::unexpected(Ignored::Stranger);
-    if (one.state == State::Ended) {
-        // A seller that goes on has not heard of the end.
-        if (count.final) {
-            say(one, Ended{one.terms.id, count.number});
-        } else {
-            sayEnd(one);
-        }
-        return tl::unexpected(Ignored::Stale);
-    }
-    // The answer to an offer was lost: it comes again.
-    if (one.state == State::Offered || count.number <= one.number) return tl::unexpected(Ignored::Stale);
+bool Engine::take(Agreement& one, const Count& count) {
     Pair& pair = pairOf(one.peer());
     const uint64_t more = count.bytes > one.bytes ? count.bytes - one.bytes : 0;
     // How much of this was sent while nobody counted is not known: all of it may have been. What is on its way now is not in the count either.
-    // What passed before this node counted again may be missing in the first counts, which were made earlier, and a final one may be old.
-    if (pair.gap) {
+    // What passed before this node counted again may be missing in the first counts, which were made earlier.
+    if (one.gap) {
         pair.unseen = plus(pair.unseen, more);
-        pair.gap = count.final || m_ports.clock.steady() - m_gapSince[pair.peer] < readSince;
-        if (!pair.gap) m_gapSince.erase(pair.peer);
+        one.gap = !count.final && m_ports.clock.steady() - m_gapSince[pair.peer] < readSince;
     }
     const uint64_t known = plus(pair.out.sent, pair.unseen);
     const uint64_t sentMore = known - std::min(known, pair.out.agreed);
@@ -82,21 +68,57 @@ tl::expected<void, Ignored> Engine::onCount(Agreement& one, const Count& count) 
     pair.out.agreed += taken;
     charge(one, one.bytes + taken, std::max(one.packets, count.packets));
     one.number = count.number;
+    return more <= taken;
+}
+
+tl::expected<void, Ignored> Engine::onCount(Agreement& one, const Count& count) {
+    if (!one.sends()) return tl::unexpected(Ignored::Stranger);
+    if (one.state == State::Ended) {
+        // A seller that goes on has not heard of the end.
+        if (!count.final) {
+            sayEnd(one);
+            return tl::unexpected(Ignored::Stale);
+        }
+        const bool late = one.why == EndReason::Lost && count.number > one.number;
+        if (late) {
+            (void)take(one, count);
+            if (!keep({&one}, &pairOf(one.peer()))) return tl::unexpected(Ignored::Storage);
+        }
+        say(one, Ended{one.terms.id, count.number});
+        if (!late) return tl::unexpected(Ignored::Stale);
+        return {};
+    }
+    // The answer to an offer was lost: it comes again.
+    if (one.state == State::Offered || count.number <= one.number) return tl::unexpected(Ignored::Stale);
+    const bool agreed = take(one, count);
     // A buyer that receives may not call lost what was not.
+    const Pair& pair = pairOf(one.peer());
     Going& at = going(one);
-    const uint64_t least = at.sentThen / whole * (whole - one.terms.allowance1024ths);
-    const bool tooLittle = !one.buying && pair.out.agreed + underWay < least;
+    const uint64_t least = (at.sentThen - at.sentFrom) / allowanceWhole * (allowanceWhole - one.terms.allowance1024ths);
+    const bool tooLittle = !one.buying && pair.out.agreed - at.agreedFrom + underWay < least;
     at.sentThen = pair.out.sent;
     if (count.final) {
-        if (more > taken) one.why = EndReason::Disagreement;
+        if (!agreed) one.why = EndReason::Disagreement;
         one.why = one.why.value_or(EndReason::Wish);
         finished(one);
         if (!m_broken) say(one, Ended{one.terms.id, count.number});
         return {};
     }
     if (!keep({&one}, &pair)) return tl::unexpected(Ignored::Storage);
-    if (more > taken || tooLittle) startEnding(one, EndReason::Disagreement);
+    if (!agreed || tooLittle) startEnding(one, EndReason::Disagreement);
     return {};
+}
+
+// The neighbour is there again.
+void Engine::remind(const PublicKey& peer) {
+    constexpr size_t most = 8;
+    size_t said = 0;
+    for (auto& [id, one] : m_agreements) {
+        if (one.state != State::Ended || one.why != EndReason::Lost || !one.final || one.peer() != peer) continue;
+        if (++said > most) return;
+        one.state = State::Ending;
+        begin(one, {m_ports.clock.steady() + m_options.endPatience, {}, {}});
+    }
 }
 
 void Engine::closing(Agreement& one, EndReason reason) {
@@ -153,15 +175,15 @@ void Engine::finished(Agreement& one) {
     if (keep({&one}, &pairOf(one.peer()))) endGoing(one);
 }
 
-void Engine::forgetOld() {
-    if (m_agreements.size() <= m_going.size() + m_options.maxRemembered) return;
+bool Engine::forgetOldest() {
+    if (m_broken || m_agreements.size() <= m_going.size() + m_options.maxRemembered) return false;
     const Agreement* oldest = nullptr;
     for (const auto& [id, one] : m_agreements) {
         const auto& paying = pairOf(one.peer()).paying;
         if (one.state != State::Ended || (paying && paying->agreement == id)) continue;
         if (oldest == nullptr || one.since < oldest->since) oldest = &one;
     }
-    if (oldest == nullptr) return;
+    if (oldest == nullptr) return false;
     const PublicKey peer = oldest->peer();
     m_broken = !m_ports.documents.erase("agreement", toHex(oldest->terms.id)).has_value();
     m_agreements.erase(AgreementId(oldest->terms.id));
@@ -170,11 +192,13 @@ void Engine::forgetOld() {
     const bool needed = pair.mine != Account{} || pair.theirs != Account{} || pair.paying ||
                         std::any_of(m_agreements.begin(), m_agreements.end(),
                                     [&](const auto& one) { return one.second.peer() == peer; });
-    if (needed || m_broken) return;
+    if (needed || m_broken) return !m_broken;
     m_broken = !m_ports.documents.erase("neighbour", peer.hex()).has_value();
     m_pairs.erase(peer);
     m_paying.erase(peer);
     m_gapSince.erase(peer);
+    m_secrets.erase(peer);
+    return !m_broken;
 }
 
 }  // namespace netpas::secretary::agreements

@@ -39,13 +39,16 @@ Standing Engine::standing(const PublicKey& neighbour) const {
     if (at == m_pairs.end() || m_broken) return standing;
     standing.exposure = exposure(at->second);
     const auto paying = m_paying.find(neighbour);
-    const bool promised = paying != m_paying.end() && m_ports.clock.steady() < paying->second.heldUntil;
+    Money promised;
+    if (paying != m_paying.end() && m_ports.clock.steady() < paying->second.heldUntil)
+        promised = paying->second.promised;
     for (const AgreementId& id : with(neighbour)) {
         const Agreement& one = m_agreements.at(id);
         if (one.buying || one.state != State::Active) continue;
-        const bool above = standing.exposure > one.terms.closeAt;
-        if (above && promised) standing.held = true;
-        if (above && !promised) continue;
+        if (standing.exposure > one.terms.closeAt) {
+            if (checkedSub(standing.exposure, promised).value_or(Money::max()) > one.terms.closeAt) continue;
+            standing.held = true;
+        }
         (one.terms.direction == Direction::Upstream ? standing.paysUpstream : standing.paysDownstream) = true;
     }
     return standing;
@@ -84,19 +87,25 @@ void Engine::settle(Pair& pair) {
 void Engine::order(const Pair& pair) {
     m_paying[pair.peer].ordered = true;
     const Settlement& paying = *pair.paying;
-    m_ports.pay({paymentId(paying.agreement, paying.number), pair.peer, paying.amount, paying.agreement});
+    m_ports.pay({paymentOf(pair.peer, paying.agreement, paying.number), pair.peer, paying.amount, paying.agreement});
+}
+
+payments::PaymentId Engine::paymentOf(const PublicKey& peer, const AgreementId& id, uint32_t number) {
+    const auto [at, isNew] = m_secrets.try_emplace(peer);
+    // Every key that has signed something is one that has a secret.
+    if (isNew) at->second = sharedSecret(m_ports.me, peer).value_or(SharedSecret{});
+    return paymentId(at->second, id, number);
 }
 
 void Engine::sayPaying(const Pair& pair) {
     m_paying[pair.peer].nextSay = m_ports.clock.steady() + m_options.repeatEvery;
     const Settlement& paying = *pair.paying;
-    sayTo(pair.peer, agreement::Paying{paying.agreement, paying.number, paying.amount,
-                                       paymentId(paying.agreement, paying.number)});
+    sayTo(pair.peer, agreement::Paying{paying.agreement, paying.number, paying.amount});
 }
 
 void Engine::paymentEnded(const payments::PaymentId& id, bool posted) {
     for (auto& [peer, pair] : m_pairs) {
-        if (!pair.paying || paymentId(pair.paying->agreement, pair.paying->number) != id) continue;
+        if (!pair.paying || paymentOf(peer, pair.paying->agreement, pair.paying->number) != id) continue;
         if (posted) pair.mine.paid = plus(pair.mine.paid, pair.paying->amount);
         pair.paying.reset();
         if (!keep({}, &pair)) return;
@@ -110,11 +119,11 @@ void Engine::paymentEnded(const payments::PaymentId& id, bool posted) {
     }
 }
 
-bool Engine::paymentReceived(const payments::PaymentId& id, Money amount) {
-    if (m_broken || amount <= Money::zero()) return false;
+tl::expected<bool, Ignored> Engine::paymentReceived(const payments::PaymentId& id, Money amount) {
+    if (amount <= Money::zero()) return false;
     // Most often it is the next one of somebody.
     for (auto& [agreementId, one] : m_agreements) {
-        if (!one.buying && paymentId(agreementId, one.payments + 1) == id)
+        if (!one.buying && paymentOf(one.peer(), agreementId, one.payments + 1) == id)
             return receivedUnder(one, one.payments + 1, amount);
     }
     for (auto& [agreementId, one] : m_agreements) {
@@ -122,29 +131,39 @@ bool Engine::paymentReceived(const payments::PaymentId& id, Money amount) {
         // From behind as well: the same payment may be told again.
         const uint32_t first = one.payments - std::min(one.payments, numbersAhead);
         for (uint32_t number = first + 1; number <= one.payments + numbersAhead; ++number) {
-            if (paymentId(agreementId, number) != id) continue;
-            return number <= one.payments || receivedUnder(one, number, amount);
+            if (paymentOf(one.peer(), agreementId, number) != id) continue;
+            return receivedUnder(one, number, amount);
         }
     }
     return false;
 }
 
-bool Engine::receivedUnder(Agreement& one, uint32_t number, Money amount) {
+tl::expected<bool, Ignored> Engine::receivedUnder(Agreement& one, uint32_t number, Money amount) {
+    if (m_broken) return tl::unexpected(Ignored::Storage);
+    if (number <= one.payments) return true;
     one.payments = number;
     Pair& pair = pairOf(one.peer());
     pair.theirs.paid = plus(pair.theirs.paid, amount);
-    Paying& at = m_paying[pair.peer];
-    at.announced = {};
-    at.heldUntil = {};
-    return keep({&one}, &pair);
+    Money& promised = m_paying[pair.peer].promised;
+    promised = std::max(Money::zero(), checkedSub(promised, amount).value_or(Money::zero()));
+    if (!keep({&one}, &pair)) return tl::unexpected(Ignored::Storage);
+    return true;
 }
 
+// A promise that was not kept is not followed by another one: first as much must arrive. It is worth no more than what is owed.
 tl::expected<void, Ignored> Engine::onPaying(Agreement& one, const agreement::Paying& paying) {
     if (one.buying) return tl::unexpected(Ignored::Stranger);
+    if (paying.number <= one.payments) return tl::unexpected(Ignored::Stale);
+    Pair& pair = pairOf(one.peer());
+    // So many of its payments have come to nothing. The last ones before this may still be on their way to here.
+    if (paying.number - one.payments > numbersAhead / 2) {
+        one.payments = paying.number - numbersAhead / 2;
+        if (!keep({&one}, &pair)) return tl::unexpected(Ignored::Storage);
+    }
     Paying& at = m_paying[one.peer()];
-    // A promise that was not kept is not followed by another one: first something must arrive.
-    if (paying.number <= one.payments || at.announced != payments::PaymentId{}) return tl::unexpected(Ignored::Stale);
-    at.announced = paying.payment;
+    const Money owed = exposure(pair);
+    if (at.promised > Money::zero() || owed <= Money::zero()) return tl::unexpected(Ignored::Stale);
+    at.promised = std::min(paying.amount, owed);
     at.heldUntil = m_ports.clock.steady() + m_options.heldFor;
     return {};
 }

@@ -25,6 +25,7 @@ public:
     explicit KillableDocuments(std::function<void()> effect) : m_effect(std::move(effect)) {}
     tl::expected<void, store::StoreError> apply(std::span<const store::DocumentChange> changes) override {
         m_effect();
+        if (refuses) return tl::unexpected(store::StoreError::Full);
         auto done = m_kept.apply(changes);
         m_effect();
         return done;
@@ -32,6 +33,7 @@ public:
     tl::expected<std::vector<store::Document>, store::StoreError> all(std::string_view kind) const override {
         return m_kept.all(kind);
     }
+    bool refuses = false;
 
 private:
     std::function<void()> m_effect;
@@ -111,9 +113,20 @@ public:
         reading.takenPackets += packets;
         m_carried[sender] += packets * size;
     }
+    // The neighbour is at another place now, where counters are others; in the same run.
+    void moves(size_t i, uint64_t place) {
+        Node& node = m_nodes[i];
+        node.reading.run = node.run;
+        node.elsewhere[node.reading.place] = node.reading;
+        const auto known = node.elsewhere.find(place);
+        node.reading = known != node.elsewhere.end() ? known->second : Reading{};
+        node.reading.place = place;
+    }
+    void refusesToWrite(size_t i, bool refuses) { m_nodes[i].documents->refuses = refuses; }
     // The packet filter's counters are gone with the agent.
     void restartMeter(size_t i) {
         m_nodes[i].reading = {};
+        m_nodes[i].elsewhere.clear();
         m_nodes[i].run += 2;
     }
 
@@ -184,6 +197,7 @@ private:
         std::unique_ptr<KillableDocuments> documents;
         std::optional<Engine> engine;
         Reading reading;
+        std::map<uint64_t, Reading> elsewhere;
         uint64_t run = 0;
         uint64_t effects = 0;
         std::deque<Bytes> inbox;

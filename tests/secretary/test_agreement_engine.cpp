@@ -51,6 +51,13 @@ std::string disagreement(World& world) {
     return {};
 }
 
+// Bytes that an end has received and counted.
+uint64_t counted(World& world, size_t i) {
+    uint64_t all = 0;
+    for (const auto& [id, one] : world.engine(i).agreements()) all += one.sends() ? 0 : one.bytes;
+    return all;
+}
+
 // A buys both directions from B, B one from A for what the other way leaves open; traffic both ways.
 void life(World& world, int steps) {
     const auto offer = [&](size_t buyer, const Wish& what) { (void)world.offers(buyer, what); };
@@ -239,17 +246,174 @@ private slots:
         QVERIFY(engine.receive(mallory.publicKey(), sign(agreement::Offer{terms}, mallory)).has_value());
         QCOMPARE(engine.agreements().size(), size_t{1});
         QVERIFY(*pairAt(world, 1) == before);
-        QVERIFY(!engine.paymentReceived({9}, Money::fromEighths(1)));
+        QVERIFY(engine.paymentReceived({9}, Money::fromEighths(1)) == false);
     }
 
     void aPaymentCountsOnce() {
         World world(1, {});
         const auto id = world.offers(0, wish(Direction::Upstream, 800));
         for (int i = 0; i < 4; ++i) world.step();
-        const auto payment = agreement::paymentId(*id, 3);  // two before it came to nothing
-        QVERIFY(world.engine(1).paymentReceived(payment, Money::fromEighths(500)));
-        QVERIFY(world.engine(1).paymentReceived(payment, Money::fromEighths(500)));
+        const auto payment = nameOf(*id, 3);  // two before it came to nothing
+        QVERIFY(world.engine(1).paymentReceived(payment, Money::fromEighths(500)) == true);
+        QVERIFY(world.engine(1).paymentReceived(payment, Money::fromEighths(500)) == true);
         QCOMPARE(pairAt(world, 1)->theirs.paid, Money::fromEighths(500));
+    }
+
+    // However many have come to nothing before; and whoever pays in its place does not know how.
+    void aPaymentIsKnownAfterManyThatFailed() {
+        World world(1, {});
+        const auto id = world.offers(0, wish(Direction::Upstream, 800));
+        for (int i = 0; i < 4; ++i) world.step();
+        Engine& seller = world.engine(1);
+        QVERIFY(seller.paymentReceived(nameOf(*id, 500), Money::fromEighths(500)) == false);
+        QVERIFY(
+            seller.receive(world.key(0), sign(agreement::Paying{*id, 500, Money::fromEighths(500)}, alice())).error() ==
+            Ignored::Stale);  // nothing is owed
+        QVERIFY(seller.paymentReceived(nameOf(*id, 500), Money::fromEighths(500)) == true);
+        QCOMPARE(pairAt(world, 1)->theirs.paid, Money::fromEighths(500));
+        const auto guess = agreement::paymentId(SharedSecret{}, *id, 501);
+        QVERIFY(seller.paymentReceived(guess, Money::fromEighths(1)) == false);
+    }
+
+    // The payment is not lost: whoever tells of it keeps it, and tells it again.
+    void aPaymentThatCannotBeKeptIsToldAgain() {
+        World world(1, {});
+        const auto id = world.offers(0, wish(Direction::Upstream, 800));
+        for (int i = 0; i < 4; ++i) world.step();
+        const auto payment = nameOf(*id, 1);
+        world.refusesToWrite(1, true);
+        QCOMPARE(world.engine(1).paymentReceived(payment, Money::fromEighths(500)).error(), Ignored::Storage);
+        QCOMPARE(world.engine(1).paymentReceived(payment, Money::fromEighths(500)).error(), Ignored::Storage);
+        QVERIFY(world.engine(1).paymentReceived({9}, Money::fromEighths(500)) == false);  // of something else
+        world.refusesToWrite(1, false);
+        world.startAgain(1);
+        QVERIFY(world.engine(1).paymentReceived(payment, Money::fromEighths(500)) == true);
+        QCOMPARE(pairAt(world, 1)->theirs.paid, Money::fromEighths(500));
+    }
+
+    // It agrees to no count any more, and owes what it has sent.
+    void whoForgetsAnAgreementOwesWhatItHasHad() {
+        for (const Direction direction : {Direction::Upstream, Direction::Downstream}) {
+            World world(1, {});
+            Wish rarely = wish(direction, 800);
+            rarely.interval = 3600s;
+            const auto id = world.offers(0, rarely);
+            for (int i = 0; i < 4; ++i) world.step();
+            const size_t sender = direction == Direction::Upstream ? 0 : 1;
+            world.traffic(sender, 600);
+            world.step();
+            QVERIFY(world.receives(1, agreement::Refuse{*id, agreement::RefuseReason::Unknown}).has_value());
+            const Agreement& one = world.engine(1).agreements().at(*id);
+            QCOMPARE(one.state, State::Ended);
+            const Money all = agreement::chargeFor(world.carried(sender), Money::fromEighths(800), Money::max());
+            const Money owed = pairAt(world, 1)->theirs.charged;
+            QVERIFY(owed <= all && owed >= Money::fromEighths(all.eighths() / 100 * 94));
+            // The next one is not for who owes too much.
+            QVERIFY(world.offers(0, wish(direction, 800)).has_value());
+            for (int i = 0; i < 4; ++i) world.step();
+            QVERIFY(!world.engine(1).standing(world.key(0)).paysUpstream);
+            QVERIFY(!world.engine(1).standing(world.key(0)).paysDownstream);
+        }
+    }
+
+    // Whatever is promised, and an eighth of a nanodollar paid on it each time.
+    void aPromiseIsWorthWhatIsOwedAndMustBeKept() {
+        Weather weather;
+        weather.failedPayments = 100;
+        World world(1, weather);
+        const auto id = world.offers(0, wish(Direction::Upstream, 800));
+        for (int i = 0; i < 4; ++i) world.step();
+        const Money most = Money::fromEighths(2 * wish(Direction::Upstream, 800).closeAt.eighths() + 100'000);
+        for (uint32_t number = 1; number < 200; ++number) {
+            world.traffic(0, 20);
+            world.step();
+            (void)world.receives(1, agreement::Paying{*id, number + 1, Money::fromEighths(8'000'000'000)});
+            (void)world.engine(1).paymentReceived(nameOf(*id, number), Money::fromEighths(1));
+            QVERIFY(world.engine(1).standing(world.key(0)).exposure <= most);
+        }
+        QVERIFY(!world.engine(1).standing(world.key(0)).paysUpstream);
+    }
+
+    // One agreement's limit for each restart of this node's agent, and nothing under those that come later.
+    void whatWasUnseenIsBelievedOnlyOfWhatRanThen() {
+        World world(1, {});
+        (void)world.offers(0, wish(Direction::Upstream, 800));
+        for (int i = 0; i < 4; ++i) world.step();
+        world.restartMeter(0);
+        for (int i = 0; i < 4; ++i) world.step();
+        for (int round = 0; round < 3; ++round) {
+            const auto next = world.offers(0, wish(Direction::Upstream, 800));
+            for (int i = 0; i < 4; ++i) world.step();
+            const Identity bob = Identity::fromSeed({2});
+            (void)world.engine(0).receive(world.key(1),
+                                          sign(agreement::Count{*next, 1000, 1'000'000, 1'000'000'000, true}, bob));
+        }
+        QCOMPARE(pairAt(world, 0)->mine.charged, Money::zero());
+    }
+
+    void whoComesBackToAFormerPlaceIsChargedOnce() {
+        World world(1, {});
+        QVERIFY(world.offers(0, wish(Direction::Upstream, 800)).has_value());
+        for (int i = 0; i < 60; ++i) {
+            if (i % 9 == 8) {
+                for (size_t end = 0; end < 2; ++end) world.moves(end, static_cast<uint64_t>(i / 9 % 2 + 1));
+            }
+            world.traffic(0, 10);
+            world.step();
+        }
+        for (const auto& [id, one] : world.engine(0).agreements()) QCOMPARE(one.state, State::Active);
+        windUp(world);
+        QCOMPARE(disagreement(world), std::string());
+        QCOMPARE(pairAt(world, 0)->mine.charged,
+                 agreement::chargeFor(world.carried(0), Money::fromEighths(800), Money::max()));
+    }
+
+    // The link is down until both have given up; when they agree on something again, what one of them has counted comes after all.
+    void aFinalCountThatWasLostComesWithTheNextAgreement() {
+        World world(1, {});
+        QVERIFY(world.offers(0, wish(Direction::Upstream, 800)).has_value());
+        for (int i = 0; i < 4; ++i) world.step();
+        world.loseMessages(100);
+        world.traffic(0, 50);
+        for (int i = 0; i < 1400; ++i) world.step();
+        QVERIFY(pairAt(world, 1)->theirs.charged > pairAt(world, 0)->mine.charged);
+        world.loseMessages(0);
+        QVERIFY(world.offers(0, wish(Direction::Upstream, 800)).has_value());
+        for (int i = 0; i < 20; ++i) world.step();
+        windUp(world);
+        QCOMPARE(disagreement(world), std::string());
+        QCOMPARE(pairAt(world, 0)->mine.charged, Money::fromEighths(40'000));
+    }
+
+    // What a downstream buyer's agent has forgotten is no reason to leave it for ever.
+    void aLossOfLongAgoIsNoDisagreementNow() {
+        World world(1, {});
+        QVERIFY(world.offers(0, wish(Direction::Downstream, 8)).has_value());
+        for (int i = 0; i < 4; ++i) world.step();
+        world.leave(1, 1000);  // a megabyte that never arrives
+        for (int i = 0; i < 20; ++i) world.step();
+        for (int round = 0; round < 3; ++round) {
+            const auto id = world.offers(0, wish(Direction::Downstream, 8));
+            QVERIFY(id.has_value());
+            for (int i = 0; i < 20; ++i) {
+                world.traffic(1, 20);
+                world.step();
+            }
+            QVERIFY(world.engine(1).agreements().contains(*id));
+            if (round > 0) QCOMPARE(world.engine(1).agreements().at(*id).state, State::Active);
+        }
+    }
+
+    void oneNeighbourHasOnlySoManyAgreements() {
+        World world(1, {});
+        world.loseMessages(100);
+        QVERIFY(world.offers(0, wish(Direction::Upstream, 800)).has_value());
+        agreement::Terms terms = world.engine(0).agreements().begin()->second.terms;
+        for (int i = 0; i < 50; ++i) {
+            terms.id = agreement::newAgreementId();
+            (void)world.receives(1, agreement::Offer{terms});
+        }
+        QCOMPARE(world.engine(1).with(world.key(0)).size(), EngineOptions{}.maxOfOne);
     }
 
     void clocksMayJumpAndCountersMayBeginAnew() {
@@ -347,6 +511,29 @@ private slots:
         QCOMPARE(world.carried(0), uint64_t{10'000});
     }
 
+    void whatAnEarlierVersionHasKeptIsRead() {
+        World world(1, {});
+        const auto id = world.offers(0, wish(Direction::Upstream, 800));
+        for (int i = 0; i < 4; ++i) world.step();
+        world.traffic(0, 50);
+        for (int i = 0; i < 8; ++i) world.step();
+        const Agreement one = world.engine(1).agreements().at(*id);
+        const Pair pair = *pairAt(world, 1);
+        Bytes bytes = encode(one);
+        constexpr auto refused = static_cast<ptrdiff_t>(agreement::termsSize + 12), payments = ptrdiff_t{4};
+        bytes[0] = 1;
+        bytes.erase(bytes.end() - payments - 1);
+        bytes.erase(bytes.begin() + refused);
+        QVERIFY(decodeAgreement(bytes) == one);
+        bytes = encode(pair);
+        constexpr ptrdiff_t place = 1 + 32 + 32 + 16 + 48;
+        bytes[0] = 2;
+        bytes.erase(bytes.begin() + place, bytes.begin() + place + 7);
+        QVERIFY(decodePair(bytes) == pair);
+        bytes[0] = 1;
+        QVERIFY(!decodePair(bytes) && !decodeAgreement(encode(pair)));
+    }
+
     // Every effect of either engine is once its last, before and after it happened.
     void killedAtEveryStep() {
         World quiet(7, {});
@@ -368,6 +555,8 @@ private slots:
                 const std::string why = disagreement(world);
                 QVERIFY2(why.empty(),
                          qPrintable(QString("killed %1 at %2: ").arg(victim).arg(at) + QString::fromStdString(why)));
+                for (size_t sender = 0; sender < 2; ++sender)
+                    QCOMPARE(counted(world, 1 - sender), world.carried(sender));
             }
         }
         QVERIFY(kills >= 400);
@@ -398,6 +587,10 @@ private:
     static const Identity& alice() {
         static const Identity identity = Identity::fromSeed({1});
         return identity;
+    }
+    static payments::PaymentId nameOf(const AgreementId& id, uint32_t number) {
+        static const auto secret = sharedSecret(alice(), Identity::fromSeed({2}).publicKey());
+        return agreement::paymentId(*secret, id, number);
     }
 };
 

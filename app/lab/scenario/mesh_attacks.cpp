@@ -118,7 +118,7 @@ private:
                                            Accept{theirs, {}},
                                            Refuse{theirs, RefuseReason::Price},
                                            Count{theirs, 4'000'000'000, 1, 1'000'000'000'000, true},
-                                           Paying{theirs, 1, *Money::parse("1000"), {}},
+                                           Paying{theirs, 1, *Money::parse("1000")},
                                            End{theirs, EndReason::Wish},
                                            Ended{theirs, 1}};
             Bytes bytes = sign(all[static_cast<size_t>(i) % all.size()], m_evil);

@@ -55,7 +55,7 @@ void MeshBank::tell() {
                 payment.payerKnows = true;
             }
             if (!payment.payeeKnows && node->key() == payment.payee)
-                payment.payeeKnows = node->engine().paymentReceived(id, payment.amount);
+                payment.payeeKnows = node->engine().paymentReceived(id, payment.amount).value_or(false);
         }
     }
 }
