@@ -10,13 +10,16 @@ namespace netpas::verification {
 
 // By window.
 using Views = std::map<uint32_t, Statement>;
+// What was claimed when each window ended.
+using Claims = std::map<uint32_t, Quality>;
 
 struct Seen {
-    Quality claimed;
+    const Claims* claimed = nullptr;  // nothing: the destination
     const Views* views = nullptr;
 };
 
-// As locate() takes them: only windows between statements that everybody has. Empty: there is none, or somebody's counts fall.
+// As locate() takes them: only windows between statements that everybody has. Empty: there is none, or somebody's counts fall. For each window counts the weakest
+// claim from its beginning until a little after its end: a way becomes worse before anybody can say so.
 [[nodiscard]] std::vector<Hop> sideBySide(const std::vector<Seen>& nodes);
 
 }  // namespace netpas::verification

@@ -159,7 +159,12 @@ tl::expected<void, Unheard> Exchange::onTold(const PublicKey& from, const Told& 
     flow->heard = m_ports.clock.steady();
     flow->lastStatement = told.statement;
     flow->lastWindow = statement->window;
-    if (told.claim != flow->told) flow->records.clear();
+    // Another way: what passed on the one before is no measure for it.
+    if (flow->next != from) {
+        flow->records.clear();
+        flow->dispute.reset();
+    }
+    flow->next = from;
     flow->told = told.claim;
     flow->toldClaim = claim;
     compose(*flow, from);
@@ -185,6 +190,9 @@ void Exchange::record(Flow& flow, const Statement& theirs, const Passed& passed)
     Record record;
     record.theirs = theirs;
     record.since = moment - active;
+    record.claimed = *flow.mine;
+    record.told = flow.told;
+    if (flow.toldClaim) record.toldWorth = qualityOf(*flow.toldClaim);
     Statement& mine = record.mine;
     mine.signer = m_ports.me;
     mine.flow = theirs.flow;
@@ -201,17 +209,19 @@ void Exchange::record(Flow& flow, const Statement& theirs, const Passed& passed)
     if (!flow.records.empty() &&
         (!follows(theirs, flow.records.back().theirs) || !follows(mine, flow.records.back().mine)))
         flow.records.clear();
+    if (flow.dispute && !flow.dispute->concluded) note(*flow.dispute, record);
     flow.records.push_back(std::move(record));
     if (flow.records.size() > maxWindows) flow.records.pop_front();
+    // It comes another way as well, or did for a while: what arrives there says nothing of what passed here.
+    if (const auto ends = ownEnds(flow); ends.size() == 2 && isPart(ends.front(), ends.back(), m_options.tolerance))
+        flow.records.erase(flow.records.begin(), std::prev(flow.records.end()));
 }
 
 void Exchange::compose(Flow& flow, const PublicKey& next) {
     const Quality link = m_ports.link(next);
     const Quality now = flow.toldClaim ? verification::compose(link, qualityOf(*flow.toldClaim)) : link;
-    // A new claim begins a new comparison.
     if (flow.mine && !differs(*flow.mine, now, m_options.tolerance)) return;
     flow.mine = now;
-    flow.records.clear();
     flow.claim.clear();
 }
 

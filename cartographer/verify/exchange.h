@@ -117,29 +117,30 @@ private:
         Statement theirs, mine;
         SteadyTime since{};  // when the destination began to count, as far as was known then
         Bytes view;          // mine, signed; empty: not yet
+        Quality claimed;     // by this node, when it was told this
+        Bytes told;          // by the next one then; empty: it is the destination
+        Quality toldWorth;   // what that says
     };
     // A node behind this one, as far as it has answered.
     struct Witness {
         PublicKey key;
         bool answered = false, holds = false;
-        Bytes told;
-        std::optional<Claim> claim;  // what it was told by the next one
         Views views;
-        std::map<uint32_t, Bytes> raw;
+        Claims told;  // what the next one claimed to it; nothing: that is the destination
+        std::map<uint32_t, std::pair<Bytes, Bytes>> raw;  // of both, as they were signed
     };
     struct Dispute {
         PublicKey destination;
-        Quality claimed;  // by this node
-        Quality link;     // then, to the next one
-        std::optional<Claim> told;
+        Quality link;  // then, to the next one
         SteadyTime began{}, nextAsk{};
         Views mine, theirs;
+        Claims claimed, told;            // by this node, and to it; also a little later
         std::vector<Witness> witnesses;  // from the next node on
         bool concluded = false;
     };
     struct Flow {
         Route route;
-        std::optional<PublicKey> destination;
+        std::optional<PublicKey> destination, next;  // where its statements come from
         SteadyTime began{}, heard{};
         std::deque<Record> records;
         Moments moments;
@@ -157,6 +158,7 @@ private:
         SteadyTime askedUntil{}, nextQuestion{};
         uint32_t askedFirst = 0, askedLast = 0;
         std::optional<Verdict> verdict;
+        uint32_t namedUntil = 0;  // the last window when the link to the next node was named
     };
     // Of a flow that leaves the mesh here.
     struct Ending {
@@ -192,7 +194,9 @@ private:
     [[nodiscard]] bool isElsewhere(const Flow& flow) const;
     [[nodiscard]] bool asked(const Flow& flow, uint32_t window) const;
     void answer(const Flow& flow, const Record& record);
+    static void note(Dispute& dispute, const Record& record);
     void conclude(Flow& flow);
+    [[nodiscard]] std::optional<Verdict> named(const std::vector<Seen>& seen, const std::vector<PublicKey>& keys) const;
 
     void signEndings();
     void end(const Passed& passed);

@@ -15,11 +15,13 @@ constexpr std::chrono::seconds questionPause{1};
 std::vector<Hop> Exchange::ownEnds(const Flow& flow) const {
     if (!flow.mine) return {};
     Views mine, theirs;
+    Claims claimed;
     for (const Record& record : flow.records) {
         mine.emplace(record.mine.window, record.mine);
         theirs.emplace(record.theirs.window, record.theirs);
+        claimed.emplace(record.mine.window, record.claimed);
     }
-    return sideBySide({{*flow.mine, &mine}, {{}, &theirs}});
+    return sideBySide({{&claimed, &mine}, {nullptr, &theirs}});
 }
 
 bool Exchange::holds(const Flow& flow) const {
@@ -32,20 +34,21 @@ bool Exchange::holds(const Flow& flow) const {
 }
 
 void Exchange::judge(Flow& flow) {
-    if (!flow.dispute && flow.records.size() > m_options.leastWindows && !holds(flow)) dispute(flow);
+    const auto isNew = [&](const Record& record) { return record.mine.window >= flow.namedUntil; };
+    const auto fresh = std::count_if(flow.records.begin(), flow.records.end(), isNew);
+    if (!flow.dispute && static_cast<size_t>(fresh) > m_options.leastWindows && !holds(flow)) dispute(flow);
 }
 
 void Exchange::dispute(Flow& flow) {
     const SteadyTime now = m_ports.clock.steady();
     Dispute dispute;
     dispute.destination = *flow.destination;
-    dispute.claimed = *flow.mine;
-    dispute.told = flow.toldClaim;
     if (const auto next = m_ports.next(flow.route)) dispute.link = m_ports.link(*next);
     dispute.began = now;
     for (const Record& record : flow.records) {
         dispute.mine.emplace(record.mine.window, record.mine);
         dispute.theirs.emplace(record.theirs.window, record.theirs);
+        note(dispute, record);
     }
     if (flow.toldClaim) {
         Witness next;
@@ -54,6 +57,11 @@ void Exchange::dispute(Flow& flow) {
     }
     flow.dispute = std::move(dispute);
     ask(flow);
+}
+
+void Exchange::note(Dispute& dispute, const Record& record) {
+    dispute.claimed.emplace(record.mine.window, record.claimed);
+    if (!record.told.empty()) dispute.told.emplace(record.mine.window, record.toldWorth);
 }
 
 void Exchange::ask(Flow& flow) {
@@ -79,7 +87,7 @@ bool Exchange::asked(const Flow& flow, uint32_t window) const {
 void Exchange::answer(const Flow& flow, const Record& record) {
     const auto previous = m_ports.previous(flow.route);
     if (!previous || record.view.empty() || !asked(flow, record.mine.window)) return;
-    say(*previous, Answer{flow.route, 0, !flow.dispute, record.view, flow.told});
+    say(*previous, Answer{flow.route, 0, !flow.dispute, record.view, record.told});
 }
 
 tl::expected<void, Unheard> Exchange::onQuestion(const PublicKey& from, const Question& question) {
@@ -106,8 +114,8 @@ tl::expected<void, Unheard> Exchange::onQuestion(const PublicKey& from, const Qu
     // Who has been asked already is not asked again for every question.
     for (size_t depth = 0; depth < flow.dispute->witnesses.size() && depth + 1 < maxDepth; ++depth) {
         const Witness& witness = flow.dispute->witnesses[depth];
-        for (const auto& [window, view] : witness.raw)
-            say(from, Answer{flow.route, static_cast<uint8_t>(depth + 1), witness.holds, view, witness.told});
+        for (const auto& [window, said] : witness.raw)
+            say(from, Answer{flow.route, static_cast<uint8_t>(depth + 1), witness.holds, said.first, said.second});
     }
     return {};
 }
@@ -124,31 +132,32 @@ tl::expected<void, Unheard> Exchange::onAnswer(const PublicKey& from, const Answ
     if (view->flow != known->first || !dispute.mine.contains(view->window)) return tl::unexpected(Unheard::Impossible);
     // Of two answers the first one counts.
     if (dispute.witnesses[answer.depth].views.contains(view->window)) return tl::unexpected(Unheard::Stale);
+    std::optional<Claim> claim;
+    if (!answer.claim.empty()) {
+        const auto opened = openClaim(answer.claim);
+        if (!opened || opened->destination != dispute.destination) return tl::unexpected(Unheard::Forged);
+        claim = *opened;
+    }
     if (!dispute.witnesses[answer.depth].answered) {
         Witness next;
-        std::optional<Claim> claim;
-        if (!answer.claim.empty()) {
-            const auto opened = openClaim(answer.claim);
-            if (!opened || opened->destination != dispute.destination) return tl::unexpected(Unheard::Forged);
-            claim = *opened;
-            next.key = opened->signer;
-        }
+        if (claim) next.key = claim->signer;
         // Round in a circle there is no way.
         const auto isIt = [&](const Witness& one) { return one.key == next.key; };
         if (claim &&
             (claim->signer == m_ports.me || std::any_of(dispute.witnesses.begin(), dispute.witnesses.end(), isIt)))
             return tl::unexpected(Unheard::Impossible);
         dispute.witnesses[answer.depth].answered = true;
-        dispute.witnesses[answer.depth].told = answer.claim;
-        dispute.witnesses[answer.depth].claim = claim;
-        if (claim && dispute.witnesses.size() < maxDepth) dispute.witnesses.push_back(std::move(next));
-    } else if (dispute.witnesses[answer.depth].told != answer.claim) {
-        return tl::unexpected(Unheard::Impossible);
+        if (claim) dispute.witnesses.push_back(std::move(next));
+    } else if (const size_t behind = answer.depth + size_t{1};
+               claim.has_value() != (behind < dispute.witnesses.size()) ||
+               (claim && claim->signer != dispute.witnesses[behind].key)) {
+        return tl::unexpected(Unheard::Impossible);  // that is another way
     }
     Witness& witness = dispute.witnesses[answer.depth];
     witness.holds = answer.holds;
     witness.views.emplace(view->window, *view);
-    witness.raw.emplace(view->window, answer.view);
+    if (claim) witness.told.emplace(view->window, qualityOf(*claim));
+    witness.raw.emplace(view->window, std::pair(answer.view, answer.claim));
     const auto previous = m_ports.previous(flow.route);
     if (previous && asked(flow, view->window) && answer.depth + 1 < maxDepth)
         say(*previous,
@@ -166,13 +175,13 @@ void Exchange::conclude(Flow& flow) {
     }
     dispute.concluded = true;
     // As far as they have answered without a gap, and have enough in common.
-    std::vector<Seen> seen{{dispute.claimed, &dispute.mine}, {{}, &dispute.theirs}};
+    std::vector<Seen> seen{{&dispute.claimed, &dispute.mine}, {nullptr, &dispute.theirs}};
     std::vector<PublicKey> keys{m_ports.me};
-    std::optional<Claim> told = dispute.told;
+    const Claims* told = &dispute.told;
     for (const Witness& witness : dispute.witnesses) {
-        if (!witness.answered || !told) break;
+        if (!witness.answered) break;
         std::vector<Seen> longer = seen;
-        longer.insert(longer.end() - 1, {qualityOf(*told), &witness.views});
+        longer.insert(longer.end() - 1, {told, &witness.views});
         const auto hops = sideBySide(longer);
         if (hops.empty() || hops.front().windows.size() < m_options.leastWindows) {
             // It has answered, but not about enough of the same: asked again later. Who never knows is as who is silent.
@@ -181,11 +190,28 @@ void Exchange::conclude(Flow& flow) {
         }
         seen = std::move(longer);
         keys.push_back(witness.key);
-        told = witness.claim;
+        told = &witness.told;
     }
     if (keys.size() > dispute.witnesses.size()) flow.vague.reset();
     // Behind the last of them: who was asked and is silent, or the destination.
-    keys.push_back(told ? told->signer : dispute.destination);
+    keys.push_back(keys.size() <= dispute.witnesses.size() ? dispute.witnesses[keys.size() - 1].key
+                                                           : dispute.destination);
+    std::optional<Verdict> verdict = named(seen, keys);
+    const auto isMine = [&] { return verdict && verdict->near == m_ports.me; };
+    // Once more only by what has passed since.
+    if (isMine() && flow.namedUntil != 0) {
+        const Views since(dispute.mine.lower_bound(flow.namedUntil), dispute.mine.end());
+        if (since.size() <= m_options.leastWindows) return;
+        seen.front().views = &since;
+        verdict = named(seen, keys);
+    }
+    // What this node knows better of its own link by now, it holds against nobody.
+    if (isMine() && differs(dispute.link, m_ports.link(keys[1]), m_options.tolerance)) verdict.reset();
+    if (isMine()) flow.namedUntil = flow.lastWindow;
+    flow.verdict = verdict;
+}
+
+std::optional<Verdict> Exchange::named(const std::vector<Seen>& seen, const std::vector<PublicKey>& keys) const {
     const auto hops = sideBySide(seen);
     std::optional<Verdict> verdict;
     for (const Metric metric : metrics) {
@@ -193,10 +219,7 @@ void Exchange::conclude(Flow& flow) {
         if (!found || (verdict && verdict->confidence >= found->confidence)) continue;
         verdict = Verdict{metric, keys[found->link], keys[found->link + 1], found->confidence, m_ports.clock.now()};
     }
-    // What this node knows better of its own link by now, it holds against nobody.
-    const bool mine = verdict && verdict->near == m_ports.me;
-    if (mine && differs(dispute.link, m_ports.link(keys[1]), m_options.tolerance)) verdict.reset();
-    flow.verdict = verdict;
+    return verdict;
 }
 
 }  // namespace netpas::verification

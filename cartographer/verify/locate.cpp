@@ -38,8 +38,8 @@ double rate(const Hop::Window& window) {
 }
 
 // As much was sent as the way is said to carry, or more: then packets wait and are lost, and nobody has said that they are not.
-bool overloaded(const Hop::Window& in, const Quality& claimed, const Tolerance& tolerance) {
-    return rate(in) > claimed.bitsPerSecond * (1 - tolerance.throughput);
+bool overloaded(const Hop::Window& in, const Tolerance& tolerance) {
+    return rate(in) > in.claimed.bitsPerSecond * (1 - tolerance.throughput);
 }
 
 double packetRate(const Hop::Window& window) {
@@ -47,16 +47,17 @@ double packetRate(const Hop::Window& window) {
 }
 
 Surprise loss(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
-    double in = 0, out = 0, edges = 0;
+    double in = 0, out = 0, promised = 0, edges = 0;
     bool before = false;
     for (size_t i = 0; i < hop.windows.size(); ++i) {
         const Hop::Window& window = hop.windows[i];
-        const bool judged = !overloaded(window, hop.claimed, tolerance);
+        const bool judged = !overloaded(window, tolerance);
         // What passed here at the edges of a row of windows may belong to another one there.
         if (judged && !before) edges += packetRate(window) * tolerance.late;
         before = judged;
         if (!judged) continue;
         in += static_cast<double>(window.packets);
+        promised += static_cast<double>(window.packets) * window.claimed.arrives;
         out += static_cast<double>(last.windows[i].packets);
     }
     Surprise found;
@@ -64,15 +65,16 @@ Surprise loss(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
     found.judged = true;
     found.observed.arrives = std::min(1.0, out / in);
     if (in <= edges) return found;
-    const double meant = in - edges, allowed = std::clamp(hop.claimed.arrives - tolerance.arrives, least, 1 - least);
+    // Chernoff's bound holds for the mean of what was claimed, whichever packets it was claimed for.
+    const double meant = in - edges, allowed = std::clamp(promised / in - tolerance.arrives, least, 1 - least);
     const double arrived = std::min(1.0, out / meant);
     if (arrived < allowed) found.nats = meant / tolerance.burst * divergence(arrived, allowed);
     return found;
 }
 
 // Clearly more went in than came out, beyond what is lost there anyhow.
-bool full(const Hop::Window& in, const Hop::Window& out, double arrives, const Tolerance& tolerance) {
-    return in.seconds > 0 && out.seconds > 0 && rate(in) * arrives > rate(out) * (1 + tolerance.throughput);
+bool full(const Hop::Window& in, const Hop::Window& out, const Tolerance& tolerance) {
+    return in.seconds > 0 && out.seconds > 0 && rate(in) * in.claimed.arrives > rate(out) * (1 + tolerance.throughput);
 }
 
 Surprise throughput(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
@@ -80,10 +82,10 @@ Surprise throughput(const Hop& hop, const Hop& last, const Tolerance& tolerance)
     double sum = 0;
     size_t judged = 0, worse = 0;
     for (size_t i = 0; i < hop.windows.size(); ++i) {
-        if (!full(hop.windows[i], last.windows[i], hop.claimed.arrives, tolerance)) continue;
+        if (!full(hop.windows[i], last.windows[i], tolerance)) continue;
         ++judged;
         sum += rate(last.windows[i]);
-        if (rate(last.windows[i]) * (1 + tolerance.throughput) < hop.claimed.bitsPerSecond) ++worse;
+        if (rate(last.windows[i]) * (1 + tolerance.throughput) < hop.windows[i].claimed.bitsPerSecond) ++worse;
     }
     if (judged == 0) return found;
     found.judged = true;
@@ -95,10 +97,10 @@ Surprise throughput(const Hop& hop, const Hop& last, const Tolerance& tolerance)
 }
 
 Surprise latency(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
-    double sum = 0, squares = 0;
+    double sum = 0, squares = 0, promised = 0;
     size_t count = 0;
     for (size_t i = 0; i < hop.windows.size(); ++i) {
-        if (overloaded(hop.windows[i], hop.claimed, tolerance)) continue;
+        if (overloaded(hop.windows[i], tolerance)) continue;
         const auto& ours = hop.windows[i].times;
         for (const PacketTime& there : last.windows[i].times) {
             const auto here = std::lower_bound(ours.begin(), ours.end(), PacketTime{there.hash, 0});
@@ -107,6 +109,7 @@ Surprise latency(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
                 (static_cast<double>(there.nanoseconds) - static_cast<double>(here->nanoseconds)) / billion;
             sum += seconds;
             squares += seconds * seconds;
+            promised += hop.windows[i].claimed.seconds;
             ++count;
         }
     }
@@ -120,7 +123,7 @@ Surprise latency(const Hop& hop, const Hop& last, const Tolerance& tolerance) {
     found.observed.seconds = mean;
     // Delays of packets that follow each other are alike; never surer than a tenth of the tolerance.
     const double error = std::max(std::sqrt(variance * tolerance.burst / n), tolerance.seconds / 10);
-    const double z = (mean - hop.claimed.seconds - tolerance.seconds) / error;
+    const double z = (mean - promised / n - tolerance.seconds) / error;
     if (z > 0) found.nats = z * z / 2;
     return found;
 }
@@ -132,21 +135,6 @@ Surprise surprise(const Hop& hop, const Hop& last, Metric metric, const Toleranc
     case Metric::Latency: return latency(hop, last, tolerance);
     }
     return {};
-}
-
-// Nothing passes a hop that did not pass the one before: more than what may be under way, wait, or be noted late at the edges is a false view.
-std::optional<size_t> impossible(const std::vector<Hop>& hops, const Tolerance& tolerance) {
-    for (size_t i = 0; i + 1 < hops.size(); ++i) {
-        double in = 0, out = 0, fastest = 0;
-        for (size_t k = 0; k < hops[i].windows.size(); ++k) {
-            in += static_cast<double>(hops[i].windows[k].packets);
-            out += static_cast<double>(hops[i + 1].windows[k].packets);
-            fastest = std::max(fastest, packetRate(hops[i].windows[k]));
-        }
-        constexpr double underWay = 256;
-        if (out > in * (1 + tolerance.arrives) + underWay + fastest * (tolerance.late + tolerance.waiting)) return i;
-    }
-    return std::nullopt;
 }
 
 bool comparable(const std::vector<Hop>& hops) {
@@ -171,6 +159,10 @@ Quality compose(const Quality& link, const Quality& behind) {
             link.seconds + behind.seconds};
 }
 
+Quality weaker(const Quality& a, const Quality& b) {
+    return {std::min(a.arrives, b.arrives), std::min(a.bitsPerSecond, b.bitsPerSecond), std::max(a.seconds, b.seconds)};
+}
+
 bool differs(const Quality& a, const Quality& b, const Tolerance& tolerance) {
     const double faster = std::max(a.bitsPerSecond, b.bitsPerSecond);
     return std::abs(a.arrives - b.arrives) > tolerance.arrives / 2 ||
@@ -185,13 +177,15 @@ Quality qualityOf(const Claim& claim) {
 
 std::optional<Hop::Window> between(const Statement& earlier, const Statement& later) {
     if (!follows(later, earlier)) return std::nullopt;
-    return Hop::Window{later.packets - earlier.packets, later.bytes - earlier.bytes,
-                       static_cast<double>(later.activeNanoseconds - earlier.activeNanoseconds) / billion, later.times};
+    return Hop::Window{later.packets - earlier.packets,
+                       later.bytes - earlier.bytes,
+                       static_cast<double>(later.activeNanoseconds - earlier.activeNanoseconds) / billion,
+                       later.times,
+                       {}};
 }
 
 std::optional<Finding> locate(const std::vector<Hop>& hops, Metric metric, const Tolerance& tolerance) {
     if (!comparable(hops)) return std::nullopt;
-    if (const auto at = impossible(hops, tolerance)) return Finding{*at, 1, hops[*at].claimed, {}};
     std::vector<Surprise> all;
     double most = 0;
     for (size_t i = 0; i + 1 < hops.size(); ++i) {
@@ -203,7 +197,7 @@ std::optional<Finding> locate(const std::vector<Hop>& hops, Metric metric, const
     // Who repeated a false claim is deceived as well. The last one whose claim does not hold had it from nobody.
     for (size_t i = all.size(); i-- > 0;) {
         if (all[i].nats < most / 2) continue;
-        return Finding{i, std::max(0.0, 1 - ways * std::exp(-all[i].nats)), hops[i].claimed, all[i].observed};
+        return Finding{i, std::max(0.0, 1 - ways * std::exp(-all[i].nats)), all[i].observed};
     }
     return std::nullopt;
 }
@@ -221,11 +215,20 @@ Observed observe(const std::vector<Hop>& hops, const Tolerance& tolerance) {
     return found;
 }
 
+bool isPart(const Hop& hop, const Hop& behind, const Tolerance& tolerance) {
+    if (!comparable({hop, behind})) return false;
+    double fastest = 0;
+    for (const Hop::Window& window : hop.windows) fastest = std::max(fastest, packetRate(window));
+    constexpr double underWay = 256;
+    return static_cast<double>(packets(behind)) > static_cast<double>(packets(hop)) * (1 + tolerance.arrives) +
+                                                      underWay + fastest * (tolerance.late + tolerance.waiting);
+}
+
 bool wasSaturated(const std::vector<Hop>& hops, const Tolerance& tolerance) {
     if (!comparable(hops)) return false;
     const Hop& first = hops.front();
     for (size_t i = 0; i < first.windows.size(); ++i) {
-        if (full(first.windows[i], hops.back().windows[i], first.claimed.arrives, tolerance)) return true;
+        if (full(first.windows[i], hops.back().windows[i], tolerance)) return true;
     }
     return false;
 }

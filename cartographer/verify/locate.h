@@ -21,17 +21,19 @@ struct Quality {
 };
 // Of a link, and of the way behind it: product, minimum, sum.
 [[nodiscard]] Quality compose(const Quality& link, const Quality& behind);
+// What both promise.
+[[nodiscard]] Quality weaker(const Quality& a, const Quality& b);
 [[nodiscard]] Quality qualityOf(const Claim& claim);
 
 // One hop of a route, source first, destination last.
 struct Hop {
-    Quality claimed;  // of the way from here to the destination; the destination's own is not looked at
     // What passed in each window: the difference of two statements, and the times of the packets that the destination chose.
     struct Window {
         uint64_t packets = 0;
         uint64_t bytes = 0;
         double seconds = 0;
         std::vector<PacketTime> times;  // ascending by hash
+        Quality claimed;  // for this window, of the way to the destination; the destination's own is not looked at
     };
     std::vector<Window> windows;  // as many at each hop
 };
@@ -52,7 +54,7 @@ struct Tolerance {
 struct Finding {
     size_t link = 0;  // between hops link and link + 1; one of the two lies
     double confidence = 0;
-    Quality claimed, observed;  // of the way from its near end; only the metric that was asked for is observed
+    Quality observed;  // of the way from its near end; only the metric that was asked for
 };
 
 // Of the way from the first hop to the last one; what cannot be judged is missing.
@@ -67,6 +69,8 @@ struct Observed {
 // Nothing: no way is worse than claimed beyond what chance does. Fewer than two hops, or hops with differing windows: nothing.
 [[nodiscard]] std::optional<Finding> locate(const std::vector<Hop>& hops, Metric metric,
                                             const Tolerance& tolerance = {});
+// Clearly more passed the one behind than this hop, beyond what may be under way, wait, or be noted late at the edges: not all of the flow comes this way.
+[[nodiscard]] bool isPart(const Hop& hop, const Hop& behind, const Tolerance& tolerance = {});
 // In some window clearly more left the source than arrived: throughput can be judged.
 [[nodiscard]] bool wasSaturated(const std::vector<Hop>& hops, const Tolerance& tolerance = {});
 

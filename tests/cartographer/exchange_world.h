@@ -82,6 +82,7 @@ public:
     std::function<size_t(size_t node)> busyFor;
     std::map<Unheard, size_t> unheard;
     std::vector<uint64_t> counts;  // packets
+    size_t entersAt = 0;           // the flow takes another way to there
 
 private:
     struct Datagram {
@@ -140,8 +141,8 @@ private:
         for (uint64_t k = 0; k < packets; ++k) {
             double at = 0;
             const uint64_t hash = (next++ << 20) + random.below(1 << 20);
-            for (size_t i = 0; i < nodes; ++i) {
-                if (i > 0) {
+            for (size_t i = entersAt; i < nodes; ++i) {
+                if (i > entersAt) {
                     const Link& link = links[i - 1];
                     const double room = link.real.bitsPerSecond / 8 / packetSize * seconds;
                     if (real() >= link.real.arrives || static_cast<double>(left[i]) >= room) break;

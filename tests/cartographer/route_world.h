@@ -71,7 +71,7 @@ public:
             chain.bytesSigned += bytes.size();
             const auto opened = openClaim(bytes);
             if (!opened) return {};
-            chain.views[i].claimed = qualityOf(*opened);
+            for (Hop::Window& window : chain.views[i].windows) window.claimed = qualityOf(*opened);
         }
         return chain;
     }

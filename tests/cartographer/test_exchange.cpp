@@ -1,5 +1,6 @@
 // Six nodes that exchange statements about a flow: who is named, who is not, and what forged, lost, repeated and impossible datagrams do.
 #include <QtTest>
+#include <set>
 
 #include "tests/cartographer/exchange_world.h"
 
@@ -190,6 +191,125 @@ private slots:
         QVERIFY(report != nullptr && report->verdict);
         QCOMPARE(world.indexOf(report->verdict->near), size_t{2});
         QCOMPARE(world.indexOf(report->verdict->far), size_t{3});
+    }
+
+    // Whoever says another thing each time is judged by all of it.
+    void whoClaimsAnewEachTimeIsJudged_data() {
+        QTest::addColumn<QString>("how");
+        for (const char* how : {"number", "latency", "throughput", "weaker now and then"}) QTest::newRow(how) << how;
+    }
+    void whoClaimsAnewEachTimeIsJudged() {
+        QFETCH(QString, how);
+        for (uint64_t seed = 1; seed <= 6; ++seed) {
+            ExchangeWorld world(seed);
+            const size_t liar = 1 + seed % (ExchangeWorld::nodes - 2);
+            world.links[liar].real.arrives *= 0.88;
+            uint32_t number = 1'900'100'000;
+            world.meddle = [&](size_t from, size_t to, Bytes& bytes) {
+                auto message = *decodeFlowMessage(bytes);
+                auto* told = std::get_if<Told>(&message);
+                if (from != liar || to + 1 != liar || told == nullptr) return true;
+                Claim claim = *openClaim(told->claim);
+                claim.number = ++number;
+                const bool other = number % 2 == 0;
+                if (how == "latency" && other) claim.latencyNanoseconds += 5'000'000;
+                if (how == "throughput" && other) claim.bitsPerSecond -= claim.bitsPerSecond / 5;
+                if (how == "weaker now and then" && number % 20 == 0) claim.arrives /= 2;
+                told->claim = sign(claim, world.keys[liar]);
+                bytes = encode(message);
+                return true;
+            };
+            world.run(300, 100);
+            const RouteReport* report = world.report(0);
+            QVERIFY2(report != nullptr && report->verdict, qPrintable(QString::number(seed)));
+            QVERIFY(world.indexOf(report->verdict->near) == liar || world.indexOf(report->verdict->far) == liar);
+        }
+    }
+
+    // Links become better and worse, and their ends say so as soon as they know, which is a little later.
+    void honestClaimsMayChange() {
+        for (uint64_t seed = 1; seed <= 12; ++seed) {
+            ExchangeWorld world(seed);
+            for (int i = 0; i < 40; ++i) {
+                Link& link = world.links[world.random.below(world.links.size())];
+                const bool worse = world.random.below(2) == 0;
+                link.real.arrives = worse ? 0.75 : 0.995;
+                link.real.seconds = worse ? 0.05 : 0.01;
+                world.run(10 + world.random.below(8), 100);
+                link.said = link.real;
+                world.run(world.random.below(20), 100);
+                for (size_t node = 0; node + 1 < ExchangeWorld::nodes; ++node) {
+                    const RouteReport* report = world.report(node);
+                    QVERIFY2(report == nullptr || !report->verdict, qPrintable(QString::number(seed)));
+                }
+            }
+        }
+    }
+
+    // The flow takes another way for a while, and comes back; all the time its end counts it.
+    void aFlowThatWasElsewhereAccusesNobody() {
+        for (uint64_t seed = 1; seed <= 5; ++seed) {
+            ExchangeWorld world(seed);
+            for (int i = 0; i < 3; ++i) {
+                world.entersAt = 0;
+                world.run(60 + world.random.below(100), 100);
+                world.entersAt = 1 + seed % (ExchangeWorld::nodes - 2);
+                world.run(20 + world.random.below(100), 100);
+                for (size_t node = 0; node + 1 < ExchangeWorld::nodes; ++node) {
+                    const RouteReport* report = world.report(node);
+                    QVERIFY(report == nullptr || !report->verdict);
+                }
+            }
+        }
+    }
+
+    // A part of it comes another way, and somebody lies: those that see only a part say nothing, the others name the liar.
+    void whoSeesAPartSaysNothing() {
+        ExchangeWorld world(2);
+        world.links[3].real.arrives *= 0.88;
+        for (int i = 0; i < 300; ++i) {
+            world.entersAt = 0;
+            world.run(1, 50);
+            world.entersAt = 2;
+            world.run(1, 50);
+        }
+        for (const size_t node : {size_t{0}, size_t{1}}) QVERIFY(!world.report(node)->verdict);
+        for (const size_t node : {size_t{2}, size_t{3}}) {
+            QVERIFY(world.report(node)->verdict);
+            QCOMPARE(world.indexOf(world.report(node)->verdict->near), size_t{3});
+        }
+    }
+
+    // One bad time is one reason to name a link, not two.
+    void whatWasJudgedIsNotJudgedAgain() {
+        for (uint64_t seed = 1; seed <= 6; ++seed) {
+            ExchangeWorld world(seed);
+            const double arrives = world.links[2].real.arrives;
+            world.run(120, 100);
+            world.links[2].real.arrives = 0.3;
+            world.run(30, 100);
+            world.links[2].real.arrives = arrives;
+            std::set<SystemTime> named;
+            for (int i = 0; i < 400; ++i) {
+                world.run(1, 100);
+                const RouteReport* report = world.report(2);
+                if (report->verdict) named.insert(report->verdict->at);
+            }
+            QCOMPARE(named.size(), size_t{1});
+        }
+    }
+
+    // Who goes on is named again.
+    void whoGoesOnIsNamedAgain() {
+        ExchangeWorld world(3);
+        world.links[2].real.arrives *= 0.85;
+        std::set<SystemTime> named;
+        for (int i = 0; i < 600; ++i) {
+            world.run(1, 100);
+            const RouteReport* report = world.report(2);
+            if (report != nullptr && report->verdict) named.insert(report->verdict->at);
+        }
+        QVERIFY(named.size() >= 2);
     }
 
     void forgersAreNotHeard() {

@@ -150,17 +150,49 @@ private slots:
     void withoutSaturationThroughputIsNotJudged() {
         // Loss's chain sends little: whoever claims whatever throughput.
         Chain chain = ChainWorld(1, Metric::Loss, true).run(windows);
-        for (Hop& hop : chain.views) hop.claimed.bitsPerSecond = 1e12;
+        for (Hop& hop : chain.views) {
+            for (Hop::Window& window : hop.windows) window.claimed.bitsPerSecond = 1e12;
+        }
         QVERIFY(!wasSaturated(chain.views));
         QVERIFY(!locate(chain.views, Metric::Throughput));
         QVERIFY(wasSaturated(ChainWorld(1, Metric::Throughput, true).run(windows).views));
     }
 
-    void aViewOfMoreThanWasSentNamesItsLink() {
+    void aViewOfMoreThanWasSentMakesItsOwnClaimFalse() {
         Chain chain = ChainWorld(1, Metric::Loss, true).run(windows);
         for (Hop::Window& window : chain.views[3].windows) window.packets *= 2;
         const auto found = locate(chain.views, Metric::Loss);
-        QVERIFY(found && found->link == 2);
+        QVERIFY(found && found->link == 3);
+    }
+
+    // Others may send in the same name over a neighbour: who sees more of a flow than the hop before has done nothing.
+    void whereMoreOfTheFlowJoinsNobodyLies() {
+        for (uint64_t seed = 1; seed <= 20; ++seed) {
+            Chain chain = ChainWorld(seed, Metric::Loss, true).run(windows);
+            for (size_t i = 0; i < 3; ++i) {
+                QVERIFY(!isPart(chain.views[i], chain.views.back()));
+                for (Hop::Window& window : chain.views[i].windows) window.packets /= 2;
+                QVERIFY(isPart(chain.views[i], chain.views.back()));
+            }
+            QVERIFY2(!locate(chain.views, Metric::Loss), qPrintable(QString::number(seed)));
+        }
+    }
+
+    // What was claimed for a window is what it is judged by.
+    void everyWindowHasItsOwnClaim() {
+        Chain chain = ChainWorld(1, Metric::Loss, true).run(windows);
+        const auto claim = [&](size_t window, double arrives) {
+            for (Hop& hop : chain.views) hop.windows[window].claimed.arrives = arrives;
+        };
+        // Most of a window is lost at the end of the way, and was said to be.
+        chain.views.back().windows[5].packets /= 8;
+        QVERIFY(locate(chain.views, Metric::Loss).has_value());
+        claim(5, 0.1);
+        QVERIFY(!locate(chain.views, Metric::Loss));
+        // Said of another one it is no excuse.
+        for (Hop& hop : chain.views) std::swap(hop.windows[5].claimed, hop.windows[6].claimed);
+        for (Hop& hop : chain.views) hop.windows[6].packets /= 8;
+        QVERIFY(locate(chain.views, Metric::Loss).has_value());
     }
 
     void whatCannotBeComparedNamesNobody() {
