@@ -83,6 +83,30 @@ private slots:
         for (const int socket : {neighbour, home, own}) close(socket);
     }
 
+    // Nobody behind this machine has lost what its own rules do not pass on.
+    void whatIsNotPassedOnDoesNotCount() {
+        QVERIFY(
+            netlab::run("nft 'add table inet unpaid; add chain inet unpaid pass { type filter hook forward priority "
+                        "filter + 10; }; add rule inet unpaid pass udp length 58 drop'"));
+        const int neighbour = m_mesh->socket(AF_INET, SOCK_DGRAM), home = m_home->socket(AF_INET, SOCK_DGRAM);
+        const netlab::Address bound("10.0.2.2", port);
+        QVERIFY(bind(home, bound.get(), bound.length) == 0);
+        const auto before = find(*m_observer, "10.0.1.2", "10.0.2.2");
+        const uint64_t had = before ? before->packets : 0;
+        QVERIFY(sendAll(neighbour, "10.0.2.2", 7, 50));
+        QVERIFY(sendAll(neighbour, "10.0.2.2", 4, 60));
+        const auto now = [&] {
+            const auto count = find(*m_observer, "10.0.1.2", "10.0.2.2");
+            return count ? count->packets - had : 0;
+        };
+        QTRY_COMPARE(now(), uint64_t{4});
+        QVERIFY(netlab::run("nft delete table inet unpaid"));
+        QVERIFY(sendAll(neighbour, "10.0.2.2", 1, 50));
+        QTRY_COMPARE(now(), uint64_t{5});
+        close(neighbour);
+        close(home);
+    }
+
     void version6CountsAsWell() {
         const int neighbour = m_mesh->socket(AF_INET6, SOCK_DGRAM);
         QTRY_VERIFY(sendAll(neighbour, "fd02::2", 1, 100) && find(*m_observer, "fd01::2", "fd02::2"));

@@ -20,14 +20,16 @@ std::string nftCreateFlowTable(const std::string& name) {
     count("ip6 daddr { fe80::/10, ff00::/8 } return");
     count("update @flows4 { ip saddr . ip daddr counter }");
     count("update @flows6 { ip6 saddr . ip6 daddr counter }");
-    // Before anybody drops.
+    // What is passed on counts behind the rule of forwarding and the machine's own filter: what these do not let through was not lost on the way from here.
     for (const auto& [chain, hook, rule] :
-         {std::tuple{"arriving", "prerouting priority raw - 10", "meta pkttype host iifname @mesh jump count"},
+         {std::tuple{"arriving", "prerouting priority raw - 10",
+                     "meta pkttype host iifname @mesh fib daddr type local jump count"},
           std::tuple{"own", "output priority raw - 10", "oifname @mesh jump count"},
-          std::tuple{"household", "forward priority raw - 10", "iifname != @mesh oifname @mesh jump count"}}) {
+          std::tuple{"through", "forward priority filter + 20", "iifname @mesh jump count"}}) {
         text += "add chain " + table + " " + chain + " { type filter hook " + hook + "; policy accept; }\n";
         text += "add rule " + table + " " + chain + " " + rule + "\n";
     }
+    text += "add rule " + table + " through iifname != @mesh oifname @mesh jump count\n";
     return text;
 }
 

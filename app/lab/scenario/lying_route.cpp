@@ -223,7 +223,7 @@ private:
             return {};
         }
         const std::string table =
-            "add table inet lab_liar; add chain inet lab_liar c { type filter hook forward priority 0; }; "
+            "add table inet lab_liar; add chain inet lab_liar c { type filter hook forward priority filter + 30; }; "
             "add rule inet lab_liar c ip saddr " +
             m_chain.route.source.toString() + " ip daddr " + m_chain.route.destination.toString() + " " + rule;
         return inNode(m_chain.nodes[*m_liar], {"nft", table});
