@@ -286,9 +286,10 @@ tl::expected<void, CustodyFailure> Books::makePayments(Open& open) {
         ContentDesk::open({*open.ledger, *open.payments, documents, *open.contacts, *open.payees, clock, m_parts.log});
     if (!content) return tl::unexpected(failed(content.error(), "netpas doctor"));
     open.content = std::move(*content);
-    const auto onTaken = [&open](const payments::Payment& payment) {
-        if (open.neighbours && !open.neighbours->received(payment.id, payment.amount))
-            return tl::expected<void, ledger::LedgerError>(tl::unexpected(ledger::LedgerError::Storage));
+    // Who is to know of it may have ended already: then the ISP tells it again next time.
+    const auto onTaken = [&open](const payments::Payment& payment) -> tl::expected<void, ledger::LedgerError> {
+        const bool kept = open.neighbours && open.sales && open.neighbours->received(payment.id, payment.amount);
+        if (!kept) return tl::unexpected(ledger::LedgerError::Storage);
         return open.sales->received(payment);
     };
     auto receiving = ReceivingDesk::open({*open.ledger, documents, *open.wallet, *open.isp, m_parts.timers, clock,

@@ -170,7 +170,7 @@ private:
     void makeCount(Agreement& one, bool final);
     void sayCount(const Agreement& one);
     void sayEnd(const Agreement& one);
-    // What of a count is believed is charged; false: it is more than that.
+    // What of a count was sent is charged; false: it is much more than that.
     [[nodiscard]] bool take(Agreement& one, const agreement::Count& count);
     // Final counts that the neighbour has not heard, before it was lost, are said again.
     void remind(const PublicKey& peer);

@@ -11,7 +11,8 @@ using namespace agreement;
 
 namespace {
 
-// What may still be on the link, or behind the last reading, when a count is compared with what was sent.
+// What may still be on the link, or behind the last reading, when a count is compared with what was sent. As much, and a part of it all, may be counted
+// and never was sent: headers of fragments that the sender's kernel made after it had counted.
 constexpr uint64_t underWay = 65'536;
 // A count that comes later than this was made from counters that were read after this node's own began anew.
 constexpr std::chrono::seconds readSince{3};
@@ -68,7 +69,7 @@ bool Engine::take(Agreement& one, const Count& count) {
     pair.out.agreed += taken;
     charge(one, one.bytes + taken, std::max(one.packets, count.packets));
     one.number = count.number;
-    return more <= taken;
+    return more - taken <= underWay + count.bytes / 64;
 }
 
 tl::expected<void, Ignored> Engine::onCount(Agreement& one, const Count& count) {

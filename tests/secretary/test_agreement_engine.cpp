@@ -210,6 +210,22 @@ private slots:
         QVERIFY(one.state == State::Ending && one.why == EndReason::Disagreement);
     }
 
+    // As headers of fragments: nothing is paid for them, and nothing ends.
+    void aFewBytesMoreThanWereSentAreNoDisagreement() {
+        World world(1, {});
+        const auto id = world.offers(0, wish(Direction::Upstream, 800));
+        for (int i = 0; i < 4; ++i) world.step();
+        world.engine(0).meter(world.key(1), {1, 10'000'000, 0, 0, 0, 0});
+        const Identity bob = Identity::fromSeed({2});
+        for (uint32_t number = 1; number < 4; ++number) {
+            const Bytes count = sign(agreement::Count{*id, number, 1000, 10'135'000 + number, number == 3}, bob);
+            QVERIFY(world.engine(0).receive(world.key(1), count).has_value());
+        }
+        const Agreement& one = world.engine(0).agreements().at(*id);
+        QVERIFY(one.state == State::Ended && one.why == EndReason::Wish);
+        QCOMPARE(pairAt(world, 0)->mine.charged, Money::fromEighths(8'000'000));
+    }
+
     void whoCountsTooLittleIsLeft() {
         World world(1, {});
         const auto id = world.offers(0, wish(Direction::Downstream, 100));
