@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "app/agent/api.h"
+#include "app/agent/clock_error.h"
 #include "app/agent/data_plane.h"
 #include "app/agent/executables.h"
 #include "app/agent/flow_watch.h"
@@ -313,7 +314,8 @@ private:
                                       [this](const channel::Message& message) { m_link->tellMesh(message); },
                                       [this](const std::string& interface, const IpAddress& to, ByteView bytes) {
                                           return m_mesh->say(interface, to, bytes);
-                                      }},
+                                      },
+                                      [this] { return m_options.clockError ? m_options.clockError : clockError(); }},
                                      {m_options.mesh->interfaces.begin(), m_options.mesh->interfaces.end()});
         if (!flows) return fail(flows.error(), "netpasd(8), --mesh") == EXIT_SUCCESS;
         m_flows = std::move(*flows);

@@ -41,8 +41,9 @@ struct AgentOptions {
     std::vector<Endpoint> sellReverse;    // for who buys better service for packets that come from here
     std::chrono::milliseconds stopWithin{4000};
     MeasureOptions measure;
-    std::optional<MeshOptions> mesh;      // none: packets of neighbours are not looked at
-    std::optional<SharingOptions> share;  // with a community; none: nothing is told or heard
+    std::optional<std::chrono::nanoseconds> clockError;  // of this machine's clock; nothing: what the kernel says
+    std::optional<MeshOptions> mesh;                     // none: packets of neighbours are not looked at
+    std::optional<SharingOptions> share;                 // with a community; none: nothing is told or heard
 };
 
 // How the secretary is reached: one that was started beside the agent, or a line to one elsewhere.

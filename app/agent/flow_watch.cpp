@@ -35,6 +35,7 @@ constexpr uint64_t leastPackets = 20;
 constexpr size_t mostNeighbours = 64;  // that are asked for an echo
 constexpr double billion = 1e9;
 
+uint64_t nanoseconds(std::chrono::nanoseconds time) { return static_cast<uint64_t>(time.count()); }
 uint64_t nanoseconds(SteadyTime time) { return static_cast<uint64_t>(time.time_since_epoch().count()); }
 uint64_t nanoseconds(SystemTime time) {
     return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
@@ -200,6 +201,7 @@ void FlowWatch::Impl::report() {
     }
     std::sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.packets > b.packets; });
     std::map<uint64_t, uint64_t> now;
+    const auto clockOff = ports.clockError();
     for (const tun::FlowCount& count : counts) {
         const uint64_t number = tun::flowNumber(count.source, count.destination);
         now[number] = count.packets;
@@ -209,10 +211,11 @@ void FlowWatch::Impl::report() {
         if (!flow.from || flow.to) continue;
         const Read& when = lastRead[count.source.isV6() ? 1 : 0];
         flow.counts = {{nanoseconds(when.before), nanoseconds(when.after), count.packets, count.bytes}};
-        auto packets = observer->sightings().of(number, since);
+        auto packets = clockOff ? observer->sightings().of(number, since) : std::vector<tun::Sighting>();
         for (size_t i = 0; i < packets.size() && i < channel::maxSeenPackets; ++i) {
             std::swap(packets[i], packets[i + systemRandom().below(packets.size() - i)]);
-            flow.times.push_back({packets[i].hash, packets[i].nanoseconds});
+            // Not earlier than it was, or a way that holds its promise would seem to be slow.
+            flow.times.push_back({packets[i].hash, packets[i].nanoseconds - nanoseconds(*clockOff)});
         }
         std::sort(flow.times.begin(), flow.times.end(), [](const auto& a, const auto& b) { return a.hash < b.hash; });
         told.flows.push_back(std::move(flow));
@@ -253,9 +256,11 @@ void FlowWatch::Impl::observe(const verification::Told& told) {
     for (const verification::Reading& one : readings)
         flow.counts.push_back({nanoseconds(one.before), nanoseconds(one.after), one.packets, one.bytes});
     observer->collect();
-    if (const auto statement = verification::openStatement(told.statement)) {
+    const auto statement = verification::openStatement(told.statement);
+    if (const auto clockOff = ports.clockError(); statement && clockOff) {
         for (const verification::PacketTime& one : statement->times) {
-            if (const auto time = observer->sightings().timeOf(one.hash)) flow.times.push_back({one.hash, *time});
+            if (const auto time = observer->sightings().timeOf(one.hash))
+                flow.times.push_back({one.hash, *time + nanoseconds(*clockOff)});  // not later than it was
         }
     }
     ports.tell(now);

@@ -22,6 +22,8 @@ public:
         app::LogSink log;
         std::function<void(const channel::Message&)> tell;
         std::function<bool(const std::string& interface, const IpAddress& to, ByteView bytes)> say;
+        // By how much the clock may be off; nothing: nobody knows, and times of packets are not told.
+        std::function<std::optional<std::chrono::nanoseconds>()> clockError;
     };
 
     // The failure is for people.

@@ -91,6 +91,7 @@ struct Given {
     std::string listenTcp;  // for holders of tokens on this machine
     std::string babel;      // the path or port of its local interface
     std::string babelInterface;
+    std::optional<uint32_t> clockError;  // milliseconds
     std::string sinkAuthority;
     std::string share;  // file of a community
     bool showShareKey = false;
@@ -222,6 +223,7 @@ agent::AgentOptions agentOptions(const Given& given) {
     options.listenTcp = given.listenTcp.empty() ? std::nullopt : app::endpointFrom(given.listenTcp);
     options.babel = given.babel;
     options.babelWords = given.babelInterface;
+    if (given.clockError) options.clockError = std::chrono::milliseconds(*given.clockError);
     options.sinkAuthority = given.sinkAuthority;
     if (!given.mesh.empty()) {
         options.mesh = agent::MeshOptions{given.mesh, given.meshUplinks, given.meshFree, {}, {}};
@@ -324,6 +326,10 @@ void addOptions(CLI::App& line, Given& given, bool& launched) {
                     "with --babel: what babeld is told of each --mesh interface besides its cost, in its own words, as "
                     "\"type wireless key MESH\"")
         ->check(checkBabelWords);
+    line.add_option(
+            "--clock-error", given.clockError,
+            "milliseconds that this machine's clock may be off; without it what the kernel says, which NTP tells")
+        ->check(CLI::Range(0, 100));
     line.add_option("--sink-ca", given.sinkAuthority,
                     "file of certificates by which sinks of CAMARA notifications are trusted; instead of the system's")
         ->check(CLI::ExistingFile);

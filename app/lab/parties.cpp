@@ -255,6 +255,7 @@ Expected<void> launchAgent(Lab& lab, const std::string& host, std::map<std::stri
     std::vector<std::string> argv{programPath("netpasd"), "--socket", agentSocket(lab.name(), host)};
     const auto usual = agentArguments(lab, host);
     argv.insert(argv.end(), usual.begin(), usual.end());
+    argv.insert(argv.end(), {"--clock-error", "0"});  // all kernels here are one
     argv.insert(argv.end(), more.begin(), more.end());
     if (lab.topology().host(host)->sells) {
         for (const IpAddress& address : lab.plan().hostAddress.at(host))

@@ -95,6 +95,7 @@ class TestFlowWatch : public QObject {
     }
     void hear(const Bytes& bytes) { m_watch->heard("mesh0", {farAddress, farLink, bytes}); }
     uint64_t m_sent = 0;
+    std::optional<std::chrono::nanoseconds> m_clockError{0};
 
 private slots:
     void initTestCase() {
@@ -116,7 +117,8 @@ private slots:
                                       [this](const std::string&, const IpAddress& to, ByteView bytes) {
                                           m_said.emplace_back(to, Bytes(bytes.begin(), bytes.end()));
                                           return true;
-                                      }},
+                                      },
+                                      [this] { return m_clockError; }},
                                      {"mesh0", "absent"});
         QVERIFY2(watch, watch ? "" : watch.error().c_str());
         m_watch = std::move(*watch);
@@ -190,6 +192,32 @@ private slots:
         const auto seen = told<channel::FlowsSeen>();
         QVERIFY(seen.size() == 1 && seen[0].flows.size() == 1);
         QCOMPARE(seen[0].flows[0].times, std::vector{known});
+    }
+
+    // Of two clocks that are off by so much, the way between them never seems to be slower than it is.
+    void timesAreAsEarlyOrAsLateAsTheyCanBe() {
+        m_clockError = 7ms;
+        QVERIFY(packets(40));
+        window();
+        auto all = reports();
+        QVERIFY(!all.empty() && !all[0].flows.empty() && !all[0].flows[0].times.empty());
+        const channel::SeenPacket early = all[0].flows[0].times[0];
+        m_told.clear();
+        hear(toldOf(flow, {{early.hash, 5}}));
+        const auto seen = told<channel::FlowsSeen>();
+        QVERIFY(seen.size() == 1 && seen[0].flows.size() == 1 && seen[0].flows[0].times.size() == 1);
+        QCOMPARE(seen[0].flows[0].times[0].nanoseconds, early.nanoseconds + uint64_t{14'000'000});
+        // Who does not know what time it is says nothing about it.
+        m_clockError.reset();
+        m_told.clear();
+        hear(toldOf(flow, {{early.hash, 5}}));
+        QVERIFY(told<channel::FlowsSeen>().at(0).flows.at(0).times.empty());
+        QVERIFY(packets(40));
+        window();
+        all = reports();
+        QVERIFY(!all.empty() && !all[0].flows.empty());
+        QVERIFY(all[0].flows[0].counts.size() == 1 && all[0].flows[0].times.empty());
+        m_clockError = 0ns;
     }
 
     void whatNeverPassedIsToldWithoutCounts() {
