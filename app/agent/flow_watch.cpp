@@ -296,14 +296,17 @@ void FlowWatch::stop() {
 }
 
 void FlowWatch::counted(const channel::MeshCounts& counts) {
-    for (const channel::MeshCount& one : counts.counts)
-        m_impl->echoes.sent({one.interface, one.link}, one.sentBytes, m_impl->ports.clock.steady());
+    const SteadyTime now = m_impl->ports.clock.steady();
+    for (const channel::MeshCount& one : counts.counts) {
+        m_impl->echoes.sent({one.interface, one.link}, one.sentBytes, now);
+        m_impl->echoes.came({one.interface, one.link}, one.arrivedBytes, now);
+    }
 }
 
 void FlowWatch::heard(const std::string& interface, const MeshDatagram& datagram) {
     switch (datagram.kind()) {
     case LinkEchoes::askKind:
-        if (const auto answer = LinkEchoes::answerTo(datagram.bytes))
+        if (const auto answer = m_impl->echoes.answerTo({interface, datagram.link}, datagram.bytes))
             (void)m_impl->ports.say(interface, datagram.from, *answer);
         return;
     case LinkEchoes::answerKind:

@@ -1,4 +1,4 @@
-// What the links to neighbours are worth: a small datagram each second that the neighbour sends back, and the highest rate that a link has carried. Pure; one thread.
+// What the links to neighbours are worth: a small datagram each second that the neighbour sends back with its count of what came over the link. Pure; one thread.
 #pragma once
 
 #include <array>
@@ -31,10 +31,12 @@ public:
     // To be sent to that neighbour now.
     [[nodiscard]] Bytes ask(const Place& to, SteadyTime now);
     // What goes back, for a question; else nothing.
-    [[nodiscard]] static std::optional<Bytes> answerTo(ByteView datagram);
+    [[nodiscard]] std::optional<Bytes> answerTo(const Place& from, ByteView datagram) const;
     void answered(const Place& from, ByteView datagram, SteadyTime now);
     // So many bytes were sent over it since it was first counted.
     void sent(const Place& to, uint64_t bytes, SteadyTime now);
+    // So many have come from there.
+    void came(const Place& from, uint64_t bytes, SteadyTime now);
     // Nothing: too little is known yet.
     [[nodiscard]] std::optional<Worth> worth(const Place& of, SteadyTime now) const;
 
@@ -44,11 +46,23 @@ private:
         SteadyTime asked{};
         std::optional<std::chrono::nanoseconds> took;
     };
+    // What came there of what was sent here, as the neighbour says, by its own clock. No time: it has not counted.
+    struct Arrived {
+        uint64_t bytes = 0, nanoseconds = 0;
+        uint64_t sent = 0;  // until then
+    };
     struct Link {
         std::deque<Question> questions;
         uint64_t bytes = 0, best = 0;
         std::optional<SteadyTime> counted;
+        uint64_t here = 0;  // bytes that came from there
+        std::optional<SteadyTime> hereCounted;
+        Arrived first, last;   // of what is compared with what was sent, and of what a rate is made of
+        uint64_t highest = 0;  // bits a second, since the first of these
+        uint64_t carried = 0;  // bits a second
     };
+    // `arrives`: of packets, by the link's own fault; 0: not known.
+    static void arrived(Link& link, Arrived now, double arrives);
     std::map<Place, Link> m_links;
 };
 

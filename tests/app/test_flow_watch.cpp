@@ -250,7 +250,7 @@ private slots:
             m_timers.run(1s);
             for (const auto& [to, bytes] : m_said) {
                 QVERIFY(to == farAddress);
-                if (const auto answer = LinkEchoes::answerTo(bytes); answer && i % 15 != 7) hear(*answer);
+                if (const auto answer = there.answerTo({"there", farLink}, bytes); answer && i % 15 != 7) hear(*answer);
             }
         }
         m_told.clear();
@@ -260,6 +260,30 @@ private slots:
         const channel::SeenLink& link = all.back().links[0];
         QVERIFY((link.place == channel::MeshPlace{"mesh0", farLink}));
         QVERIFY(link.arrives > 300'000'000 && link.arrives < 1'000'000'000);  // some were not answered
+    }
+
+    // How much came from it, and when that was counted.
+    void neighboursAreToldWhatCame() {
+        LinkEchoes there;
+        const auto answer = [&] {
+            m_said.clear();
+            hear(there.ask({"there", farLink}, m_clock.steady()));
+            return m_said.size() == 1 ? m_said[0].second : Bytes(64);
+        };
+        m_timers.run(1s);  // it has been asked itself
+        channel::MeshCount count;
+        count.interface = "mesh0";
+        count.link = farLink;
+        count.arrivedBytes = 7000;
+        m_watch->counted({1, {count}});
+        const Bytes first = answer();
+        QCOMPARE(load64(first.data() + 10), uint64_t{7000});
+        m_timers.run(1s);
+        count.arrivedBytes = 9000;
+        m_watch->counted({1, {count}});
+        const Bytes second = answer();
+        QCOMPARE(load64(second.data() + 10), uint64_t{9000});
+        QCOMPARE(load64(second.data() + 18) - load64(first.data() + 18), uint64_t{1'000'000'000});
     }
 
     void nothingIsToldAfterTheEnd() {
