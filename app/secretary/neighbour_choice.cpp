@@ -33,12 +33,9 @@ const books::Agreement* NeighbourDesk::running(const PublicKey& neighbour, Direc
 
 std::vector<neighbours::Candidate> NeighbourDesk::sellers(Direction direction) const {
     std::vector<neighbours::Candidate> all;
-    const SteadyTime now = m_ports.clock.steady();
-    const bool up = direction == Direction::Upstream;
-    const Money most = (up ? m_settings.most.upstream : m_settings.most.downstream).value_or(Money::zero());
+    const Money most = mostFor(direction);
     for (const auto& [key, known] : m_table.all()) {
-        const agreement::Prices asks = known.asks(now);
-        const auto& price = up ? asks.upstream : asks.downstream;
+        const auto price = priceOf(known, direction);
         if (!price || *price > most || known.place.isp == IspId{0} || !m_counted.contains(key)) continue;
         all.push_back({key, *price, m_tests.of(key, direction)});
     }
@@ -140,6 +137,8 @@ void NeighbourDesk::buyFrom(const PublicKey& neighbour, Direction direction) {
         return;
     }
     if (one != nullptr) {
+        // What somebody asked for lasts as long as it was asked for.
+        if (!originOf(one->terms.id).automatic) return;
         at.pause = std::chrono::seconds(0);
         const Money left = checkedSub(one->terms.limit, one->charge()).value_or(Money::zero());
         const bool fresh = m_engine->left(one->terms.id) > one->terms.lifetime / timeLeft &&

@@ -17,7 +17,6 @@ using books::State;
 namespace {
 
 constexpr const char* placeKind = "mesh-neighbour";
-constexpr const char* originKind = "mesh-origin";
 constexpr std::chrono::milliseconds tickEvery{500};
 constexpr std::chrono::seconds advertEvery{5}, advertLife{20};
 // Where many come or go at once the agent is told of the first, then of those who came meanwhile: each time costs it the more, the more there are.
@@ -25,30 +24,7 @@ constexpr std::chrono::milliseconds gatherFor{400};
 // Messages, each of which may change for whom something is forwarded.
 constexpr std::chrono::milliseconds togetherFor{20};
 constexpr std::chrono::seconds rememberedFor{60};  // where a partner was before a restart
-constexpr std::chrono::seconds askedFor{20};       // an offer that is not repeated is none any more
-constexpr size_t mostAsked = 64;
-constexpr size_t mostUnproven = 64;  // customers that have not paid anything yet: names cost nothing
-constexpr uint16_t mostAllowance = 102;
-constexpr uint8_t offerKind = 2, firstOther = 9;
-
-Bytes encode(const AgreementOrigin& origin) {
-    Writer writer;
-    writer.u8(1);
-    writer.u32(origin.uid);
-    writer.u8(static_cast<uint8_t>((origin.byPerson ? 1 : 0) | (origin.automatic ? 2 : 0)));
-    return writer.take();
-}
-
-std::optional<AgreementOrigin> decodeOrigin(ByteView bytes) {
-    Reader reader(bytes);
-    if (reader.u8() != 1) return std::nullopt;
-    AgreementOrigin origin;
-    origin.uid = reader.u32();
-    const uint8_t flags = reader.u8();
-    origin.byPerson = (flags & 1) != 0;
-    origin.automatic = (flags & 2) != 0;
-    return reader.finished() && flags < 4 ? std::optional(origin) : std::nullopt;
-}
+constexpr uint8_t firstOther = 9;
 
 // The agent has counters for each.
 uint64_t numberOf(const NeighbourPlace& place) {
@@ -58,11 +34,6 @@ uint64_t numberOf(const NeighbourPlace& place) {
     const auto hash = blake2b256(writer.data());
     return load64(hash.data());
 }
-
-ApiFailure local() {
-    return {500, "LOCAL_FAILURE", "the books cannot be written", "free some disk space, then restart netpasd"};
-}
-ApiFailure conflict(std::string what, std::string hint) { return {409, "CONFLICT", std::move(what), std::move(hint)}; }
 
 }  // namespace
 
@@ -76,6 +47,7 @@ auto NeighbourDesk::whileAlive(Function function) {
 NeighbourDesk::NeighbourDesk(Ports ports)
     : m_ports(std::move(ports)),
       m_table(m_ports.clock, m_ports.me.publicKey()),
+      m_unproven(m_ports.documents, m_ports.clock),
       m_tests(testPorts()),
       m_run(systemRandom().below(std::numeric_limits<uint64_t>::max())),
       m_alive(std::make_shared<bool>(true)) {}
@@ -102,8 +74,7 @@ tl::expected<std::unique_ptr<NeighbourDesk>, std::string> NeighbourDesk::open(Po
 tl::expected<void, std::string> NeighbourDesk::load(const books::EngineOptions& options) {
     const auto settings = loadMeshSettings(m_ports.documents);
     const auto places = m_ports.documents.all(placeKind);
-    const auto origins = m_ports.documents.all(originKind);
-    if (!settings || !places || !origins) return tl::unexpected(std::string("neighbours: the books cannot be read"));
+    if (!settings || !places) return tl::unexpected(std::string("neighbours: the books cannot be read"));
     m_settings = *settings;
     m_asking = settings->asks;
     auto engine =
@@ -124,16 +95,7 @@ tl::expected<void, std::string> NeighbourDesk::load(const books::EngineOptions& 
         m_kept.emplace(place->key, *place);
         m_table.remember(*place, rememberedFor);
     }
-    for (const store::Document& document : *origins) {
-        const auto origin = decodeOrigin(document.body);
-        AgreementId id{};
-        if (!origin || !fromHex(document.id, id)) return tl::unexpected(std::string("agreements: damaged"));
-        if (m_engine->agreements().contains(id)) {
-            m_origins.emplace(id, *origin);
-        } else {
-            (void)m_ports.documents.erase(originKind, document.id);
-        }
-    }
+    if (!loadOrigins() || !m_unproven.load(*m_engine)) return tl::unexpected(std::string("agreements: damaged"));
     return {};
 }
 
@@ -213,36 +175,12 @@ void NeighbourDesk::hearMessage(const channel::MeshHeard& heard) {
 
 void NeighbourDesk::accepted(const PublicKey& from) {
     keepPlaces();
-    for (const auto& [id, one] : m_engine->agreements()) {
-        if (!one.buying && one.state == State::Active && one.peer() == from && !m_origins.contains(id))
-            keepOrigin(id, {0, false, true});
+    for (const AgreementId& id : m_engine->with(from)) {
+        const books::Agreement& one = m_engine->agreements().at(id);
+        if (one.buying || one.state != State::Active) continue;
+        m_unproven.began(one);
+        if (!m_origins.contains(id)) keepOrigin(id, {0, false, true});
     }
-}
-
-// Offers wait for the owner, where he wants to be asked. The buyer repeats them.
-bool NeighbourDesk::holdsBack(const KnownNeighbour& from, const channel::MeshHeard& heard) {
-    if (heard.bytes[1] != offerKind) return false;
-    const auto message = agreement::decodeMessage(heard.bytes);
-    const auto* offer = message ? std::get_if<agreement::Offer>(&*message) : nullptr;
-    if (offer == nullptr) return false;
-    const AgreementId& id = offer->terms.id;
-    const SteadyTime now = m_ports.clock.steady();
-    const auto asked = m_asked.find(id);
-    if (asked != m_asked.end() && asked->second.allowed) {
-        if (!m_origins.contains(id)) keepOrigin(id, {0, true, false});
-        return false;
-    }
-    if (m_settings.acceptsAlone || m_engine->agreements().contains(id) || judge(offer->terms)) return false;
-    if (asked == m_asked.end()) {
-        if (m_asked.size() >= mostAsked || !agreement::verifyMessage(heard.bytes, *message, from.place.key) ||
-            offer->terms.buyer != from.place.key || offer->terms.seller != m_ports.me.publicKey())
-            return m_asked.size() >= mostAsked;
-        m_ports.log(LogLevel::Info, "a neighbour offers an agreement: netpas agreements accept " + toHex(id));
-        m_asked.emplace(id, Asked{offer->terms, heard, now + askedFor, false});
-        return true;
-    }
-    if (asked->second.terms == offer->terms) asked->second.until = now + askedFor;
-    return true;
 }
 
 bool NeighbourDesk::say(const PublicKey& to, Bytes datagram) {
@@ -258,6 +196,7 @@ void NeighbourDesk::tick() {
     const SteadyTime now = m_ports.clock.steady();
     if (m_next && now >= m_next->first) m_asking = std::exchange(m_next, std::nullopt)->second;
     std::erase_if(m_asked, [now](const auto& item) { return now >= item.second.until && !item.second.allowed; });
+    std::erase_if(m_turnedDown, [now](const auto& item) { return now >= item.second.until; });
     std::vector<PublicKey> needed;
     for (const auto& [id, one] : m_engine->agreements()) {
         if (one.state != State::Ended) needed.push_back(one.peer());
@@ -268,6 +207,7 @@ void NeighbourDesk::tick() {
         choose();
     }
     m_engine->run();
+    m_unproven.tidy(*m_engine);
     forgetOrigins();
     forward();
     m_timer = m_ports.timers.after(tickEvery, whileAlive([this] { tick(); }));
@@ -311,6 +251,8 @@ void NeighbourDesk::forwardSoon() {
 void NeighbourDesk::forward() {
     m_ports.timers.cancel(std::exchange(m_forwardTimer, 0));
     if (!m_agentThere || !m_links.on) return;
+    // Books that cannot be written are no neighbour's fault: what was said last stays until its time is over, as while no secretary is there.
+    if (m_engine->broken()) return;
     const SteadyTime now = m_ports.clock.steady();
     std::map<PublicKey, std::chrono::seconds> lefts;
     for (const auto& [id, one] : m_engine->agreements()) {
@@ -373,162 +315,35 @@ void NeighbourDesk::keepPlaces() {
     }
 }
 
-std::optional<RefuseReason> NeighbourDesk::judge(const agreement::Terms& terms) const {
-    if (m_ports.receivesAt() == IspId{0}) return RefuseReason::NotSold;
-    const bool up = terms.direction == Direction::Upstream;
-    const auto& price = up ? m_asking.upstream : m_asking.downstream;
-    if (!price) return RefuseReason::NotSold;
-    if (terms.perKb < *price) return RefuseReason::Price;
-    if (terms.closeAt > m_settings.credit || terms.allowance1024ths > mostAllowance) return RefuseReason::Terms;
-    size_t unproven = 0;
-    for (const auto& [id, one] : m_engine->agreements()) {
-        if (one.buying || one.state != State::Active || one.peer() == terms.buyer) continue;
-        const auto pair = m_engine->pairs().find(one.peer());
-        if (pair != m_engine->pairs().end() && pair->second.theirs.paid == Money::zero()) ++unproven;
-    }
-    return unproven >= mostUnproven ? std::optional(RefuseReason::TooMany) : std::nullopt;
-}
-
 // --- money
 
 void NeighbourDesk::order(const books::SettlementOrder& wanted) {
     const KnownNeighbour* const known = m_table.find(wanted.payee);
     const auto kept = m_kept.find(wanted.payee);
     const IspId isp = known != nullptr ? known->place.isp : kept != m_kept.end() ? kept->second.isp : IspId{0};
+    Paying& at = m_paying[wanted.payee];
+    at = {wanted.id, m_ports.clock.steady(), true, {}, std::move(at.failed)};
     m_ports.pay({wanted, isp, originOf(wanted.agreement)},
-                whileAlive([this, id = wanted.id](bool posted) { m_engine->paymentEnded(id, posted); }));
+                whileAlive([this, wanted](const NeighbourPaymentNews& news) { paymentTold(wanted, news); }));
+}
+
+void NeighbourDesk::paymentTold(const books::SettlementOrder& order, const NeighbourPaymentNews& news) {
+    using Kind = NeighbourPaymentNews::Kind;
+    if (const auto at = m_paying.find(order.payee); at != m_paying.end() && at->second.id == order.id) {
+        switch (news.kind) {
+        case Kind::Waits: at->second.waits = news.why; break;
+        case Kind::Failed:
+            at->second.underWay = false;
+            at->second.failed = news.why;
+            break;
+        case Kind::Posted: m_paying.erase(at); break;
+        }
+    }
+    if (news.kind != Kind::Waits) m_engine->paymentEnded(order.id, news.kind == Kind::Posted);
 }
 
 bool NeighbourDesk::received(const payments::PaymentId& id, Money amount) {
     return m_engine->paymentReceived(id, amount).has_value();
-}
-
-// --- the owner's and users' side
-
-tl::expected<void, store::StoreError> NeighbourDesk::set(const MeshSettings& settings) {
-    if (auto kept = keepMeshSettings(m_ports.documents, settings); !kept) return kept;
-    const bool sells = m_asking.upstream || m_asking.downstream;
-    if (settings.asks != m_settings.asks) {
-        if (!sells || settings.notice == std::chrono::seconds(0)) {
-            m_asking = settings.asks;
-            m_next.reset();
-        } else {
-            m_next = {m_ports.clock.steady() + settings.notice, settings.asks};
-        }
-        m_nextAdvert = {};
-    }
-    m_settings = settings;
-    m_tries.clear();
-    return {};
-}
-
-std::optional<AgreementId> NeighbourDesk::make(const AgreementWish& wish, const KnownNeighbour& known) {
-    const agreement::Prices asks = known.asks(m_ports.clock.steady());
-    books::Wish terms;
-    terms.direction = wish.direction;
-    terms.perKb = *(wish.direction == Direction::Upstream ? asks.upstream : asks.downstream);
-    terms.limit = wish.limit.value_or(m_settings.limit);
-    // A small limit has small thresholds.
-    terms.closeAt = std::min(m_settings.closeAt, terms.limit);
-    terms.payAt = std::min(m_settings.payAt, Money::fromEighths(terms.closeAt.eighths() / 2));
-    terms.lifetime = wish.lifetime.value_or(m_settings.lifetime);
-    terms.interval = m_settings.interval;
-    const auto id = m_engine->offer(wish.neighbour, terms);
-    if (!id) return std::nullopt;
-    keepOrigin(*id, wish.origin);
-    keepPlaces();
-    return id;
-}
-
-tl::expected<AgreementId, ApiFailure> NeighbourDesk::offer(const AgreementWish& wish) {
-    const KnownNeighbour* const known = m_table.find(wish.neighbour);
-    if (known == nullptr)
-        return tl::unexpected(ApiFailure{404, "NOT_FOUND", "there is no such neighbour now", "netpas neighbours"});
-    if (!m_ports.canPay())
-        return tl::unexpected(
-            conflict("no ISP was joined that could carry payments", "netpas join https://ADDRESS:PORT/#KEY"));
-    const agreement::Prices asks = known->asks(m_ports.clock.steady());
-    const auto& price = wish.direction == Direction::Upstream ? asks.upstream : asks.downstream;
-    if (!price || known->place.isp == IspId{0}) {
-        return tl::unexpected(
-            conflict("the neighbour does not sell " + std::string(name(wish.direction)), "netpas neighbours"));
-    }
-    if (wish.perKb && *price > *wish.perKb) {
-        return tl::unexpected(
-            conflict("the neighbour asks " + price->toString() + " USD per kB, more than you would pay",
-                     "--per-kb " + price->toString()));
-    }
-    if (!m_counted.contains(wish.neighbour))
-        return tl::unexpected(conflict("the neighbour's packets are not counted yet", "try again in a moment"));
-    const auto id = make(wish, *known);
-    if (id) return *id;
-    if (m_engine->broken()) return tl::unexpected(local());
-    return tl::unexpected(
-        conflict("these packets are paid for by the other direction's agreement, or the limit is below "
-                 "the close threshold, or there are too many agreements",
-                 "netpas agreements"));
-}
-
-tl::expected<void, ApiFailure> NeighbourDesk::accept(const AgreementId& id) {
-    const auto asked = m_asked.find(id);
-    if (asked == m_asked.end()) {
-        const bool known = m_engine->agreements().contains(id);
-        return tl::unexpected(known ? conflict("nobody waits for an answer to it", "netpas agreements")
-                                    : ApiFailure{404, "NOT_FOUND", "there is no such offer now", "netpas agreements"});
-    }
-    asked->second.allowed = true;
-    const channel::MeshHeard again = asked->second.last;
-    hearMessage(again);
-    m_asked.erase(id);
-    if (!m_engine->agreements().contains(id))
-        return tl::unexpected(conflict("it cannot be accepted any more", "netpas neighbours"));
-    return {};
-}
-
-tl::expected<void, ApiFailure> NeighbourDesk::end(const AgreementId& id) {
-    if (m_asked.erase(id) > 0) return {};
-    const auto at = m_engine->agreements().find(id);
-    if (at == m_engine->agreements().end())
-        return tl::unexpected(ApiFailure{404, "NOT_FOUND", "there is no such agreement", "netpas agreements"});
-    if (!m_engine->end(id, agreement::EndReason::Wish))
-        return tl::unexpected(conflict("it is over", "netpas agreements"));
-    if (m_engine->broken()) return tl::unexpected(local());
-    forward();
-    return {};
-}
-
-void NeighbourDesk::undelivered(const PublicKey& neighbour) {
-    std::vector<AgreementId> over;
-    for (const auto& [id, one] : m_engine->agreements()) {
-        if (one.buying && one.running() && one.peer() == neighbour) over.push_back(id);
-    }
-    for (const AgreementId& id : over) (void)m_engine->end(id, agreement::EndReason::Undelivered);
-    // Nor is it asked again at once.
-    for (const Direction direction : {Direction::Upstream, Direction::Downstream}) {
-        constexpr std::chrono::hours avoidedFor{1};
-        m_tries[{neighbour, direction}].again = m_ports.clock.steady() + avoidedFor;
-    }
-    forward();
-}
-
-AgreementOrigin NeighbourDesk::originOf(const AgreementId& id) const {
-    const auto at = m_origins.find(id);
-    return at == m_origins.end() ? AgreementOrigin{} : at->second;
-}
-
-// Lost with a crash between the two it is nobody's wish, and rules and questions decide about its payments.
-void NeighbourDesk::keepOrigin(const AgreementId& id, const AgreementOrigin& origin) {
-    if (m_ports.documents.put({originKind, toHex(id), encode(origin)})) m_origins.insert_or_assign(id, origin);
-}
-
-// The engine remembers only so many agreements.
-void NeighbourDesk::forgetOrigins() {
-    if (m_origins.size() <= m_engine->agreements().size()) return;
-    for (auto at = m_origins.begin(); at != m_origins.end();) {
-        const bool over = !m_engine->agreements().contains(at->first) &&
-                          m_ports.documents.erase(originKind, toHex(at->first)).has_value();
-        at = over ? m_origins.erase(at) : std::next(at);
-    }
 }
 
 bool NeighbourDesk::isPartner(const NodeId& node) const {

@@ -19,6 +19,7 @@
 #include "app/secretary/neighbour_tests.h"
 #include "app/secretary/ports.h"
 #include "app/secretary/state.h"
+#include "app/secretary/unproven_customers.h"
 #include "cartographer/neighbours/ranking.h"
 #include "cartographer/verify/exchange.h"
 #include "core/channel/mesh_messages.h"
@@ -42,6 +43,14 @@ struct NeighbourPayment {
     IspId isp;  // of the neighbour
     AgreementOrigin origin;
 };
+
+// What becomes of it.
+struct NeighbourPaymentNews {
+    enum class Kind : uint8_t { Waits, Failed, Posted };
+    Kind kind = Kind::Waits;
+    std::string why;  // it waits, or will never arrive
+};
+using NeighbourPaymentTold = std::function<void(const NeighbourPaymentNews&)>;
 
 struct AgreementWish {
     PublicKey neighbour;
@@ -92,8 +101,8 @@ public:
         const Identity& me;
         std::function<void(const channel::MeshSay&)> say;
         std::function<void(const channel::SetMesh&)> setMesh;
-        // `ended`: it has its end, posted or never; not from inside the call. Not called when the end is not known.
-        std::function<void(const NeighbourPayment&, std::function<void(bool posted)> ended)> pay;
+        // `told`: that it waits, if it does; then its end, once, when it is known. Not from inside the call.
+        std::function<void(const NeighbourPayment&, NeighbourPaymentTold told)> pay;
         std::function<IspId()> receivesAt;  // the own ISP, if it takes payments for this node; 0: none
         std::function<bool()> canPay;
         std::function<void(const channel::TestNeighbour&)> test{};  // nothing: ways are not tested
@@ -148,11 +157,30 @@ public:
     [[nodiscard]] std::string trouble() const;
 
 private:
+    using Pick = std::pair<PublicKey, agreement::Direction>;
     struct Asked {
         agreement::Terms terms;
         channel::MeshHeard last;
         SteadyTime until;
         bool allowed = false;
+        std::optional<books::AgreementId> before;  // whose place it took
+    };
+    using AskedMap = std::map<Pick, Asked>;
+    struct TurnedDown {
+        Money perKb;
+        SteadyTime until{};
+    };
+    // To a neighbour: the payment under way, or the last one that came to nothing.
+    struct Paying {
+        payments::PaymentId id{};
+        SteadyTime since{};
+        bool underWay = false;
+        std::string waits, failed;  // why; failed: since the last one that arrived
+    };
+    // How it stands with what is forwarded under an agreement, and why.
+    struct Passing {
+        bool passes = false;
+        std::string why;
     };
     struct Counted {
         uint64_t run = 0;
@@ -164,7 +192,6 @@ private:
         std::optional<books::AgreementId> offered;
         SteadyTime until{};
     };
-    using Pick = std::pair<PublicKey, agreement::Direction>;
 
     NeighbourDesk(Ports ports);
     [[nodiscard]] tl::expected<void, std::string> load(const books::EngineOptions& options);
@@ -176,15 +203,25 @@ private:
     void advertise();
     void hearAdvert(const channel::MeshHeard& heard);
     void hearMessage(const channel::MeshHeard& heard);
-    [[nodiscard]] bool holdsBack(const KnownNeighbour& from, const channel::MeshHeard& heard);
     void accepted(const PublicKey& from);
     void forward();
     void forwardSoon();
     [[nodiscard]] bool canBePaid() const;
     void keepPlaces();
     void order(const books::SettlementOrder& order);
-    [[nodiscard]] std::optional<agreement::RefuseReason> judge(const agreement::Terms& terms) const;
+    void paymentTold(const books::SettlementOrder& order, const NeighbourPaymentNews& news);
+
+    // neighbour_orders.cpp
+    [[nodiscard]] std::optional<Money> priceOf(const KnownNeighbour& known, agreement::Direction direction) const;
+    [[nodiscard]] Money mostFor(agreement::Direction direction) const;
+    [[nodiscard]] bool mayReplace(const AgreementWish& wish) const;
+    void withdrawOthers(const AgreementWish& wish, const books::AgreementId& mine);
     [[nodiscard]] std::optional<books::AgreementId> make(const AgreementWish& wish, const KnownNeighbour& known);
+    [[nodiscard]] std::optional<agreement::RefuseReason> judge(const agreement::Terms& terms) const;
+    void refuseOffer(const agreement::Terms& terms, agreement::RefuseReason why);
+    [[nodiscard]] bool holdsBack(const KnownNeighbour& from, const channel::MeshHeard& heard);
+    [[nodiscard]] AskedMap::iterator askedWith(const books::AgreementId& id);
+    [[nodiscard]] bool loadOrigins();
     [[nodiscard]] AgreementOrigin originOf(const books::AgreementId& id) const;
     void forgetOrigins();
     void keepOrigin(const books::AgreementId& id, const AgreementOrigin& origin);
@@ -204,7 +241,11 @@ private:
     // neighbour_views.cpp
     [[nodiscard]] AgreementView viewOf(const books::Agreement& one) const;
     [[nodiscard]] AgreementView viewOf(const Asked& asked) const;
-    [[nodiscard]] std::string whyOf(const books::Agreement& one, const books::Standing& standing) const;
+    [[nodiscard]] Passing passingOf(const books::Agreement& one, const books::Standing& standing) const;
+    [[nodiscard]] Passing sold(const books::Agreement& one, const books::Standing& standing) const;
+    [[nodiscard]] Passing bought(const books::Agreement& one) const;
+    // As the agent was told last.
+    [[nodiscard]] bool lets(const PublicKey& neighbour, agreement::Direction direction) const;
 
     Ports m_ports;
     MeshSettings m_settings;
@@ -214,7 +255,10 @@ private:
     std::optional<books::Engine> m_engine;
     std::map<PublicKey, NeighbourPlace> m_kept;  // as in the database
     std::map<books::AgreementId, AgreementOrigin> m_origins;
-    std::map<books::AgreementId, Asked> m_asked;
+    AskedMap m_asked;                         // offers that wait for the owner: one of each neighbour and direction
+    std::map<Pick, TurnedDown> m_turnedDown;  // by the owner: what is not better is not shown again for a while
+    std::map<PublicKey, Paying> m_paying;
+    UnprovenCustomers m_unproven;
     std::map<PublicKey, Counted> m_counted;
     std::map<PublicKey, std::pair<channel::MeshNeighbour, SteadyTime>> m_told;  // to the agent, and until when it holds
     std::optional<Money> m_toldPrice;                                           // with that

@@ -13,23 +13,24 @@ namespace netpas::secretaryd {
 
 class NeighbourPayments {
 public:
-    using Ended = std::function<void(bool posted)>;
+    using Told = NeighbourPaymentTold;
     NeighbourPayments(PaymentService& payments, Timers& timers, LogSink log);
     ~NeighbourPayments();
     NeighbourPayments(const NeighbourPayments&) = delete;
     NeighbourPayments& operator=(const NeighbourPayments&) = delete;
 
-    void pay(const NeighbourPayment& wanted, Ended ended);
+    void pay(const NeighbourPayment& wanted, Told told);
 
 private:
     struct Open {
         PurchaseId id;
-        Ended ended;
+        Told told;
+        std::string waits;  // as it was told
     };
     template <typename Function>
     auto whileAlive(Function function);
-    void answered(const payments::PaymentId& payment, const tl::expected<PaymentView, PayRefusal>& result, Ended ended);
-    void finish(Ended ended, bool posted);
+    void answered(const payments::PaymentId& payment, const tl::expected<PaymentView, PayRefusal>& result, Told told);
+    void tell(Told told, NeighbourPaymentNews news);
     void look();
 
     PaymentService& m_payments;

@@ -10,27 +10,78 @@ using books::State;
 
 namespace {
 
+constexpr const char* stuck = "the books cannot be written: what was forwarded last is forwarded on";
+
 Money positive(Money amount) { return std::max(amount, Money::zero()); }
 
 }  // namespace
 
-std::string NeighbourDesk::whyOf(const books::Agreement& one, const books::Standing& standing) const {
+bool NeighbourDesk::lets(const PublicKey& neighbour, Direction direction) const {
+    const auto told = m_told.find(neighbour);
+    if (told == m_told.end()) return false;
+    const auto& [one, until] = told->second;
+    return (direction == Direction::Upstream ? one.paysUpstream : one.paysDownstream) && m_ports.clock.steady() < until;
+}
+
+NeighbourDesk::Passing NeighbourDesk::passingOf(const books::Agreement& one, const books::Standing& standing) const {
+    const std::string why(describe(one.why.value_or(agreement::EndReason::Wish)));
     switch (one.state) {
-    case State::Offered: return "the neighbour has not answered yet";
-    case State::Ending:
-        return std::string(describe(one.why.value_or(agreement::EndReason::Wish))) + "; the last count is on its way";
-    case State::Ended: return std::string(describe(one.why.value_or(agreement::EndReason::Wish)));
+    case State::Offered: return {false, "the neighbour has not answered yet"};
+    case State::Ending: return {false, why + "; the last count is on its way"};
+    case State::Ended:
+        if (one.refused) return {false, "the neighbour refused the offer: " + std::string(describe(*one.refused))};
+        return {false, why};
     case State::Active: break;
     }
-    if (one.buying) return "it runs; the neighbour forwards as long as it is paid";
-    const bool passes = one.terms.direction == Direction::Upstream ? standing.paysUpstream : standing.paysDownstream;
-    if (!passes) {
-        return "the neighbour owes " + standing.exposure.toString() + " USD, above the close threshold of " +
-               one.terms.closeAt.toString();
+    return one.buying ? bought(one) : sold(one, standing);
+}
+
+NeighbourDesk::Passing NeighbourDesk::sold(const books::Agreement& one, const books::Standing& standing) const {
+    const bool told = lets(one.peer(), one.terms.direction);
+    if (m_engine->broken()) return {told, stuck};
+    const bool pays = one.terms.direction == Direction::Upstream ? standing.paysUpstream : standing.paysDownstream;
+    if (!pays) {
+        return {false, "the neighbour owes " + standing.exposure.toString() + " USD, above the close threshold of " +
+                           one.terms.closeAt.toString()};
     }
-    if (!m_agentThere || !m_toldAgent) return "the agent is not there: what it forwarded last, it forwards on";
-    if (standing.held) return "above the close threshold, but a payment is on its way";
-    return "the neighbour pays";
+    if (!m_agentThere || !m_toldAgent)
+        return {told && m_toldAgent, "the agent is not there: what it forwarded last, it forwards on"};
+    // What the agent has been told, and not what it is about to be.
+    return {told, standing.held ? "above the close threshold, but a payment is on its way" : "the neighbour pays"};
+}
+
+// The neighbour decides; by this node's own books it stops above the close threshold, as far as it does not believe that a payment is on its way.
+NeighbourDesk::Passing NeighbourDesk::bought(const books::Agreement& one) const {
+    const books::Pair& pair = m_engine->pairs().at(one.peer());
+    books::Account mine = pair.mine;
+    // Of what this node has sent the neighbour's next count tells; what has arrived here it will owe.
+    if (!one.sends()) {
+        const Money charge = agreement::chargeFor(one.arrivedBytes, one.terms.perKb, one.terms.limit);
+        const Money more = positive(checkedSub(charge, one.charge()).value_or(Money::zero()));
+        mine.charged = checkedAdd(mine.charged, more).value_or(Money::max());
+    }
+    const Money owed = due(mine, pair.theirs);
+    const bool above = owed > one.terms.closeAt;
+    const auto at = m_paying.find(one.peer());
+    const Paying paying = at == m_paying.end() ? Paying{} : at->second;
+    const bool believed =
+        paying.underWay && paying.failed.empty() && m_ports.clock.steady() - paying.since < engineOptions().heldFor;
+    const Money promised = believed && pair.paying ? pair.paying->amount : Money::zero();
+    const bool passes = checkedSub(owed, promised).value_or(Money::max()) <= one.terms.closeAt;
+    if (above && passes && paying.waits.empty())
+        return {true, "above the close threshold, but a payment is on its way"};
+    std::string why = "it runs; the neighbour forwards as long as it is paid";
+    if (above)
+        why =
+            "this node owes " + owed.toString() + " USD, above the close threshold of " + one.terms.closeAt.toString();
+    if (paying.underWay && !paying.waits.empty()) {
+        why += "; a payment waits: " + paying.waits;
+    } else if (!paying.failed.empty()) {
+        why += "; the last payment failed: " + paying.failed;
+    } else if (above && paying.underWay) {
+        why += "; a payment is on its way";
+    }
+    return {passes, why};
 }
 
 AgreementView NeighbourDesk::viewOf(const books::Agreement& one) const {
@@ -50,14 +101,9 @@ AgreementView NeighbourDesk::viewOf(const books::Agreement& one) const {
         view.owed = positive(due(pair.mine, pair.theirs));
         view.owing = positive(standing.exposure);
     }
-    const bool pays = one.terms.direction == Direction::Upstream ? standing.paysUpstream : standing.paysDownstream;
-    // What the agent has been told, and not what it is about to be.
-    const auto told = m_told.find(one.peer());
-    const bool upstream = one.terms.direction == Direction::Upstream;
-    const bool lets = m_toldAgent && told != m_told.end() &&
-                      (upstream ? told->second.first.paysUpstream : told->second.first.paysDownstream);
-    view.forwarding = one.state == State::Active && (one.buying || (pays && lets));
-    view.why = whyOf(one, standing);
+    const Passing passing = passingOf(one, standing);
+    view.forwarding = passing.passes;
+    view.why = passing.why;
     if (one.buying) view.measured = m_tests.of(one.peer(), one.terms.direction);
     if (m_routes && one.buying && one.terms.direction == Direction::Upstream) view.routes = m_routes(one.peer());
     return view;
@@ -82,14 +128,16 @@ std::vector<AgreementView> NeighbourDesk::agreements(size_t ended) const {
     const auto most = static_cast<ptrdiff_t>(std::min(ended, all.size()));
     if (all.end() - over > most) all.erase(over + most, all.end());
     std::vector<AgreementView> waiting;
-    for (const auto& [id, asked] : m_asked) waiting.push_back(viewOf(asked));
+    for (const auto& [pick, asked] : m_asked) waiting.push_back(viewOf(asked));
     all.insert(all.begin(), waiting.begin(), waiting.end());
     return all;
 }
 
 std::optional<AgreementView> NeighbourDesk::find(const books::AgreementId& id) const {
     if (const auto at = m_engine->agreements().find(id); at != m_engine->agreements().end()) return viewOf(at->second);
-    if (const auto at = m_asked.find(id); at != m_asked.end()) return viewOf(at->second);
+    for (const auto& [pick, asked] : m_asked) {
+        if (asked.terms.id == id) return viewOf(asked);
+    }
     return std::nullopt;
 }
 
@@ -116,13 +164,16 @@ std::vector<NeighbourView> NeighbourDesk::neighbours() const {
         view.measuredUp = m_tests.of(key, Direction::Upstream);
         view.measuredDown = m_tests.of(key, Direction::Downstream);
         const books::Standing standing = m_engine->standing(key);
-        view.passesUpstream = standing.paysUpstream;
+        const bool broken = m_engine->broken();
+        view.passesUpstream = broken ? lets(key, Direction::Upstream) : standing.paysUpstream;
+        view.passesDownstream = broken ? lets(key, Direction::Downstream) : standing.paysDownstream;
         if (m_routes) view.routes = m_routes(key);
-        view.passesDownstream = standing.paysDownstream;
         if (const auto at = m_engine->pairs().find(key); at != m_engine->pairs().end())
             view.owed = positive(due(at->second.mine, at->second.theirs));
         view.owing = positive(standing.exposure);
-        if (standing.paysUpstream || standing.paysDownstream) {
+        if (broken) {
+            view.why = stuck;
+        } else if (standing.paysUpstream || standing.paysDownstream) {
             view.why = standing.held ? "a payment is on its way" : "it pays";
         } else if (running(key, Direction::Upstream, false) != nullptr ||
                    running(key, Direction::Downstream, false) != nullptr) {

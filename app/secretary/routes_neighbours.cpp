@@ -105,11 +105,15 @@ void end(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
         return reply(refusal(403, "RESTRICTED", "only the owner, or who offered it, ends an agreement",
                              "ask the owner of this machine"));
     }
-    const json before = agreementJson(*view, state.contacts);
     if (const auto done = state.neighbours->end(*id); !done) return reply(refusalFor(done.error()));
-    // An offer of a neighbour's is gone with that.
-    const auto after = state.neighbours->find(*id);
-    reply(answer(after ? agreementJson(*after, state.contacts) : before));
+    auto after = state.neighbours->find(*id);
+    if (!after) {
+        // An offer of a neighbour's is gone with that.
+        after = view;
+        after->state = "ended";
+        after->why = "the offer was turned down";
+    }
+    reply(answer(agreementJson(*after, state.contacts)));
 }
 
 }  // namespace

@@ -83,13 +83,14 @@ private:
 
     void start(size_t i) {
         Node& node = *nodes[i];
-        auto opened =
-            NeighbourDesk::open({node.documents, timers, clock, [](LogLevel, const std::string&) {}, node.me,
-                                 [this, i](const channel::MeshSay& what) { say(i, what); },
-                                 [&node](const channel::SetMesh& all) { node.filter = all; },
-                                 [](const NeighbourPayment&, const std::function<void(bool)>& ended) { ended(true); },
-                                 [] { return IspId{26}; }, [] { return true; }},
-                                NeighbourDesk::engineOptions());
+        auto opened = NeighbourDesk::open({node.documents, timers, clock, [](LogLevel, const std::string&) {}, node.me,
+                                           [this, i](const channel::MeshSay& what) { say(i, what); },
+                                           [&node](const channel::SetMesh& all) { node.filter = all; },
+                                           [](const NeighbourPayment&, const NeighbourPaymentTold& told) {
+                                               told({NeighbourPaymentNews::Kind::Posted, {}});
+                                           },
+                                           [] { return IspId{26}; }, [] { return true; }},
+                                          NeighbourDesk::engineOptions());
         node.desk = std::move(*opened);
         node.routes = std::make_unique<RouteDesk>(
             RouteDesk::Ports{timers, clock, [](LogLevel, const std::string&) {}, node.me, *node.desk});
