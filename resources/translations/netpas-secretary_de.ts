@@ -1703,6 +1703,70 @@
         <source>ask the owner of this machine</source>
         <translation>fragen Sie den Besitzer dieses Rechners</translation>
     </message>
+    <message>
+        <source>%1; the last payment failed: %2</source>
+        <translation>%1; die letzte Zahlung ist gescheitert: %2</translation>
+    </message>
+    <message>
+        <source>%1; a payment waits: %2</source>
+        <translation>%1; eine Zahlung wartet: %2</translation>
+    </message>
+    <message>
+        <source>%1; a payment is on its way</source>
+        <translation>%1; eine Zahlung ist unterwegs</translation>
+    </message>
+    <message>
+        <source>you are asked: %1</source>
+        <translation>Sie werden gefragt: %1</translation>
+    </message>
+    <message>
+        <source>this node owes %1 USD, above the close threshold of %2</source>
+        <translation>dieser Knoten schuldet %1 USD, mehr als die Sperrschwelle von %2</translation>
+    </message>
+    <message>
+        <source>the books cannot be written: what was forwarded last is forwarded on</source>
+        <translation>die Bücher können nicht geschrieben werden: was zuletzt weitergeleitet wurde, wird weitergeleitet</translation>
+    </message>
+    <message>
+        <source>somebody else has agreed about this with the neighbour</source>
+        <translation>jemand anderes hat darüber mit dem Nachbarn eine Vereinbarung</translation>
+    </message>
+    <message>
+        <source>wait until that has ended; the owner may end or replace it</source>
+        <translation>warten Sie, bis sie endet; der Besitzer kann sie beenden oder ersetzen</translation>
+    </message>
+    <message>
+        <source>the neighbour refused the offer: %1</source>
+        <translation>der Nachbar hat das Angebot abgelehnt: %1</translation>
+    </message>
+    <message>
+        <source>this direction is not for sale</source>
+        <translation>diese Richtung wird nicht verkauft</translation>
+    </message>
+    <message>
+        <source>the price is below what is asked now</source>
+        <translation>der Preis liegt unter dem, was jetzt verlangt wird</translation>
+    </message>
+    <message>
+        <source>the terms are not what the seller takes</source>
+        <translation>zu diesen Bedingungen verkauft er nicht</translation>
+    </message>
+    <message>
+        <source>these packets are paid for by the other direction&apos;s agreement</source>
+        <translation>diese Pakete bezahlt die Vereinbarung der anderen Richtung</translation>
+    </message>
+    <message>
+        <source>the seller has too many agreements</source>
+        <translation>der Verkäufer hat zu viele Vereinbarungen</translation>
+    </message>
+    <message>
+        <source>what is due must be paid first</source>
+        <translation>zuerst muss bezahlt werden, was fällig ist</translation>
+    </message>
+    <message>
+        <source>the neighbour knows no such agreement</source>
+        <translation>der Nachbar kennt keine solche Vereinbarung</translation>
+    </message>
 </context>
 <context>
     <name>netpas::ui::AgreementsPage</name>
@@ -1823,14 +1887,6 @@
         <translation>Be&amp;enden…</translation>
     </message>
     <message>
-        <source>Shall the agreement with %1 be accepted? Its packets are then passed on, for %2.</source>
-        <translation>Soll die Vereinbarung mit %1 angenommen werden? Dann werden dessen Pakete weitergeleitet, für %2.</translation>
-    </message>
-    <message>
-        <source>Shall the agreement with %1, for %2, end? What is owed is still paid; packets are not passed on any more.</source>
-        <translation>Soll die Vereinbarung mit %1, für %2, enden? Geschuldetes wird noch bezahlt; Pakete werden nicht mehr weitergeleitet.</translation>
-    </message>
-    <message>
         <source>This secretary does not know of neighbours.</source>
         <translation>Dieser Sekretär weiß nichts von Nachbarn.</translation>
     </message>
@@ -1893,6 +1949,30 @@
     <message>
         <source>&amp;Leave it</source>
         <translation>&amp;Lassen</translation>
+    </message>
+    <message>
+        <source>Shall the agreement be accepted? %1 buys %2 from you: its packets are then passed on, for %3.</source>
+        <translation>Soll die Vereinbarung angenommen werden? %1 kauft von Ihnen „%2“: dann werden dessen Pakete weitergeleitet, für %3.</translation>
+    </message>
+    <message>
+        <source>Shall the offer be turned down? %1 would buy %2 from you, for %3.</source>
+        <translation>Soll das Angebot abgelehnt werden? %1 würde von Ihnen „%2“ kaufen, für %3.</translation>
+    </message>
+    <message>
+        <source>Shall the agreement end? You buy %2 from %1, for %3. What is owed is still paid; packets are not passed on any more.</source>
+        <translation>Soll die Vereinbarung enden? Sie kaufen „%2“ von %1, für %3. Geschuldetes wird noch bezahlt; Pakete werden nicht mehr weitergeleitet.</translation>
+    </message>
+    <message>
+        <source>Shall the agreement end? %1 buys %2 from you, for %3. What is owed is still paid; packets are not passed on any more.</source>
+        <translation>Soll die Vereinbarung enden? %1 kauft von Ihnen „%2“, für %3. Geschuldetes wird noch bezahlt; Pakete werden nicht mehr weitergeleitet.</translation>
+    </message>
+    <message>
+        <source>&amp;Turn it down</source>
+        <translation>Ab&amp;lehnen</translation>
+    </message>
+    <message>
+        <source>The offer is turned down.</source>
+        <translation>Das Angebot ist abgelehnt.</translation>
     </message>
 </context>
 <context>

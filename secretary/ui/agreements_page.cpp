@@ -74,12 +74,13 @@ void hideUnknown(QTableWidget* table, std::initializer_list<int> columns) {
     }
 }
 
-// What was chosen stays so, wherever it stands now.
-void chooseAgain(QTableWidget* table, const QString& id) {
+// What was chosen stays so, wherever it stands now; when it is gone nobody has chosen another one. `first`: there was nothing to choose from.
+void chooseAgain(QTableWidget* table, const QString& id, bool first) {
     for (int row = 0; row < table->rowCount(); ++row) {
         if (table->item(row, 0)->data(idRole).toString() == id) return table->selectRow(row);
     }
-    if (table->rowCount() > 0) table->selectRow(0);
+    table->clearSelection();
+    if (first && table->rowCount() > 0) table->selectRow(0);
 }
 
 QString chosen(const QTableWidget* table) {
@@ -122,14 +123,8 @@ AgreementsPage::AgreementsPage(Desk& desk, QWidget* parent) : QWidget(parent), m
     connect(m_agreements, &QTableWidget::itemSelectionChanged, this, &AgreementsPage::showButtons);
     connect(m_offerUp, &QPushButton::clicked, this, [this] { offer("upstream"); });
     connect(m_offerDown, &QPushButton::clicked, this, [this] { offer("downstream"); });
-    connect(m_accept, &QPushButton::clicked, this, [this] {
-        answer("accept", tr("Shall the agreement with %1 be accepted? Its packets are then passed on, for %2."));
-    });
-    connect(m_end, &QPushButton::clicked, this, [this] {
-        answer("end",
-               tr("Shall the agreement with %1, for %2, end? What is owed is still paid; packets are not passed on "
-                  "any more."));
-    });
+    connect(m_accept, &QPushButton::clicked, this, [this] { answer("accept"); });
+    connect(m_end, &QPushButton::clicked, this, [this] { answer("end"); });
     showNeighbours(nullptr);
     showAgreements(nullptr);
 }
@@ -165,6 +160,7 @@ void AgreementsPage::showNeighbours(const json& all) {
                         : m_known.empty()               ? tr("No neighbour has been heard of on the links here.")
                                                         : tr("Neighbours on the links here, and what they ask."));
     const QString was = chosen(m_neighbours);
+    const bool first = m_neighbours->rowCount() == 0;
     const QSignalBlocker quiet(m_neighbours);
     m_neighbours->setVisible(!m_known.empty());
     m_neighbours->setRowCount(static_cast<int>(m_known.size()));
@@ -184,7 +180,7 @@ void AgreementsPage::showNeighbours(const json& all) {
               said(textAt(one, "why"))});
     }
     hideUnknown(m_neighbours, {4, 5});
-    chooseAgain(m_neighbours, was);
+    chooseAgain(m_neighbours, was, first);
     showButtons();
 }
 
@@ -194,6 +190,7 @@ void AgreementsPage::showAgreements(const json& list) {
                     : m_list.empty() ? tr("There are no agreements with neighbours.")
                                      : tr("Agreements"));
     const QString was = chosen(m_agreements);
+    const bool first = m_agreements->rowCount() == 0;
     const QSignalBlocker quiet(m_agreements);
     m_agreements->setVisible(!m_list.empty());
     m_agreements->setRowCount(static_cast<int>(m_list.size()));
@@ -215,7 +212,7 @@ void AgreementsPage::showAgreements(const json& list) {
         }
     }
     hideUnknown(m_agreements, {5, 6, 7});
-    chooseAgain(m_agreements, was);
+    chooseAgain(m_agreements, was, first);
     showButtons();
 }
 
@@ -258,16 +255,29 @@ void AgreementsPage::offer(const char* direction) {
     });
 }
 
-void AgreementsPage::answer(const char* what, const QString& question) {
+void AgreementsPage::answer(const char* what) {
     const json one = selected(m_agreements, m_list);
     if (!one.is_object()) return;
     const bool end = QLatin1String(what) == QLatin1String("end");
-    const Amount kind = textAt(one, "role") == QLatin1String("buyer") ? Amount::Cost : Amount::Credit;
+    const bool asked = textAt(one, "state") == QLatin1String("asked");
+    const bool buys = textAt(one, "role") == QLatin1String("buyer");
+    const QString question =
+        !end    ? tr("Shall the agreement be accepted? %1 buys %2 from you: its packets are then passed on, for %3.")
+        : asked ? tr("Shall the offer be turned down? %1 would buy %2 from you, for %3.")
+        : buys  ? tr("Shall the agreement end? You buy %2 from %1, for %3. What is owed is still paid; packets are not "
+                      "passed on any more.")
+                : tr("Shall the agreement end? %1 buys %2 from you, for %3. What is owed is still paid; packets are "
+                      "not passed on any more.");
+    const QString yes = !end ? tr("&Accept it") : asked ? tr("&Turn it down") : tr("&End it");
+    const QString done = !end    ? tr("The agreement is accepted.")
+                         : asked ? tr("The offer is turned down.")
+                                 : tr("The agreement ends.");
+    const QString price = priceText(at(one, {"per_kb"}), buys ? Amount::Cost : Amount::Credit);
     const QString path = "/v1/agreements/" + encoded(textAt(one, "id")) + u'/' + QLatin1String(what);
-    confirm(end ? "confirmEnd" : "confirmAccept", question.arg(nameOf(one), priceText(at(one, {"per_kb"}), kind)),
-            end ? tr("&End it") : tr("&Accept it"), [this, path, end] {
-                m_desk.link().call("POST", path, json::object(), this, [this, end](const ApiReply& reply) {
-                    say(reply, end ? tr("The agreement ends.") : tr("The agreement is accepted."));
+    confirm(end ? "confirmEnd" : "confirmAccept", question.arg(nameOf(one), wordFor(textAt(one, "direction")), price),
+            yes, [this, path, done] {
+                m_desk.link().call("POST", path, json::object(), this, [this, done](const ApiReply& reply) {
+                    say(reply, done);
                     reload();
                 });
             });

@@ -32,7 +32,7 @@ private:
     void showAgreements(const nlohmann::json& list);
     void showButtons();
     void offer(const char* direction);
-    void answer(const char* what, const QString& question);
+    void answer(const char* what);
     // A question with a safe answer, which has the focus; `act` on the other.
     void confirm(const char* name, const QString& question, const QString& yes, const std::function<void()>& act);
     void say(const ApiReply& reply, const QString& good);

@@ -99,6 +99,7 @@ private slots:
         QCOMPARE(m_seller.cell("agreements", 0, 10), QStringLiteral("no"));
         QTRY_VERIFY_WITH_TIMEOUT(m_seller.find<QPushButton>("acceptAgreement")->isEnabled(), patience);
         QVERIFY(m_seller.press("acceptAgreement", "confirmAccept", question));
+        QVERIFY2(question.contains(QStringLiteral("buys upstream from you")), qPrintable(question));
         QTRY_COMPARE_WITH_TIMEOUT(m_seller.cell("agreements", 0, 3), QStringLiteral("active"), neighbourly);
         QTRY_COMPARE_WITH_TIMEOUT(m_buyer.cell("agreements", 0, 3), QStringLiteral("active"), neighbourly);
         QTRY_COMPARE_WITH_TIMEOUT(m_seller.cell("agreements", 0, 10), QStringLiteral("yes"), neighbourly);
@@ -110,10 +111,34 @@ private slots:
         QString question;
         QTRY_VERIFY_WITH_TIMEOUT(m_buyer.find<QPushButton>("endAgreement")->isEnabled(), patience);
         QVERIFY(m_buyer.press("endAgreement", "confirmEnd", question));
+        QVERIFY2(question.contains(QStringLiteral("You buy upstream from ")) &&
+                     question.contains(m_buyer.cell("agreements", 0, 0)),
+                 qPrintable(question));
         QTRY_COMPARE_WITH_TIMEOUT(m_buyer.cell("agreements", 0, 3), QStringLiteral("ended"), neighbourly);
         QTRY_COMPARE_WITH_TIMEOUT(m_seller.cell("agreements", 0, 3), QStringLiteral("ended"), neighbourly);
         QTRY_COMPARE_WITH_TIMEOUT(m_seller.cell("agreements", 0, 10), QStringLiteral("no"), neighbourly);
         QTRY_VERIFY_WITH_TIMEOUT(!m_buyer.find<QPushButton>("endAgreement")->isEnabled(), patience);
+    }
+
+    // The row goes, and nothing else is chosen in its place; nor does the offer come back.
+    void anOfferIsTurnedDown() {
+        QString question;
+        QTRY_VERIFY_WITH_TIMEOUT(m_buyer.find<QPushButton>("offerUpstream")->isEnabled(), patience);
+        QVERIFY(m_buyer.press("offerUpstream", "confirmOffer", question));
+        QTRY_COMPARE_WITH_TIMEOUT(m_seller.cell("agreements", 0, 3), QStringLiteral("asked"), neighbourly);
+        auto* const table = m_seller.find<QTableWidget>("agreements");
+        QCOMPARE(table->rowCount(), 2);
+        table->selectRow(0);
+        QVERIFY(m_seller.press("endAgreement", "confirmEnd", question));
+        QVERIFY2(question.contains(QStringLiteral("would buy upstream from you")), qPrintable(question));
+        QTRY_COMPARE_WITH_TIMEOUT(table->rowCount(), 1, patience);
+        QVERIFY(table->selectionModel()->selectedRows().isEmpty());
+        QTRY_COMPARE_WITH_TIMEOUT(m_buyer.cell("agreements", 0, 3), QStringLiteral("ended"), neighbourly);
+        // Looked at again meanwhile.
+        QTest::qWait(2500);
+        QCOMPARE(table->rowCount(), 1);
+        QVERIFY(table->selectionModel()->selectedRows().isEmpty());
+        QVERIFY(!m_seller.find<QPushButton>("endAgreement")->isEnabled());
     }
 };
 
