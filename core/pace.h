@@ -26,26 +26,36 @@ public:
         next = std::max(next, now) + m_interval;
         return next - m_interval * m_burst - now;
     }
+    // Whether he may; it is no turn yet.
+    [[nodiscard]] bool couldNow(const std::string& who, SteadyTime now) const {
+        const auto at = m_due.find(who);
+        return at == m_due.end() || at->second - m_interval * m_burst <= now;
+    }
     // What would have to wait does not count.
     [[nodiscard]] bool mayNow(const std::string& who, SteadyTime now) {
+        if (!couldNow(who, now)) return false;
         SteadyTime& next = dueOf(who, now);
-        if (next - m_interval * m_burst > now) return false;
         next = std::max(next, now) + m_interval;
         return true;
     }
     [[nodiscard]] size_t kept() const { return m_due.size(); }
 
 private:
-    // When his next turn would be, were they evenly spaced: those in the past mean nothing.
+    // When his next turn would be, were they evenly spaced: those in the past mean nothing. All are looked through only when as many have come as were left.
     SteadyTime& dueOf(const std::string& who, SteadyTime now) {
-        constexpr size_t mostKept = 1024;
-        if (m_due.size() >= mostKept) std::erase_if(m_due, [&](const auto& one) { return one.second < now; });
+        if (m_due.size() >= m_cleanAt) {
+            std::erase_if(m_due, [&](const auto& one) { return one.second < now; });
+            m_cleanAt = std::max(leastKept, 2 * m_due.size());
+        }
         return m_due.try_emplace(who, now).first->second;
     }
+
+    static constexpr size_t leastKept = 1024;
 
     Duration m_interval;
     uint32_t m_burst;
     std::map<std::string, SteadyTime> m_due;
+    size_t m_cleanAt = leastKept;
 };
 
 }  // namespace netpas

@@ -56,6 +56,30 @@ private slots:
         for (int i = 0; i < 100'000; ++i) QVERIFY(pace.mayNow(std::to_string(i), now + i * 10ms));
         QVERIFY(pace.kept() < 2000);
     }
+
+    void askingIsNoTurn() {
+        Pace pace(1, 1);
+        const SteadyTime now{1h};
+        for (int i = 0; i < 10; ++i) QVERIFY(pace.couldNow("a", now));
+        QCOMPARE(pace.kept(), size_t{0});
+        QVERIFY(pace.mayNow("a", now) && pace.mayNow("a", now));
+        QVERIFY(!pace.couldNow("a", now) && pace.couldNow("a", now + 1s) && pace.couldNow("b", now));
+    }
+
+    void aCrowdIsNotLookedThroughForEachOfThem() {
+        Pace pace(1, 1);
+        const SteadyTime now{1h};
+        const auto come = [&](int from, int to, SteadyTime at) {
+            for (int i = from; i < to; ++i) QVERIFY(pace.mayNow(std::to_string(i), at));
+        };
+        come(0, 3000, now);
+        QCOMPARE(pace.kept(), size_t{3000});
+        // All of them could be forgotten now, and are when more have come.
+        come(3000, 3001, now + 1h);
+        QCOMPARE(pace.kept(), size_t{3001});
+        come(3001, 4500, now + 1h);
+        QVERIFY2(pace.kept() < 2000, qPrintable(QString::number(pace.kept())));
+    }
 };
 
 QTEST_APPLESS_MAIN(TestPace)
