@@ -72,8 +72,8 @@ bool NeighbourTable::isClaimed(const Advert& advert, const std::string& interfac
     return std::any_of(m_all.begin(), m_all.end(), [&](const auto& item) {
         const NeighbourPlace& other = item.second.place;
         if (item.first == advert.key || other.interface != interface || now >= item.second.until) return false;
-        return other.link == advert.link || other.address == advert.address ||
-               (other.address4 && other.address4 == advert.address4);
+        // Not by IPv4's: nothing shows whose that is before the kernel has asked for it (next_hops.h).
+        return other.link == advert.link || other.address == advert.address;
     });
 }
 

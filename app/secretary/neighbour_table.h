@@ -25,9 +25,9 @@ struct NeighbourPlace {
     PublicKey key;
     std::string interface;
     LinkAddress link{};
-    IpAddress address;  // link-local
-    std::optional<IpAddress> address4;
-    IspId isp;  // 0: none
+    IpAddress address;                  // link-local
+    std::optional<IpAddress> address4;  // as it says; nobody has proved it
+    IspId isp;                          // 0: none
     friend bool operator==(const NeighbourPlace&, const NeighbourPlace&) = default;
 };
 [[nodiscard]] Bytes encode(const NeighbourPlace& place);
@@ -46,7 +46,7 @@ enum class AdvertRefusal : uint8_t {
     Malformed,
     Forged,     // not signed by the key that it names
     NotFromIt,  // it names other addresses than those that it came from
-    Claimed,    // another neighbour has one of these addresses
+    Claimed,    // another neighbour has its link-layer or its link-local address
     Elsewhere,  // the neighbour is on another link as well; the first one is used
     Replayed,   // heard before, or of a run that the neighbour has left
     WrongTime,  // made too long ago, or in the future

@@ -158,15 +158,23 @@ private slots:
         QVERIFY(!air.hear(air.advert(ann, 2), ann, 2));
         QCOMPARE(air.hear(air.advert(bob, 2), bob, 2), AdvertRefusal::Claimed);
         Advert advert = air.advert(bob, 3);
-        advert.address4 = *IpAddress::parse("10.0.0.2");
-        QVERIFY(!air.hear(advert, bob, 3));
-        Advert second = air.advert(ann, 2);
-        second.address4 = advert.address4;
-        QCOMPARE(air.hear(second, ann, 2), AdvertRefusal::Claimed);
+        advert.address = address(2);
+        const auto heard = air.table.hear(mesh, link(3), address(2), sign(advert, bob));
+        QVERIFY(!heard && heard.error() == AdvertRefusal::Claimed);
         // Silence frees it.
         air.clock.advance(21s);
         QVERIFY(!air.hear(air.advert(bob, 2), bob, 2));
         QVERIFY(air.table.find(ann.publicKey()) == nullptr);
+    }
+
+    // It is not proved by the frame: who names another's first would keep it out.
+    void anotherOnesIPv4AddressKeepsNobodyOut() {
+        Air air;
+        Advert stranger = air.advert(bob, 3), owner = air.advert(ann, 2);
+        stranger.address4 = owner.address4 = *IpAddress::parse("10.0.0.2");
+        QVERIFY(!air.hear(stranger, bob, 3));
+        QVERIFY(!air.hear(owner, ann, 2));
+        QCOMPARE(air.table.all().size(), size_t{2});
     }
 
     void oneLinkOfANeighbourIsUsed() {
