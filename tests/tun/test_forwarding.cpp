@@ -54,6 +54,18 @@ private slots:
         QVERIFY(!has(text, "add"));
     }
 
+    // In both families, before anybody pays for it: what one end counts, the other one does.
+    void whatIsNotCountedIsNotForwarded() {
+        const std::string text = nftCreateForwardingTable({});
+        for (const char* to :
+             {"ip daddr { 169.254.0.0/16, 224.0.0.0/4, 255.255.255.255 }", "ip6 daddr { fe80::/10, ff00::/8 }"}) {
+            for (const char* chain : {"arriving", "leaving"})
+                QVERIFY(has(text, std::string("netpas_mesh ") + chain + " " + to + " return\n"));
+            const size_t refused = text.find(std::string("netpas_mesh pass ") + to + " goto uncounted\n");
+            QVERIFY(refused < text.find("@upstream") && refused < text.find("@downstream4"));
+        }
+    }
+
     void nothingThatIsNoNameGetsIn() {
         const auto error = [](auto change) {
             ForwardingState bad = state({neighbour(1), neighbour(2)});

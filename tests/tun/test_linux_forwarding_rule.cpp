@@ -182,6 +182,33 @@ private slots:
         }
     }
 
+    // Linux forwards packets to IPv4's link-local addresses, which nobody counts when they arrive: nobody is charged for them either.
+    void whatIsNotCountedIsNotForwarded() {
+        const std::string local = "169.254.7.7";
+        QVERIFY(m_b->space().exec("ip addr add " + local + "/32 dev lo"));
+        QVERIFY(netlab::run("ip route add " + local + " via 10.0.2.2"));
+        const int there = m_b->space().socket(AF_INET, SOCK_DGRAM);
+        const netlab::Address at(local, port);
+        QVERIFY(bind(there, at.get(), at.length) == 0);
+        const auto arrive = [&](const Machine& from) {
+            for (int i = 0; i < 3; ++i) (void)sendto(from.socket(false), "x", 1, 0, at.get(), at.length);
+            size_t arrived = 0;
+            while (netlab::receive(there, arrived == 0 ? 100 : 5)) ++arrived;
+            return arrived;
+        };
+        QCOMPARE(arrive(*m_a), size_t{3});
+        const auto forwarding = opened();
+        QVERIFY(forwarding->set(state(true, true)).has_value());
+        QCOMPARE(arrive(*m_a), size_t{0});
+        QCOMPARE(arrive(*m_home), size_t{3});
+        const auto meters = forwarding->read();
+        QVERIFY(meters.has_value());
+        QCOMPARE((*meters)[0].arrived.packets, uint64_t{0});
+        QCOMPARE((*meters)[0].taken.packets, uint64_t{0});
+        close(there);
+        QVERIFY(netlab::run("ip route del " + local) && m_b->space().exec("ip addr del " + local + "/32 dev lo"));
+    }
+
     // A's address in the packet, B's link-layer address: who pays is known by the link. On another link A's link-layer address is nothing either.
     void anothersAddressIsWorthNothing() {
         const auto forwarding = opened();

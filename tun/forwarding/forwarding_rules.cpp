@@ -17,6 +17,9 @@ constexpr const char* byHop6 = "type ifname . ipv6_addr;";
 constexpr std::string_view previous = "iifname . ether saddr";
 constexpr std::string_view next4 = "oifname . rt ip nexthop";
 constexpr std::string_view next6 = "oifname . rt ip6 nexthop";
+// Link-local and multicast: not counted, and so forwarded for no neighbour, whoever pays. Linux would (RFC 3927 §7 forbids it).
+constexpr std::string_view uncounted4 = "ip daddr { 169.254.0.0/16, 224.0.0.0/4, 255.255.255.255 }";
+constexpr std::string_view uncounted6 = "ip6 daddr { fe80::/10, ff00::/8 }";
 
 std::string quoted(const std::string& name) { return '"' + name + '"'; }
 std::string element(const ForwardingNeighbour& neighbour) {
@@ -106,18 +109,22 @@ std::string nftCreateForwardingTable(const LinuxForwardingOptions& options) {
     for (const auto& [name, hook] : {std::pair{"arriving", "prerouting priority raw - 10"},
                                      std::pair{"leaving", "postrouting priority srcnat + 210"}}) {
         chain(name, std::string(" { type filter hook ") + hook + "; policy accept; }");
-        rule(name, "ip daddr { 169.254.0.0/16, 224.0.0.0/4, 255.255.255.255 }", "return");
-        rule(name, "ip6 daddr { fe80::/10, ff00::/8 }", "return");
+        rule(name, uncounted4, "return");
+        rule(name, uncounted6, "return");
     }
     rule("arriving", previous, "@arrived");
     rule("leaving", next4, "@sent4");
     rule("leaving", next6, "@sent6");
 
     // The rule of the note.
+    chain("uncounted", "");
+    for (const char* side : {"iifname", "oifname"}) rule("uncounted", std::string(side) + " @mesh", "counter drop");
     chain("unpaid", "");
     chain("pass", " { type filter hook forward priority filter + 10; policy accept; }");
     rule("pass", "iifname != @foreign", "accept");
     rule("pass", "oifname != @foreign", "accept");
+    rule("pass", uncounted4, "goto uncounted");
+    rule("pass", uncounted6, "goto uncounted");
     rule("pass", std::string(previous) + " @upstream " + std::string(previous) + " @taken", "accept");
     rule("pass", next4, "@downstream4 accept");
     rule("pass", next6, "@downstream6 accept");
