@@ -31,8 +31,11 @@ constexpr std::chrono::milliseconds mostOften{100};   // looks at the counters; 
 constexpr size_t mostWaiting = 2048;                  // of those messages
 constexpr int mostAtOnce = 256;                       // datagrams before others have their turn
 constexpr uint8_t advertKind = 1, firstOther = 9;
-// Who is a neighbour already is not forgotten because strangers flood, nor because there are hundreds.
-constexpr MeshFlood::Rate adverts{4, 256}, strangers{4, 64}, messages{64, 1024}, others{64, 512};
+// Of neighbours and of strangers. Who is a neighbour already is not forgotten because strangers flood, nor because there are hundreds; what strangers
+// say beside adverts is seldom of use: they were neighbours a moment ago, or are about to be.
+constexpr MeshFlood::Rate adverts{4, 256}, strangersAdverts{4, 64};
+constexpr MeshFlood::Rate messages{64, 1024}, strangersMessages{64, 256};
+constexpr MeshFlood::Rate others{64, 512}, strangersOthers{64, 128};
 
 // Somebody goes, or has other next hops than before.
 bool losesCounters(const std::vector<tun::ForwardingNeighbour>& before,
@@ -90,8 +93,10 @@ struct Mesh::Impl : std::enable_shared_from_this<Impl> {
     std::vector<Right> rights;
     MeshCounters counters;
     std::map<std::string, Link> links;
-    std::set<LinkAddress> neighbours;  // of these rights
-    MeshFlood advertFlood{adverts}, strangerFlood{strangers}, messageFlood{messages}, otherFlood{others};
+    std::set<std::pair<std::string, LinkAddress>> neighbours;  // of these rights
+    MeshFlood advertFlood{adverts, strangersAdverts};
+    MeshFlood messageFlood{messages, strangersMessages};
+    MeshFlood otherFlood{others, strangersOthers};
     std::vector<std::pair<std::string, MeshDatagram>> waiting;  // until the counters have been read
     Heard other;
     channel::MeshLinks told;
@@ -160,18 +165,18 @@ void Mesh::Impl::heard(const std::string& name, MeshDatagram datagram) {
     const SteadyTime now = ports.clock.steady();
     const uint8_t kind = datagram.kind();
     if (kind < advertKind) return;
+    const bool known = neighbours.contains({name, datagram.link});
     if (kind == advertKind) {
-        MeshFlood& flood = neighbours.contains(datagram.link) ? advertFlood : strangerFlood;
-        if (flood.mayPass(datagram.link, now))
+        if (advertFlood.mayPass(name, datagram.link, known, now))
             ports.tell(channel::MeshHeard{name, datagram.link, datagram.from, std::move(datagram.bytes)});
         return;
     }
     if (kind >= firstOther) {
-        if (!otherFlood.mayPass(datagram.link, now)) return;
+        if (!otherFlood.mayPass(name, datagram.link, known, now)) return;
         if (other) return other(name, datagram);
         return ports.tell(channel::MeshHeard{name, datagram.link, datagram.from, std::move(datagram.bytes)});
     }
-    if (!messageFlood.mayPass(datagram.link, now) || waiting.size() >= mostWaiting) return;
+    if (!messageFlood.mayPass(name, datagram.link, known, now) || waiting.size() >= mostWaiting) return;
     waiting.emplace_back(name, std::move(datagram));
     if (waiting.size() == 1) armCount(gatherFor);
 }
@@ -316,7 +321,7 @@ void Mesh::on(const channel::SetMesh& wanted) {
     m_impl->neighbours.clear();
     for (const channel::MeshNeighbour& one : wanted.neighbours) {
         m_impl->rights.push_back({one, now + std::chrono::seconds(one.seconds)});
-        m_impl->neighbours.insert(one.link);
+        m_impl->neighbours.emplace(one.interface, one.link);
     }
     m_impl->apply();
     m_impl->tellLinks();

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
 
 #include "app/agent/mesh.h"
@@ -33,6 +34,10 @@ tun::NeighbourMeter meter(uint64_t arrived, uint64_t sent) {
     one.arrived = {arrived, arrived * 100};
     one.sent = {sent, sent * 100};
     return one;
+}
+
+LinkAddress stranger(int number) {
+    return {2, 9, 0, 0, static_cast<uint8_t>(number >> 8), static_cast<uint8_t>(number)};
 }
 
 }  // namespace
@@ -79,16 +84,16 @@ class TestMesh : public QObject {
         return m_near.enter() && done;
     }
     // Of as many strangers, each with a link-layer address of its own.
-    bool strangersAnnounce(int count) {
+    bool strangersSay(uint8_t kind, int count, int first = 0) {
         bool done = m_far.enter();
         const int socket = ::socket(AF_PACKET, SOCK_RAW, 0);
         sockaddr_ll there{};
         there.sll_family = AF_PACKET;
         there.sll_ifindex = static_cast<int>(::if_nametoindex("there"));
-        for (int i = 0; i < count; ++i) {
+        for (int i = first; i < first + count; ++i) {
             Writer frame;
             frame.bytes(LinkAddress{0x33, 0x33, 0x4e, 0x50, 0, 1});
-            frame.bytes(LinkAddress{2, 9, 0, 0, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)});
+            frame.bytes(stranger(i));
             frame.u16(ETH_P_IPV6);
             frame.u32(6U << 28);
             frame.u16(8 + 3);
@@ -99,7 +104,7 @@ class TestMesh : public QObject {
             frame.u16(agreement::agreementPort);
             frame.u16(agreement::agreementPort);
             frame.u32((8 + 3) << 16);
-            frame.bytes(Bytes{1, 1, 9});
+            frame.bytes(Bytes{1, kind, 9});
             const Bytes all = frame.take();
             done = ::sendto(socket, all.data(), all.size(), 0, reinterpret_cast<sockaddr*>(&there), sizeof there) ==
                        static_cast<ssize_t>(all.size()) &&
@@ -199,7 +204,7 @@ private slots:
         m_mesh->on(channel::SetMesh{{{"mesh0", farLink, {farAddress}, false, false, 0}}});
         (void)runUntil([] { return false; }, 300ms);
         m_told.clear();
-        QVERIFY(strangersAnnounce(150));
+        QVERIFY(strangersSay(1, 150));
         QVERIFY(m_there->announce(Bytes{1, 1, 7}));
         const auto from = [](const channel::MeshHeard& one) { return one.link == farLink; };
         QVERIFY(runUntil([&] {
@@ -209,6 +214,32 @@ private slots:
         const auto all = told<channel::MeshHeard>();
         const auto strangers = all.size() - static_cast<size_t>(std::count_if(all.begin(), all.end(), from));
         QVERIFY2(strangers > 0 && strangers < 100, std::to_string(strangers).c_str());
+    }
+
+    // Neighbours of another link are strangers on this one.
+    void anAddressIsANeighboursOnItsOwnLinkOnly() {
+        (void)runUntil([] { return false; }, 1100ms);  // strangers have their turns again
+        channel::SetMesh all;
+        for (int i = 0; i < 150; ++i) all.neighbours.push_back({"absent", stranger(i), {}, false, false, 0});
+        m_mesh->on(all);
+        QVERIFY(strangersSay(1, 150));
+        (void)runUntil([] { return false; }, 300ms);
+        const size_t heard = told<channel::MeshHeard>().size();
+        QVERIFY2(heard > 0 && heard < 100, std::to_string(heard).c_str());
+    }
+
+    void strangersMessagesAreFewerThanNeighbours() {
+        for (const uint8_t kind : std::array<uint8_t, 2>{5, 9}) {
+            m_told.clear();
+            for (int i = 0; i < 3; ++i) {
+                QVERIFY(strangersSay(kind, 200, 200 * i));
+                (void)runUntil([] { return false; }, 20ms);
+            }
+            QVERIFY(runUntil([&] { return told<channel::MeshHeard>().size() > 100; }));
+            (void)runUntil([] { return false; }, 300ms);
+            const size_t heard = told<channel::MeshHeard>().size();
+            QVERIFY2(heard < 500, std::to_string(heard).c_str());
+        }
     }
 
     void otherKindsGoToWhoTakesThem() {
@@ -270,16 +301,32 @@ private slots:
     }
 
     void manySendersTogetherAreBounded() {
-        MeshFlood flood({4, 64});
+        MeshFlood flood({64, 1024}, {4, 64});
         ManualClock clock;
+        const auto passes = [&](const LinkAddress& link, const std::string& on = "mesh0") {
+            return flood.mayPass(on, link, false, clock.steady());
+        };
         int passed = 0;
-        for (int i = 0; i < 5000; ++i) {
-            const LinkAddress link{2, 0, 0, 0, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)};
-            passed += flood.mayPass(link, clock.steady()) ? 1 : 0;
-        }
+        for (int i = 0; i < 5000; ++i) passed += passes(stranger(i)) ? 1 : 0;
         QVERIFY(passed <= 65);
+        QVERIFY(flood.mayPass("mesh0", farLink, true, clock.steady()));  // neighbours have turns of their own
+        // Who was not listened to for the others' sake has lost no turn of its own.
+        for (int i = 0; i < 10; ++i) QVERIFY(!passes(farLink));
+        clock.advance(20ms);
+        QVERIFY(passes(farLink));
         clock.advance(1s);
-        QVERIFY(flood.mayPass({2, 9, 9, 9, 9, 9}, clock.steady()));
+        QVERIFY(passes(stranger(9999)));
+    }
+
+    void whoFloodsWithAnothersAddressOnAnotherLinkTakesNoTurnOfIt() {
+        MeshFlood flood({64, 1024}, {4, 64});
+        ManualClock clock;
+        for (const bool neighbour : {false, true}) {
+            int passed = 0;
+            for (int i = 0; i < 1000; ++i) passed += flood.mayPass("mesh1", farLink, neighbour, clock.steady()) ? 1 : 0;
+            QVERIFY(passed <= 65);
+            QVERIFY(flood.mayPass("mesh0", farLink, neighbour, clock.steady()));
+        }
     }
 
     void nextHopsAreWhatIsClaimedAndNotAnothers() {
