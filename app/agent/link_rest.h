@@ -11,6 +11,7 @@ namespace netpas::agent {
 // The error is errno.
 [[nodiscard]] tl::expected<void, int> restLink(const std::string& interface);
 [[nodiscard]] tl::expected<void, int> wakeLink(const std::string& interface);
+[[nodiscard]] bool linkRests(const std::string& interface);
 // Ends what an agent that was killed had begun. True: there was something. A link that is dormant because nobody has logged in on it yet (802.1X) stays.
 bool wakeForgottenLink(const std::string& interface);
 

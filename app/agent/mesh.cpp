@@ -8,10 +8,10 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <string_view>
 #include <utility>
 
 #include "app/agent/link_offload.h"
+#include "app/agent/link_rest.h"
 #include "app/agent/mesh_counters.h"
 #include "app/agent/mesh_flood.h"
 #include "app/agent/next_hops.h"
@@ -36,17 +36,6 @@ constexpr uint8_t advertKind = 1, firstOther = 9;
 constexpr MeshFlood::Rate adverts{4, 256}, strangersAdverts{4, 64};
 constexpr MeshFlood::Rate messages{64, 1024}, strangersMessages{64, 256};
 constexpr MeshFlood::Rate others{64, 512}, strangersOthers{64, 128};
-
-// Somebody goes, or has other next hops than before.
-bool losesCounters(const std::vector<tun::ForwardingNeighbour>& before,
-                   const std::vector<tun::ForwardingNeighbour>& after) {
-    std::map<std::pair<std::string_view, LinkAddress>, const tun::ForwardingNeighbour*> there;
-    for (const tun::ForwardingNeighbour& one : after) there[{one.interface, one.link}] = &one;
-    return std::any_of(before.begin(), before.end(), [&](const tun::ForwardingNeighbour& one) {
-        const auto at = there.find({one.interface, one.link});
-        return at == there.end() || at->second->nextHops != one.nextHops;
-    });
-}
 
 }  // namespace
 
@@ -114,8 +103,9 @@ void Mesh::Impl::trouble(const std::string& what) {
 // Interfaces come, go and change; so do next hops and rights.
 void Mesh::Impl::look() {
     for (const std::string& name : options.interfaces) {
-        const auto seen = observeInterface(name);
+        auto seen = observeInterface(name);
         const auto at = links.find(name);
+        if (!seen && at != links.end() && linkRests(name)) seen = at->second.seen;  // neighbours are there all the same
         if (at != links.end() && (!seen || at->second.seen != *seen)) links.erase(at);
         if (seen && !links.contains(name)) open(name, *seen);
         if (const auto now = links.find(name); now != links.end()) {
@@ -213,7 +203,10 @@ tun::ForwardingState Mesh::Impl::stateNow() const {
     next.mesh.insert(options.interfaces.begin(), options.interfaces.end());
     next.uplinks.insert(options.uplinks.begin(), options.uplinks.end());
     const SteadyTime now = ports.clock.steady();
-    std::map<std::string, std::map<IpAddress, LinkAddress>> taken;
+    std::map<std::pair<std::string, IpAddress>, LinkAddress> had, taken;
+    for (const tun::ForwardingNeighbour& one : state.neighbours) {
+        for (const IpAddress& hop : one.nextHops) had[{one.interface, hop}] = one.link;
+    }
     for (const Right& right : rights) {
         const channel::MeshNeighbour& said = right.said;
         if (!next.mesh.contains(said.interface)) continue;
@@ -227,10 +220,18 @@ tun::ForwardingState Mesh::Impl::stateNow() const {
                                      options.freeBytesPerSecond > 0};
         static const Link none{};
         const Link& on = link == links.end() ? none : link->second;
-        for (const IpAddress& hop : nextHopsOf(said.link, said.nextHops, on.known, on.addresses, tun::maxNextHops)) {
-            if (taken[said.interface].emplace(hop, said.link).second) one.nextHops.push_back(hop);
+        one.nextHops = nextHopsOf(said.link, said.nextHops, on.known, on.addresses, tun::maxNextHops);
+        for (const IpAddress& hop : one.nextHops) {
+            const std::pair place{said.interface, hop};
+            LinkAddress& whose = taken.try_emplace(place, said.link).first->second;
+            if (const auto before = had.find(place); before != had.end() && before->second == said.link)
+                whose = said.link;
         }
         next.neighbours.push_back(std::move(one));
+    }
+    // What several claim while the kernel does not know it stays whose it was.
+    for (tun::ForwardingNeighbour& one : next.neighbours) {
+        std::erase_if(one.nextHops, [&](const IpAddress& hop) { return taken[{one.interface, hop}] != one.link; });
     }
     return next;
 }
@@ -240,24 +241,10 @@ void Mesh::Impl::apply() {
     if (next.neighbours == state.neighbours && next.mesh == state.mesh && next.uplinks == state.uplinks &&
         wrong.empty())
         return;
-    // What leaves the sets is read before and counted on from there. Who only comes begins at zero.
-    const bool some = losesCounters(state.neighbours, next.neighbours);
-    const bool others = some || next.neighbours.size() != state.neighbours.size();
-    if (some) {
-        if (const auto meters = forwarding->read()) {
-            auto changed = counters.changed(state.neighbours, *meters);
-            if (!changed.empty()) ports.tell(channel::MeshCounts{forwarding->run(), std::move(changed)});
-        }
-    }
     if (const auto done = forwarding->set(next); !done)
         return trouble(std::string(describe(done.error())) + ": " + forwarding->diagnosis());
     state = std::move(next);
     trouble({});
-    if (!others) return;
-    if (some) {
-        if (const auto meters = forwarding->read()) counters.replaced(state.neighbours, *meters);
-    }
-    armCount(gatherFor);
 }
 
 void Mesh::Impl::tellLinks() {

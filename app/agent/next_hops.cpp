@@ -81,15 +81,15 @@ AddressesOf byLink(const KnownNeighbours& known) {
 std::vector<IpAddress> nextHopsOf(const LinkAddress& neighbour, const std::vector<IpAddress>& claimed,
                                   const KnownNeighbours& known, const AddressesOf& its, size_t most) {
     std::vector<IpAddress> hops;
+    const auto add = [&](const IpAddress& address) {
+        if (std::find(hops.begin(), hops.end(), address) == hops.end()) hops.push_back(address);
+    };
     for (const IpAddress& address : claimed) {
         const auto at = known.find(address);
-        if (at == known.end() || at->second == neighbour) hops.push_back(address);
+        if (at == known.end() || at->second == neighbour) add(address);
     }
-    if (const auto own = its.find(neighbour); own != its.end()) {
-        for (const IpAddress& address : own->second) {
-            if (std::find(hops.begin(), hops.end(), address) == hops.end()) hops.push_back(address);
-        }
-    }
+    if (const auto own = its.find(neighbour); own != its.end())
+        std::for_each(own->second.begin(), own->second.end(), add);
     if (hops.size() > most) hops.resize(most);
     return hops;
 }

@@ -182,6 +182,38 @@ private slots:
         }
     }
 
+    void whatWasCountedStaysCountedWhenCountersGo() {
+        const auto forwarding = opened();
+        const ForwardingState both = state(false, true);
+        ForwardingState less = both, without = both, anothers = both;
+        less.neighbours[1].nextHops.erase(less.neighbours[1].nextHops.begin());  // IPv4's
+        without.neighbours.pop_back();
+        anothers.neighbours = {less.neighbours[1], both.neighbours[1]};
+        anothers.neighbours[1].link = *parseLink("02:00:00:00:01:09");
+        anothers.neighbours[1].nextHops.pop_back();
+        const auto become = [&](const ForwardingState& next) { return forwarding->set(next).has_value(); };
+        const auto sent = [&](size_t who) {
+            const auto meters = forwarding->read();
+            return meters && meters->size() > who ? (*meters)[who].sent : PacketCount{};
+        };
+        const auto counts = [](size_t v4, size_t v6) { return PacketCount{v4 + v6, v4 * packet4 + v6 * packet6}; };
+        const auto send = [&](bool v6, size_t packets) { return through(*m_home, *m_b, v6, packets) == packets; };
+        QVERIFY(become(both) && send(false, 5) && sent(1) == counts(5, 0));
+        // Nobody reads meanwhile.
+        QVERIFY(send(false, 2) && send(true, 3) && become(less));
+        QVERIFY(sent(1) == counts(7, 3));
+        QVERIFY(send(false, 1) && send(true, 2) && become(both) && send(false, 4));
+        QVERIFY(sent(1) == counts(11, 5));
+        QVERIFY(send(true, 1) && become(without) && send(true, 9) && become(both) && send(true, 1));
+        QVERIFY(sent(1) == counts(11, 7));
+        QVERIFY(send(false, 2) && become(anothers) && send(false, 6) && send(true, 1));
+        QVERIFY(sent(0) == counts(13, 8));
+        QVERIFY(sent(1) == counts(6, 0));
+        // What nobody has any more is not there any more.
+        QVERIFY(become(without));
+        QVERIFY(netlab::output("nft list table inet netpas_mesh").find("10.0.2.2") == std::string::npos);
+    }
+
     // Linux forwards packets to IPv4's link-local addresses, which nobody counts when they arrive: nobody is charged for them either.
     void whatIsNotCountedIsNotForwarded() {
         const std::string local = "169.254.7.7";

@@ -40,7 +40,7 @@ struct PacketCount {
     uint64_t bytes = 0;  // of IP packets with their headers
     friend bool operator==(const PacketCount&, const PacketCount&) = default;
 };
-// Of one neighbour, since it was first in the state. Each only grows. Packets to link-local and multicast addresses do not count.
+// Of one neighbour, since it was first in the state, also when it left and came back. Each only grows. Packets to link-local and multicast addresses do not count.
 struct NeighbourMeter {
     PacketCount arrived;  // from it
     PacketCount taken;    // of these: passed on because it pays for upstream

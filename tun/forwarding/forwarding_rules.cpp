@@ -61,19 +61,35 @@ std::string listOf(const Elements& elements) {
     return "{ " + text + " }\n";
 }
 
-// Only the difference: elements that stay keep their counters and limits.
-void change(std::string& text, const std::string& set, const Elements& before, const Elements& after) {
-    Elements gone, come;
+void remove(std::string& text, const std::string& set, const Elements& before, const Elements& after) {
+    Elements gone;
     std::set_difference(before.begin(), before.end(), after.begin(), after.end(), std::inserter(gone, gone.end()));
-    std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::inserter(come, come.end()));
     if (!gone.empty()) text += "delete element " + set + " " + listOf(gone);
+}
+void add(std::string& text, const std::string& set, const Elements& before, const Elements& after) {
+    Elements come;
+    std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::inserter(come, come.end()));
     if (!come.empty()) text += "add element " + set + " " + listOf(come);
+}
+// Only the difference: elements that stay keep their limits.
+void change(std::string& text, const std::string& set, const Elements& before, const Elements& after) {
+    remove(text, set, before, after);
+    add(text, set, before, after);
 }
 
 bool everybody(const ForwardingNeighbour&) { return true; }
 bool upstream(const ForwardingNeighbour& one) { return one.paysUpstream; }
 bool downstream(const ForwardingNeighbour& one) { return one.paysDownstream; }
 bool gratis(const ForwardingNeighbour& one) { return one.free; }
+
+using Difference = void (*)(std::string& text, const std::string& set, const Elements& before, const Elements& after);
+void counters(std::string& text, const std::string& prefix, const ForwardingState& before, const ForwardingState& after,
+              Difference difference) {
+    for (const char* set : {"arrived", "taken"})
+        difference(text, prefix + set, links(before, everybody), links(after, everybody));
+    difference(text, prefix + "sent4", hops(before, false, everybody), hops(after, false, everybody));
+    difference(text, prefix + "sent6", hops(before, true, everybody), hops(after, true, everybody));
+}
 
 }  // namespace
 
@@ -149,10 +165,7 @@ std::string nftChangeForwarding(const LinuxForwardingOptions& options, const For
         return all;
     };
     // Counters first: whoever pays has one.
-    for (const char* set : {"arrived", "taken"})
-        change(text, prefix + set, links(before, everybody), links(after, everybody));
-    change(text, prefix + "sent4", hops(before, false, everybody), hops(after, false, everybody));
-    change(text, prefix + "sent6", hops(before, true, everybody), hops(after, true, everybody));
+    counters(text, prefix, before, after, add);
     change(text, prefix + "upstream", links(before, upstream), links(after, upstream));
     change(text, prefix + "downstream4", hops(before, false, downstream), hops(after, false, downstream));
     change(text, prefix + "downstream6", hops(before, true, downstream), hops(after, true, downstream));
@@ -163,6 +176,13 @@ std::string nftChangeForwarding(const LinuxForwardingOptions& options, const For
     }
     change(text, prefix + "mesh", names(before.mesh), names(after.mesh));
     change(text, prefix + "foreign", foreign(before), foreign(after));
+    return text;
+}
+
+std::string nftDropCounters(const LinuxForwardingOptions& options, const ForwardingState& before,
+                            const ForwardingState& after) {
+    std::string text;
+    counters(text, "inet " + options.table + " ", before, after, remove);
     return text;
 }
 

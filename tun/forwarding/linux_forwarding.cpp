@@ -4,14 +4,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "core/random.h"
 #include "tun/capture/nft_elements.h"
 #include "tun/capture/nft_rules.h"
 #include "tun/capture/nftables.h"
+#include "tun/forwarding/forwarding_meters.h"
 #include "tun/forwarding/forwarding_rules.h"
 
 namespace netpas::tun {
@@ -25,7 +29,15 @@ bool mayAdministerNetwork() {
     return (data[0].effective & (1U << CAP_NET_ADMIN)) != 0;
 }
 
-PacketCount plus(PacketCount a, PacketCount b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
+// Somebody goes, or has other next hops than before.
+bool losesCounters(const ForwardingState& before, const ForwardingState& after) {
+    std::map<std::pair<std::string_view, LinkAddress>, const ForwardingNeighbour*> there;
+    for (const ForwardingNeighbour& one : after.neighbours) there[{one.interface, one.link}] = &one;
+    return std::any_of(before.neighbours.begin(), before.neighbours.end(), [&](const ForwardingNeighbour& one) {
+        const auto at = there.find({one.interface, one.link});
+        return at == there.end() || at->second->nextHops != one.nextHops;
+    });
+}
 
 class LinuxForwarding final : public Forwarding {
 public:
@@ -41,39 +53,24 @@ public:
 
     tl::expected<void, ForwardingError> set(const ForwardingState& state) override {
         if (auto valid = validate(state); !valid) return valid;
+        if (m_before) {
+            if (const auto done = collect(); !done) return done;
+        }
         const std::string commands = nftChangeForwarding(m_options, m_state, state);
         if (!commands.empty() && !m_nftables.run(commands))
             return fail(ForwardingError::SystemRefused, m_nftables.complaint());
+        if (losesCounters(m_state, state)) m_before = std::move(m_state);
         m_state = state;
+        // Else with the next look at the counters: who has which right does not wait for them.
+        if (m_before) (void)collect();
         return {};
     }
 
     tl::expected<std::vector<NeighbourMeter>, ForwardingError> read() override {
-        std::map<std::string, NftCounts> counts;
-        // One by one: libnftables 1.0.6 finds only the first of several sets.
-        for (const char* meter : {"arrived", "taken", "sent4", "sent6"}) {
-            const auto listing = m_nftables.ask(nftListMeter(m_options, meter));
-            auto read = listing ? nftCountsFrom(*listing) : std::nullopt;
-            if (!read) {
-                m_diagnosis = listing ? "the counters cannot be read" : m_nftables.complaint();
-                return tl::unexpected(ForwardingError::SystemRefused);
-            }
-            counts[meter] = std::move(*read);
-        }
-        const auto find = [&](const char* meter, const std::string& interface, const std::string& address) {
-            const NftCounts& of = counts[meter];
-            const auto at = of.find({interface, address});
-            return at == of.end() ? PacketCount{} : PacketCount{at->second.packets, at->second.bytes};
-        };
+        if (const auto done = collect(); !done) return tl::unexpected(done.error());
         std::vector<NeighbourMeter> meters;
         meters.reserve(m_state.neighbours.size());
-        for (const ForwardingNeighbour& one : m_state.neighbours) {
-            const std::string link = linkText(one.link);
-            NeighbourMeter meter{find("arrived", one.interface, link), find("taken", one.interface, link), {}};
-            for (const IpAddress& hop : one.nextHops)
-                meter.sent = plus(meter.sent, find(hop.isV6() ? "sent6" : "sent4", one.interface, hop.toString()));
-            meters.push_back(meter);
-        }
+        for (const ForwardingNeighbour& one : m_state.neighbours) meters.push_back(m_meters.of(one));
         return meters;
     }
 
@@ -81,6 +78,30 @@ public:
     std::string diagnosis() const override { return m_diagnosis; }
 
 private:
+    // What was counted goes to those who had the counters until now; what nobody has any more is deleted after that, so nothing is lost.
+    tl::expected<void, ForwardingError> collect() {
+        ForwardingMeters::Counts counts;
+        // One by one: libnftables 1.0.6 finds only the first of several sets.
+        for (const char* set : {"arrived", "taken", "sent4", "sent6"}) {
+            const auto listing = m_nftables.ask(nftListMeter(m_options, set));
+            const auto read = listing ? nftCountsFrom(*listing) : std::nullopt;
+            if (!read)
+                return fail(ForwardingError::SystemRefused,
+                            listing ? "the counters cannot be read" : m_nftables.complaint());
+            for (const auto& [where, count] : *read)
+                counts.insert({{set, where.first, where.second}, {count.packets, count.bytes}});
+        }
+        if (m_before) m_meters.read(*m_before, counts);
+        m_meters.read(m_state, counts);
+        if (!m_before) return {};
+        const std::string commands = nftDropCounters(m_options, *m_before, m_state);
+        if (!commands.empty() && !m_nftables.run(commands))
+            return fail(ForwardingError::SystemRefused, m_nftables.complaint());
+        m_meters.keepOnly(m_state);
+        m_before.reset();
+        return {};
+    }
+
     tl::unexpected<ForwardingError> fail(ForwardingError error, std::string diagnosis) {
         m_diagnosis = std::move(diagnosis);
         return tl::unexpected(error);
@@ -90,6 +111,8 @@ private:
     const uint64_t m_run = systemRandom().below(std::numeric_limits<uint64_t>::max());
     Nftables m_nftables;  // the table goes with it
     ForwardingState m_state;
+    std::optional<ForwardingState> m_before;  // its counters are still there, and have not been read since
+    ForwardingMeters m_meters;
     std::string m_diagnosis;
 };
 
