@@ -148,6 +148,14 @@ tl::expected<void, Unheard> Exchange::onTold(const PublicKey& from, const Told& 
     if (!passed) return tl::unexpected(Unheard::Impossible);
     Flow* const flow = room(told.route);
     if (flow == nullptr) return tl::unexpected(Unheard::Flood);
+    // Another way, perhaps to another end: what passed on the one before is no measure for it, nor the other way round.
+    if (flow->next != from) {
+        flow->records.clear();
+        flow->dispute.reset();
+        flow->told.clear();
+        flow->toldClaim.reset();
+    }
+    flow->next = from;
     if (told.statement == flow->lastStatement) return tl::unexpected(Unheard::Stale);
     std::optional<Claim> claim;
     const auto statement = heard(*flow, from, told, claim);
@@ -159,12 +167,6 @@ tl::expected<void, Unheard> Exchange::onTold(const PublicKey& from, const Told& 
     flow->heard = m_ports.clock.steady();
     flow->lastStatement = told.statement;
     flow->lastWindow = statement->window;
-    // Another way: what passed on the one before is no measure for it.
-    if (flow->next != from) {
-        flow->records.clear();
-        flow->dispute.reset();
-    }
-    flow->next = from;
     flow->told = told.claim;
     flow->toldClaim = claim;
     compose(*flow, from);

@@ -83,6 +83,7 @@ public:
     std::map<Unheard, size_t> unheard;
     std::vector<uint64_t> counts;  // packets
     size_t entersAt = 0;           // the flow takes another way to there
+    size_t turned = nodes;         // goes on by the node before it
 
 private:
     struct Datagram {
@@ -110,7 +111,9 @@ private:
         };
         ports.passed = [this, i] { return std::vector{told(i)}; };
         ports.previous = [i, neighbour](const Route&) { return i == 0 ? std::nullopt : neighbour(i - 1); };
-        ports.next = [i, neighbour](const Route&) { return i + 1 == nodes ? std::nullopt : neighbour(i + 1); };
+        ports.next = [this, i, neighbour](const Route&) {
+            return i + 1 == nodes ? std::nullopt : neighbour(i == turned ? i - 1 : i + 1);
+        };
         ports.link = [this, i](const PublicKey&) { return links[i].said; };
         ports.timeOf = [this, i](uint64_t hash) {
             const auto found = times[i].find(hash);
