@@ -187,7 +187,7 @@ Exit list(const Client& client, Output output, const Given& given) {
                         qualityText(at(one, {"measured"})), qualityText(at(one, {"verified"})),
                         dollars(at(one, {"charged"})), dollars(at(one, {"paid"})), dollars(at(one, {"owed"})),
                         dollars(at(one, {"owing"})),
-                        one.value("forwarding", false) ? "yes" : "no: " + textAt(one, "why")});
+                        (one.value("forwarding", false) ? "yes: " : "no: ") + textAt(one, "why")});
     }
     print(rows.size() > 1 ? table(rows) : "nothing was agreed with a neighbour; next: netpas neighbours\n");
     return Exit::Ok;

@@ -167,6 +167,7 @@ void NeighbourDesk::hearMessage(const channel::MeshHeard& heard) {
         if (done.error() == books::Ignored::Malformed || done.error() == books::Ignored::Forged) {
             refuse(done.error() == books::Ignored::Forged ? "message_forged" : "message_malformed");
         }
+        if (done.error() == books::Ignored::Stranger) withdrawn(key, heard.bytes);
         return;
     }
     if (m_engine->agreements().size() > before) accepted(key);

@@ -220,6 +220,7 @@ private:
     [[nodiscard]] std::optional<agreement::RefuseReason> judge(const agreement::Terms& terms) const;
     void refuseOffer(const agreement::Terms& terms, agreement::RefuseReason why);
     [[nodiscard]] bool holdsBack(const KnownNeighbour& from, const channel::MeshHeard& heard);
+    void withdrawn(const PublicKey& buyer, ByteView datagram);
     [[nodiscard]] AskedMap::iterator askedWith(const books::AgreementId& id);
     [[nodiscard]] bool loadOrigins();
     [[nodiscard]] AgreementOrigin originOf(const books::AgreementId& id) const;

@@ -217,6 +217,14 @@ bool NeighbourDesk::holdsBack(const KnownNeighbour& from, const channel::MeshHea
     return true;
 }
 
+// `datagram` is the buyer's, about an agreement that the engine does not know.
+void NeighbourDesk::withdrawn(const PublicKey& buyer, ByteView datagram) {
+    const auto message = agreement::decodeMessage(datagram);
+    const auto* end = message ? std::get_if<agreement::End>(&*message) : nullptr;
+    if (end == nullptr) return;
+    std::erase_if(m_asked, [&](const auto& one) { return one.first.first == buyer && one.second.terms.id == end->id; });
+}
+
 NeighbourDesk::AskedMap::iterator NeighbourDesk::askedWith(const AgreementId& id) {
     return std::find_if(m_asked.begin(), m_asked.end(), [&](const auto& one) { return one.second.terms.id == id; });
 }

@@ -100,7 +100,9 @@ void end(const SecretaryState& state, const ApiCall& call, const Reply& reply) {
     const auto id = idFrom(call);
     const auto view = id ? state.neighbours->find(*id) : std::nullopt;
     if (!view) return reply(noSuch());
-    const bool own = view->buying && !view->origin.automatic && view->origin.uid == call.caller.uid;
+    // What the owner has offered in person is no app's, though it may run as the same user.
+    const AgreementOrigin& origin = view->origin;
+    const bool own = view->buying && !origin.automatic && !origin.byPerson && origin.uid == call.caller.uid;
     if (!call.caller.admin() && !own) {
         return reply(refusal(403, "RESTRICTED", "only the owner, or who offered it, ends an agreement",
                              "ask the owner of this machine"));

@@ -227,6 +227,20 @@ private slots:
         QCOMPARE(waiting(seller), size_t{1});
     }
 
+    void whatIsWithdrawnDoesNotWaitAnyMore() {
+        World world(1);
+        Node& seller = world[0];
+        QVERIFY(seller.desk->set(asking("0.000001")));
+        Stranger buyer(world, 1), other(world, 2);
+        for (Stranger* one : {&buyer, &other}) one->advertise(seller);
+        world.run(1s);
+        const auto terms = buyer.offer(seller, Direction::Upstream, "0.000001");
+        other.say(seller, agreement::End{terms.id, agreement::EndReason::Withdrawn});
+        QCOMPARE(waiting(seller), size_t{1});
+        buyer.say(seller, agreement::End{terms.id, agreement::EndReason::Withdrawn});
+        QCOMPARE(waiting(seller), size_t{0});
+    }
+
     void whatTheOwnerTurnsDownIsAnsweredAndNotShownAgain() {
         World world(2);
         Node &buyer = world[0], &seller = world[1];
