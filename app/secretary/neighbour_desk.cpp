@@ -179,7 +179,7 @@ void NeighbourDesk::accepted(const PublicKey& from) {
     for (const AgreementId& id : m_engine->with(from)) {
         const books::Agreement& one = m_engine->agreements().at(id);
         if (one.buying || one.state != State::Active) continue;
-        m_unproven.began(one);
+        m_unproven.began(one, *m_engine);
         if (!m_origins.contains(id)) keepOrigin(id, {0, false, true});
     }
 }

@@ -49,15 +49,15 @@ tl::expected<void, store::StoreError> UnprovenCustomers::load(const books::Engin
     }
     // Agreed just before a crash.
     for (const auto& [id, one] : engine.agreements()) {
-        if (!one.buying && one.state == books::State::Active && !m_since.contains(one.peer())) began(one);
+        if (!one.buying && one.state == books::State::Active && !m_since.contains(one.peer())) began(one, engine);
     }
     tidy(engine);
     return {};
 }
 
-void UnprovenCustomers::began(const books::Agreement& one) {
+void UnprovenCustomers::began(const books::Agreement& one, const books::Engine& engine) {
     // What costs nothing is owed by nobody.
-    if (one.terms.perKb == Money::zero()) return;
+    if (one.terms.perKb == Money::zero() || hasPaid(one.peer(), engine)) return;
     m_since.insert_or_assign(one.peer(), one.since);
     (void)m_documents.put({kind, one.peer().hex(), encode(one.peer(), one.since)});
 }

@@ -20,7 +20,7 @@ public:
     [[nodiscard]] tl::expected<void, store::StoreError> load(const secretary::agreements::Engine& engine);
 
     // This node sells to it under an agreement that runs now.
-    void began(const secretary::agreements::Agreement& one);
+    void began(const secretary::agreements::Agreement& one, const secretary::agreements::Engine& engine);
     // Those that have paid, have used nothing, or did so long ago are forgotten.
     void tidy(const secretary::agreements::Engine& engine);
     [[nodiscard]] bool mayCome(const PublicKey& buyer, const secretary::agreements::Engine& engine) const;
