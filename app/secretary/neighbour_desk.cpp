@@ -4,13 +4,10 @@
 #include <limits>
 #include <utility>
 
-#include "core/crypto/hex.h"
 #include "core/random.h"
 
 namespace netpas::secretaryd {
 
-using agreement::Direction;
-using agreement::RefuseReason;
 using books::AgreementId;
 using books::State;
 
