@@ -11,7 +11,7 @@ namespace {
 
 // Payments that came to nothing use up a number each; a seller looks so many ahead.
 constexpr uint32_t numbersAhead = 64;
-constexpr int longestPause = 64;
+constexpr int longestPause = 512;
 
 Money plus(Money a, Money b) { return checkedAdd(a, b).value_or(Money::max()); }
 

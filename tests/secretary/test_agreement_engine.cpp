@@ -275,6 +275,27 @@ private slots:
         QCOMPARE(pairAt(world, 1)->theirs.paid, Money::fromEighths(500));
     }
 
+    // A payee that is away for a moment is paid as soon as it is back; one that stays away is not tried all the time.
+    void aPaymentThatFailedIsTriedAgainSoonAndThenLessOften() {
+        Weather weather;
+        weather.failedPayments = 100;
+        World world(1, weather);
+        QVERIFY(world.offers(0, wish(Direction::Upstream, 800)).has_value());
+        for (int i = 0; i < 4; ++i) world.step();
+        world.traffic(0, 200);
+        std::chrono::milliseconds now{0};
+        std::vector<std::chrono::milliseconds> tried;
+        while (now < 600s) {
+            world.step(100ms);
+            now += 100ms;
+            if (world.payments().size() > tried.size()) tried.push_back(now);
+        }
+        QVERIFY(tried.size() > 8);
+        QVERIFY(tried[1] - tried[0] <= 1200ms);  // up to 600 ms until it is known
+        QVERIFY(tried.back() - tried[tried.size() - 2] >= 120s);
+        QVERIFY(tried.size() < 16);
+    }
+
     // However many have come to nothing before; and whoever pays in its place does not know how.
     void aPaymentIsKnownAfterManyThatFailed() {
         World world(1, {});
