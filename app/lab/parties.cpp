@@ -5,11 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <thread>
 
 #include "app/lab/bgp_routers.h"
 #include "app/lab/command.h"
@@ -328,6 +331,23 @@ Expected<Json> netpas(Lab& lab, const std::string& host, const std::vector<std::
     return askJson(argv);
 }
 
+namespace {
+
+// What a user would do whom the answer tells to try again: on a machine with more work than it can do, things take longer.
+Expected<Json> netpasAgain(Lab& lab, const std::string& host, const std::vector<std::string>& arguments,
+                           std::string_view sayingSo) {
+    constexpr std::chrono::seconds patience{30};
+    const auto begin = std::chrono::steady_clock::now();
+    for (;;) {
+        auto answer = netpas(lab, host, arguments);
+        const bool again = !answer && answer.error().text.find(sayingSo) != std::string::npos;
+        if (!again || std::chrono::steady_clock::now() - begin > patience) return answer;
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+}
+
+}  // namespace
+
 Expected<std::string> buy(Lab& lab, const std::string& host, const Purchase& wish) {
     const bool chosen = !wish.offer.empty();
     std::vector<std::string> arguments{"buy", "--to", wish.to, "--proto", wish.protocol, "--cap", wish.cap};
@@ -335,11 +355,11 @@ Expected<std::string> buy(Lab& lab, const std::string& host, const Purchase& wis
     if (wish.toPort != 0) arguments.insert(arguments.end(), {"--to-port", std::to_string(wish.toPort)});
     if (wish.fromPort != 0) arguments.insert(arguments.end(), {"--from-port", std::to_string(wish.fromPort)});
     if (wish.incoming) arguments.emplace_back("--incoming");
-    const auto bought = netpas(lab, host, arguments);
+    const auto bought = netpasAgain(lab, host, arguments, "the agent was lost");
     if (!bought) return tl::unexpected(bought.error());
     const std::string id = bought->value("id", "");
     Json last = *bought;
-    LAB_TRY(waitUntil("purchase " + id + " to become active", std::chrono::seconds(10), [&] {
+    LAB_TRY(waitUntil("purchase " + id + " to become active", std::chrono::seconds(30), [&] {
         const auto all = netpas(lab, host, {"purchases"});
         if (!all) return false;
         for (const Json& purchase : all->value("purchases", Json::array())) {
@@ -352,7 +372,7 @@ Expected<std::string> buy(Lab& lab, const std::string& host, const Purchase& wis
 }
 
 Expected<Json> stopPurchase(Lab& lab, const std::string& host, const std::string& id) {
-    const auto stopped = netpas(lab, host, {"stop", id});
+    const auto stopped = netpasAgain(lab, host, {"stop", id}, "failed (5)");
     if (!stopped) return tl::unexpected(stopped.error());
     for (const Json& purchase : stopped->is_array() ? *stopped : stopped->value("purchases", Json::array())) {
         if (purchase.value("id", "") == id) return purchase;
