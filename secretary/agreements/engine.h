@@ -45,15 +45,15 @@ struct SettlementOrder {
 };
 
 struct EngineOptions {
-    std::chrono::milliseconds repeatEvery{2000};    // what is not answered
-    std::chrono::seconds offerPatience{15};         // for an answer to an offer
-    std::chrono::seconds endPatience{600};          // for the final count
-    std::chrono::seconds heldFor{30};               // a payment on its way keeps its payer from being cut off so long
-    std::chrono::milliseconds payAgainAfter{250};   // a payment that came to nothing; doubled each time, up to 512 times
-    Money smallest = Money::fromEighths(8000);      // worth a payment
-    size_t maxAgreements = 1024;                    // that have not ended
-    size_t maxOfOne = 8;                            // of these, sold to one neighbour in one direction
-    size_t maxRemembered = 2048;                    // that have
+    std::chrono::milliseconds repeatEvery{2000};   // what is not answered
+    std::chrono::seconds offerPatience{15};        // for an answer to an offer
+    std::chrono::seconds endPatience{600};         // for the final count
+    std::chrono::seconds heldFor{30};              // a payment on its way keeps its payer from being cut off so long
+    std::chrono::milliseconds payAgainAfter{250};  // a payment that came to nothing; doubled each time, up to 512 times
+    Money smallest = Money::fromEighths(8000);     // worth a payment
+    size_t maxAgreements = 1024;                   // that have not ended
+    size_t maxOfOne = 8;                           // of these, sold to one neighbour in one direction
+    size_t maxRemembered = 2048;                   // that have
 };
 
 // Why a message changed nothing. Repetitions are no errors.

@@ -101,8 +101,8 @@ Expected<void> MeshSiege::waitFor(const std::string& what, const std::function<b
 Expected<void> MeshSiege::agree() {
     LAB_TRY(netpas(m_lab, "b", {"neighbours", "set", "--upstream", "0.000001", "--notice", "0s"}));
     LAB_TRY(netpas(m_lab, "a",
-                   {"neighbours", "set", "--automatic", "best", "--pay-at", "0.00005", "--close-at", "0.005",
-                    "--limit", "0.1", "--interval", "1s", "--lifetime", "600s"}));
+                   {"neighbours", "set", "--automatic", "best", "--pay-at", "0.00005", "--close-at", "0.005", "--limit",
+                    "0.1", "--interval", "1s", "--lifetime", "600s"}));
     LAB_TRY(waitFor("the agreement", [&] { return !active("b").empty(); }));
     m_agreement = active("b");
     return {};
