@@ -28,6 +28,7 @@ using measure::ProbeRoute;
 
 constexpr std::chrono::milliseconds lookEvery{1000};  // at the kernel's counts
 constexpr std::chrono::seconds surveyEvery{60};       // menus may name other reflectors
+constexpr std::chrono::seconds surveyAgain{2};        // one that misses something; doubled each time
 constexpr std::chrono::seconds askedFor{300};
 constexpr size_t maxDestinations = 16;
 constexpr size_t maxConnections = 256;  // of one destination
@@ -175,7 +176,8 @@ public:
 private:
     struct Known {
         std::optional<cartographer::Survey> survey;
-        SteadyTime asked{};
+        SteadyTime due{};
+        std::chrono::seconds again = surveyAgain;
         bool asking = false;
     };
 
@@ -230,17 +232,24 @@ private:
     void survey(const IpAddress& destination) {
         Known& known = m_known[destination];
         const SteadyTime now = m_context.clock.steady();
-        if (known.asking || (known.survey && now - known.asked < surveyEvery)) return;
+        if (known.asking || now < known.due) return;
         known.asking = true;
-        known.asked = now;
         m_context.cartographer.survey(destination, [weak = weak_from_this(), destination](auto survey) {
             const auto alive = weak.lock();
             const auto at = alive ? alive->m_known.find(destination) : decltype(alive->m_known.end()){};
             if (!alive || at == alive->m_known.end()) return;
-            at->second.asking = false;
-            if (survey) at->second.survey = std::move(*survey);
+            alive->surveyed(at->second, std::move(survey));
             alive->setRoutes();
         });
+    }
+
+    // An ISP whose menu could not be had is not measured: that must not last until the next look at all of them.
+    void surveyed(Known& known, tl::expected<cartographer::Survey, cartographer::Failure> survey) {
+        known.asking = false;
+        const bool misses = !survey || !survey->missing.empty();
+        known.due = m_context.clock.steady() + (misses ? known.again : surveyEvery);
+        known.again = survey && misses ? std::min(known.again * 2, surveyEvery) : surveyAgain;
+        if (survey) known.survey = std::move(*survey);
     }
 
     // Along one way: to each ISP that can be measured, each with the one before it. These routes, nearest first.
