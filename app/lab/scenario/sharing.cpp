@@ -2,6 +2,7 @@
 // far as it has learnt to; another one, on whose list the liars do not stand, is the measure of what the estimates are without them.
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -118,22 +119,39 @@ private:
     }
 
     Expected<void> startAgents() {
+        LAB_TRY(startWithoutDirectory(honest.front()));
+        for (size_t i = 1; i < honest.size(); ++i) LAB_TRY(startMember(honest[i]));
+        for (const std::string& host : {believer, reference}) LAB_TRY(startMember(host));
+        m_context.say(std::to_string(honest.size() + 2) + " agents share, two of them measure nothing themselves");
+        return {};
+    }
+    Expected<void> startMember(const std::string& host) {
         const auto url = joinUrl(m_lab, "Z");
         if (!url) return tl::unexpected(url.error());
-        std::vector<std::string> hosts = honest;
-        hosts.insert(hosts.end(), {believer, reference});
-        for (const std::string& host : hosts) {
-            const bool measures = host != believer && host != reference;
-            const std::string file = m_lab.folder() + (host == reference ? "/honest.toml" : "/all.toml");
-            LAB_TRY(startAgent(m_lab, host,
-                               {"--share", file, "--measure-every", isFull() ? "20" : "100", "--measure-packets",
-                                measures ? "6000" : "0"}));
-            LAB_TRY(netpas(m_lab, host, {"join", *url}));
-            const auto seen = look(host);  // from now on its way to the server is of interest
-            if (!seen) return tl::unexpected(seen.error());
-        }
-        m_context.say(std::to_string(hosts.size()) + " agents share, two of them measure nothing themselves");
+        const bool measures = host != believer && host != reference;
+        const std::string file = m_lab.folder() + (host == reference ? "/honest.toml" : "/all.toml");
+        LAB_TRY(startAgent(m_lab, host,
+                           {"--share", file, "--measure-every", isFull() ? "20" : "100", "--measure-packets",
+                            measures ? "6000" : "0"}));
+        LAB_TRY(netpas(m_lab, host, {"join", *url}));
+        const auto seen = look(host);  // from now on its way to the server is of interest
+        if (!seen) return tl::unexpected(seen.error());
         return {};
+    }
+    // X's directory does not answer at first: X must be measured soon after, not only when menus are looked at again anyway, after a minute.
+    Expected<void> startWithoutDirectory(const std::string& host) {
+        Process* const directory = m_lab.program(directoryProgram("X"));
+        if (directory == nullptr) return fail(LabErrc::State, "X has no directory");
+        directory->signal(SIGSTOP);
+        const auto started = startMember(host);
+        std::this_thread::sleep_for(6s);  // longer than an agent waits for a connection
+        directory->signal(SIGCONT);
+        if (!started) return started;
+        return waitUntil("X to be measured, whose directory answers now", 40s, [&] {
+            std::this_thread::sleep_for(500ms);
+            const auto seen = look(host);
+            return seen && seen->measuredItself;
+        });
     }
 
     Expected<void> startLiars() {
