@@ -35,20 +35,22 @@ struct Apart {
             std::move(handlers), agentCapabilities, timing);
         agent = std::make_unique<End>(far, Side::Agent, inheritedSource(far, mine), 1, timing);
     }
-    bool up() {
-        if (!secretary->start()) return false;
-        thread = std::thread([this] {
-            const auto guard = boost::asio::make_work_guard(far);
-            far.run();
-        });
-        return runUntil(io, [this] { return ups == 1; });
-    }
     // What the agent's thread says of itself.
     template <typename Function>
     auto ask(Function function) {
         std::promise<decltype(function(*agent))> answer;
         boost::asio::post(far, [&] { answer.set_value(function(*agent)); });
         return answer.get_future().get();
+    }
+    bool up() {
+        if (!secretary->start()) return false;
+        thread = std::thread([this] {
+            const auto guard = boost::asio::make_work_guard(far);
+            far.run();
+        });
+        // Each side greets, and is up when it has heard the other.
+        return runUntil(io, [this] { return ups == 1; }) &&
+               runUntil(io, [this] { return ask([](End& end) { return end.channel->isUp(); }); });
     }
     ~Apart() {
         secretary = nullptr;
