@@ -243,7 +243,8 @@ private:
         });
     }
 
-    // An ISP whose menu could not be had is not measured: that must not last until the next look at all of them.
+    // An ISP whose menu could not be had is not measured: that must not last until the next look at all of them. Without any survey (no ISP is
+    // joined yet, or ours does not answer) nothing is: that is not put off.
     void surveyed(Known& known, tl::expected<cartographer::Survey, cartographer::Failure> survey) {
         known.asking = false;
         const bool misses = !survey || !survey->missing.empty();

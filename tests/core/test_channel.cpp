@@ -103,7 +103,7 @@ private slots:
         End agent(io, Side::Agent, inheritedSource(io, one), 1, timing);
         QVERIFY(runUntil(io, [&] { return agent.ups == 1; }));
         agent.channel->setBrisk(true);
-        const auto end = std::chrono::steady_clock::now() + 2 * timing.silence;
+        const auto end = std::chrono::steady_clock::now() + 5 * timing.silence;
         QVERIFY(runUntil(io, [&] { return std::chrono::steady_clock::now() > end; }));
         QVERIFY(agent.downs.empty());
     }

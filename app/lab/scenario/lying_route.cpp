@@ -313,9 +313,7 @@ public:
         result["honest_cut_off"] = m_honestCut;
         result["overhead_bytes_per_route"] = {{"with_a_liar", runs == 0 ? 0 : m_bytes / runs},
                                               {"honest", honest == 0 ? 0 : m_honestBytes / honest}};
-        // One of twenty may stay unnamed, by chance or because a machine had too much to do to speak; from four runs on one as well.
-        const uint64_t mayStayUnnamed = runs < 4 ? 0 : std::max<uint64_t>(runs / 20, 1);
-        m_context.expect(m_right + mayStayUnnamed >= runs,
+        m_context.expect(m_right * 20 >= runs * 19,
                          "named right in " + std::to_string(m_right) + " of " + std::to_string(runs) + " runs");
         m_context.expect(m_honestNamed == 0 && m_honestCut == 0, "honest nodes were named");
         return {};
